@@ -1,0 +1,45 @@
+"""`medtune ask`: one question, one answer."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from medtune.cli.options import Json, ModelName, Quiet, Verbose
+from medtune.cli.output import print_json
+
+Tokens = Annotated[int | None, typer.Option("--max-tokens", min=1, help="Length of the answer at most.")]
+Temperature = Annotated[float, typer.Option("--temperature", min=0, help="0 is greedy; above, sampled from --seed.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of sampling.")]
+
+
+def command(
+    model: ModelName,
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask.")],
+    max_tokens: Tokens = None,
+    temperature: Temperature = 0.0,
+    seed: SeedOption = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Ask a model one question. Signs of an emergency are answered with the advice to seek help first."""
+    from medtune.assistant import load
+    from medtune.emergency import urgent_advice
+    from medtune.errors import RecipeError
+
+    if not question.strip():
+        raise RecipeError("the question is empty", fix='Example: medtune ask runs/quickstart "What is anemia?"')
+    urgent = urgent_advice(question)
+    if urgent and not json:
+        typer.echo(f"{urgent}\n")
+    assistant = load(model, max_new_tokens=max_tokens, temperature=temperature, seed=seed)
+    stream = None if json else lambda text: print(text, end="", flush=True)
+    answer = assistant.ask(question, on_text=stream)
+    if json:
+        print_json(
+            {"answer": answer.text, "urgent": answer.urgent, "finished": answer.finished, "notice": answer.notice}
+        )
+        return
+    typer.echo("" if answer.finished else " […]")
+    print(f"\n{answer.notice}", file=sys.stderr)

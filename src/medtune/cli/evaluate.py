@@ -1,0 +1,43 @@
+"""`medtune evaluate`: any model on any task, on the data of a recipe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medtune.cli.options import DataDir, Json, Quiet, RecipeName, Seed, Set, Verbose, existing_data_dir
+from medtune.cli.output import print_json
+
+ModelOption = Annotated[
+    str | None, typer.Option("--model", metavar="MODEL", help="A model, a directory or a run [default: the recipe's].")
+]
+Tasks = Annotated[list[str] | None, typer.Option("--task", metavar="TASK", help="A task's name; may be given again.")]
+OutFiles = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where scores and samples are kept.")]
+
+
+def command(
+    recipe: RecipeName,
+    model: ModelOption = None,
+    task: Tasks = None,
+    set_: Set = None,
+    out: OutFiles = None,
+    seed: Seed = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Measure one model on the test split of a recipe; nothing is trained."""
+    from medtune.recipe.reading import read_run_recipe
+    from medtune.runs.single import evaluate_model
+
+    overrides = [*(set_ or []), *([f"evaluate.tasks=[{','.join(task)}]"] if task else [])]
+    settings = read_run_recipe(recipe, overrides, seed)
+    results = evaluate_model(settings, model or settings.model.name, existing_data_dir(data_dir), out)
+    if json:
+        print_json(results)
+        return
+    for name, scores in results.items():
+        for metric, score in scores.items():
+            span = "" if score["low"] is None else f"  (95 % {score['low']:.4g} to {score['high']:.4g})"
+            typer.echo(f"{name + ' ' + metric:<34}{score['value']:>10.4g}{span}  n = {score['n']}")

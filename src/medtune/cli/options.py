@@ -1,0 +1,53 @@
+"""Options that several verbs share, and what they do at once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medtune import progress
+
+RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="Name of a shipped recipe, or a path.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run directory [default: runs/NAME].")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of every random choice.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set any field, e.g. train.epochs=2.")
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", metavar="DIR", envvar="MEDTUNE_DATA", help="Where known data sets lie."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Plan, sizes, memory and time; nothing is written.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", callback=lambda value: _quiet(value), help="No progress.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", callback=lambda value: _verbose(value), help="More detail, and tracebacks.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to questions.")]
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A run's directory, a model directory, or a name.")]
+
+
+def _quiet(value: bool) -> bool:
+    progress.configure(quiet=value or None)
+    return value
+
+
+def _verbose(value: bool) -> bool:
+    progress.configure(verbose=value or None)
+    return value
+
+
+def existing_data_dir(path: Path | None) -> Path | None:
+    """The data directory, checked."""
+    from medtune.errors import DataError
+
+    if path is not None and not path.is_dir():
+        raise DataError(
+            "no such directory", where=f"--data-dir {path}", fix="Name the directory that holds the data sets."
+        )
+    return path
+
+
+def out_directory(out: Path | None, name: str) -> Path:
+    """Where a run lies."""
+    return out or Path("runs") / name

@@ -1,0 +1,55 @@
+"""`medtune run`: the whole way, from data to report."""
+
+import typer
+
+from medtune.cli.options import (
+    DataDir,
+    DryRun,
+    Json,
+    Out,
+    Quiet,
+    RecipeName,
+    Seed,
+    Set,
+    Verbose,
+    Yes,
+    existing_data_dir,
+    out_directory,
+)
+from medtune.cli.output import print_json, score_table
+
+
+def command(
+    recipe: RecipeName,
+    set_: Set = None,
+    out: Out = None,
+    seed: Seed = None,
+    data_dir: DataDir = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    yes: Yes = False,
+) -> None:
+    """Prepare, evaluate the base, train, evaluate again, report. An interrupted run goes on where it stopped."""
+    from medtune.recipe.reading import read_run_recipe
+
+    settings = read_run_recipe(recipe, set_ or [], seed)
+    directory = out_directory(out, settings.name)
+    if dry_run:
+        from medtune.runs.estimate import estimate, estimate_text
+
+        facts = estimate(settings, existing_data_dir(data_dir))
+        print_json(facts) if json else typer.echo(estimate_text(facts))
+        return
+    from medtune.runs.pipeline import execute
+
+    outcome = execute(settings, directory, existing_data_dir(data_dir))
+    if not outcome.metrics:
+        return  # not the main process of several
+    if json:
+        print_json(outcome.metrics | {"verdict": outcome.verdict, "report": str(directory / "report.html")})
+        return
+    typer.echo(
+        f"\n{score_table(outcome.metrics)}\n\n{outcome.verdict}\n\nReport: {(directory / 'report.html').resolve()}"
+    )

@@ -1,0 +1,1 @@
+"""Files to clean conversations in splits; knows no tokens and no models."""

@@ -1,0 +1,109 @@
+"""Demonstration questions must be absent from training: rows on their subjects are found here and go to the test split."""
+
+from collections.abc import Iterable, Sequence
+
+from medtune.data.normalize import normalize
+from medtune.data.rows import Row
+
+# Words of a question that do not say what it is about.
+GENERIC = {
+    "a",
+    "about",
+    "affect",
+    "affects",
+    "an",
+    "and",
+    "are",
+    "be",
+    "body",
+    "can",
+    "causes",
+    "cause",
+    "caused",
+    "complications",
+    "describe",
+    "diagnosed",
+    "diagnosis",
+    "do",
+    "does",
+    "done",
+    "explain",
+    "for",
+    "from",
+    "get",
+    "have",
+    "how",
+    "i",
+    "in",
+    "is",
+    "it",
+    "its",
+    "mean",
+    "means",
+    "my",
+    "of",
+    "on",
+    "or",
+    "outlook",
+    "people",
+    "person",
+    "prevent",
+    "prevented",
+    "prevention",
+    "risk",
+    "should",
+    "sign",
+    "signs",
+    "symptom",
+    "symptoms",
+    "tell",
+    "test",
+    "tests",
+    "that",
+    "the",
+    "there",
+    "this",
+    "to",
+    "transmission",
+    "treat",
+    "treated",
+    "treatment",
+    "treatments",
+    "treating",
+    "was",
+    "what",
+    "when",
+    "which",
+    "who",
+    "why",
+    "with",
+    "you",
+    "your",
+    "effects",
+    "effect",
+    "disease",
+}
+
+
+def subject_words(question: str) -> frozenset[str]:
+    """The words that say what a question is about."""
+    return frozenset(word for word in normalize(question).split() if word not in GENERIC)
+
+
+def on_subject(row: Row, questions: Iterable[str]) -> bool:
+    """Whether a row asks one of ``questions``, names all its subject words, or is about an entity that it names."""
+    asked = normalize(row.question)
+    words = set(asked.split())
+    entity = normalize(row.entity or "")
+    for question in questions:
+        normal, subject = normalize(question), subject_words(question)
+        if asked == normal or (subject and subject <= words):
+            return True
+        if len(entity) >= 4 and f" {entity} " in f" {normal} ":
+            return True
+    return False
+
+
+def forced_test_groups(rows: Sequence[Row], groups: Sequence[int], questions: Sequence[str]) -> set[int]:
+    """Groups with a row on the subject of a demonstration question."""
+    return {group for row, group in zip(rows, groups, strict=True) if on_subject(row, questions)}

@@ -1,0 +1,65 @@
+"""Two measurements of the same items, paired: what changed, by how much, how sure that is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from medtune.errors import RunError
+from medtune.evaluation.statistics import holm, paired_difference
+from medtune.evaluation.tasks import TASKS, Metric, Sample
+
+TEST = "paired bootstrap"
+
+
+def _paired(before: Sequence[Sample], after: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
+    """Both sides in the same order; they must hold the same items."""
+    by_id = {sample["id"]: sample for sample in after}
+    if [s["id"] for s in before] != [s["id"] for s in after] and set(by_id) != {s["id"] for s in before}:
+        raise RunError("the two evaluations hold different items", fix="Evaluate both models on the same data.")
+    return list(before), [by_id[sample["id"]] for sample in before]
+
+
+def compare_metric(
+    metric: Metric, before: Sequence[Sample], after: Sequence[Sample], resamples: int, seed: int
+) -> dict[str, Any] | None:
+    """Difference of one metric; None where a side has nothing to divide by."""
+    sides = [[metric.parts(sample) for sample in samples] for samples in (before, after)]
+    if not all(sum(bottom for _, bottom in side) for side in sides):
+        return None
+    (b_top, b_bottom), (a_top, a_bottom) = (tuple(zip(*side, strict=True)) for side in sides)
+    groups = [sample["group"] for sample in before]
+    found = paired_difference((b_top, b_bottom), (a_top, a_bottom), groups, resamples, seed, metric.transform)
+    tested = metric.better is not None
+    return {
+        "value": found.value,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p if tested else None,
+        "p_corrected": None,
+        "test": TEST if tested else "not tested (a description)",
+        "better": metric.better,
+        "n": len(before),
+        "groups": len(set(groups)),
+    }
+
+
+def compare(
+    before: dict[str, list[Sample]], after: dict[str, list[Sample]], resamples: int, seed: int
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Task → metric → difference, with p-values corrected by Holm over all tested metrics of all tasks."""
+    change: dict[str, dict[str, dict[str, Any]]] = {}
+    for name in before:
+        left, right = _paired(before[name], after[name])
+        compared = {m.name: compare_metric(m, left, right, resamples, seed) for m in TASKS[name].metrics}
+        change[name] = {metric: found for metric, found in compared.items() if found}
+    family = [entry for metrics in change.values() for entry in metrics.values() if entry["p"] is not None]
+    for entry, corrected in zip(family, holm([entry["p"] for entry in family]), strict=True):
+        entry["p_corrected"] = corrected
+    return change
+
+
+def direction(entry: dict[str, Any]) -> str:
+    """``better``, ``worse`` or ``undecided`` (at corrected p < 0.05)."""
+    if entry["p_corrected"] is None or entry["p_corrected"] >= 0.05 or entry["value"] == 0:
+        return "undecided"
+    improved = (entry["value"] < 0) == (entry["better"] == "lower")
+    return "better" if improved else "worse"

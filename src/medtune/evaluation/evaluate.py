@@ -1,0 +1,78 @@
+"""A model measured on tasks: every item kept, every score with its n and interval."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from medtune.conversation import Conversation
+from medtune.evaluation.statistics import ratio_interval
+from medtune.evaluation.tasks import TASKS, Sample, Task, TaskSettings
+from medtune.files import read_json, read_json_lines, sha256_json, write_json, write_json_lines
+from medtune.models.protocol import LanguageModel
+from medtune.progress import say
+
+Scores = dict[str, dict[str, Any]]
+
+
+def score(task: Task, samples: Sequence[Sample], resamples: int, seed: int) -> Scores:
+    """The task's metrics from its samples alone: metric → value, low, high, n."""
+    groups = [sample["group"] for sample in samples]
+    scores: Scores = {}
+    for metric in task.metrics:
+        parts = [metric.parts(sample) for sample in samples]
+        if not sum(bottom for _, bottom in parts):
+            continue  # a ratio of nothing, such as repetition among no words
+        top, bottom = zip(*parts, strict=True)
+        interval = ratio_interval(top, bottom, groups, resamples, seed, metric.transform)
+        scores[metric.name] = {**asdict(interval), "n": len(samples), "groups": len(set(groups))}
+    return scores
+
+
+def evaluate(
+    model: LanguageModel,
+    task_names: Sequence[str],
+    items: Sequence[Conversation],
+    settings: TaskSettings,
+    resamples: int,
+    directory: Path,
+) -> dict[str, Scores]:
+    """Run tasks and write ``<task>.json`` and ``<task>.samples.jsonl``; a task whose files are there is not run again."""
+    results = {}
+    for name in task_names:
+        task = TASKS[name]
+        key = sha256_json([name, model.fingerprint, asdict(settings), [item.as_dict() for item in items], resamples])
+        results[name] = _kept(directory, name, key)
+        if results[name]:
+            say(f"{name}: kept from before")
+            continue
+        samples = task.run(model, items, settings)
+        results[name] = score(task, samples, resamples, settings.seed)
+        write_json_lines(directory / f"{name}.samples.jsonl", samples)
+        write_json(
+            directory / f"{name}.json",
+            {
+                "task": name,
+                "model": model.name,
+                "model_fingerprint": model.fingerprint,
+                "key": key,
+                "settings": asdict(settings) | {"decoding": settings.decoding.model_dump()},
+                "scores": results[name],
+            },
+        )
+    return results
+
+
+def _kept(directory: Path, name: str, key: str) -> Scores:
+    """Scores that an earlier, interrupted evaluation of the same model and items finished."""
+    path = directory / f"{name}.json"
+    if not path.exists():
+        return {}
+    earlier = read_json(path)
+    scores: Scores = earlier["scores"] if earlier["key"] == key else {}
+    return scores
+
+
+def read_samples(directory: Path, name: str) -> list[Sample]:
+    """The saved samples of a task."""
+    return read_json_lines(directory / f"{name}.samples.jsonl")

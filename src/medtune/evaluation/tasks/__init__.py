@@ -1,0 +1,10 @@
+"""The tasks by name."""
+
+from medtune.evaluation.tasks.answers import Answers
+from medtune.evaluation.tasks.base import Metric, Sample, Task, TaskSettings
+from medtune.evaluation.tasks.perplexity import Perplexity
+from medtune.evaluation.tasks.topics import Topics
+
+TASKS: dict[str, Task] = {task.name: task for task in (Perplexity(), Answers(), Topics())}
+
+__all__ = ["TASKS", "Metric", "Sample", "Task", "TaskSettings"]

@@ -1,0 +1,77 @@
+"""How well a model predicts the held-out answers, per token and per byte; the answer alone, and the whole text."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from medtune.conversation import Conversation
+from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
+from medtune.models.protocol import LanguageModel
+from medtune.progress import track
+
+
+def _bits(values: np.ndarray) -> np.ndarray:
+    return values / math.log(2)
+
+
+class Perplexity:
+    """NLL summed over all items, exponentiated once. Bits per byte let models with other tokenizers compare.
+
+    ``bits_per_byte`` and ``perplexity`` are of the answer given the question; the ``text_`` figures are of question
+    and answer together. The turn's terminator counts in neither.
+    """
+
+    name = "perplexity"
+    title = "Prediction of the held-out answers"
+    metrics: Sequence[Metric] = (
+        Metric(
+            "bits_per_byte",
+            "Bits per byte, answer",
+            lambda s: (-s["loglikelihoods"][0], s["bytes"]),
+            "lower",
+            _bits,
+            "bits/byte",
+        ),
+        Metric(
+            "perplexity", "Token perplexity, answer", lambda s: (-s["loglikelihoods"][0], s["tokens"]), "lower", np.exp
+        ),
+        Metric(
+            "text_bits_per_byte",
+            "Bits per byte, question and answer",
+            lambda s: (-s["text_loglikelihood"], s["text_bytes"]),
+            "lower",
+            _bits,
+            "bits/byte",
+        ),
+        Metric(
+            "text_perplexity",
+            "Token perplexity, question and answer",
+            lambda s: (-s["text_loglikelihood"], s["text_tokens"]),
+            "lower",
+            np.exp,
+        ),
+    )
+
+    def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
+        """Score every item twice: the answer after its prompt, and both from the beginning."""
+        with track("perplexity", 2 * len(items), "texts") as bar:
+            answers = model.loglikelihoods([(item.prompt, item.reference) for item in items], bar.advance)
+            texts = model.text_loglikelihoods([a.prompt + a.text for a in answers], bar.advance)
+        return [
+            {
+                "id": item.id,
+                "group": item.group,
+                "prompt": answer.prompt,
+                "continuations": [answer.text],
+                "loglikelihoods": [answer.loglikelihood],
+                "tokens": answer.tokens,
+                "bytes": answer.bytes,
+                "text_loglikelihood": text.loglikelihood,
+                "text_tokens": text.tokens,
+                "text_bytes": text.bytes,
+                "reference": item.reference,
+                "score": -answer.loglikelihood / math.log(2) / max(1, answer.bytes),
+            }
+            for item, answer, text in zip(items, answers, texts, strict=True)
+        ]

@@ -1,0 +1,54 @@
+"""Fixed demonstration questions, answered greedily and by seeded sampling: for reading, with a few plain counts."""
+
+from collections.abc import Sequence
+
+from medtune.conversation import Conversation, user_asks
+from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
+from medtune.evaluation.text_metrics import distinct_n, repeated_words
+from medtune.models.protocol import DecodingSettings, LanguageModel
+from medtune.progress import track
+
+
+def _ratio(pair: Sequence[int]) -> tuple[float, float]:
+    return float(pair[0]), float(pair[1])
+
+
+class Topics:
+    """Counts of the greedy answers. Preparation proves the questions' subjects absent from training."""
+
+    name = "topics"
+    title = "Demonstration questions"
+    metrics: Sequence[Metric] = (
+        Metric("words", "Words in an answer", lambda s: (s["score"]["words"], 1), None),
+        Metric("distinct_2", "Different word pairs", lambda s: _ratio(s["score"]["distinct_2"]), None),
+        Metric("repetition", "Repeated share of the words", lambda s: _ratio(s["score"]["repeated"]), None),
+    )
+
+    def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
+        """A greedy and a sampled answer to each question; the data's system message is asked with."""
+        system = next((m.content for item in items[:1] for m in item.messages if m.role == "system"), None)
+        prompts = [user_asks(question, system) for question in settings.topics]
+        decoding = settings.decoding
+        sampled = DecodingSettings(decoding.max_new_tokens, decoding.temperature, decoding.top_p, settings.seed)
+        with track("topics", 2 * len(prompts), "answers") as bar:
+            greedy_answers = model.generate(prompts, DecodingSettings(decoding.max_new_tokens), bar.advance)
+            sampled_answers = model.generate(prompts, sampled, bar.advance)
+        return [
+            {
+                "id": f"topic-{number}",
+                "group": f"topic-{number}",
+                "question": question,
+                "prompt": greedy.prompt,
+                "output": greedy.text,
+                "sampled_output": sample.text,
+                "reference": None,
+                "score": {
+                    "words": len(greedy.text.split()),
+                    "distinct_2": list(distinct_n(greedy.text)),
+                    "repeated": list(repeated_words(greedy.text)),
+                },
+            }
+            for number, (question, greedy, sample) in enumerate(
+                zip(settings.topics, greedy_answers, sampled_answers, strict=True), 1
+            )
+        ]

@@ -1,0 +1,121 @@
+"""Writing files so that what exists is whole: a temporary name beside the target, fsync, rename last."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+TEMPORARY_MARK = ".partial-"
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _temporary_name(target: Path) -> Path:
+    return target.with_name(f"{TEMPORARY_MARK}{target.name}-{uuid.uuid4().hex[:8]}")
+
+
+@contextlib.contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target``; it becomes ``target`` only if the block ends without an error."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary_name(target)
+    try:
+        yield temporary
+        with open(temporary, "rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(target)
+        _sync_directory(target.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_directory(target: Path) -> Iterator[Path]:
+    """Yield a temporary directory beside ``target``; it takes the place of ``target`` only if the block ends well.
+
+    An older ``target`` is moved aside first and removed last, so that at every moment one of the two is on disk.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary_name(target)
+    temporary.mkdir()
+    try:
+        yield temporary
+        for path in sorted(temporary.rglob("*")):
+            if path.is_file():
+                with open(path, "rb") as handle:
+                    os.fsync(handle.fileno())
+        _sync_directory(temporary)
+        older = _temporary_name(target)
+        if target.exists():
+            target.replace(older)
+        temporary.replace(target)
+        _sync_directory(target.parent)
+        shutil.rmtree(older, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove what an interrupted writer left in ``directory`` (not below it)."""
+    for path in directory.glob(f"{TEMPORARY_MARK}*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all."""
+    with whole_file(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Write indented JSON, whole or not at all; NaN and infinity are refused."""
+    write_text(target, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read one JSON document."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_json_lines(target: Path, rows: Iterator[Any] | list[Any]) -> None:
+    """Write one JSON value a line, whole or not at all."""
+    with whole_file(target) as temporary, open(temporary, "w", encoding="utf-8") as handle:
+        for row in rows:
+            handle.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """Read one JSON value a line; blank lines are passed over."""
+    with open(path, encoding="utf-8") as handle:
+        return [json.loads(line) for line in handle if line.strip()]
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, as hexadecimal digits."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    """SHA-256 of a value's canonical JSON form."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_paths(paths: list[Path]) -> str:
+    """One SHA-256 over the names and bytes of several files, in the order given."""
+    return sha256_json([[path.name, sha256_file(path)] for path in paths])

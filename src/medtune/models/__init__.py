@@ -1,0 +1,1 @@
+"""Weights, adapters and precision behind one protocol."""

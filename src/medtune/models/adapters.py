@@ -1,0 +1,38 @@
+"""Low-rank adapters on a loaded model (PEFT's), begun from the seed."""
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from medtune.errors import RecipeError
+from medtune.recipe.schema import Lora
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+# GPT-2's adapters sit where the published recipes put them; other kinds get every linear layer of the body.
+AUTO_TARGETS: dict[str, str | list[str]] = {"gpt2": ["c_attn"]}
+
+
+def add_lora(model: "PreTrainedModel", settings: Lora, seed: int) -> "PreTrainedModel":
+    """The model with trainable adapters, all else frozen. Adapters compute and train in float32."""
+    from peft import LoraConfig, get_peft_model
+
+    auto = AUTO_TARGETS.get(model.config.model_type, "all-linear")
+    targets = auto if settings.targets == "auto" else settings.targets
+    torch.manual_seed(seed)
+    config = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=settings.r,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=targets,
+    )
+    try:
+        return get_peft_model(model, config)  # type: ignore[return-value]
+    except ValueError as error:
+        linear = {name.rsplit(".", 1)[-1] for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)}
+        raise RecipeError(
+            f"train.lora.targets {settings.targets!r} does not fit {model.config.model_type}",
+            fix=f"Use auto, or some of: {', '.join(sorted(linear))}.",
+        ) from error

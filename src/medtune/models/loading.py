@@ -1,0 +1,199 @@
+"""From a model's name to weights and tokenizer: the packaged base, a directory, a run, an adapter, or the model hub.
+
+Only safetensors are read and no code of a model is run (`trust_remote_code` stays off).
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medtune.errors import ModelError
+from medtune.files import sha256_paths
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+PACKAGED = Path(__file__).parent / "shipped"
+WEIGHT_PATTERNS = ("*.safetensors",)
+BEHAVIOUR_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "config.json",
+)
+
+
+@dataclass(frozen=True)
+class Located:
+    """A model found on disk. ``adapter`` is the directory of a PEFT adapter on ``base``, where there is one."""
+
+    name: str
+    base: Path
+    adapter: Path | None = None
+
+    @property
+    def tokenizer(self) -> Path:
+        """Where the tokenizer lies: with the adapter if it brought one."""
+        own = self.adapter and any((self.adapter / name).exists() for name in BEHAVIOUR_FILES[:3])
+        return self.adapter if own and self.adapter else self.base
+
+    def weight_files(self) -> list[Path]:
+        """All weight files, the adapter's last."""
+        places = [self.base, *([self.adapter] if self.adapter else [])]
+        return [path for place in places for pattern in WEIGHT_PATTERNS for path in sorted(place.glob(pattern))]
+
+    def weights_hash(self) -> str:
+        """SHA-256 over the weight files."""
+        return sha256_paths(self.weight_files())
+
+    def fingerprint(self) -> str:
+        """SHA-256 over weights, configuration, tokenizer and chat template."""
+        behaviour = [self.tokenizer / name for name in BEHAVIOUR_FILES if (self.tokenizer / name).exists()]
+        return sha256_paths([*self.weight_files(), *behaviour])
+
+
+def packaged_models() -> list[str]:
+    """Names of the models that the package brings along."""
+    return sorted(path.name for path in PACKAGED.iterdir() if path.is_dir()) if PACKAGED.exists() else []
+
+
+def locate(name: str, revision: str | None = None) -> Located:
+    """Find a model: packaged, a run's directory, a directory with weights or an adapter, or the hub (cached or fetched).
+
+    Raises ``ModelError`` where it is not to be had.
+    """
+    if name in packaged_models():
+        return Located(name, PACKAGED / name)
+    path = Path(name)
+    if path.is_dir():
+        return _in_directory(name, path)
+    if path.exists() or name.count("/") > 1 or name.startswith((".", "/", "~")):
+        raise ModelError(f"there is no model directory {name}", where="model.name", fix="Check the path.")
+    return _from_hub(name, revision)
+
+
+def _in_directory(name: str, path: Path) -> Located:
+    if (path / "run.json").exists():
+        if not (path / "model").is_dir():
+            raise ModelError("this run has no trained model yet", where=name, fix="Finish it with: medtune run")
+        path = path / "model"
+    adapter = path / "adapter_config.json"
+    if adapter.exists():
+        config = json.loads(adapter.read_text(encoding="utf-8"))
+        base = locate(config["base_model_name_or_path"], config.get("revision"))
+        return Located(name, base.base, path)
+    if not (path / "config.json").exists():
+        raise ModelError(
+            "this directory holds no model (no config.json)", where=name, fix="Name a model's or a run's directory."
+        )
+    if not any(path.glob("*.safetensors")):
+        raise ModelError(
+            "this model has no safetensors weights", where=name, fix="Convert it: medtune reads no pickled weights."
+        )
+    return Located(name, path)
+
+
+def _from_hub(name: str, revision: str | None) -> Located:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    patterns = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
+    try:
+        return Located(name, Path(snapshot_download(name, revision=revision, allow_patterns=patterns)))
+    except HFValidationError as error:
+        raise ModelError(
+            f"{name!r} is neither a directory nor a hub name", where="model.name", fix=_hint(name)
+        ) from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        offline = os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0")
+        why = (
+            "the hub is switched off (HF_HUB_OFFLINE)"
+            if offline
+            else "it is not in the cache and the hub does not answer or refuses"
+        )
+        raise ModelError(f"{name} is not to be had: {why}", where="model.name", fix=_hint(name)) from error
+
+
+def _hint(name: str) -> str:
+    near = get_close_matches(name, packaged_models(), n=1)
+    guess = f"Did you mean {near[0]}? " if near else ""
+    return (
+        f"{guess}Use medtune-base, a local directory, or fetch it where there is a network (huggingface-cli download)."
+    )
+
+
+def load_tokenizer(located: Located) -> "PreTrainedTokenizerBase":
+    """The model's tokenizer."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(located.tokenizer, trust_remote_code=False)  # type: ignore[no-any-return]
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"the tokenizer cannot be read ({str(error).splitlines()[0][:120]})",
+            where=located.name,
+            fix="Is the directory whole?",
+        ) from error
+
+
+def context_length(config: Any) -> int:
+    """Tokens that the model can see at once."""
+    for name in ("max_position_embeddings", "n_positions"):
+        value = getattr(config, name, None)
+        if value:
+            return int(value)
+    return 10**6
+
+
+def read_config(located: Located) -> Any:
+    """The architecture's configuration; an architecture that generates no text causally is refused."""
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    try:
+        config = AutoConfig.from_pretrained(located.base, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"the configuration cannot be read ({str(error).splitlines()[0][:120]})",
+            where=located.name,
+            fix="Is it a language model?",
+        ) from error
+    if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise ModelError(
+            f"{config.model_type} is not a causal language model",
+            where=located.name,
+            fix="Use a GPT-2, Llama, Mistral, Gemma or Qwen kind.",
+        )
+    return config
+
+
+def load_weights(located: Located, dtype: "torch.dtype", attention: str) -> "PreTrainedModel":
+    """The model in evaluation mode, on the best device here, with its adapter where there is one."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    read_config(located)
+    logging.disable_progress_bar()
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            located.base, dtype=dtype, attn_implementation=attention, use_safetensors=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"the weights cannot be read ({str(error).splitlines()[0][:120]})",
+            where=located.name,
+            fix="Fetch the model again.",
+        ) from error
+    if located.adapter:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, str(located.adapter))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return model.to(device).eval()  # type: ignore[no-any-return]

@@ -1,0 +1,277 @@
+"""A causal language model on this machine, behind the protocol that evaluation knows."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from medtune.conversation import Message
+from medtune.models.attention import NAME as ROW_ATTENTION
+from medtune.models.attention import register, row_edges
+from medtune.models.heads import split_head
+from medtune.models.loading import Located, context_length, load_tokenizer, load_weights
+from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
+from medtune.models.windows import windows
+from medtune.tokens.templates import ChatTemplate
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+TOKENS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A window of one text to be scored: its ids, and the first position whose token counts."""
+
+    owner: int
+    ids: np.ndarray
+    first: int
+
+
+class LocalModel:
+    """Weights and tokenizer of one model. ``generate`` and the likelihoods are as in ``LanguageModel``."""
+
+    def __init__(
+        self,
+        model: "PreTrainedModel",
+        tokenizer: "PreTrainedTokenizerBase",
+        name: str,
+        fingerprint: str,
+        batch_size: int = 16,
+    ) -> None:
+        register()
+        self.model, self.tokenizer, self.batch_size = model, tokenizer, batch_size
+        self.name, self.fingerprint = name, fingerprint
+        self.template = ChatTemplate(tokenizer)
+        self.context = context_length(model.config)
+
+    @classmethod
+    def load(cls, located: Located, dtype: torch.dtype = torch.float32, batch_size: int = 16) -> "LocalModel":
+        """Load weights and tokenizer from disk, in evaluation mode."""
+        register()
+        model = load_weights(located, dtype, ROW_ATTENTION)
+        return cls(model, load_tokenizer(located), located.name, located.fingerprint(), batch_size)
+
+    # Likelihoods
+
+    def loglikelihoods(
+        self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
+    ) -> list[Likelihood]:
+        """Log-likelihood of each answer text, without the turn's terminator, after the rendered conversation so far.
+
+        Prompt and answer are tokenized together and divided where their characters divide, as in training.
+        """
+        ids, firsts, results = [], [], []
+        for messages, answer in pairs:
+            prompt, text = self._answered(messages, answer)
+            tokens, first = self._divided(prompt, text)
+            ids.append(tokens)
+            firsts.append(first)
+            results.append((prompt, text, len(answer.strip().encode())))
+        scores = self._score(ids, firsts, progress)
+        return [
+            Likelihood(prompt, text, score, len(tokens) - first, size)
+            for (prompt, text, size), tokens, first, score in zip(results, ids, firsts, scores, strict=True)
+        ]
+
+    def text_loglikelihoods(self, texts: Sequence[str], progress: Progress | None = None) -> list[Likelihood]:
+        """Log-likelihood of each text from its first token on, after BOS where the model has one."""
+        ids, firsts = [], []
+        bos = self.tokenizer.bos_token_id
+        for text in texts:
+            tokens = self._encode(text)
+            starts_with_bos = bos is not None and len(tokens) > 0 and tokens[0] == bos
+            ids.append(tokens if bos is None or starts_with_bos else np.concatenate([[bos], tokens]))
+            firsts.append(1)
+        scores = self._score(ids, firsts, progress)
+        return [
+            Likelihood("", text, score, max(0, len(tokens) - 1), len(text.encode()))
+            for text, tokens, score in zip(texts, ids, scores, strict=True)
+        ]
+
+    def _encode(self, text: str) -> np.ndarray:
+        return np.array(self.tokenizer.encode(text, add_special_tokens=False, verbose=False), dtype=np.int64)
+
+    def _answered(self, messages: Messages, answer: str) -> tuple[str, str]:
+        """The rendered prompt, and the answer as it stands in the rendered conversation, up to its last letter."""
+        rendered = self.template.conversation([*messages, Message("assistant", answer)])
+        start, end = rendered.answers[-1]
+        text = rendered.text[start:end]
+        stripped = answer.strip()
+        place = text.find(stripped)
+        if place < 0:
+            return rendered.text[:start], text
+        return rendered.text[:start], text[: place + len(stripped)]
+
+    def _divided(self, prompt: str, text: str) -> tuple[np.ndarray, int]:
+        """Ids of prompt and text together, and the first id of the text: never an empty text.
+
+        Where tokens run across the border, the token that holds the text's first letter counts for the text.
+        """
+        encoding = self.tokenizer(
+            prompt + text, add_special_tokens=False, return_offsets_mapping=True, verbose=False, truncation=False
+        )
+        ends = np.array(encoding["offset_mapping"]).reshape(-1, 2)[:, 1]
+        ids = np.array(encoding["input_ids"], dtype=np.int64)
+        first = int(np.searchsorted(ends, len(prompt), side="right"))
+        return ids, min(max(1, first), max(1, len(ids) - 1))
+
+    @torch.no_grad()
+    def _score(self, ids: Sequence[np.ndarray], firsts: Sequence[int], progress: Progress | None) -> list[float]:
+        """Summed log-likelihood of each text's tokens from ``first`` on. Independent of what is scored beside it."""
+        self.model.set_attn_implementation(ROW_ATTENTION)
+        totals = [0.0] * len(ids)
+        left = [0] * len(ids)
+        pieces = []
+        for owner, (tokens, first) in enumerate(zip(ids, firsts, strict=True)):
+            for start, end, scored in windows(len(tokens), self.context, max(1, self.context // 2)):
+                if max(scored, first) < end:
+                    pieces.append(_Piece(owner, tokens[start:end], max(scored, first) - start))
+                    left[owner] += 1
+        for batch in _batches(sorted(pieces, key=lambda piece: -len(piece.ids))):
+            for piece, score in zip(batch, self._score_batch(batch), strict=True):
+                totals[piece.owner] += score
+                left[piece.owner] -= 1
+            if progress:
+                progress(sum(left[p.owner] == 0 for p in {piece.owner: piece for piece in batch}.values()))
+        return totals
+
+    def _score_batch(self, batch: Sequence[_Piece]) -> list[float]:
+        device = self.model.device
+        lengths = tuple(len(piece.ids) for piece in batch)
+        tokens = torch.from_numpy(np.concatenate([piece.ids for piece in batch])).to(device)
+        positions = torch.from_numpy(np.concatenate([np.arange(n) for n in lengths])).to(device)
+        starts = np.cumsum([0, *lengths[:-1]])
+        wanted = [np.arange(start + p.first, start + n) for start, p, n in zip(starts, batch, lengths, strict=True)]
+        targets = torch.from_numpy(np.concatenate(wanted)).to(device)
+        body, head = split_head(self.model)
+        hidden = body(
+            input_ids=tokens[None],
+            position_ids=positions[None],
+            cu_seq_lens_q=row_edges(lengths, device),
+            use_cache=False,
+        ).last_hidden_state[0]
+        scores = []
+        for part in torch.split(targets, 2048):
+            logits = head(hidden[part - 1]).float()
+            picked = logits.gather(1, tokens[part, None]).squeeze(1)
+            scores.append(picked - logits.logsumexp(dim=-1))
+        owners = torch.from_numpy(np.repeat(np.arange(len(batch)), [len(w) for w in wanted]))
+        sums = torch.zeros(len(batch), dtype=torch.float64).index_add_(0, owners, torch.cat(scores).double().cpu())
+        return [float(value) for value in sums]
+
+    # Generation
+
+    def stop_ids(self) -> list[int]:
+        """Tokens that end an answer: EOS, what the model's own settings say, and the chat template's terminator."""
+        ids = {self.tokenizer.eos_token_id}
+        settings = getattr(self.model, "generation_config", None)
+        own = settings.eos_token_id if settings is not None else None
+        ids.update(own if isinstance(own, list) else [own])
+        rendered = self.template.conversation([Message("user", "a"), Message("assistant", "b")])
+        start, end = rendered.answers[-1]
+        tail = self._encode(rendered.text[start:end].rstrip())
+        if len(tail) and int(tail[-1]) in set(self.tokenizer.all_special_ids):
+            ids.add(int(tail[-1]))
+        return sorted(i for i in ids if i is not None)
+
+    def generate(
+        self, prompts: Sequence[Messages], decoding: DecodingSettings, progress: Progress | None = None
+    ) -> list[Generated]:
+        """One answer to each conversation. Greedy answers do not depend on the batch (exactly so in float32)."""
+        texts = [self.template.prompt(messages) for messages in prompts]
+        encoded = [self._prompt_ids(text, decoding.max_new_tokens) for text in texts]
+        order = sorted(range(len(texts)), key=lambda i: -len(encoded[i]))
+        # A sampled answer must not depend on its neighbours: one at a time, each from the seed.
+        size = self.batch_size if decoding.temperature == 0 else 1
+        results: dict[int, Generated] = {}
+        for start in range(0, len(order), size):
+            chosen = order[start : start + size]
+            outputs = self._generate_batch([encoded[i] for i in chosen], decoding)
+            for index, (text, count, finished) in zip(chosen, outputs, strict=True):
+                results[index] = Generated(texts[index], text, count, finished)
+            if progress:
+                progress(len(chosen))
+        return [results[index] for index in range(len(texts))]
+
+    @torch.no_grad()
+    def stream(self, messages: Messages, decoding: DecodingSettings, on_text: Callable[[str], None]) -> Generated:
+        """One answer, handed out piece by piece while it is made."""
+        from transformers import TextStreamer
+
+        class Pieces(TextStreamer):
+            def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+                on_text(text)
+
+        text = self.template.prompt(messages)
+        ids = self._prompt_ids(text, decoding.max_new_tokens)
+        streamer = Pieces(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
+        ((answer, count, finished),) = self._generate_batch([ids], decoding, streamer)
+        return Generated(text, answer, count, finished)
+
+    def _prompt_ids(self, text: str, room: int) -> np.ndarray:
+        """Ids of a prompt; its beginning (after BOS) is cut where the model's context leaves no room for the answer."""
+        ids = self._encode(text)
+        limit = max(2, self.context - room)
+        return ids if len(ids) <= limit else np.concatenate([ids[:1], ids[len(ids) - limit + 1 :]])
+
+    def generation_settings(self, decoding: DecodingSettings) -> dict[str, Any]:
+        """Arguments of transformers' ``generate``, complete, so that no default of a model's author sneaks in."""
+        sample = decoding.temperature > 0
+        pad = self.tokenizer.pad_token_id
+        stops = self.stop_ids()
+        return {
+            "max_new_tokens": decoding.max_new_tokens,
+            "do_sample": sample,
+            "temperature": decoding.temperature if sample else 1.0,
+            "top_p": decoding.top_p if sample else 1.0,
+            "top_k": 0 if sample else 50,
+            "num_beams": 1,
+            "repetition_penalty": 1.0,
+            "no_repeat_ngram_size": 0,
+            "eos_token_id": stops,
+            "pad_token_id": pad if pad is not None else (stops or [0])[0],
+        }
+
+    @torch.no_grad()
+    def _generate_batch(
+        self, rows: Sequence[np.ndarray], decoding: DecodingSettings, streamer: Any = None
+    ) -> Iterator[tuple[str, int, bool]]:
+        from transformers import GenerationConfig
+
+        self.model.set_attn_implementation("sdpa")
+        settings = GenerationConfig(**self.generation_settings(decoding))
+        width = max(len(row) for row in rows)
+        ids = torch.full((len(rows), width), int(settings.pad_token_id))
+        mask = torch.zeros((len(rows), width), dtype=torch.int64)
+        for number, row in enumerate(rows):
+            ids[number, width - len(row) :] = torch.from_numpy(row)
+            mask[number, width - len(row) :] = 1
+        device = self.model.device
+        if decoding.temperature > 0:
+            torch.manual_seed(decoding.seed)
+        output = self.model.generate(
+            input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings, streamer=streamer
+        )[:, width:].cpu()
+        stops = set(self.stop_ids())
+        for row in output.tolist():
+            end = next((i for i, token in enumerate(row) if token in stops), None)
+            answer = row if end is None else row[:end]
+            yield self.tokenizer.decode(answer, skip_special_tokens=True).strip(), len(answer), end is not None
+
+
+def _batches(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
+    """Pieces of like length together, at most ``TOKENS_AT_ONCE`` tokens (or one piece) at a time."""
+    batch: list[_Piece] = []
+    tokens = 0
+    for piece in pieces:
+        if batch and tokens + len(piece.ids) > TOKENS_AT_ONCE:
+            yield batch
+            batch, tokens = [], 0
+        batch.append(piece)
+        tokens += len(piece.ids)
+    if batch:
+        yield batch

@@ -1,0 +1,69 @@
+"""What evaluation needs of a language model, whatever stands behind it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from medtune.conversation import Message
+
+Messages = Sequence[Message]
+
+
+@dataclass(frozen=True)
+class DecodingSettings:
+    """How to generate. ``temperature`` 0 is greedy; else sampling within ``top_p``, seeded."""
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Generated:
+    """One answer: the exact prompt text, the answer, its tokens, and whether the model ended it itself."""
+
+    prompt: str
+    text: str
+    tokens: int
+    finished: bool
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Log-likelihood (natural logarithm) of a text over its ``tokens``, ``bytes`` its UTF-8 size."""
+
+    prompt: str
+    text: str
+    loglikelihood: float
+    tokens: int
+    bytes: int
+
+
+Progress = Callable[[int], None]
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """A local causal model, a sequence-to-sequence model or a remote endpoint."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the weights or the way of prompting change."""
+
+    def generate(
+        self, prompts: Sequence[Messages], decoding: DecodingSettings, progress: Progress | None = None
+    ) -> list[Generated]:
+        """One answer to each conversation so far."""
+
+    def loglikelihoods(
+        self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
+    ) -> list[Likelihood]:
+        """Log-likelihood of each continuation, said as the answer to its conversation so far."""
+
+    def text_loglikelihoods(self, texts: Sequence[str], progress: Progress | None = None) -> list[Likelihood]:
+        """Log-likelihood of each text from its beginning (after BOS)."""

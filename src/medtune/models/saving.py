@@ -1,0 +1,41 @@
+"""A trained model as a directory that medtune, transformers and PEFT read: safetensors, tokenizer, generation settings."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medtune.files import write_json
+from medtune.models.local import LocalModel
+from medtune.models.protocol import DecodingSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def save_model(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    place: Path,
+    base_name: str,
+    use: dict[str, Any],
+) -> None:
+    """Write weights (or the adapter alone), tokenizer with its chat template, and ``medtune.json`` with ``use``.
+
+    ``base_name`` is how the adapter finds its base again; ``use`` holds the system prompt and decoding of the recipe.
+    """
+    from peft import PeftModel
+    from transformers import GenerationConfig
+
+    local = LocalModel(model, tokenizer, base_name, "")
+    settings = GenerationConfig(**local.generation_settings(DecodingSettings(use["max_new_tokens"])))
+    if isinstance(model, PeftModel):
+        model.peft_config["default"].base_model_name_or_path = base_name
+        model.save_pretrained(str(place), safe_serialization=True, save_embedding_layers=False)
+        (place / "README.md").unlink(missing_ok=True)  # PEFT's form to fill in; the run's own card says more
+    else:
+        model.generation_config = settings
+        model.save_pretrained(place)
+    settings.save_pretrained(place)
+    if local.template.own is False:
+        tokenizer.chat_template = local.template.source
+    tokenizer.save_pretrained(place)
+    write_json(place / "medtune.json", use | {"base": base_name})

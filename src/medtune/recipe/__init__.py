@@ -1,0 +1,1 @@
+"""The one truth of configuration."""

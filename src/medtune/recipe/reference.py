@@ -1,0 +1,78 @@
+"""The reference page of recipes, generated from their definition."""
+
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from medtune.recipe.schema import PretrainRecipe, Recipe
+
+
+def _type_text(annotation: Any) -> str:
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return ", ".join(f"`{value}`" for value in args)
+    if origin in (list, tuple):
+        return f"list of {_type_text(args[0])}"
+    if args and origin is not None and hasattr(annotation, "__metadata__"):
+        return _type_text(args[0])
+    if args:
+        return " or ".join(_type_text(arg) for arg in args)
+    if annotation is NoneType or annotation is None:
+        return "null"
+    return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(
+        annotation.__name__, annotation.__name__
+    )
+
+
+def _default_text(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True)
+    if default is PydanticUndefined or isinstance(default, BaseModel):
+        return ""
+    if isinstance(default, list) and sum(len(str(v)) for v in default) > 60:
+        return f"{len(default)} built-in values"
+    text = (
+        {True: "true", False: "false", None: "null"}.get(default, str(default))
+        if isinstance(default, bool | NoneType)
+        else str(default)
+    )
+    return f"`{text}`" if text else "empty"
+
+
+def _section(model: type[BaseModel], prefix: str) -> list[str]:
+    doc = (model.__doc__ or "").strip().split("\n\n")[0]
+    lines = [
+        f"## `{prefix}`" if prefix else "## top level",
+        "",
+        doc,
+        "",
+        "| key | type | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    nested: list[tuple[str, type[BaseModel]]] = []
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            nested.append((f"{prefix}.{name}" if prefix else name, field.annotation))
+            continue
+        cells = (f"`{name}`", _type_text(field.annotation), _default_text(field), field.description or "")
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    lines.append("")
+    for place, section in nested:
+        lines += _section(section, place)
+    return lines
+
+
+def reference_page() -> str:
+    """Markdown: every key of both kinds of recipe."""
+    head = "<!-- Made by `medtune recipes reference`; a test keeps it so. -->\n\n# Recipe reference\n\n"
+    intro = (
+        "An unknown key anywhere is an error that names the nearest valid one. Every key can be set on the command line: "
+        "`--set train.epochs=2`. `medtune recipes show NAME` prints a recipe with every default written out.\n\n"
+    )
+    run = "\n".join(["# Runs (`medtune run`)", "", *_section(Recipe, "")])
+    base = "\n".join(["# Pre-training (`medtune pretrain`)", "", *_section(PretrainRecipe, "")])
+    return f"{head}{intro}{run}\n{base}"

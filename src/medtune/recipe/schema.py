@@ -1,0 +1,267 @@
+"""The one definition of a recipe. YAML, overrides, checks, help and the reference page all come from here."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+TOPICS = [
+    "What are the symptoms and treatment for paracetamol poisoning?",
+    "Explain the causes and symptoms of Congenital adrenal hyperplasia.",
+    "Describe the transmission, symptoms, and treatment of Anthrax.",
+    "What is Cachexia, and how does it affect the body?",
+    "Explain the causes, symptoms, and treatment of Botulism.",
+]
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) or value is None else [value]
+
+
+class Section(BaseModel):
+    """A part of a recipe: unknown keys are errors, values do not change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Columns(Section):
+    """Which column of a file plays which part. Left out: columns are recognised by their usual names."""
+
+    question: str | None = Field(None, description="What the user asks.")
+    answer: str | None = Field(None, description="The answer to learn.")
+    context: str | None = Field(None, description="Text put before the question, such as a passage or a report.")
+    system: str | None = Field(None, description="A system message, row by row.")
+    messages: str | None = Field(None, description="A whole conversation: a list of {role, content} or {from, value}.")
+    entity: str | None = Field(None, description="What the row is about (a disease); rows of one entity stay together.")
+    label: str | None = Field(None, description="A class, used to stratify.")
+    id: str | None = Field(None, description="The row's own identifier.")
+
+
+class Split(Section):
+    """Shares of the groups in each split. A group never lies in two splits."""
+
+    train: Share = Field(0.8, description="Share for training.")
+    validation: Share = Field(0.1, description="Share for validation during training.")
+    test: Share = Field(0.1, description="Share for the measurement before and after.")
+    group_by: list[Literal["question", "answer", "entity"]] = Field(
+        default=["question", "answer", "entity"],
+        description="Rows that share one of these after normalisation form one group.",
+    )
+
+    @model_validator(mode="after")
+    def _shares(self) -> "Split":
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train + validation + test must be 1, not {total:g}")
+        if not self.train or not self.test:
+            raise ValueError("train and test must both be above 0")
+        return self
+
+
+class Data(Section):
+    """Where the conversations come from and how they are split."""
+
+    source: Annotated[list[str], BeforeValidator(_as_list)] = Field(
+        min_length=1,
+        description="A known source (`curated`, `medquad`), a file (.csv .tsv .json .jsonl .parquet), a directory of "
+        "MedQuAD XML, or a list of these.",
+    )
+    columns: Columns = Field(default_factory=Columns, description="Column names of your own file.")
+    system_prompt: str | None = Field(None, description="A system message put before every conversation without one.")
+    limit: Positive | None = Field(None, description="Rows to keep, drawn by seed and stratified, never the first n.")
+    stratify_by: Literal["auto", "label", "source", "none"] = Field(
+        "auto",
+        description="What `limit` and the split keep in proportion; auto: the label where there is one, else source.",
+    )
+    split: Split = Field(default_factory=Split, description="How the rows are divided.")
+    overlong: Literal["truncate", "drop", "error"] = Field(
+        "truncate", description="A training row longer than `train.max_length`: cut it, leave it out, or stop."
+    )
+    identifiers: Literal["off", "report", "mask", "drop", "refuse"] = Field(
+        "report",
+        description="Patients' identifiers found by patterns (e-mail, phone, number, address of a computer, date): count "
+        "them, replace them, drop the row, or stop. An aid, not a guarantee.",
+    )
+
+
+class Model(Section):
+    """The language model to start from."""
+
+    name: str = Field(description="`medtune-base`, a local directory, or a name on the model hub.")
+    revision: str | None = Field(None, description="A commit or tag on the hub.")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Weights while computing; auto: bfloat16 where the machine multiplies it fast, else float32.",
+    )
+    quantization: None = Field(None, description="Reserved for 4-bit and 8-bit weights; only null is taken today.")
+
+
+class Lora(Section):
+    """Low-rank adapters (Hu et al. 2021, arXiv:2106.09685)."""
+
+    r: Positive = Field(8, description="Rank.")
+    alpha: Positive = Field(32, description="Scale: the update is multiplied by alpha / r.")
+    dropout: Share = Field(0.0, description="Dropout before the adapter.")
+    targets: Literal["auto"] | list[str] = Field(
+        "auto", description="Modules to adapt; auto: every linear layer of the body (c_attn for GPT-2)."
+    )
+
+
+Schedule = Literal["linear", "cosine", "constant", "wsd"]
+
+
+class Train(Section):
+    """How the model is trained."""
+
+    method: Literal["full", "lora"] = Field("lora", description="All weights, or low-rank adapters.")
+    lora: Lora = Field(default_factory=Lora, description="Used when method is lora.")
+    epochs: Annotated[float, Field(gt=0)] = Field(1, description="Passes over the training split.")
+    max_steps: Positive | None = Field(None, description="Stops early, for trials.")
+    optimizer: Literal["adamw", "muon"] = Field(
+        "adamw", description="AdamW, or Muon for the body's matrices and AdamW for the rest (full only)."
+    )
+    learning_rate: Annotated[float, Field(gt=0)] = Field(1e-4, description="Peak learning rate (of Muon where used).")
+    adam_learning_rate: Annotated[float, Field(gt=0)] = Field(
+        1e-3, description="With Muon: the rate of AdamW for embeddings, head and vectors."
+    )
+    betas: tuple[float, float] = Field((0.9, 0.95), description="AdamW's moment decays.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="Decoupled weight decay on matrices.")
+    schedule: Schedule = Field("linear", description="Course of the learning rate; wsd: warm-up, stable, decay.")
+    warmup: Annotated[float, Field(ge=0)] = Field(
+        0.03, description="Warm-up: below 1 a share of all steps, else steps."
+    )
+    max_grad_norm: Annotated[float, Field(gt=0)] | None = Field(1.0, description="Gradient clipping; null: none.")
+    batch_size: Positive = Field(4, description="Conversations in one forward pass, over all processes.")
+    gradient_accumulation: Positive = Field(4, description="Forward passes to one optimizer step.")
+    max_length: Positive = Field(1024, description="Tokens of one conversation; never above the model's own context.")
+    loss_on: Literal["answer", "all"] = Field("answer", description="Tokens that are learnt.")
+    log_every: Positive = Field(1, description="Optimizer steps between two lines of train/metrics.jsonl.")
+    validate_every: Positive | None = Field(
+        None, description="Optimizer steps between two validations; null: ten times in the run."
+    )
+    early_stopping: Positive | None = Field(
+        None, description="Stop after this many validations without a better loss; null: never."
+    )
+    keep_best: bool = Field(True, description="End with the weights of the best validation, not of the last step.")
+    save_every: Positive = Field(50, description="Optimizer steps between two checkpoints.")
+    trackers: list[Literal["tensorboard", "mlflow", "wandb"]] = Field(
+        default=[], description="Experiment trackers to log losses to (never texts), through accelerate."
+    )
+
+    @model_validator(mode="after")
+    def _muon_is_full(self) -> "Train":
+        if self.optimizer == "muon" and self.method == "lora":
+            raise ValueError("optimizer: muon works on whole weights; use method: full, or optimizer: adamw with lora")
+        return self
+
+
+class Decoding(Section):
+    """How texts are generated. Greedy for figures; the sampled answers are for reading."""
+
+    max_new_tokens: Positive = Field(160, description="Tokens at most in one answer.")
+    temperature: Annotated[float, Field(gt=0)] = Field(0.7, description="Of the sampled answers of `topics`.")
+    top_p: Annotated[float, Field(gt=0, le=1)] = Field(0.95, description="Nucleus of the sampled answers of `topics`.")
+
+
+class Evaluate(Section):
+    """What is measured before and after training, on the same items."""
+
+    tasks: list[Literal["perplexity", "answers", "topics"]] = Field(
+        default=["perplexity", "answers", "topics"], description="Tasks by name."
+    )
+    limit: Positive | None = Field(None, description="Test conversations at most in `answers`, drawn by seed.")
+    topics: list[str] = Field(
+        default=TOPICS, description="Questions for `topics`. Rows of the data on the same subject never train."
+    )
+    decoding: Decoding = Field(default_factory=Decoding, description="Settings of generation.")
+    batch_size: Positive = Field(16, description="Answers generated together. Figures do not depend on it in float32.")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Number format of the measurement; auto: float32 for models up to 1 GiB, else as model.dtype auto.",
+    )
+    resamples: Positive = Field(10_000, description="Bootstrap resamples behind intervals and p-values.")
+
+
+class Recipe(Section):
+    """A whole run: data, model, training and evaluation."""
+
+    name: str = Field(pattern=r"^[\w.-]+$", description="Name of the run's directory below runs/.")
+    description: str = Field("", description="One sentence for lists and for the report.")
+    seed: Annotated[int, Field(ge=0)] = Field(42, description="Seed of every random choice.")
+    data: Data
+    model: Model
+    train: Train = Field(default_factory=Train)
+    evaluate: Evaluate = Field(default_factory=Evaluate)
+
+
+class Corpus(Section):
+    """Plain text to pre-train on."""
+
+    source: str = Field(description="A Parquet, JSON-lines or text file; also by name in --data-dir.")
+    text: str = Field("text", description="Column of the text.")
+    kind: str | None = Field(None, description="Column naming the kind of text; held-out figures are given by kind.")
+    group: str | None = Field(None, description="Column whose equal values are held out together.")
+    held_out: Annotated[float, Field(gt=0, lt=1)] = Field(0.03, description="Share of the groups never trained on.")
+    licence: str = Field("", description="Stated in the model card.")
+    attribution: str = Field("", description="Stated in the model card.")
+
+
+class Architecture(Section):
+    """A Llama-style decoder from scratch, or `continue_from` an existing model."""
+
+    continue_from: str | None = Field(
+        None, description="A model directory or hub name to go on from; null: from scratch."
+    )
+    vocabulary: Annotated[int, Field(ge=300)] = Field(8192, description="Byte-level BPE tokens, trained on the corpus.")
+    width: Positive = Field(256, description="Hidden size.")
+    layers: Positive = Field(8, description="Decoder layers.")
+    heads: Positive = Field(4, description="Attention heads.")
+    feed_forward: Positive = Field(704, description="Width of the gated feed-forward layers.")
+    context: Positive = Field(512, description="Tokens of one training block, and the model's context.")
+
+
+class Pretraining(Section):
+    """How the base model is trained."""
+
+    epochs: Annotated[float, Field(gt=0)] = Field(1, description="Passes over the corpus.")
+    max_steps: Positive | None = Field(None, description="Stops early, for trials.")
+    batch_tokens: Positive = Field(4096, description="Tokens to one optimizer step.")
+    optimizer: Literal["adamw", "muon"] = Field(
+        "muon", description="Muon for matrices and AdamW for the rest, or AdamW."
+    )
+    learning_rate: Annotated[float, Field(gt=0)] = Field(0.02, description="Of Muon, or of AdamW when used alone.")
+    adam_learning_rate: Annotated[float, Field(gt=0)] = Field(4e-3, description="Of AdamW beside Muon.")
+    betas: tuple[float, float] = Field((0.9, 0.95), description="AdamW's moment decays.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.05, description="Decoupled, on the body's matrices.")
+    schedule: Schedule = Field("wsd", description="Course of the learning rate.")
+    warmup: Annotated[float, Field(ge=0)] = Field(50, description="Below 1 a share of all steps, else steps.")
+    decay: Annotated[float, Field(gt=0, le=1)] = Field(0.4, description="wsd: share of the steps spent decaying.")
+    max_grad_norm: Annotated[float, Field(gt=0)] | None = Field(1.0, description="Gradient clipping; null: none.")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field("auto", description="Weights while computing.")
+    compile: bool = Field(False, description="torch.compile: about a third faster; needs a C++ compiler.")
+    log_every: Positive = Field(20, description="Optimizer steps between two log lines.")
+    save_every: Positive = Field(250, description="Optimizer steps between two checkpoints and held-out checks.")
+
+
+class PretrainRecipe(Section):
+    """A base model from plain text."""
+
+    name: str = Field(pattern=r"^[\w.-]+$", description="Name of the run's directory below runs/.")
+    kind: Literal["pretrain"]
+    description: str = Field("", description="One sentence for lists and for the model card.")
+    seed: Annotated[int, Field(ge=0)] = Field(42, description="Seed of every random choice.")
+    corpus: Corpus
+    model: Architecture = Field(default_factory=Architecture)
+    train: Pretraining = Field(default_factory=Pretraining)
+    prompts: list[str] = Field(
+        default=["Diabetes is", "The heart", "Treatment of", "The study found that"],
+        description="Beginnings that the model card shows continued.",
+    )
+
+
+AnyRecipe = Recipe | PretrainRecipe
+SHIPPED = Path(__file__).parent / "shipped"

@@ -1,0 +1,1 @@
+"""Plain figures to pictures, page and card; needs no model."""

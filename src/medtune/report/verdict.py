@@ -1,0 +1,66 @@
+"""The verdict: one sentence with its uncertainty, from figures alone."""
+
+from typing import Any
+
+ALPHA = 0.05
+
+
+def p_text(p: float) -> str:
+    """A p-value for people."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def verdict(metrics: dict[str, Any]) -> str:
+    """What happened to the first tested metric of the run, how sure that is, and what else moved the wrong way."""
+    change = metrics["change"]
+    task, name, entry = headline(change)
+    if entry is None:
+        return "Nothing was tested: the recipe measures only descriptions."
+    before = metrics["before"][task][name]["value"]
+    words = LABELS.get(name, name.replace("_", " "))
+    amount = f"{words} {_moved(entry['value'])} by {abs(entry['value']):.3g}"
+    if entry["low"] is None:
+        return f"{amount} (from {before:.3g}), but the test set is a single group: nothing can be said about chance."
+    low, high = (
+        sorted((abs(entry["low"]), abs(entry["high"])))
+        if entry["low"] * entry["high"] > 0
+        else (entry["low"], entry["high"])
+    )
+    facts = (
+        f"{amount} (from {before:.3g}; 95 % {low:.3g} to {high:.3g}, {p_text(entry['p_corrected'])}, n = {entry['n']})"
+    )
+    return f"{facts}: {_judgement(entry)}.{_worsened(change, (task, name))}"
+
+
+LABELS = {"bits_per_byte": "Bits per byte of the held-out answers", "rouge_l": "ROUGE-L", "token_f1": "Token F1"}
+
+
+def headline(change: dict[str, Any]) -> tuple[str, str, dict[str, Any] | None]:
+    """The metric that the verdict speaks of: bits per byte of the answers, else the first tested one."""
+    tested = [(t, m, e) for t, ms in change.items() for m, e in ms.items() if e["better"] is not None]
+    preferred = [item for item in tested if item[1] == "bits_per_byte"]
+    return (preferred or tested or [("", "", None)])[0]
+
+
+def _moved(value: float) -> str:
+    return "fell" if value < 0 else "rose" if value > 0 else "changed"
+
+
+def _judgement(entry: dict[str, Any]) -> str:
+    if entry["p_corrected"] >= ALPHA:
+        return "this test set does not show a difference"
+    good = (entry["value"] < 0) == (entry["better"] == "lower")
+    return f"the {'improvement' if good else 'deterioration'} is real on this test set"
+
+
+def _worsened(change: dict[str, Any], but: tuple[str, str]) -> str:
+    worse = [
+        f"{task} {name}"
+        for task, metrics in change.items()
+        for name, e in metrics.items()
+        if (task, name) != but
+        and e["p_corrected"] is not None
+        and e["p_corrected"] < ALPHA
+        and (e["value"] > 0) == (e["better"] == "lower")
+    ]
+    return f" Worse after training: {', '.join(worse)}." if worse else ""

@@ -1,0 +1,1 @@
+"""Conversations to token ids with what is learnt marked."""

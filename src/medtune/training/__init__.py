@@ -1,0 +1,1 @@
+"""A model and tokens become a better model."""

@@ -1,0 +1,186 @@
+"""Plain text for pre-training: read, held-out documents set apart, a byte-level BPE tokenizer, one stream of token ids."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from medtune.errors import DataError
+from medtune.files import sha256_json, whole_directory, whole_file
+from medtune.progress import say, track
+from medtune.recipe.schema import Corpus, PretrainRecipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+BOS, EOS, PAD = "<|bos|>", "<|eos|>", "<|pad|>"
+BATCH = 256
+
+# Question and answer in words that textbooks use too: an untouched base model is not handicapped by
+# markers it has never seen, so that the change after training is not the learning of markers.
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{% if message['role'] == 'system' %}{{ message['content'] | trim + '\\n\\n' }}"
+    "{% elif message['role'] == 'user' %}{{ 'Question: ' + message['content'] | trim + '\\nAnswer:' }}"
+    "{% elif message['role'] == 'assistant' %}{{ ' ' + message['content'] | trim + eos_token + '\\n' }}"
+    "{% else %}{{ raise_exception('unknown role ' + message['role']) }}{% endif %}{% endfor %}"
+)
+
+
+@dataclass(frozen=True)
+class Document:
+    """One text of the corpus."""
+
+    text: str
+    kind: str
+    group: str
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """One held-out document: its ids with BOS and EOS, and its size in UTF-8 bytes."""
+
+    kind: str
+    tokens: np.ndarray
+    bytes: int
+
+
+@dataclass(frozen=True)
+class TokenizedCorpus:
+    """Training stream (memory-mapped ids), held-out documents, and what names them."""
+
+    train: np.ndarray
+    held_out: list[HeldOut]
+    fingerprint: str
+
+    @property
+    def held_out_tokens(self) -> np.ndarray:
+        """All held-out ids in one stream."""
+        return np.concatenate([document.tokens for document in self.held_out])
+
+    @property
+    def held_out_bytes_per_token(self) -> float:
+        """Mean UTF-8 bytes of one held-out token."""
+        return sum(d.bytes for d in self.held_out) / sum(len(d.tokens) for d in self.held_out)
+
+
+def read_corpus(path: Path, settings: Corpus) -> list[Document]:
+    """Documents of a Parquet, JSON-lines or text file; empty ones are counted and left out."""
+    rows = list(_corpus_rows(path, settings))
+    documents = [
+        Document(
+            text=str(row[settings.text]),
+            kind=str(row.get(settings.kind) or "text") if settings.kind else "text",
+            group=str(row.get(settings.group) or number) if settings.group else str(number),
+        )
+        for number, row in enumerate(rows)
+        if row.get(settings.text) and str(row[settings.text]).strip()
+    ]
+    if not documents:
+        raise DataError(
+            "no text found", where=str(path), fix=f"corpus.text is {settings.text!r}: name the column of the text."
+        )
+    if len(documents) < len(rows):
+        say(f"corpus: {len(rows) - len(documents)} empty documents left out")
+    return documents
+
+
+def _corpus_rows(path: Path, settings: Corpus) -> Iterator[dict[str, Any]]:
+    if path.suffix == ".txt":
+        for part in path.read_text(encoding="utf-8").split("\n\n\n"):
+            yield {settings.text: part}
+        return
+    from medtune.data.tables import read_table
+
+    table = read_table(path)
+    if settings.text not in table.column_names:
+        raise DataError(
+            f"no column {settings.text!r}",
+            where=str(path),
+            fix=f"corpus.text must be one of: {', '.join(table.column_names)}.",
+        )
+    yield from table.to_pylist()
+
+
+def hold_out(documents: list[Document], share: float, seed: int) -> tuple[list[Document], list[Document]]:
+    """Training and held-out documents; whole groups are held out, in proportion within each kind."""
+    rng = np.random.default_rng(seed)
+    kind_of = {document.group: document.kind for document in documents}
+    held: set[str] = set()
+    for kind in sorted(set(kind_of.values())):
+        groups = sorted(group for group, k in kind_of.items() if k == kind)
+        chosen = rng.permutation(len(groups))[: max(1, round(share * len(groups)))]
+        held.update(groups[index] for index in chosen)
+    return [d for d in documents if d.group not in held], [d for d in documents if d.group in held]
+
+
+def train_tokenizer(texts: list[str], vocabulary: int, context: int) -> "PreTrainedTokenizerFast":
+    """A byte-level BPE tokenizer (no text is unknown to it) with a plain question-and-answer chat template."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary, special_tokens=[BOS, EOS, PAD], initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=BOS,
+        eos_token=EOS,
+        pad_token=PAD,
+        model_max_length=context,
+        clean_up_tokenization_spaces=False,
+    )
+    wrapped.chat_template = CHAT_TEMPLATE
+    return wrapped
+
+
+def encode_document(tokenizer: "PreTrainedTokenizerFast", text: str) -> list[int]:
+    """BOS, the text, EOS."""
+    return [tokenizer.bos_token_id, *tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
+
+
+def encode_stream(
+    tokenizer: "PreTrainedTokenizerFast", documents: list[Document], target: Path, seed: int
+) -> np.ndarray:
+    """Write the shuffled documents as one stream of ids and map it; whole or absent."""
+    if not target.exists():
+        order = np.random.default_rng(seed).permutation(len(documents))
+        with (
+            whole_file(target) as temporary,
+            open(temporary, "wb") as handle,
+            track("tokens", len(order), "documents") as bar,
+        ):
+            for index in order:
+                handle.write(np.array(encode_document(tokenizer, documents[index].text), dtype=np.uint32).tobytes())
+                bar.advance()
+    return np.memmap(target, dtype=np.uint32, mode="r")
+
+
+def tokenize_corpus(
+    recipe: PretrainRecipe, path: Path, directory: Path, existing: "PreTrainedTokenizerFast | None"
+) -> tuple[TokenizedCorpus, "PreTrainedTokenizerFast"]:
+    """Read, hold out, train (or take over) the tokenizer, and encode; what an earlier call left is used again."""
+    from transformers import AutoTokenizer
+
+    train, held = hold_out(read_corpus(path, recipe.corpus), recipe.corpus.held_out, recipe.seed)
+    if existing is not None:
+        tokenizer = existing
+    elif (directory / "tokenizer").exists():
+        tokenizer = AutoTokenizer.from_pretrained(directory / "tokenizer")
+    else:
+        say(f"training a tokenizer of {recipe.model.vocabulary:,} tokens on {len(train):,} documents")
+        tokenizer = train_tokenizer([d.text for d in train], recipe.model.vocabulary, recipe.model.context)
+        with whole_directory(directory / "tokenizer") as place:
+            tokenizer.save_pretrained(place)
+    stream = encode_stream(tokenizer, train, directory / "tokens.bin", recipe.seed)
+    held_out = [HeldOut(d.kind, np.array(encode_document(tokenizer, d.text)), len(d.text.encode())) for d in held]
+    fingerprint = sha256_json([len(stream), len(held_out), int(stream[:: max(1, len(stream) // 10_000)].sum())])
+    say(f"{len(stream):,} training tokens; {len(held)} documents held out")
+    return TokenizedCorpus(stream, held_out, fingerprint), tokenizer

@@ -1,0 +1,128 @@
+"""Optimizers over fp32 master weights: the model may compute in bf16, every update is made and kept in fp32.
+
+AdamW for all, or Muon for the matrices of the body and AdamW for the rest (Jordan et al. 2024).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+StateTensors = dict[str, torch.Tensor]
+StateNumbers = dict[str, float]
+
+
+class MasterWeights:
+    """fp32 copies of a model's trainable parameters, their gradients, and the optimizers that step them."""
+
+    def __init__(
+        self, model: nn.Module, build: Callable[[dict[str, nn.Parameter]], list[torch.optim.Optimizer]]
+    ) -> None:
+        self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.masters = {
+            name: p if p.dtype == torch.float32 else nn.Parameter(p.detach().float().clone())
+            for name, p in self.parameters.items()
+        }
+        self.optimizers = build(self.masters)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["base_lr"] = group["lr"]
+
+    def collect(self) -> None:
+        """Add the gradients of the micro-batch just done to the fp32 sums."""
+        for name, parameter in self.parameters.items():
+            master = self.masters[name]
+            if master is parameter or parameter.grad is None:
+                continue
+            if master.grad is None:
+                master.grad = parameter.grad.float()
+            else:
+                master.grad += parameter.grad
+            parameter.grad = None
+
+    def gradients(self) -> Iterable[torch.Tensor]:
+        """The fp32 gradient sums, in a fixed order; a parameter no loss reached has a gradient of zeros."""
+        for master in self.masters.values():
+            if master.grad is None:
+                master.grad = torch.zeros_like(master)
+            yield master.grad
+
+    def step(self, factor: float, divisor: float, max_norm: float | None) -> float:
+        """Divide the gradient sums by ``divisor``, clip to ``max_norm``, step, and return the norm before clipping."""
+        gradients = list(self.gradients())
+        for gradient in gradients:
+            gradient /= divisor
+        norm = float(nn.utils.get_total_norm(gradients))
+        if max_norm is not None:
+            nn.utils.clip_grads_with_norm_(list(self.masters.values()), max_norm, torch.tensor(norm))
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["base_lr"] * factor
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.publish()
+        return norm
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Copy the fp32 weights into the model's own."""
+        for name, parameter in self.parameters.items():
+            if self.masters[name] is not parameter:
+                parameter.copy_(self.masters[name])
+
+    def state(self) -> tuple[StateTensors, StateNumbers]:
+        """Everything a resumed run needs: master weights and optimizer state, as named tensors and numbers."""
+        tensors = {f"master/{name}": p.detach() for name, p in self.masters.items()}
+        numbers: StateNumbers = {}
+        for number, optimizer in enumerate(self.optimizers):
+            for index, entries in optimizer.state_dict()["state"].items():
+                for key, value in entries.items():
+                    place = f"optimizer/{number}/{index}/{key}"
+                    if isinstance(value, torch.Tensor):
+                        tensors[place] = value
+                    else:
+                        numbers[place] = value
+        return tensors, numbers
+
+    @torch.no_grad()
+    def load_state(self, tensors: StateTensors, numbers: StateNumbers) -> None:
+        """Take up where ``state`` was written."""
+        for name, master in self.masters.items():
+            master.copy_(tensors[f"master/{name}"])
+        states: list[dict[int, dict[str, Any]]] = [{} for _ in self.optimizers]
+        for place, value in {**tensors, **numbers}.items():
+            if place.startswith("optimizer/"):
+                _, number, index, key = place.split("/")
+                states[int(number)].setdefault(int(index), {})[key] = value
+        for optimizer, state in zip(self.optimizers, states, strict=True):
+            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        self.publish()
+
+
+def adamw(
+    parameters: dict[str, nn.Parameter], learning_rate: float, weight_decay: float, betas: tuple[float, float]
+) -> list[torch.optim.Optimizer]:
+    """AdamW; weight decay on matrices only, as usual for language models."""
+    matrices = [p for p in parameters.values() if p.ndim >= 2]
+    vectors = [p for p in parameters.values() if p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    groups = [group for group in groups if group["params"]]
+    return [torch.optim.AdamW(groups, lr=learning_rate, betas=betas, fused=True)]
+
+
+def muon(
+    parameters: dict[str, nn.Parameter],
+    learning_rate: float,
+    adam_learning_rate: float,
+    weight_decay: float,
+    betas: tuple[float, float],
+) -> list[torch.optim.Optimizer]:
+    """Muon for the body's matrices; AdamW without decay for embeddings, head and vectors."""
+    apart = ("embed", "lm_head", "wte", "wpe")
+    matrices = {n: p for n, p in parameters.items() if p.ndim == 2 and not any(part in n for part in apart)}
+    rest = {n: p for n, p in parameters.items() if n not in matrices}
+    return [
+        torch.optim.Muon(list(matrices.values()), lr=learning_rate, weight_decay=weight_decay, momentum=0.95),
+        *adamw(rest, adam_learning_rate, 0.0, betas),
+    ]

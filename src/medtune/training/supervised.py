@@ -1,0 +1,283 @@
+"""Fine-tuning on conversations: one loop for all weights or adapters, one process or many, exactly resumable.
+
+The rows of a forward pass lie end to end without padding; the loss is the summed cross-entropy of the supervised
+tokens, and gradients are divided once by the number of supervised tokens of the whole optimizer step. So neither
+accumulation nor the number of processes changes what is learnt.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from medtune.errors import RunError
+from medtune.files import whole_file
+from medtune.models.attention import NAME as ROW_ATTENTION
+from medtune.models.attention import register, row_edges
+from medtune.models.heads import split_head
+from medtune.progress import say, track
+from medtune.recipe.schema import Train
+from medtune.tokens.flattening import FlatBatch, flatten
+from medtune.tokens.labels import Encoded
+from medtune.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
+from medtune.training.losses import linear_cross_entropy
+from medtune.training.memory import peak_memory_bytes
+from medtune.training.metrics_log import MetricsLog
+from medtune.training.optimizers import MasterWeights, adamw, muon
+from medtune.training.processes import Processes
+from medtune.training.schedules import learning_rate_factor
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+@dataclass
+class Progress:
+    """Where a training stands; kept in every checkpoint."""
+
+    step: int = 0
+    tokens: int = 0
+    supervised_tokens: int = 0
+    seconds: float = 0.0
+    best_loss: float = math.inf
+    best_step: int = 0
+    without_gain: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What training did. ``tokens`` are real tokens: there is no padding to count."""
+
+    steps: int
+    tokens: int
+    supervised_tokens: int
+    seconds: float
+    tokens_per_second: float
+    peak_memory_bytes: int
+    trainable_parameters: int
+    parameters: int
+    best_step: int
+    best_validation_loss: float | None
+    stopped_early: bool
+
+
+def steps_of(settings: Train, rows: int) -> int:
+    """Optimizer steps of the whole training."""
+    steps = max(1, round(settings.epochs * math.ceil(rows / (settings.batch_size * settings.gradient_accumulation))))
+    return min(steps, settings.max_steps or steps)
+
+
+def rows_of_step(step: int, rows: int, settings: Train, seed: int) -> list[int]:
+    """Row numbers of one optimizer step: every epoch takes all rows in an order drawn from (seed, epoch)."""
+    size = settings.batch_size * settings.gradient_accumulation
+    epoch, place = divmod(step, math.ceil(rows / size))
+    order = np.random.default_rng([seed, epoch]).permutation(rows)
+    return [int(row) for row in order[place * size : (place + 1) * size]]
+
+
+class SupervisedTrainer:
+    """Trains ``model`` in place on ``train`` rows; validates on ``validation`` rows."""
+
+    def __init__(
+        self,
+        model: "PreTrainedModel",
+        settings: Train,
+        seed: int,
+        train: Sequence[Encoded],
+        validation: Sequence[Encoded],
+        directory: Path,
+        fingerprint: str,
+        processes: Processes | None = None,
+    ) -> None:
+        register()
+        model.set_attn_implementation(ROW_ATTENTION)
+        self.model, self.settings, self.seed = model, settings, seed
+        self.rows, self.validation = train, validation
+        self.directory, self.fingerprint = directory, fingerprint
+        self.processes = processes or Processes()
+        self.weights = MasterWeights(model, self._optimizers)
+        self.steps = steps_of(settings, len(train))
+        self.validate_every = settings.validate_every or max(1, self.steps // 10)
+        self.progress = Progress()
+
+    def _optimizers(self, parameters: dict[str, torch.nn.Parameter]) -> list[torch.optim.Optimizer]:
+        s = self.settings
+        if s.optimizer == "muon":
+            return muon(parameters, s.learning_rate, s.adam_learning_rate, s.weight_decay, s.betas)
+        return adamw(parameters, s.learning_rate, s.weight_decay, s.betas)
+
+    def loss(self, batch: FlatBatch) -> torch.Tensor:
+        """Summed NLL (nats) of the batch's supervised tokens."""
+        body, head = split_head(self.model)
+        hidden = body(
+            input_ids=batch.input_ids,
+            position_ids=batch.position_ids,
+            cu_seq_lens_q=row_edges(batch.lengths, batch.input_ids.device),
+            use_cache=False,
+        ).last_hidden_state[0]
+        chosen = hidden[batch.predictors]
+        if isinstance(head, torch.nn.Linear):
+            return linear_cross_entropy(chosen, head.weight, batch.targets, head.bias)
+        return torch.nn.functional.cross_entropy(head(chosen).float(), batch.targets, reduction="sum")
+
+    def _batches(self, rows: Sequence[Encoded]) -> list[FlatBatch]:
+        """This process's share of the rows, in forward passes of at most ``batch_size`` rows over all processes."""
+        size, world, rank = self.settings.batch_size, self.processes.count, self.processes.rank
+        shares = (rows[start : start + size][rank::world] for start in range(0, len(rows), size))
+        return [flatten(share).to(self.model.device) for share in shares if share]
+
+    def step(self) -> tuple[float, float]:
+        """One optimizer step; returns the mean loss a supervised token and the gradient norm."""
+        progress, settings = self.progress, self.settings
+        # Dropout is drawn from (seed, step, process): nothing about random numbers needs to be remembered.
+        torch.manual_seed(
+            int(np.random.SeedSequence([self.seed, progress.step, self.processes.rank]).generate_state(1)[0])
+        )
+        total, targets, tokens = 0.0, 0, 0
+        for batch in self._batches(
+            [self.rows[i] for i in rows_of_step(progress.step, len(self.rows), settings, self.seed)]
+        ):
+            loss = self.loss(batch)
+            loss.backward()
+            self.weights.collect()
+            total, targets, tokens = (
+                total + float(loss.detach()),
+                targets + len(batch.targets),
+                tokens + sum(batch.lengths),
+            )
+        total, targets_all, tokens_all = self.processes.sums([total, targets, tokens])
+        self.processes.sum_in_place(self.weights.gradients())
+        if not math.isfinite(total):
+            raise RunError(
+                f"the loss is {total} at step {progress.step + 1}",
+                fix="Lower train.learning_rate, or set model.dtype=float32.",
+            )
+        factor = learning_rate_factor(settings.schedule, progress.step, self.steps, settings.warmup)
+        norm = self.weights.step(factor, targets_all, settings.max_grad_norm)
+        progress.step += 1
+        progress.tokens += int(tokens_all)
+        progress.supervised_tokens += int(targets_all)
+        return total / targets_all, norm
+
+    @torch.no_grad()
+    def validate(self) -> float:
+        """Mean loss a supervised token over the validation rows: sum over sum, whatever the batches."""
+        self.model.eval()
+        total, targets = 0.0, 0
+        for batch in self._batches(self.validation):
+            total, targets = total + float(self.loss(batch)), targets + len(batch.targets)
+        self.model.train()
+        total, count = self.processes.sums([total, targets])
+        return total / max(1.0, count)
+
+    def run(self) -> TrainingResult:
+        """Train to the end (or to early stopping), from the newest checkpoint of this very training if there is one."""
+        settings, progress = self.settings, self._resume()
+        log = MetricsLog(self.directory / "metrics.jsonl", progress.step) if self.processes.main else None
+        started = time.monotonic() - progress.seconds
+        self.model.train()
+        with track("training", self.steps, "steps") as bar:
+            bar.skip(progress.step)
+            while progress.step < self.steps and not self._stopped():
+                began, tokens = time.monotonic(), progress.tokens
+                loss, norm = self.step()
+                speed = (progress.tokens - tokens) / (time.monotonic() - began)
+                last = progress.step == self.steps
+                entry: dict[str, Any] = {}
+                if progress.step % settings.log_every == 0 or last:
+                    entry = {"loss": loss, "gradient_norm": norm, "tokens_per_second": speed} | self._position()
+                if self.validation and (progress.step % self.validate_every == 0 or last):
+                    entry |= {"validation_loss": self._validated()} | self._position()
+                progress.seconds = time.monotonic() - started
+                if log and entry:
+                    log.write(entry)
+                    self.processes.log({k: v for k, v in entry.items() if k != "step"}, progress.step)
+                if progress.step % settings.save_every == 0 or last or self._stopped():
+                    self._save()
+                bar.advance(1, f"loss {loss:.3f}")
+        if settings.keep_best and progress.best_step:
+            self._load_best()
+        return self._result()
+
+    def _position(self) -> dict[str, float]:
+        progress = self.progress
+        per_epoch = len(self.rows) / (self.settings.batch_size * self.settings.gradient_accumulation)
+        factor = learning_rate_factor(self.settings.schedule, progress.step - 1, self.steps, self.settings.warmup)
+        return {
+            "step": progress.step,
+            "epoch": progress.step / math.ceil(per_epoch),
+            "learning_rate": self.settings.learning_rate * factor,
+            "tokens": progress.tokens,
+        }
+
+    def _validated(self) -> float:
+        """Validate, and remember the weights if they are the best so far."""
+        loss, progress = self.validate(), self.progress
+        if loss < progress.best_loss:
+            progress.best_loss, progress.best_step, progress.without_gain = loss, progress.step, 0
+            if self.settings.keep_best and self.processes.main:
+                tensors = {name: p.detach().contiguous() for name, p in self.weights.masters.items()}
+                with whole_file(self._best_path) as temporary:
+                    save_file(tensors, temporary, metadata={"step": str(progress.step)})
+        else:
+            progress.without_gain += 1
+        return loss
+
+    def _stopped(self) -> bool:
+        patience = self.settings.early_stopping
+        return patience is not None and self.progress.without_gain >= patience
+
+    @property
+    def _best_path(self) -> Path:
+        return self.directory / "checkpoints" / "best.safetensors"
+
+    @torch.no_grad()
+    def _load_best(self) -> None:
+        self.processes.wait()
+        with safe_open(self._best_path, framework="pt") as file:
+            if file.metadata()["step"] != str(self.progress.best_step):
+                raise RunError(
+                    "the best weights on disk are of another step", where=str(self._best_path), fix="Run again."
+                )
+            for name, master in self.weights.masters.items():
+                master.copy_(file.get_tensor(name))
+        self.weights.publish()
+
+    def _save(self) -> None:
+        if self.processes.main:
+            tensors, numbers = self.weights.state()
+            facts = {k: (None if v == math.inf else v) for k, v in asdict(self.progress).items()}
+            checkpoint = Checkpoint(self.progress.step, self.fingerprint, tensors, numbers, facts)
+            save_checkpoint(self.directory / "checkpoints", checkpoint)
+        self.processes.wait()
+
+    def _resume(self) -> Progress:
+        found = latest_checkpoint(self.directory / "checkpoints", self.fingerprint)
+        if found:
+            self.weights.load_state(found.tensors, found.numbers)
+            self.progress = Progress(**{k: math.inf if v is None else v for k, v in found.progress.items()})
+            say(f"resuming at step {found.step} of {self.steps}")
+        return self.progress
+
+    def _result(self) -> TrainingResult:
+        progress = self.progress
+        return TrainingResult(
+            steps=progress.step,
+            tokens=progress.tokens,
+            supervised_tokens=progress.supervised_tokens,
+            seconds=progress.seconds,
+            tokens_per_second=progress.tokens / max(1e-9, progress.seconds),
+            peak_memory_bytes=peak_memory_bytes(),
+            trainable_parameters=sum(p.numel() for p in self.weights.masters.values()),
+            parameters=sum(p.numel() for p in self.model.parameters()),
+            best_step=progress.best_step,
+            best_validation_loss=progress.best_loss if math.isfinite(progress.best_loss) else None,
+            stopped_early=self._stopped() and progress.step < self.steps,
+        )
