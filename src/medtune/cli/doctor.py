@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from typing import Any
 
 import typer
 
@@ -15,7 +16,7 @@ def command(data_dir: DataDir = None, json: Json = False) -> None:
     from medtune.models.precision import fast_bfloat16
     from medtune.runs.environment import hardware, versions
 
-    facts = {
+    facts: dict[str, Any] = {
         "versions": versions(),
         "hardware": hardware(),
         "bfloat16_fast": fast_bfloat16(),

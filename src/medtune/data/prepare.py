@@ -3,18 +3,18 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from medtune.conversation import Conversation
+from medtune.conversation import Conversation, Message
 from medtune.data.held_out import forced_test_groups
 from medtune.data.identifiers import apply_policy
 from medtune.data.normalize import normalize
 from medtune.data.rows import Loaded, Row
 from medtune.data.sources import load_source
-from medtune.data.splits import SPLITS, draw, group_keys, group_rows, leaked_rows, random_split, split_groups
+from medtune.data.splits import SPLITS, draw, group_rows, leaked_rows, random_split, split_groups
 from medtune.errors import DataError
 from medtune.progress import say
 from medtune.recipe.schema import Data
@@ -38,6 +38,7 @@ def prepare(settings: Data, seed: int, demonstrations: Sequence[str], data_dir: 
     rows = [row for source in loaded for row in source.rows]
     read = len(rows)
     rows, dropped = _drop_unusable(rows)
+    rows = [_with_system(row, settings.system_prompt) for row in rows]
     rows, identifiers, with_identifiers = apply_policy(rows, settings.identifiers)
     dropped["identifiers"] = read - sum(dropped.values()) - len(rows)
     duplicates = _duplicates(rows)
@@ -94,6 +95,12 @@ def _drop_unusable(rows: Sequence[Row]) -> tuple[list[Row], dict[str, int]]:
             seen.add(key)
             kept.append(row)
     return kept, dropped
+
+
+def _with_system(row: Row, prompt: str | None) -> Row:
+    if not prompt or row.messages[0].role == "system":
+        return row
+    return replace(row, messages=(Message("system", prompt), *row.messages))
 
 
 def _duplicates(rows: Sequence[Row]) -> dict[str, int]:
@@ -167,6 +174,3 @@ def _tell(loaded: Sequence[Loaded], audit: dict[str, Any]) -> None:
     sizes = ", ".join(f"{name} {facts['rows']:,}" for name, facts in audit["splits"].items())
     share = audit["leaked_share_of_a_random_split"]
     say(f"splits: {sizes}; leaked 0 (a random split would leak {share:.0%})")
-
-
-__all__ = ["Prepared", "group_keys", "prepare"]

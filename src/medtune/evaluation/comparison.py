@@ -37,6 +37,8 @@ def compare_metric(
         "p_corrected": None,
         "test": TEST if tested else "not tested (a description)",
         "better": metric.better,
+        "title": metric.title,
+        "unit": metric.unit,
         "n": len(before),
         "groups": len(set(groups)),
     }
@@ -55,11 +57,3 @@ def compare(
     for entry, corrected in zip(family, holm([entry["p"] for entry in family]), strict=True):
         entry["p_corrected"] = corrected
     return change
-
-
-def direction(entry: dict[str, Any]) -> str:
-    """``better``, ``worse`` or ``undecided`` (at corrected p < 0.05)."""
-    if entry["p_corrected"] is None or entry["p_corrected"] >= 0.05 or entry["value"] == 0:
-        return "undecided"
-    improved = (entry["value"] < 0) == (entry["better"] == "lower")
-    return "better" if improved else "worse"

@@ -29,7 +29,7 @@ def add_lora(model: "PreTrainedModel", settings: Lora, seed: int) -> "PreTrained
         target_modules=targets,
     )
     try:
-        return get_peft_model(model, config)  # type: ignore[return-value]
+        return get_peft_model(model, config)
     except ValueError as error:
         linear = {name.rsplit(".", 1)[-1] for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)}
         raise RecipeError(

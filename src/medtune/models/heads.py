@@ -9,7 +9,7 @@ from torch import nn
 Head = Callable[[torch.Tensor], torch.Tensor]
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
+def unwrapped(model: Any) -> Any:
     """The transformers model below a PEFT wrapper, its adapted layers in place."""
     from peft import PeftModel
 

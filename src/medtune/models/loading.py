@@ -133,7 +133,7 @@ def load_tokenizer(located: Located) -> "PreTrainedTokenizerBase":
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(located.tokenizer, trust_remote_code=False)  # type: ignore[no-any-return]
+        return AutoTokenizer.from_pretrained(located.tokenizer, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"the tokenizer cannot be read ({str(error).splitlines()[0][:120]})",
@@ -196,4 +196,4 @@ def load_weights(located: Located, dtype: "torch.dtype", attention: str) -> "Pre
 
         model = PeftModel.from_pretrained(model, str(located.adapter))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return model.to(device).eval()  # type: ignore[no-any-return]
+    return model.to(device).eval()

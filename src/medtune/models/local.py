@@ -202,7 +202,7 @@ class LocalModel:
         """One answer, handed out piece by piece while it is made."""
         from transformers import TextStreamer
 
-        class Pieces(TextStreamer):
+        class Pieces(TextStreamer):  # type: ignore[misc]
             def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
                 on_text(text)
 

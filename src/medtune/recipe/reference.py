@@ -22,9 +22,8 @@ def _type_text(annotation: Any) -> str:
         return " or ".join(_type_text(arg) for arg in args)
     if annotation is NoneType or annotation is None:
         return "null"
-    return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(
-        annotation.__name__, annotation.__name__
-    )
+    name = str(annotation.__name__)
+    return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(name, name)
 
 
 def _default_text(field: FieldInfo) -> str:

@@ -28,7 +28,7 @@ def _is_whole(path: Path) -> bool:
     try:
         manifest = read_json(path / "checkpoint.json")
         tensors = path / "tensors.safetensors"
-        return tensors.stat().st_size == manifest["bytes"] and sha256_file(tensors) == manifest["sha256"]
+        return bool(tensors.stat().st_size == manifest["bytes"] and sha256_file(tensors) == manifest["sha256"])
     except (OSError, ValueError, KeyError):
         return False
 

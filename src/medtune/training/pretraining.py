@@ -80,7 +80,7 @@ class Pretrainer:
 
     def __post_init__(self) -> None:
         train = self.recipe.train
-        self.model.to(dtype=compute_dtype(train.dtype))  # type: ignore[arg-type]
+        self.model.to(dtype=compute_dtype(train.dtype))
         self.model.train()
         self.weights = MasterWeights(self.model, _optimizers(train))
         self.body: Callable[..., Any] = _compiled(self.model.model) if train.compile else self.model.model
@@ -167,7 +167,7 @@ def _optimizers(train: Pretraining) -> Callable[[dict[str, nn.Parameter]], list[
 
 def _compiled(body: nn.Module) -> Callable[..., Any]:
     say("compiling the model (about half a minute)")
-    return torch.compile(body, dynamic=False)  # type: ignore[no-any-return]
+    return torch.compile(body, dynamic=False)
 
 
 @torch.no_grad()
@@ -225,7 +225,7 @@ def save_base_model(trainer: Pretrainer, tokenizer: Any, target: Path) -> dict[s
         "samples": sample_texts(trainer, tokenizer),
         "stats": json.loads((trainer.directory / "trainer_stats.json").read_text()),
     }
-    trainer.model.to(dtype=torch.bfloat16)  # type: ignore[arg-type]
+    trainer.model.to(dtype=torch.bfloat16)
     trainer.model.save_pretrained(target)
     tokenizer.save_pretrained(target)
     return figures

@@ -253,7 +253,8 @@ class SupervisedTrainer:
     def _save(self) -> None:
         if self.processes.main:
             tensors, numbers = self.weights.state()
-            facts = {k: (None if v == math.inf else v) for k, v in asdict(self.progress).items()}
+            best = self.progress.best_loss
+            facts = asdict(self.progress) | {"best_loss": best if math.isfinite(best) else None}
             checkpoint = Checkpoint(self.progress.step, self.fingerprint, tensors, numbers, facts)
             save_checkpoint(self.directory / "checkpoints", checkpoint)
         self.processes.wait()
@@ -262,7 +263,7 @@ class SupervisedTrainer:
         found = latest_checkpoint(self.directory / "checkpoints", self.fingerprint)
         if found:
             self.weights.load_state(found.tensors, found.numbers)
-            self.progress = Progress(**{k: math.inf if v is None else v for k, v in found.progress.items()})
+            self.progress = Progress(**(found.progress | {"best_loss": found.progress["best_loss"] or math.inf}))
             say(f"resuming at step {found.step} of {self.steps}")
         return self.progress
 

@@ -1,0 +1,98 @@
+"""A run's files as the plain values that page, card and plots show."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medtune.files import read_json, read_json_lines
+from medtune.report.verdict import ALPHA, verdict
+from medtune.run_paths import RunPaths
+
+# What a reader may ask for; whatever a run did not measure is listed as such.
+MEASURABLE = {
+    "perplexity": "prediction of held-out answers",
+    "answers": "overlap of generated answers with references",
+    "topics": "behaviour on demonstration questions",
+    "safety": "harm: urgent advice withheld, dangerous doses, unsafe remedies",
+    "multiple_choice": "medical knowledge (multiple-choice examinations)",
+    "forgetting": "what was forgotten: general language after training",
+    "calibration": "whether the model's confidence means anything",
+    "human": "judgement by clinicians",
+    "external": "data from elsewhere: the test split comes from the same sources as the training split",
+    "seeds": "spread over seeds: this is one training with one seed",
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything that is shown, read once."""
+
+    recipe_text: str
+    state: dict[str, Any]
+    audit: dict[str, Any]
+    metrics: dict[str, Any]
+    log: list[dict[str, Any]]
+    stats: dict[str, Any]
+    samples: dict[str, dict[str, list[dict[str, Any]]]]
+
+    @classmethod
+    def read(cls, run: RunPaths) -> "Figures":
+        """From the files of a run, whole or partial."""
+        stats = run.train / "trainer_stats.json"
+        log = run.train / "metrics.jsonl"
+        return cls(
+            recipe_text=run.recipe.read_text(encoding="utf-8"),
+            state=read_json(run.state_file),
+            audit=read_json(run.data / "audit.json"),
+            metrics=read_json(run.metrics),
+            log=read_json_lines(log) if log.exists() and stats.exists() else [],
+            stats=read_json(stats) if stats.exists() else {},
+            samples={"before": _samples(run.before), "after": _samples(run.after)},
+        )
+
+    @property
+    def verdict(self) -> str:
+        """The run in a sentence."""
+        if not self.metrics["change"]:
+            return "Not finished: there is no measurement before and after yet."
+        return verdict(self.metrics)
+
+    def changes(self) -> list[dict[str, Any]]:
+        """A row a metric: task, titles, before, after, difference, interval, p, and what it means."""
+        rows = []
+        for task, figures in self.metrics["change"].items():
+            for name, entry in figures.items():
+                before, after = (self.metrics[side][task][name] for side in ("before", "after"))
+                rows.append(
+                    entry
+                    | {"task": task, "metric": name, "before": before["value"], "after": after["value"]}
+                    | {"before_interval": before, "after_interval": after, "verdict": meaning(entry)}
+                )
+        return rows
+
+    def not_measured(self) -> list[str]:
+        """What this run says nothing about."""
+        return [text for name, text in MEASURABLE.items() if name not in self.metrics["before"]]
+
+    def side_by_side(self, task: str, limit: int) -> list[dict[str, Any]]:
+        """The first ``limit`` samples of a task with both answers: not chosen."""
+        before, after = (self.samples[side].get(task, []) for side in ("before", "after"))
+        pairs = zip(before[:limit], after[:limit], strict=False)
+        return [
+            {"before": left, "after": right, "question": left.get("question") or left["prompt"]}
+            for left, right in pairs
+        ]
+
+
+def meaning(entry: dict[str, Any]) -> str:
+    """``better``, ``worse``, ``undecided``, or ``described`` for what is neither good nor bad."""
+    if entry["better"] is None:
+        return "described"
+    if entry["p_corrected"] is None or entry["p_corrected"] >= ALPHA or entry["value"] == 0:
+        return "undecided"
+    return "better" if (entry["value"] < 0) == (entry["better"] == "lower") else "worse"
+
+
+def _samples(directory: Path) -> dict[str, list[dict[str, Any]]]:
+    paths = sorted(directory.glob("*.samples.jsonl")) if directory.exists() else []
+    return {path.name.removesuffix(".samples.jsonl"): read_json_lines(path) for path in paths}

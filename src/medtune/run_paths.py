@@ -1,0 +1,70 @@
+"""Where everything of a run lies."""
+
+from pathlib import Path
+
+
+class RunPaths:
+    """The files and directories of one run."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def recipe(self) -> Path:
+        """The resolved recipe."""
+        return self.root / "recipe.yaml"
+
+    @property
+    def state_file(self) -> Path:
+        """Status, stages, versions, hashes."""
+        return self.root / "run.json"
+
+    @property
+    def data(self) -> Path:
+        """Splits and audit."""
+        return self.root / "data"
+
+    @property
+    def model(self) -> Path:
+        """The trained model."""
+        return self.root / "model"
+
+    @property
+    def train(self) -> Path:
+        """Logs and checkpoints of training."""
+        return self.root / "train"
+
+    @property
+    def before(self) -> Path:
+        """Evaluation of the base model."""
+        return self.root / "eval" / "before"
+
+    @property
+    def after(self) -> Path:
+        """Evaluation of the trained model."""
+        return self.root / "eval" / "after"
+
+    @property
+    def comparison(self) -> Path:
+        """Before and after, paired."""
+        return self.root / "eval" / "comparison.json"
+
+    @property
+    def plots(self) -> Path:
+        """PNG and SVG pictures."""
+        return self.root / "plots"
+
+    @property
+    def metrics(self) -> Path:
+        """The figures of the whole run."""
+        return self.root / "metrics.json"
+
+    @property
+    def page(self) -> Path:
+        """The report."""
+        return self.root / "report.html"
+
+    @property
+    def card(self) -> Path:
+        """The model card."""
+        return self.root / "README.md"
