@@ -22,6 +22,7 @@ def add_lora(model: "PreTrainedModel", settings: Lora, seed: int) -> "PreTrained
     targets = auto if settings.targets == "auto" else settings.targets
     torch.manual_seed(seed)
     config = LoraConfig(
+        fan_in_fan_out=model.config.model_type == "gpt2",  # its layers keep their matrices transposed
         task_type="CAUSAL_LM",
         r=settings.r,
         lora_alpha=settings.alpha,

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from medtune.recipe.schema import PretrainRecipe
 
-
-def base_model_card(recipe: PretrainRecipe, figures: dict[str, Any]) -> str:
-    """Markdown with the metadata that model hubs read."""
+def base_model_card(recipe: dict[str, Any], figures: dict[str, Any]) -> str:
+    """Markdown with the metadata that model hubs read; ``recipe`` as plain values."""
     held_out = "\n".join(
         f"| {kind} | {row['bits_per_byte']:.3f} | {row['documents']:,} | {row['bytes']:,} |"
         for kind, row in figures["held_out"].items()
@@ -16,13 +14,13 @@ def base_model_card(recipe: PretrainRecipe, figures: dict[str, Any]) -> str:
         for s in figures["samples"]
     )
     stats = figures["stats"]
-    shape = recipe.model
+    shape, train, corpus = recipe["model"], recipe["train"], recipe["corpus"]
     origin = (
-        f"continued from {shape.continue_from}"
-        if shape.continue_from
+        f"continued from {shape['continue_from']}"
+        if shape["continue_from"]
         else (
-            f"a Llama-style decoder from scratch: width {shape.width}, {shape.layers} layers, {shape.heads} heads, "
-            f"feed-forward {shape.feed_forward}, context {shape.context}, tied embeddings, byte-level BPE of {shape.vocabulary:,} tokens"
+            f"a Llama-style decoder from scratch: width {shape['width']}, {shape['layers']} layers, {shape['heads']} heads, "
+            f"feed-forward {shape['feed_forward']}, context {shape['context']}, tied embeddings, byte-level BPE of {shape['vocabulary']:,} tokens"
         )
     )
     return f"""---
@@ -33,25 +31,25 @@ pipeline_tag: text-generation
 tags: [medical, tiny, medtune]
 ---
 
-# {recipe.name}
+# {recipe["name"]}
 
-{recipe.description} {figures["parameters"]:,} parameters; {origin}. It is a base for trying, teaching and testing fine-tuning.
+{recipe["description"]} {figures["parameters"]:,} parameters; {origin}. It is a base for trying, teaching and testing fine-tuning.
 **It knows almost no medicine, answers wrongly with confidence, and must not be used for any medical purpose.**
 
 ## How it was made
 
-Recipe `{recipe.name}` of medtune (`medtune pretrain {recipe.name}`): {stats["steps"]:,} steps, {stats["tokens"]:,} tokens
-({recipe.train.epochs:g} passes), {recipe.train.optimizer} at {recipe.train.learning_rate:g}, {recipe.train.schedule} schedule,
-{stats["seconds"] / 60:.0f} minutes, seed {recipe.seed}.
+Recipe `{recipe["name"]}` of medtune (`medtune pretrain {recipe["name"]}`): {stats["steps"]:,} steps, {stats["tokens"]:,} tokens
+({train["epochs"]:g} passes), {train["optimizer"]} at {train["learning_rate"]:g}, {train["schedule"]} schedule,
+{stats["seconds"] / 60:.0f} minutes, seed {recipe["seed"]}.
 
 ## Corpus, attribution, licence
 
-{recipe.corpus.attribution}. Licence of the texts: {recipe.corpus.licence or "as stated by their owners"}. The corpus itself is not
+{corpus["attribution"]}. Licence of the texts: {corpus["licence"] or "as stated by their owners"}. The corpus itself is not
 distributed with the model. The weights are offered under CC BY 4.0 with the same attribution.
 
 ## Held-out bits per byte
 
-{recipe.corpus.held_out:.0%} of the documents of each kind were never trained on (documents that share an identifier together).
+{corpus["held_out"]:.0%} of the documents of each kind were never trained on (documents that share an identifier together).
 
 | kind of text | bits per byte | documents | bytes |
 |---|---|---|---|

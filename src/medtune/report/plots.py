@@ -97,6 +97,9 @@ def change_plot(entries: Sequence[dict[str, Any]], directory: Path) -> str:
             axes.plot(middle, place, "o", color=color, markersize=7)
         axes.axvline(0, color=INK, linewidth=1)
         axes.set_yticks(range(len(entries)), [entry["title"] for entry in reversed(entries)])
+        # One wild interval must not squeeze all others to dots.
+        left, right = axes.get_xlim()
+        axes.set_xlim(max(left, -125), min(right, 150))
         axes.set_ylim(-0.6, len(entries) - 0.4)
         axes.set_xlabel("change relative to before (%), 95 % interval")
         axes.grid(visible=False, axis="y")

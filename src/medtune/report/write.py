@@ -37,7 +37,7 @@ def _pictures(figures: Figures, run: RunPaths) -> dict[str, Markup]:
         pictures["change"] = change_plot(tested, run.plots)
     before, after = (figures.samples[side].get("perplexity", []) for side in ("before", "after"))
     if before and after:
-        pictures["items"] = items_plot([s["score"] for s in before], [s["score"] for s in after], run.plots)
+        pictures["scatter"] = items_plot([s["score"] for s in before], [s["score"] for s in after], run.plots)
     return {name: Markup(svg) for name, svg in pictures.items()}
 
 

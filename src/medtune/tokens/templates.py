@@ -73,6 +73,11 @@ class ChatTemplate:
         text = "\n\n".join(m.content for m in head)
         return [Message("user", f"{text}\n\n{rest[0].content}"), *rest[1:]] if rest else []
 
+    def _terminated(self, turn: str) -> int:
+        """Length of a turn up to its terminator: blanks that a template puts after it are never generated."""
+        bare = turn.rstrip()
+        return len(bare) if bare.endswith(tuple(self.tokenizer.all_special_tokens)) else len(turn)
+
     def prompt(self, messages: Sequence[Message]) -> str:
         """The text from which the model goes on with its answer."""
         return self._apply(self._adapted(messages), generate=True)
@@ -93,5 +98,5 @@ class ChatTemplate:
                     "from questions",
                     fix="Use a model whose template appends turn by turn, or single-turn data.",
                 )
-            spans.append((len(before), len(after)))
+            spans.append((len(before), len(before) + self._terminated(after[len(before) :])))
         return Rendered(text, tuple(spans))

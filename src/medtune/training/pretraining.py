@@ -135,13 +135,15 @@ class Pretrainer:
                 factor = learning_rate_factor(train.schedule, step, self.steps, train.warmup, train.decay)
                 loss = self.loss(torch.stack([next(blocks) for _ in range(self.rows)]))
                 if not torch.isfinite(loss):
-                    raise RunError(f"the loss is {float(loss)} at step {step}", fix="Lower train.learning_rate.")
+                    raise RunError(
+                        f"the loss is {float(loss.detach())} at step {step}", fix="Lower train.learning_rate."
+                    )
                 loss.backward()
                 self.weights.collect()
                 norm = self.weights.step(factor, batch_tokens, train.max_grad_norm)
                 step += 1
                 if step % train.log_every == 0 or step == self.steps:
-                    entry = {"step": step, "tokens": step * batch_tokens, "loss": float(loss) / batch_tokens}
+                    entry = {"step": step, "tokens": step * batch_tokens, "loss": float(loss.detach()) / batch_tokens}
                     log.write(entry | {"learning_rate_factor": factor, "gradient_norm": norm})
                     note = f"loss {entry['loss']:.3f}"
                 if step % train.save_every == 0 or step == self.steps:

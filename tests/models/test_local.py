@@ -1,0 +1,165 @@
+"""Likelihoods and generation of local models: known answers, and independence of batches."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from medtune.conversation import user_asks
+from medtune.models.loading import locate
+from medtune.models.local import LocalModel
+from medtune.models.protocol import DecodingSettings, LanguageModel
+
+PAIRS = [
+    (user_asks("What causes gout?"), "Crystals of uric acid settle in a joint."),
+    (user_asks("Why?"), "So."),
+    (user_asks("What does eczema look like, and where on the body is it found?"), "Dry, itchy, inflamed patches. " * 6),
+    (user_asks("naïve µg?"), "5 µg"),
+]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model):
+    return LocalModel.load(locate(str(tiny_model)), torch.float32)
+
+
+def reference_loglikelihood(model, prompt, text):
+    """Plain transformers: one text, eager attention, all logits."""
+    ids = model.tokenizer(prompt + text, add_special_tokens=False, return_tensors="pt").input_ids
+    start = len(model.tokenizer(prompt, add_special_tokens=False).input_ids)
+    model.model.set_attn_implementation("eager")
+    with torch.no_grad():
+        logs = model.model(ids).logits[0].log_softmax(-1)
+    return float(logs[range(start - 1, ids.shape[1] - 1), ids[0, start:]].sum())
+
+
+def test_it_is_a_language_model(model):
+    assert isinstance(model, LanguageModel)
+
+
+def test_likelihoods_equal_plain_transformers(model):
+    for made in model.loglikelihoods(PAIRS):
+        assert made.loglikelihood == pytest.approx(reference_loglikelihood(model, made.prompt, made.text), abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_likelihoods_do_not_depend_on_batch_or_order(model, size):
+    together = [x.loglikelihood for x in model.loglikelihoods(PAIRS)]
+    apart = [x.loglikelihood for i in range(0, len(PAIRS), size) for x in model.loglikelihoods(PAIRS[i : i + size])]
+    reverse = [x.loglikelihood for x in model.loglikelihoods(PAIRS[::-1])][::-1]
+    assert together == pytest.approx(apart, abs=1e-5)
+    assert together == pytest.approx(reverse, abs=1e-5)
+
+
+def test_answer_alone_is_whole_less_question(model):
+    for made in model.loglikelihoods(PAIRS):
+        whole, question = model.text_loglikelihoods([made.prompt + made.text, made.prompt])
+        assert made.loglikelihood == pytest.approx(whole.loglikelihood - question.loglikelihood, abs=1e-4)
+        assert made.tokens == whole.tokens - question.tokens
+
+
+def test_bytes_are_of_the_answer_in_utf8(model):
+    assert model.loglikelihoods(PAIRS[3:])[0].bytes == 5  # 5, blank, two bytes of µ, g
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"), [("Ans", "wer"), ("hello wor", "ld"), ("Answer:", " C"), ("", "a"), ("a ", "b")]
+)
+def test_joint_tokens_never_leave_an_empty_continuation(model, prompt, text):
+    ids, first = model._divided(prompt, text)
+    assert first < len(ids) or len(ids) == 1
+    assert model.tokenizer.decode(ids) == prompt + text
+
+
+def test_a_uniform_model_gives_every_token_the_same_share(tiny_model):
+    model = LocalModel.load(locate(str(tiny_model)), torch.float32)
+    with torch.no_grad():
+        for parameter in model.model.parameters():
+            parameter.zero_()
+    made = model.loglikelihoods(PAIRS[:1])[0]
+    vocabulary = model.model.config.vocab_size
+    assert made.loglikelihood == pytest.approx(-made.tokens * math.log(vocabulary), rel=1e-5)
+
+
+def test_long_texts_are_scored_in_windows_every_token_once(model):
+    text = "Dry and itchy skin. " * 60
+    made = model.text_loglikelihoods([text])[0]
+    ids = model.tokenizer(text, add_special_tokens=False).input_ids
+    assert len(ids) > model.context
+    assert made.tokens == len(ids)
+    assert math.isfinite(made.loglikelihood)
+
+
+def test_packed_rows_do_not_see_each_other(model):
+    alone = model.loglikelihoods(PAIRS[1:2])[0].loglikelihood
+    beside = [model.loglikelihoods([other, PAIRS[1]])[1].loglikelihood for other in (PAIRS[0], PAIRS[2], PAIRS[3])]
+    assert beside == pytest.approx([alone] * 3, abs=1e-5)
+
+
+def test_greedy_answers_repeat_and_do_not_depend_on_the_batch(model):
+    prompts = [messages for messages, _ in PAIRS]
+    settings = DecodingSettings(12)
+    first = model.generate(prompts, settings)
+    assert [g.text for g in first] == [g.text for g in model.generate(prompts, settings)]
+    model.batch_size = 1
+    try:
+        assert [g.text for g in first] == [g.text for g in model.generate(prompts, settings)]
+    finally:
+        model.batch_size = 16
+
+
+def test_sampled_answers_follow_their_seed_alone(model):
+    prompts = [messages for messages, _ in PAIRS]
+    settings = DecodingSettings(12, temperature=1.0, top_p=0.95, seed=3)
+    together = [g.text for g in model.generate(prompts, settings)]
+    assert together == [model.generate([p], settings)[0].text for p in prompts]
+    assert together != [g.text for g in model.generate(prompts, DecodingSettings(12, 1.0, 0.95, seed=4))]
+
+
+def test_generation_stops_at_the_terminator_and_says_so(tiny_model):
+    model = LocalModel.load(locate(str(tiny_model)), torch.float32)
+    eos = model.tokenizer.eos_token_id
+
+    class Ends(torch.nn.Module):
+        def forward(self, hidden):
+            logits = torch.zeros(*hidden.shape[:-1], model.model.config.vocab_size)
+            logits[..., eos] = 9.0
+            return logits
+
+    model.model.set_output_embeddings(Ends())
+    made = model.generate([PAIRS[0][0]], DecodingSettings(12))[0]
+    assert (made.text, made.tokens, made.finished) == ("", 0, True)
+
+
+def test_hub_defaults_that_sample_do_not_sneak_in(tiny_model, tmp_path):
+    import json
+    import shutil
+
+    place = tmp_path / "sampling"
+    shutil.copytree(tiny_model, place)
+    (place / "generation_config.json").write_text(
+        json.dumps({"do_sample": True, "temperature": 5.0, "repetition_penalty": 9.0})
+    )
+    tricky = LocalModel.load(locate(str(place)), torch.float32)
+    plain = LocalModel.load(locate(str(tiny_model)), torch.float32)
+    prompts = [messages for messages, _ in PAIRS]
+    assert [g.text for g in tricky.generate(prompts, DecodingSettings(8))] == [
+        g.text for g in plain.generate(prompts, DecodingSettings(8))
+    ]
+
+
+def test_streaming_gives_the_same_text_piece_by_piece(model):
+    pieces = []
+    made = model.stream(PAIRS[0][0], DecodingSettings(12), pieces.append)
+    assert made.text == model.generate([PAIRS[0][0]], DecodingSettings(12))[0].text
+    assert "".join(pieces).strip() == made.text
+
+
+@pytest.mark.parametrize("name", ["stories260k", "babyllama-1m"])
+def test_real_weights_predict_their_own_kind_of_text(real_models, name):
+    model = LocalModel.load(locate(str(real_models / name)), torch.float32)
+    natural, scrambled = "Once upon a time there was a little girl.", "girl a was. there little time Once a upon"
+    scores = model.text_loglikelihoods([natural, scrambled])
+    assert scores[0].loglikelihood / scores[0].bytes > scores[1].loglikelihood / scores[1].bytes
+    assert np.isfinite([s.loglikelihood for s in scores]).all()
