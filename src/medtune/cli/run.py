@@ -45,8 +45,8 @@ def command(
     from medtune.runs.pipeline import execute
 
     outcome = execute(settings, directory, existing_data_dir(data_dir))
-    if not outcome.metrics:
-        return  # not the main process of several
+    if not outcome.main:
+        return
     if json:
         print_json(outcome.metrics | {"verdict": outcome.verdict, "report": str(directory / "report.html")})
         return

@@ -34,7 +34,9 @@ def command(
 
     settings = read_run_recipe(recipe, set_ or [], seed)
     directory = out_directory(out, settings.name)
-    execute(settings, directory, existing_data_dir(data_dir), stages=("prepare", "train"))
+    outcome = execute(settings, directory, existing_data_dir(data_dir), stages=("prepare", "train"))
+    if not outcome.main:
+        return
     stats = read_json(directory / "train" / "trainer_stats.json")
     if json:
         print_json(stats)

@@ -15,7 +15,14 @@ def _paired(before: Sequence[Sample], after: Sequence[Sample]) -> tuple[list[Sam
     by_id = {sample["id"]: sample for sample in after}
     if [s["id"] for s in before] != [s["id"] for s in after] and set(by_id) != {s["id"] for s in before}:
         raise RunError("the two evaluations hold different items", fix="Evaluate both models on the same data.")
+    if any(_item(sample) != _item(by_id[sample["id"]]) for sample in before):
+        raise RunError("the two evaluations hold different items", fix="Evaluate both models on the same data.")
     return list(before), [by_id[sample["id"]] for sample in before]
+
+
+def _item(sample: Sample) -> tuple[Any, ...]:
+    """What makes an item the same one; the rendered prompt differs between models."""
+    return sample["group"], sample.get("question"), sample["reference"]
 
 
 def compare_metric(

@@ -8,7 +8,7 @@ from typing import Any
 from medtune.conversation import Conversation
 from medtune.evaluation.statistics import ratio_interval
 from medtune.evaluation.tasks import TASKS, Sample, Task, TaskSettings
-from medtune.files import read_json, read_json_lines, sha256_json, write_json, write_json_lines
+from medtune.files import read_json, read_json_lines, sha256_file, sha256_json, write_json, write_json_lines
 from medtune.models.protocol import LanguageModel
 from medtune.progress import say
 
@@ -48,7 +48,8 @@ def evaluate(
             continue
         samples = task.run(model, items, settings)
         results[name] = score(task, samples, resamples, settings.seed)
-        write_json_lines(directory / f"{name}.samples.jsonl", samples)
+        samples_path = directory / f"{name}.samples.jsonl"
+        write_json_lines(samples_path, samples)
         write_json(
             directory / f"{name}.json",
             {
@@ -56,6 +57,7 @@ def evaluate(
                 "model": model.name,
                 "model_fingerprint": model.fingerprint,
                 "key": key,
+                "samples_sha256": sha256_file(samples_path),
                 "settings": asdict(settings) | {"decoding": settings.decoding.model_dump()},
                 "scores": results[name],
             },
@@ -65,11 +67,12 @@ def evaluate(
 
 def _kept(directory: Path, name: str, key: str) -> Scores:
     """Scores that an earlier, interrupted evaluation of the same model and items finished."""
-    path = directory / f"{name}.json"
-    if not path.exists():
+    path, samples = directory / f"{name}.json", directory / f"{name}.samples.jsonl"
+    if not path.exists() or not samples.exists():
         return {}
     earlier = read_json(path)
-    scores: Scores = earlier["scores"] if earlier["key"] == key else {}
+    whole = earlier["key"] == key and earlier["samples_sha256"] == sha256_file(samples)
+    scores: Scores = earlier["scores"] if whole else {}
     return scores
 
 

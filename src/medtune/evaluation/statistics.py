@@ -61,6 +61,11 @@ def resampled_sums(columns: Sequence[Array], resamples: int, seed: int) -> list[
     return totals
 
 
+def _ratios(top: Array, bottom: Array, transform: Transform) -> Array:
+    """Transformed ratios; NaN for a resample with nothing to divide by (such as empty answers alone)."""
+    return transform(np.divide(top, bottom, out=np.full_like(top, np.nan), where=bottom != 0))
+
+
 def ratio_interval(
     numerators: Sequence[float],
     denominators: Sequence[float],
@@ -78,7 +83,8 @@ def ratio_interval(
     if len(top) < 2:
         return Interval(value, None, None)
     above, below = resampled_sums([top, bottom], resamples, seed)
-    low, high = np.quantile(transform(above / below), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    ratios = _ratios(above, below, transform)
+    low, high = np.nanquantile(ratios, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(value, float(low), float(high))
 
 
@@ -102,10 +108,13 @@ def paired_difference(
     if len(columns[0]) < 2:
         return PairedDifference(value, None, None, None)
     b_top, b_bottom, a_top, a_bottom = resampled_sums(columns, resamples, seed)
-    differences = transform(a_top / a_bottom) - transform(b_top / b_bottom)
+    differences = _ratios(a_top, a_bottom, transform) - _ratios(b_top, b_bottom, transform)
+    differences = differences[np.isfinite(differences)]
+    if not len(differences):
+        return PairedDifference(value, None, None, None)
     low, high = np.quantile(differences, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     tail = min(np.sum(differences <= 0), np.sum(differences >= 0))
-    p = min(1.0, 2 * (tail + 1) / (resamples + 1))
+    p = min(1.0, 2 * (tail + 1) / (len(differences) + 1))
     return PairedDifference(value, float(low), float(high), float(p))
 
 

@@ -99,7 +99,8 @@ def change_plot(entries: Sequence[dict[str, Any]], directory: Path) -> str:
         axes.set_yticks(range(len(entries)), [entry["title"] for entry in reversed(entries)])
         # One wild interval must not squeeze all others to dots.
         left, right = axes.get_xlim()
-        axes.set_xlim(max(left, -125), min(right, 150))
+        middles = [100 * entry["value"] / abs(entry["before"]) for entry in entries]
+        axes.set_xlim(max(left, min(-125, *middles) * 1.05), min(right, max(150, *middles) * 1.05))
         axes.set_ylim(-0.6, len(entries) - 0.4)
         axes.set_xlabel("change relative to before (%), 95 % interval")
         axes.grid(visible=False, axis="y")

@@ -143,7 +143,8 @@ def train_tokenizer(texts: list[str], vocabulary: int, context: int) -> "PreTrai
 
 def encode_document(tokenizer: "PreTrainedTokenizerFast", text: str) -> list[int]:
     """BOS, the text, EOS."""
-    return [tokenizer.bos_token_id, *tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
+    ids = tokenizer.encode(text, add_special_tokens=False, verbose=False)
+    return [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id]
 
 
 def encode_stream(

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-CHUNK_POSITIONS = 2048
+CHUNK_LOGITS = 2**21  # logits at a time: 8 MB in fp32, so that a chunk stays in the processor's cache
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -25,8 +25,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
         needs_bias = gradient and bias is not None and bias.requires_grad
         grad_bias = torch.zeros_like(bias, dtype=torch.float32) if needs_bias and bias is not None else None
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
-        for start in range(0, len(hidden), CHUNK_POSITIONS):
-            part = slice(start, start + CHUNK_POSITIONS)
+        chunk = max(64, CHUNK_LOGITS // len(weight))
+        for start in range(0, len(hidden), chunk):
+            part = slice(start, start + chunk)
             logits = functional.linear(hidden[part], weight, bias).float()
             log_sum = torch.logsumexp(logits, dim=-1)
             total += (log_sum - logits.gather(1, targets[part, None]).squeeze(1)).sum()

@@ -1,0 +1,195 @@
+"""Intervals and tests against published values, scipy and statsmodels."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.api import OLS
+from statsmodels.stats import contingency_tables, multitest, proportion
+
+from medtune.evaluation.statistics import (
+    clustered_standard_error,
+    holm,
+    mcnemar_exact,
+    paired_difference,
+    ratio_interval,
+    wilson,
+)
+
+
+def ones(values):
+    return [1] * len(values)
+
+
+def singles(values):
+    return [f"g{i}" for i in range(len(values))]
+
+
+TEN_COPIES = [float(value) for value in [1] * 8 + [0] * 2 for _ in range(10)]
+COPY_GROUPS = [f"g{cluster}" for cluster in range(10) for _ in range(10)]
+
+
+# Exact tests and corrections
+
+
+@pytest.mark.parametrize(("b", "c", "p"), [(60, 30, 0.00206), (5, 0, 0.0625), (10, 2, 0.038574), (0, 0, 1.0)])
+def test_mcnemar_has_the_published_values(b, c, p):
+    assert mcnemar_exact(b, c) == pytest.approx(p, abs=5e-6)
+    assert mcnemar_exact(c, b) == pytest.approx(p, abs=5e-6)
+
+
+@given(st.integers(0, 80), st.integers(0, 80))
+@settings(max_examples=40, deadline=None)
+def test_mcnemar_agrees_with_statsmodels(b, c):
+    expected = contingency_tables.mcnemar([[3, b], [c, 4]], exact=True).pvalue
+    assert mcnemar_exact(b, c) == pytest.approx(min(1.0, expected))
+
+
+def test_holm_keeps_the_order_given_and_never_falls():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+@settings(max_examples=15, deadline=None)
+def test_holm_agrees_with_statsmodels(p_values):
+    assert holm(p_values) == pytest.approx(multitest.multipletests(p_values, method="holm")[1])
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+@settings(max_examples=50, deadline=None)
+def test_wilson_agrees_with_statsmodels(counts):
+    assert wilson(*counts) == pytest.approx(proportion.proportion_confint(*counts, method="wilson"), abs=1e-9)
+
+
+# Standard errors and intervals of grouped items
+
+
+def test_standard_error_of_ten_clusters_of_ten_copies():
+    assert clustered_standard_error(TEN_COPIES, COPY_GROUPS) == pytest.approx(0.1333, abs=5e-4)
+    assert clustered_standard_error(TEN_COPIES, singles(TEN_COPIES)) == pytest.approx(0.0402, abs=5e-4)
+
+
+@given(st.lists(st.tuples(st.floats(-5, 5), st.integers(0, 4)), min_size=6, max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_clustered_standard_error_agrees_with_statsmodels(rows):
+    values, groups = [value for value, _ in rows], np.array([group for _, group in rows])
+    groups[:2] = 0, 1
+    fit = OLS(values, np.ones(len(values))).fit(cov_type="cluster", cov_kwds={"groups": groups})
+    found = clustered_standard_error(values, [str(group) for group in groups])
+    assert found == pytest.approx(float(fit.bse[0]), abs=1e-7)
+
+
+def test_bootstrap_interval_is_wide_for_copies_and_narrow_where_groups_are_ignored():
+    grouped = ratio_interval(TEN_COPIES, ones(TEN_COPIES), COPY_GROUPS)
+    ignored = ratio_interval(TEN_COPIES, ones(TEN_COPIES), singles(TEN_COPIES))
+    assert grouped.value == ignored.value == pytest.approx(0.8)
+    assert grouped.high - grouped.low > 2.5 * (ignored.high - ignored.low)
+    assert (ignored.high - ignored.low) / 3.92 == pytest.approx(0.040, abs=0.003)
+
+
+def test_copies_inside_a_group_add_no_certainty():
+    values = np.random.default_rng(1).normal(size=20)
+    once = ratio_interval(values, ones(values), singles(values), 500)
+    copies = np.repeat(values, 7)
+    copied = ratio_interval(copies, ones(copies), [g for g in singles(values) for _ in range(7)], 500)
+    assert (copied.low, copied.high) == pytest.approx((once.low, once.high))
+
+
+def test_interval_agrees_with_scipys_percentile_bootstrap():
+    values = np.random.default_rng(3).gamma(2.0, size=60)
+    expected = stats.bootstrap((values,), np.mean, n_resamples=9999, method="percentile", rng=0).confidence_interval
+    found = ratio_interval(values, ones(values), singles(values))
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.03)
+
+
+def test_a_ratio_weighs_items_by_their_denominator():
+    interval = ratio_interval([4.0, 8.0], [2, 8], ["a", "b"], transform=np.exp)
+    assert interval.value == pytest.approx(3.3201, abs=5e-5)
+
+
+def test_interval_is_the_same_for_the_same_seed_only():
+    values = np.random.default_rng(0).normal(size=30)
+    first, again, other = (ratio_interval(values, ones(values), singles(values), 300, seed) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_one_group_has_a_value_and_no_interval():
+    interval = ratio_interval([1.0, 0.0], [1, 1], ["same", "same"])
+    assert (interval.value, interval.low, interval.high) == (0.5, None, None)
+    difference = paired_difference(([1, 0], [1, 1]), ([1, 1], [1, 1]), ["same", "same"])
+    assert (difference.value, difference.low, difference.p) == (0.5, None, None)
+
+
+def test_items_with_nothing_to_divide_by_leave_the_interval_finite():
+    # An empty answer has no words: a resample of such answers alone divides nothing by nothing.
+    tops, bottoms = [1.0, 0.0, 0.0, 2.0, 0.0], [10, 0, 0, 10, 0]
+    groups = singles(tops)
+    interval = ratio_interval(tops, bottoms, groups)
+    assert 0.1 - 1e-9 <= interval.low <= interval.value <= interval.high <= 0.2 + 1e-9
+    difference = paired_difference((tops, bottoms), ([0.0] * 5, bottoms), groups)
+    assert np.isfinite([difference.low, difference.high, difference.p]).all()
+
+
+# Paired differences
+
+
+def consistent_difference():
+    rng = np.random.default_rng(5)
+    before = rng.normal(3, 1, 80)
+    return before, before - 0.05 + rng.normal(0, 0.05, 80)
+
+
+def test_paired_test_sees_a_small_steady_difference_that_unpaired_intervals_hide():
+    before, after = consistent_difference()
+    groups = singles(before)
+    found = paired_difference((before, ones(before)), (after, ones(after)), groups)
+    assert found.high < 0
+    assert found.p < 0.01
+    apart_before, apart_after = (ratio_interval(side, ones(side), groups) for side in (before, after))
+    assert apart_before.low < apart_after.high
+    assert stats.ttest_ind(before, after).pvalue > 0.5
+
+
+def test_paired_interval_agrees_with_the_paired_t_interval():
+    before, after = consistent_difference()
+    found = paired_difference((before, ones(before)), (after, ones(after)), singles(before))
+    expected = stats.ttest_rel(after, before).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.002)
+
+
+def test_swapping_the_sides_turns_the_sign_and_keeps_p():
+    rng = np.random.default_rng(2)
+    before, after = (rng.normal(size=25), ones(range(25))), (rng.normal(0.3, size=25), ones(range(25)))
+    groups = singles(range(25))
+    there, back = paired_difference(before, after, groups), paired_difference(after, before, groups)
+    assert (back.value, back.low, back.high) == pytest.approx((-there.value, -there.high, -there.low))
+    assert back.p == pytest.approx(there.p)
+
+
+def test_p_is_never_zero_and_one_for_equal_sides():
+    sure = paired_difference(([5.0] * 9, [1] * 9), ([1.0] * 9, [1] * 9), singles(range(9)), resamples=99)
+    assert sure.p == pytest.approx(0.02)
+    assert paired_difference(([5, 2], [1, 1]), ([5, 2], [1, 1]), ["a", "b"], 99).p == 1.0
+
+
+def test_no_difference_is_called_real_about_one_time_in_twenty():
+    rng = np.random.default_rng(11)
+    hits = 0
+    for seed in range(200):
+        before, after = rng.normal(size=50), rng.normal(size=50)
+        found = paired_difference((before, ones(before)), (after, ones(after)), singles(before), 400, seed)
+        hits += found.p < 0.05
+    assert 2 <= hits <= 24
+
+
+def test_groups_widen_the_paired_interval_of_copies():
+    rng = np.random.default_rng(4)
+    before, shift = rng.normal(size=12), rng.normal(0.1, 0.5, size=12)
+    many_before, many_after = np.repeat(before, 10), np.repeat(before + shift, 10)
+    sides = (many_before, ones(many_before)), (many_after, ones(many_after))
+    grouped = paired_difference(*sides, [f"g{i}" for i in range(12) for _ in range(10)])
+    ignored = paired_difference(*sides, singles(many_before))
+    assert grouped.high - grouped.low > 2.5 * (ignored.high - ignored.low)
+    assert grouped.p > ignored.p

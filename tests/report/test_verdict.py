@@ -1,0 +1,98 @@
+"""The verdict in a sentence."""
+
+import pytest
+
+from medtune.report.figures import meaning
+from medtune.report.verdict import p_text, verdict
+
+
+def entry(value=-0.41, low=-0.44, high=-0.38, p=0.0004, better="lower", n=120):
+    return {"value": value, "low": low, "high": high, "p": p, "p_corrected": p, "better": better, "n": n}
+
+
+def said(**tasks):
+    """Verdict of metrics given as task={metric: entry}; every figure was 3.2 before."""
+    before = {task: {name: {"value": 3.2} for name in metrics} for task, metrics in tasks.items()}
+    return verdict({"change": tasks, "before": before})
+
+
+def test_an_improvement_is_said_with_its_uncertainty():
+    assert said(perplexity={"bits_per_byte": entry()}) == (
+        "Bits per byte of the held-out answers fell by 0.41 (from 3.2; 95 % 0.38 to 0.44, p < 0.001, n = 120): "
+        "the improvement is real on this test set."
+    )
+
+
+def test_a_deterioration_is_called_one():
+    text = said(perplexity={"bits_per_byte": entry(0.2, 0.1, 0.3, 0.002)})
+    assert "rose by 0.2" in text
+    assert "95 % 0.1 to 0.3, p = 0.002" in text
+    assert "the deterioration is real on this test set" in text
+
+
+def test_higher_is_better_where_the_metric_says_so():
+    assert "the improvement is real" in said(answers={"rouge_l": entry(0.2, 0.1, 0.3, better="higher")})
+    assert "the deterioration is real" in said(answers={"rouge_l": entry(-0.2, -0.3, -0.1, better="higher")})
+
+
+@pytest.mark.parametrize("p", [0.05, 0.3, 1.0])
+def test_an_undecided_change_claims_nothing(p):
+    text = said(perplexity={"bits_per_byte": entry(-0.02, -0.08, 0.04, p)})
+    assert "does not show a difference" in text
+    assert "95 % -0.08 to 0.04" in text
+    assert "real" not in text
+
+
+def test_the_corrected_p_decides():
+    found = entry(p=0.01) | {"p_corrected": 0.08}
+    assert "does not show a difference" in said(perplexity={"bits_per_byte": found})
+
+
+def test_bits_per_byte_is_the_headline_wherever_it_stands():
+    text = said(answers={"rouge_l": entry(0.2, 0.1, 0.3, better="higher")}, perplexity={"bits_per_byte": entry()})
+    assert text.startswith("Bits per byte")
+
+
+def test_what_got_worse_is_said_beside_the_improvement():
+    text = said(
+        perplexity={"bits_per_byte": entry()},
+        answers={
+            "rouge_l": entry(-0.1, -0.2, -0.05, 0.01, better="higher"),
+            "repetition": entry(0.3, 0.2, 0.4, 0.01),
+            "token_f1": entry(-0.1, -0.3, 0.1, 0.4, better="higher"),
+            "words": entry(5, 4, 6, None, better=None),
+        },
+    )
+    assert text.endswith("Worse after training: answers rouge_l, answers repetition.")
+
+
+def test_a_single_group_allows_no_statement_about_chance():
+    found = entry(low=None, high=None, p=None)
+    assert "nothing can be said about chance" in said(perplexity={"bits_per_byte": found})
+
+
+def test_descriptions_alone_are_no_verdict():
+    assert said(topics={"words": entry(p=None, better=None)}).startswith("Nothing was tested")
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.0002, "p < 0.001"), (0.001, "p = 0.001"), (0.038574, "p = 0.039"), (1.0, "p = 1.000")]
+)
+def test_p_for_people(p, text):
+    assert p_text(p) == text
+
+
+@pytest.mark.parametrize(
+    ("found", "word"),
+    [
+        (entry(), "better"),
+        (entry(0.4, 0.3, 0.5), "worse"),
+        (entry(p=0.05), "undecided"),
+        (entry(p=None), "undecided"),
+        (entry(0.0), "undecided"),
+        (entry(better=None), "described"),
+        (entry(0.4, 0.3, 0.5, better="higher"), "better"),
+    ],
+)
+def test_meaning_of_a_change(found, word):
+    assert meaning(found) == word
