@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from medtune.training.losses import CHUNK_POSITIONS, linear_cross_entropy
+from medtune.training.losses import CHUNK_LOGITS, linear_cross_entropy
 
 
-@pytest.mark.parametrize("positions", [1, 7, CHUNK_POSITIONS + 5])
+@pytest.mark.parametrize("positions", [1, 7, CHUNK_LOGITS // 31 + 5])
 @pytest.mark.parametrize("bias", [False, True])
 def test_value_and_gradients_equal_cross_entropy(positions, bias):
     torch.manual_seed(0)

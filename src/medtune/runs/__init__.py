@@ -1,0 +1,1 @@
+"""The stages in order, what is done already, and where things lie."""

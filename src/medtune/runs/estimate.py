@@ -1,0 +1,97 @@
+"""`--dry-run`: rows, steps, memory and time of a run, before a weight is loaded. An estimate, and said to be one."""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from medtune.models.loading import read_config
+from medtune.models.precision import compute_dtype
+from medtune.progress import duration
+from medtune.recipe.schema import Recipe
+from medtune.runs.environment import memory_bytes
+from medtune.runs.plan import Plan
+from medtune.runs.stages import prepare_splits
+from medtune.tokens.labels import encode_all
+from medtune.training.supervised import steps_of
+
+PROCESS_BYTES = 700 * 2**20  # Python, torch and transformers before any weight
+UTILISATION = 0.35  # share of the matrix-product peak that training reaches, small models less
+
+
+def parameter_count(plan: Plan) -> int:
+    """Parameters of the architecture, counted on the meta device: no weight is read."""
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(read_config(plan.base), trust_remote_code=False)
+    return sum(p.numel() for p in model.parameters())
+
+
+def matrix_peak(dtype: torch.dtype) -> float:
+    """FLOP/s of one matrix product of middling size, measured now."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    left, right = torch.randn(1024, 1024, device=device).to(dtype), torch.randn(1024, 1024, device=device).to(dtype)
+    left @ right
+    started = time.perf_counter()
+    for _ in range(8):
+        product = left @ right
+    float(product[0, 0])
+    return 8 * 2 * 1024**3 / (time.perf_counter() - started)
+
+
+def activation_bytes(config: Any, tokens: int, dtype: torch.dtype) -> int:
+    """Activations kept for the backward pass of ``tokens`` tokens: about 34 widths a layer (Korthikanti et al. 2022)."""
+    width, layers = config.hidden_size, config.num_hidden_layers
+    return int(tokens * layers * width * 34 * (2 if dtype == torch.bfloat16 else 4) / 2)
+
+
+def estimate(recipe: Recipe, data_dir: Path | None) -> dict[str, Any]:
+    """The plan of a run in numbers; nothing is written."""
+    plan = Plan.make(recipe, data_dir)
+    prepared = prepare_splits(plan)
+    rows, _ = encode_all(plan.encoder(), prepared.splits["train"], recipe.data.overlong)
+    steps = steps_of(recipe.train, len(rows))
+    mean_tokens = sum(len(row.ids) for row in rows) / len(rows)
+    tokens = int(steps * recipe.train.batch_size * recipe.train.gradient_accumulation * mean_tokens)
+    parameters, dtype = parameter_count(plan), compute_dtype(recipe.model.dtype)
+    width = 2 if dtype == torch.bfloat16 else 4
+    full = recipe.train.method == "full"
+    # full: master weights where the model is bf16, gradients, two moments; lora: the frozen weights, little else.
+    weights = parameters * (width + (12 if width == 4 else 18) if full else width + 0.2)
+    longest = recipe.train.batch_size * min(plan.max_length, int(1.5 * mean_tokens))
+    memory = PROCESS_BYTES + weights + activation_bytes(read_config(plan.base), longest, dtype)
+    seconds = (6 if full else 4) * parameters * tokens / (UTILISATION * matrix_peak(dtype))
+    return {
+        "recipe": recipe.name,
+        "model": plan.base.name,
+        "parameters": parameters,
+        "method": recipe.train.method,
+        "dtype": str(dtype).removeprefix("torch."),
+        "rows": {name: len(items) for name, items in prepared.splits.items()},
+        "dropped": prepared.audit["dropped"],
+        "truncated_rows": prepared.audit["tokens"]["truncated_rows"],
+        "steps": steps,
+        "tokens": tokens,
+        "estimated_training_seconds": seconds,
+        "estimated_memory_bytes": int(memory),
+        "machine_memory_bytes": memory_bytes(),
+    }
+
+
+def estimate_text(facts: dict[str, Any]) -> str:
+    """The plan in words."""
+    rows = ", ".join(f"{name} {count:,}" for name, count in facts["rows"].items())
+    fits = "fits" if facts["estimated_memory_bytes"] < facts["machine_memory_bytes"] else "does NOT fit"
+    digits = 10 ** max(0, int(math.log10(max(1, facts["tokens"]))) - 2)
+    return (
+        f"plan of {facts['recipe']}: prepare → evaluate base → train → evaluate tuned → report\n"
+        f"model     {facts['model']}, {facts['parameters']:,} parameters, {facts['method']} in {facts['dtype']}\n"
+        f"rows      {rows}; {facts['truncated_rows']:,} cut\n"
+        f"training  {facts['steps']:,} steps, about {round(facts['tokens'] / digits) * digits:,} tokens\n"
+        f"time      about {duration(facts['estimated_training_seconds'])} for training, from this machine's matrix speed\n"
+        f"memory    about {facts['estimated_memory_bytes'] / 2**30:.1f} GiB of {facts['machine_memory_bytes'] / 2**30:.0f} GiB: {fits}\n"
+        "Nothing was written."
+    )

@@ -1,0 +1,164 @@
+"""The whole way of a run: prepare → evaluate base → train → evaluate tuned → compare → report."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medtune.errors import RunError
+from medtune.evaluation.comparison import compare
+from medtune.files import read_json, write_json, write_text
+from medtune.models.loading import Located
+from medtune.recipe.reading import read_run_recipe, to_yaml
+from medtune.recipe.schema import Recipe
+from medtune.report.verdict import verdict
+from medtune.report.write import write_report
+from medtune.runs.directory import RunDirectory, now
+from medtune.runs.environment import hardware, versions
+from medtune.runs.plan import Plan
+from medtune.runs.stages import (
+    check_base_untouched,
+    evaluate_stage,
+    prepare_stage,
+    samples_of,
+    scores_of,
+    train_stage,
+)
+from medtune.training.processes import Processes
+
+STAGE_NAMES = ("prepare", "before", "train", "after", "report")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where a run lies, its figures, and its verdict in words (empty before both evaluations are there)."""
+
+    root: Path
+    metrics: dict[str, Any]
+    verdict: str
+    main: bool = True  # False in all but one of several processes
+
+
+def execute(recipe: Recipe, out: Path, data_dir: Path | None, stages: tuple[str, ...] = STAGE_NAMES) -> Outcome:
+    """Run the stages that are not done yet; under a launcher, every process trains and the main one does the rest."""
+    plan = Plan.make(recipe, data_dir)
+    run = RunDirectory(out)
+    processes = Processes(recipe.train.trackers, out)
+    if processes.main:
+        run.open()
+    try:
+        if processes.main:
+            _begin(plan, run)
+        try:
+            _stages(plan, run, processes, stages)
+        except BaseException as error:
+            if processes.main:
+                run.update(status="interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed")
+            raise
+        metrics = read_json(run.metrics) if run.metrics.exists() else {}
+        return Outcome(out, metrics, verdict(metrics) if metrics.get("change") else "", processes.main)
+    finally:
+        run.close()
+
+
+def _begin(plan: Plan, run: RunDirectory) -> None:
+    run.update(
+        recipe=plan.recipe.name,
+        status="running",
+        start=run.state().get("start", now()),
+        seed=plan.recipe.seed,
+        versions=versions(),
+        hardware=hardware(),
+        base={"name": plan.base.name, "fingerprint": plan.base_fingerprint, "weights_sha256": plan.base_weights},
+    )
+    write_text(run.recipe, to_yaml(plan.recipe))
+
+
+def _stages(plan: Plan, run: RunDirectory, processes: Processes, stages: tuple[str, ...]) -> None:
+    if processes.main:
+        if "prepare" in stages:
+            prepare_stage(plan, run)
+        if "before" in stages:
+            evaluate_stage(plan, run, "before")
+    processes.wait()
+    if "train" in stages:
+        train_stage(plan, run, processes)
+    if processes.main:
+        if "after" in stages:
+            evaluate_stage(plan, run, "after")
+            check_base_untouched(plan)
+            _hash_result(run, plan)
+        if "report" in stages:
+            report_stage(plan.recipe, run)
+    processes.wait()
+
+
+def _hash_result(run: RunDirectory, plan: Plan) -> None:
+    adapter = (run.model / "adapter_config.json").exists()
+    located = Located(plan.recipe.name, plan.base.base, run.model) if adapter else Located(plan.recipe.name, run.model)
+    run.update(
+        result={"fingerprint": located.fingerprint(), "weights_sha256": located.weights_hash()},
+        base=run.state()["base"] | {"weights_sha256_after": plan.base_weights},
+    )
+
+
+def report_stage(recipe: Recipe, run: RunDirectory) -> None:
+    """comparison.json, metrics.json, plots, report.html and README.md, from the files of the run alone."""
+    before, after = samples_of(run.before, recipe), samples_of(run.after, recipe)
+    if before and after:
+        change = compare(before, after, recipe.evaluate.resamples, recipe.seed)
+        write_json(run.comparison, change)
+        complete = {"status": "complete", "end": now()}
+    else:
+        change, complete = {}, {"status": "partial"}
+    run.update(**complete)
+    write_json(run.metrics, collect_metrics(recipe, run, change, complete["status"]))
+    write_report(run)
+
+
+def report_again(root: Path) -> Outcome:
+    """The report of an existing run, computed again from its samples. Raises ``RunError`` where it is not one."""
+    run = RunDirectory(root)
+    if not run.state_file.exists() or not (run.data / "audit.json").exists():
+        raise RunError("this is no run with prepared data", where=str(root), fix="Name a run's directory, such as runs/quickstart.")
+    recipe = read_run_recipe(str(run.recipe))
+    run.open()
+    try:
+        report_stage(recipe, run)
+    finally:
+        run.close()
+    metrics = read_json(run.metrics)
+    return Outcome(root, metrics, verdict(metrics) if metrics["change"] else "")
+
+
+def collect_metrics(recipe: Recipe, run: RunDirectory, change: dict[str, Any], status: str) -> dict[str, Any]:
+    """The figures of the whole run, under the same keys in ``before``, ``after`` and ``change``."""
+    audit = read_json(run.data / "audit.json")
+    stats_path = run.train / "trainer_stats.json"
+    stats = read_json(stats_path) if stats_path.exists() else {}
+    wanted = (
+        "steps",
+        "tokens",
+        "supervised_tokens",
+        "seconds",
+        "tokens_per_second",
+        "peak_memory_bytes",
+        "trainable_parameters",
+        "parameters",
+        "best_step",
+        "best_validation_loss",
+        "stopped_early",
+    )
+    return {
+        "recipe": recipe.name,
+        "status": status,
+        "data": {
+            **{name: facts["rows"] for name, facts in audit["splits"].items()},
+            "dropped": audit["dropped"] | {"overlong": audit["tokens"]["overlong_dropped"]},
+            "leaked": audit["leaked"],
+            "truncated_rows": audit["tokens"]["truncated_rows"],
+        },
+        "train": {name: stats[name] for name in wanted if name in stats},
+        "before": scores_of(run.before, recipe),
+        "after": scores_of(run.after, recipe),
+        "change": change,
+    }

@@ -1,0 +1,80 @@
+"""A pre-training run: corpus → tokenizer → training → held-out figures → a base model with its card."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medtune.errors import DataError
+from medtune.files import read_json, sha256_file, whole_directory, write_json, write_text
+from medtune.models.loading import load_tokenizer, load_weights, locate
+from medtune.progress import say
+from medtune.recipe.reading import to_yaml
+from medtune.recipe.schema import PretrainRecipe
+from medtune.report.base_card import base_model_card
+from medtune.runs.directory import RunDirectory, now
+from medtune.runs.environment import hardware, versions
+from medtune.training.corpus import TokenizedCorpus, tokenize_corpus
+from medtune.training.pretraining import Pretrainer, new_model, save_base_model
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def corpus_path(recipe: PretrainRecipe, data_dir: Path | None) -> Path:
+    """The corpus file: a path, or a name in the data directory."""
+    for path in (Path(recipe.corpus.source), *([data_dir / recipe.corpus.source] if data_dir else [])):
+        if path.is_file():
+            return path
+    raise DataError(
+        f"there is no corpus file {recipe.corpus.source}",
+        where="corpus.source",
+        fix="Give its path, or the directory that holds it with --data-dir or MEDTUNE_DATA.",
+    )
+
+
+def pretrain(recipe: PretrainRecipe, out: Path, data_dir: Path | None) -> dict[str, Any]:
+    """Train (or go on training) a base model in ``out``; returns the figures of its card."""
+    path = corpus_path(recipe, data_dir)
+    run = RunDirectory(out)
+    run.open()
+    try:
+        run.update(recipe=recipe.name, status="running", start=run.state().get("start", now()), versions=versions(), hardware=hardware())
+        write_text(run.recipe, to_yaml(recipe))
+        run.train.mkdir(exist_ok=True)
+        figures_path = run.train / "figures.json"
+        inputs = f"{recipe.model_dump_json()} {sha256_file(path)}"
+        with run.stage("pretrain", inputs, [run.model, figures_path]) as needed:
+            if needed:
+                _train(recipe, path, run, figures_path)
+        run.update(status="complete", end=now())
+        figures: dict[str, Any] = read_json(figures_path)
+        return figures
+    except BaseException as error:
+        run.update(status="interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed")
+        raise
+    finally:
+        run.close()
+
+
+def _train(recipe: PretrainRecipe, path: Path, run: RunDirectory, figures_path: Path) -> None:
+    model, corpus, tokenizer = _beginning(recipe, path, run)
+    trainer = Pretrainer(recipe, model, corpus, run.train)
+    count = sum(p.numel() for p in model.parameters())
+    say(f"{count:,} parameters; {trainer.steps:,} steps of {trainer.rows * trainer.context:,} tokens")
+    trainer.run()
+    with whole_directory(run.model) as place:
+        figures = save_base_model(trainer, tokenizer, place)
+        write_text(place / "README.md", base_model_card(recipe.model_dump(mode="json"), figures))
+    write_json(figures_path, figures)
+
+
+def _beginning(recipe: PretrainRecipe, path: Path, run: RunDirectory) -> tuple["PreTrainedModel", TokenizedCorpus, Any]:
+    """A new model with a tokenizer of its own, or an existing one to go on from."""
+    from medtune.models.precision import compute_dtype
+
+    if recipe.model.continue_from:
+        located = locate(recipe.model.continue_from)
+        corpus, tokenizer = tokenize_corpus(recipe, path, run.train, load_tokenizer(located))
+        return load_weights(located, compute_dtype(recipe.train.dtype), "sdpa"), corpus, tokenizer
+    corpus, tokenizer = tokenize_corpus(recipe, path, run.train, None)
+    special = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
+    return new_model(recipe, len(tokenizer), special), corpus, tokenizer

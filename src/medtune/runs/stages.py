@@ -1,0 +1,187 @@
+"""The stages of a run, one function each: what it reads, what it makes, where it writes."""
+
+import csv
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from medtune.conversation import Conversation, read_conversations, write_conversations
+from medtune.data.prepare import Prepared, prepare
+from medtune.data.splits import SPLITS
+from medtune.errors import DataError, RunError
+from medtune.evaluation.evaluate import evaluate, read_samples, score
+from medtune.evaluation.tasks import TASKS, TaskSettings
+from medtune.files import sha256_file, whole_directory, whole_file, write_json
+from medtune.models.adapters import add_lora
+from medtune.models.attention import NAME as ROW_ATTENTION
+from medtune.models.attention import register
+from medtune.models.hashes import frozen_hash
+from medtune.models.loading import Located, load_tokenizer, load_weights, locate
+from medtune.models.local import LocalModel
+from medtune.models.precision import compute_dtype, evaluation_dtype
+from medtune.models.saving import save_model
+from medtune.progress import say
+from medtune.recipe.schema import Recipe
+from medtune.runs.directory import RunDirectory
+from medtune.runs.plan import Plan
+from medtune.tokens.labels import encode_all, length_facts
+from medtune.training.metrics_log import read_metrics
+from medtune.training.processes import Processes
+from medtune.training.supervised import SupervisedTrainer, TrainingResult
+
+
+def prepare_splits(plan: Plan) -> Prepared:
+    """Splits of conversations, the audit completed with token lengths under the recipe's model."""
+    recipe = plan.recipe
+    topics = recipe.evaluate.topics if "topics" in recipe.evaluate.tasks else []
+    prepared = prepare(recipe.data, recipe.seed, topics, plan.data_dir)
+    encoder = plan.encoder()
+    _, facts = encode_all(encoder, prepared.splits["train"], recipe.data.overlong)
+    lengths = {name: length_facts(encoder.length(c) for c in prepared.splits[name]) for name in SPLITS}
+    prepared.audit["tokens"] = {"max_length": plan.max_length, "overlong": recipe.data.overlong, **facts, "splits": lengths}
+    cut, rows = facts["truncated_rows"] + facts["overlong_dropped"], len(prepared.splits["train"])
+    say(
+        f"tokens a row: median {lengths['train']['median']:.0f}, longest {lengths['train']['max']:,}; limit {plan.max_length}: "
+        f"{cut:,} of {rows:,} training rows {'left out' if recipe.data.overlong == 'drop' else 'cut'}"
+    )
+    if rows == facts["overlong_dropped"]:
+        raise DataError("every training row is overlong", where="data.overlong", fix="Raise train.max_length, or set truncate.")
+    return prepared
+
+
+def prepare_stage(plan: Plan, run: RunDirectory) -> None:
+    """data/: the splits as Parquet, and audit.json."""
+    with run.stage("prepare", plan.prepare_inputs(), [run.data]) as needed:
+        if not needed:
+            return
+        prepared = prepare_splits(plan)
+        with whole_directory(run.data) as place:
+            for name in SPLITS:
+                write_conversations(place / f"{name}.parquet", prepared.splits[name])
+            write_json(place / "audit.json", prepared.audit)
+
+
+def read_split(run: RunDirectory, name: str) -> list[Conversation]:
+    """The conversations of one split."""
+    return list(read_conversations(run.data / f"{name}.parquet"))
+
+
+def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
+    """eval/before/ or eval/after/: the tasks on the test split, with the untouched or the trained model."""
+    recipe = plan.recipe
+    located = plan.base if which == "before" else Located(recipe.name, *_trained(plan, run))
+    fingerprint = plan.base_fingerprint if which == "before" else located.fingerprint()
+    directory = run.before if which == "before" else run.after
+    inputs = plan.evaluate_inputs(sha256_file(run.data / "test.parquet"), fingerprint)
+    with run.stage(f"evaluate_{which}", inputs, [directory]) as needed:
+        if not needed:
+            return
+        model = LocalModel.load(located, evaluation_dtype(located, recipe.evaluate.dtype), recipe.evaluate.batch_size)
+        settings = TaskSettings.of(recipe)
+        results = evaluate(
+            model, recipe.evaluate.tasks, read_split(run, "test"), settings, recipe.evaluate.resamples, directory
+        )
+        for task, scores in results.items():
+            for metric, score in scores.items():
+                say(f"  {task} {metric}: {score['value']:.4g} (n = {score['n']})")
+
+
+def _trained(plan: Plan, run: RunDirectory) -> tuple[Path, Path | None]:
+    if not (run.model / "config.json").exists() and not (run.model / "adapter_config.json").exists():
+        raise RunError("there is no trained model yet", where=str(run.root), fix="Train first: medtune train")
+    adapter = (run.model / "adapter_config.json").exists()
+    return (plan.base.base, run.model) if adapter else (run.model, None)
+
+
+def train_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
+    """model/ and train/: the trained model, its log, loss.csv and trainer_stats.json."""
+    hashes = {name: sha256_file(run.data / f"{name}.parquet") for name in ("train", "validation")}
+    inputs = plan.train_inputs(hashes)
+    stats = run.train / "trainer_stats.json"
+    outputs = [run.model, run.train / "loss.csv", stats]
+    if processes.main:
+        with run.stage("train", inputs, outputs) as needed:
+            processes.sums([float(needed)])
+            if needed:
+                train(plan, run, processes, inputs)
+    elif processes.sums([0.0])[0]:
+        train(plan, run, processes, inputs)
+    processes.wait()
+
+
+def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str) -> None:
+    """Train, on every process; write the results, on the main one."""
+    recipe = plan.recipe
+    register()
+    encoder = plan.encoder()
+    rows, _ = encode_all(encoder, read_split(run, "train"), recipe.data.overlong)
+    validation, _ = encode_all(encoder, read_split(run, "validation"), "truncate")
+    dtype = compute_dtype(recipe.model.dtype)
+    model = load_weights(plan.base, dtype, ROW_ATTENTION)
+    if recipe.train.method == "lora":
+        model = add_lora(model, recipe.train.lora, recipe.seed)
+    frozen = frozen_hash(model)
+    trainer = SupervisedTrainer(
+        model, recipe.train, recipe.seed, rows, validation, run.train, fingerprint, processes
+    )
+    size = recipe.train.batch_size * recipe.train.gradient_accumulation
+    trainable = sum(p.numel() for p in trainer.weights.masters.values())
+    say(
+        f"{recipe.train.method} fine-tuning in {str(dtype).removeprefix('torch.')}: {trainable:,} trainable parameters, {len(rows):,} rows, "
+        f"{size} a step, {trainer.steps:,} steps"
+    )
+    processes.start_tracking(recipe.name, recipe.train.model_dump(mode="json"))
+    result = trainer.run()
+    processes.close()
+    if frozen_hash(model) != frozen:
+        raise RunError("frozen weights changed during training", where=plan.base.name, fix="This is a fault of medtune: please report it.")
+    if processes.main:
+        tokenizer = load_tokenizer(plan.base)
+        with whole_directory(run.model) as place:
+            use = {"system_prompt": recipe.data.system_prompt, "max_new_tokens": recipe.evaluate.decoding.max_new_tokens}
+            name = recipe.model.name
+            save_model(model, tokenizer, place, str(Path(name).resolve()) if Path(name).is_dir() else name, use)
+        write_training_results(run, result, recipe.train.method, str(dtype))
+    processes.wait()
+
+
+def write_training_results(run: RunDirectory, result: TrainingResult, method: str, dtype: str) -> None:
+    """loss.csv and trainer_stats.json; the checkpoints have served and go."""
+    rows = read_metrics(run.train / "metrics.jsonl")
+    with whole_file(run.train / "loss.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["Step", "Loss", "Validation loss"])
+        writer.writerows([r["step"], r.get("loss", ""), r.get("validation_loss", "")] for r in rows)
+    losses = [r["loss"] for r in rows if "loss" in r]
+    stats: dict[str, Any] = asdict(result) | {
+        "method": method,
+        "dtype": dtype.removeprefix("torch."),
+        "train_loss": sum(losses) / max(1, len(losses)),
+        "train_runtime": result.seconds,
+        "train_steps_per_second": result.steps / max(1e-9, result.seconds),
+        "total_flos": (6 if method == "full" else 4) * result.parameters * result.tokens,
+    }
+    write_json(run.train / "trainer_stats.json", stats)
+    shutil.rmtree(run.train / "checkpoints", ignore_errors=True)
+
+
+def check_base_untouched(plan: Plan) -> None:
+    """The base's weight files hash as they did at the start. Raises ``RunError`` otherwise."""
+    if locate(plan.recipe.model.name, plan.recipe.model.revision).weights_hash() != plan.base_weights:
+        raise RunError("the base model's weight files changed during the run", where=plan.base.name, fix="Fetch it again; the figures are void.")
+
+
+def samples_of(which: Path, recipe: Recipe) -> dict[str, list[dict[str, Any]]]:
+    """Task → samples of one evaluation, in the order of the recipe; empty where it is not whole."""
+    if not all((which / f"{task}.json").exists() for task in recipe.evaluate.tasks):
+        return {}
+    return {task: read_samples(which, task) for task in recipe.evaluate.tasks}
+
+
+def scores_of(which: Path, recipe: Recipe) -> dict[str, dict[str, Any]]:
+    """Task → scores, computed from the saved samples alone."""
+    samples = samples_of(which, recipe)
+    return {task: score(TASKS[task], samples[task], recipe.evaluate.resamples, recipe.seed) for task in samples}
+
+
