@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 TEMPORARY_MARK = ".partial-"
+OLDER_MARK = ".older-"
 
 
 def _sync_directory(path: Path) -> None:
@@ -56,10 +57,16 @@ def whole_directory(target: Path) -> Iterator[Path]:
                 with open(path, "rb") as handle:
                     os.fsync(handle.fileno())
         _sync_directory(temporary)
-        older = _temporary_name(target)
+        older = target.with_name(f"{OLDER_MARK}{target.name}")
+        shutil.rmtree(older, ignore_errors=True)
         if target.exists():
             target.replace(older)
-        temporary.replace(target)
+        try:
+            temporary.replace(target)
+        except OSError:
+            if older.exists():
+                older.replace(target)
+            raise
         _sync_directory(target.parent)
         shutil.rmtree(older, ignore_errors=True)
     finally:
@@ -67,7 +74,16 @@ def whole_directory(target: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(directory: Path) -> None:
-    """Remove what an interrupted writer left in ``directory`` (not below it)."""
+    """Clear what an interrupted writer left in ``directory`` (not below it).
+
+    A directory that was moved aside comes back where its successor never took its place.
+    """
+    for older in directory.glob(f"{OLDER_MARK}*"):
+        target = older.with_name(older.name.removeprefix(OLDER_MARK))
+        if target.exists():
+            shutil.rmtree(older, ignore_errors=True)
+        else:
+            older.replace(target)
     for path in directory.glob(f"{TEMPORARY_MARK}*"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

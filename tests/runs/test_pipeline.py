@@ -149,7 +149,7 @@ def test_real_weights_on_real_medquad_improve(medtune, real_data, real_models, t
     assert done.returncode == 0, done.stderr
     figures = json.loads((out / "metrics.json").read_text())
     assert figures["data"]["leaked"] == 0
-    assert figures["data"]["dropped"]["empty_answer"] > 25_000
+    assert figures["data"]["dropped"]["empty"] > 25_000
     change = figures["change"]["perplexity"]["bits_per_byte"]
     assert change["high"] < 0
     assert change["p_corrected"] < 0.01

@@ -92,18 +92,17 @@ def subject_words(question: str) -> frozenset[str]:
 
 def on_subject(row: Row, questions: Iterable[str]) -> bool:
     """Whether a row asks one of ``questions``, names all its subject words, or is about an entity that it names."""
-    asked = normalize(row.question)
-    words = set(asked.split())
+    asked = [normalize(text) for text in row.turns("user")]
     entity = normalize(row.entity or "")
     for question in questions:
         normal, subject = normalize(question), subject_words(question)
-        if asked == normal or (subject and subject <= words):
+        if any(text == normal or (subject and subject <= set(text.split())) for text in asked):
             return True
         if len(entity) >= 4 and f" {entity} " in f" {normal} ":
             return True
     return False
 
 
-def forced_test_groups(rows: Sequence[Row], groups: Sequence[int], questions: Sequence[str]) -> set[int]:
-    """Groups with a row on the subject of a demonstration question."""
-    return {group for row, group in zip(rows, groups, strict=True) if on_subject(row, questions)}
+def rows_on_subject(rows: Sequence[Row], questions: Sequence[str]) -> list[bool]:
+    """For each row, whether it is on the subject of a demonstration question."""
+    return [on_subject(row, questions) for row in rows]

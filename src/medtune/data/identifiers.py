@@ -12,13 +12,13 @@ from medtune.errors import DataError
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 PATTERNS: dict[str, re.Pattern[str]] = {
     "email": re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b"),
-    "url": re.compile(r"\bhttps?://[^\s<>\"']+|\bwww\.[^\s<>\"']+", re.I),
+    "url": re.compile(r"(?:\bhttps?://|\bwww\.)[^\s<>\"']*[^\s<>\"').,;]", re.I),
     "ssn": re.compile(r"\b\d{3}-\d{2}-\d{4}\b"),
     "ip": re.compile(r"\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b"),
     "phone": re.compile(r"(?<![\d.-])(?:\+?1[-. ])?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\d-])"),
     "record": re.compile(r"\b(?:mrn|medical record|record number|account|patient id)\b[ :#.no]{1,8}\w*\d{4,}\w*", re.I),
     "date": re.compile(
-        rf"\b\d{{1,2}}[/-]\d{{1,2}}[/-](?:19|20)?\d{{2}}\b|\b(?:19|20)\d{{2}}-\d{{2}}-\d{{2}}\b"
+        rf"(?<![\d./-])(?:[12]?\d|0\d|3[01])[/-](?:[12]?\d|0\d|3[01])[/-](?:19|20)?\d{{2}}\b|\b(?:19|20)\d{{2}}-\d{{2}}-\d{{2}}\b"
         rf"|\b{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?,? (?:19|20)\d{{2}}\b|\b\d{{1,2}} {_MONTH} (?:19|20)\d{{2}}\b",
         re.I,
     ),

@@ -1,6 +1,7 @@
 """Tables into conversations: which column plays which part, by mapping or by the usual names, and common chat layouts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from medtune.conversation import Message, Role
@@ -75,7 +76,9 @@ def _text(value: Any) -> str:
 
 
 def parse_messages(value: Any, place: str) -> tuple[Message, ...]:
-    """A list of {role, content} or {from, value} as messages."""
+    """A list of {role, content} or {from, value} as messages; nothing at all is an empty conversation."""
+    if value is None:
+        return ()
     if not isinstance(value, list):
         raise DataError(
             "the conversation is not a list of messages", where=place, fix='Write [{"role": "user", "content": …}, …].'
@@ -84,27 +87,45 @@ def parse_messages(value: Any, place: str) -> tuple[Message, ...]:
     for turn in value:
         if not isinstance(turn, dict):
             raise DataError("a turn is not an object", where=place, fix='Write {"role": "user", "content": …}.')
-        name = _text(turn.get("role", turn.get("from"))).lower()
+        # A table that holds both spellings has an empty value under the other one.
+        name = _text(turn.get("role") or turn.get("from")).lower()
+        content = turn.get("content") if turn.get("content") is not None else turn.get("value")
         if name not in ROLE_NAMES:
             raise DataError(f"unknown role {name!r}", where=place, fix=f"Roles: {', '.join(ROLE_NAMES)}.")
-        messages.append(Message(ROLE_NAMES[name], _text(turn.get("content", turn.get("value")))))
+        messages.append(Message(ROLE_NAMES[name], _text(content)))
     return tuple(messages)
 
 
-def _pair_builder(
-    columns: Columns, instruction: str | None, constant: str | None
-) -> Callable[[dict[str, Any]], tuple[Message, ...]]:
-    def build(row: dict[str, Any]) -> tuple[Message, ...]:
-        parts = [_text(row[columns.context])] if columns.context else []
-        question = _text(row[columns.question or ""])
-        if instruction and constant is None:
-            parts.insert(0, _text(row[instruction]))
-        system = (_text(row[columns.system]) if columns.system else "") or constant or ""
-        head = (Message("system", system),) if system else ()
-        asked = "\n\n".join(part for part in (*parts, question) if part)
-        return (*head, Message("user", asked), Message("assistant", _text(row[columns.answer or ""])))
+@dataclass(frozen=True)
+class _Pairs:
+    """Question and answer columns of a table; ``constant`` is an instruction that every row shares."""
 
-    return build
+    columns: Columns
+    instruction: str | None
+    constant: str | None
+
+    def messages(self, row: dict[str, Any], place: str) -> tuple[Message, ...]:
+        """One row as a conversation. Lists of turns in both columns (TRL's conversational pairs) are joined."""
+        columns = self.columns
+        asked, answered = row[columns.question or ""], row[columns.answer or ""]
+        if isinstance(asked, list) and isinstance(answered, list):
+            return parse_messages(asked, place) + parse_messages(answered, place)
+        for name, value in ((columns.question, asked), (columns.answer, answered)):
+            if isinstance(value, list | dict):
+                raise DataError(
+                    f"the column {name!r} holds a {type(value).__name__}, not a text",
+                    where=place,
+                    fix="Name a text column, or data.columns.messages for whole conversations.",
+                )
+        parts = [_text(row[columns.context])] if columns.context else []
+        if self.instruction and self.constant is None:
+            parts.insert(0, _text(row[self.instruction]))
+        system = (_text(row[columns.system]) if columns.system else "") or self.constant or ""
+        head = (Message("system", system),) if system else ()
+        # A context without a question asks nothing; an instruction without an input does.
+        askable = _text(asked) or (self.instruction and self.constant is None)
+        question = "\n\n".join(part for part in (*parts, _text(asked)) if part) if askable else ""
+        return (*head, Message("user", question), Message("assistant", _text(answered)))
 
 
 def table_rows(
@@ -119,13 +140,15 @@ def table_rows(
         values = {_text(row[instruction]) for row in rows}
         constant = next(iter(values)) if len(values) == 1 and len(rows) > 1 else None
         taken["system" if constant is not None else "instruction"] = instruction
-    build = _pair_builder(columns, instruction, constant)
+    pairs = _Pairs(columns, instruction, constant)
 
     def generate() -> Iterator[Row]:
         for number, row in enumerate(rows, 1):
             place = f"{where}, row {number}"
             yield Row(
-                messages=parse_messages(row[columns.messages], place) if columns.messages else build(row),
+                messages=parse_messages(row[columns.messages], place)
+                if columns.messages
+                else pairs.messages(row, place),
                 source=source,
                 place=place,
                 entity=_text(row[columns.entity]) or None if columns.entity else None,

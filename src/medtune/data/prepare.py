@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from medtune.conversation import Conversation, Message
-from medtune.data.held_out import forced_test_groups
+from medtune.data.held_out import rows_on_subject
 from medtune.data.identifiers import apply_policy
 from medtune.data.normalize import normalize
 from medtune.data.rows import Loaded, Row
@@ -37,13 +37,17 @@ def prepare(settings: Data, seed: int, demonstrations: Sequence[str], data_dir: 
     loaded = [load_source(source, data_dir, settings.columns) for source in settings.source]
     rows = [row for source in loaded for row in source.rows]
     read = len(rows)
-    rows, dropped = _drop_unusable(rows)
-    rows = [_with_system(row, settings.system_prompt) for row in rows]
+    rows, dropped = _drop_empty([_with_system(row, settings.system_prompt) for row in rows])
+    complete = len(rows)
     rows, identifiers, with_identifiers = apply_policy(rows, settings.identifiers)
-    dropped["identifiers"] = read - sum(dropped.values()) - len(rows)
+    dropped["identifiers"] = complete - len(rows)
+    rows, dropped["repeated"] = _drop_repeated(rows)
     duplicates = _duplicates(rows)
     usable = len(rows)
     rows = draw(rows, settings.limit, settings.stratify_by, seed)
+    drawn = len(rows)
+    rows, groups, on_subject = _grouped(rows, settings, demonstrations)
+    dropped["demonstration_subject"] = drawn - len(rows)
     if len(rows) < 3:
         raise DataError(
             f"only {len(rows)} usable rows of {read}",
@@ -51,8 +55,7 @@ def prepare(settings: Data, seed: int, demonstrations: Sequence[str], data_dir: 
             fix=f"At least 3 are needed. Left out: {_listed(dropped)}.",
         )
     group_by = settings.split.group_by
-    groups = group_rows(rows, group_by)
-    forced = forced_test_groups(rows, groups, demonstrations)
+    forced = {group for group, on in zip(groups, on_subject, strict=True) if on}
     places = split_groups(rows, groups, settings.split, settings.stratify_by, seed, forced)
     splits = _conversations(rows, groups, places)
     _check_splits(splits, settings, len(set(groups)))
@@ -63,14 +66,14 @@ def prepare(settings: Data, seed: int, demonstrations: Sequence[str], data_dir: 
     would = leaked_rows(rows, by_chance, group_by)["any"] / max(1, sum(place != "train" for place in by_chance))
     audit = {
         "sources": [_source_facts(source) for source in loaded],
-        "rows": {"read": read, "usable": usable, "drawn": len(rows), "not_drawn": usable - len(rows)},
+        "rows": {"read": read, "usable": usable, "drawn": len(rows), "not_drawn": usable - drawn},
         "dropped": dropped,
         "duplicates": duplicates,
         "identifiers": {"policy": settings.identifiers, "found": identifiers, "rows": with_identifiers},
         "groups": {"count": len(set(groups)), "largest": max(Counter(groups).values()), "group_by": list(group_by)},
         "demonstrations": {
             "questions": list(demonstrations),
-            "rows_kept_out_of_training": sum(group in forced for group in groups),
+            "rows_kept_out_of_training": sum(group in forced for group in groups) + dropped["demonstration_subject"],
         },
         "splits": {name: _split_facts(splits[name]) for name in SPLITS},
         "leaked": leaked["any"],
@@ -80,25 +83,46 @@ def prepare(settings: Data, seed: int, demonstrations: Sequence[str], data_dir: 
     return Prepared(splits, audit)
 
 
-def _drop_unusable(rows: Sequence[Row]) -> tuple[list[Row], dict[str, int]]:
-    """Rows with a question and an answer, each exact pair once; the rest by reason."""
-    dropped = {"empty_question": 0, "empty_answer": 0, "repeated": 0}
-    kept, seen = [], set()
+def _drop_empty(rows: Sequence[Row]) -> tuple[list[Row], dict[str, int]]:
+    """Rows with a question and an answer; the rest counted by reason."""
+    dropped = {"empty_question": 0, "empty_answer": 0}
+    kept = []
     for row in rows:
         if not row.question.strip():
             dropped["empty_question"] += 1
         elif not row.answer.strip():
             dropped["empty_answer"] += 1
-        elif (key := (row.messages, row.label)) in seen:
-            dropped["repeated"] += 1
         else:
-            seen.add(key)
             kept.append(row)
     return kept, dropped
 
 
+def _drop_repeated(rows: Sequence[Row]) -> tuple[list[Row], int]:
+    """Each conversation once, and how many copies were left out."""
+    first = {(row.messages, row.label): row for row in reversed(rows)}
+    kept = list(reversed(first.values()))
+    return kept, len(rows) - len(kept)
+
+
+def _grouped(rows: list[Row], settings: Data, demonstrations: Sequence[str]) -> tuple[list[Row], list[int], list[bool]]:
+    """Rows with their group numbers, and whether each is on a demonstration's subject.
+
+    A group with such a row goes to test whole. Where that group is larger than half of what test may hold (common
+    answers can chain thousands of rows together), its rows on the subject are left out instead.
+    """
+    on_subject = rows_on_subject(rows, demonstrations)
+    groups = group_rows(rows, settings.split.group_by)
+    sizes = Counter(groups)
+    allowed = settings.split.test * len(rows) / 2
+    kept = [i for i, group in enumerate(groups) if not on_subject[i] or sizes[group] <= max(allowed, 1)]
+    if len(kept) == len(rows):
+        return rows, groups, on_subject
+    rows = [rows[i] for i in kept]
+    return rows, group_rows(rows, settings.split.group_by), [on_subject[i] for i in kept]
+
+
 def _with_system(row: Row, prompt: str | None) -> Row:
-    if not prompt or row.messages[0].role == "system":
+    if not prompt or not row.messages or row.messages[0].role == "system":
         return row
     return replace(row, messages=(Message("system", prompt), *row.messages))
 

@@ -16,6 +16,11 @@ class Row:
     label: str | None = None
     id: str | None = None
 
+    def turns(self, role: str) -> list[str]:
+        """All texts of a role; what a user says after the last answer is no question that was learnt."""
+        last = max((i for i, m in enumerate(self.messages) if m.role == "assistant"), default=len(self.messages))
+        return [m.content for m in self.messages[: last + 1] if m.role == role]
+
     @property
     def question(self) -> str:
         """The last user turn."""

@@ -14,12 +14,12 @@ SPLITS = ("train", "validation", "test")
 
 
 def group_keys(row: Row, group_by: Iterable[str]) -> list[tuple[str, str]]:
-    """What ties a row to others: its normalised question, answer and entity, where there are any."""
-    values = {"question": row.question, "answer": row.answer, "entity": row.entity or ""}
+    """What ties a row to others: its normalised questions, answers (of every turn) and entity, where there are any."""
+    values = {"question": row.turns("user"), "answer": row.turns("assistant"), "entity": [row.entity or ""]}
     # A label such as "Cardiology" is the answer of every row of its class: it ties nothing together.
     if row.label is not None and normalize(row.answer) == normalize(row.label):
-        values["answer"] = ""
-    keys = ((part, normalize(values[part])) for part in group_by)
+        values["answer"] = []
+    keys = ((part, normalize(text)) for part in group_by for text in values[part])
     return [(part, text) for part, text in keys if text]
 
 

@@ -45,7 +45,13 @@ def _as_table(path: Path, rows: list[dict[str, Any]]) -> pa.Table:
         values = [row.get(name) for row in rows]
         try:
             columns[name] = pa.array(values)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"the column {name!r} holds text that is no valid Unicode ({error.reason})",
+                where=str(path),
+                fix="Export it again.",
+            ) from error
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
             columns[name] = pa.array(
                 [None if v is None else v if isinstance(v, str) else json.dumps(v) for v in values]
             )
@@ -98,24 +104,37 @@ def _csv_rows(path: Path, text: str) -> Iterator[dict[str, Any]]:
     csv.field_size_limit(10_000_000)
     delimiter = _delimiter(text.split("\n", 1)[0], path.suffix.lower())
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    start = 1
     try:
         header = [name.strip() for name in next(reader, [])]
-        for row in reader:
-            if not row:
-                continue
-            if len(row) != len(header):
+        _check_header(path, header)
+        while True:
+            start = reader.line_num + 1
+            row = next(reader, None)
+            if row is None:
+                return
+            if row and len(row) != len(header):
                 raise DataError(
                     f"{len(row)} fields where the header has {len(header)}",
-                    where=f"{path}, line {reader.line_num}",
+                    where=f"{path}, line {start}",
                     fix="Put fields that hold the delimiter or a line break in double quotes.",
                 )
-            yield dict(zip(header, row, strict=True))
+            if row:
+                yield dict(zip(header, row, strict=True))
     except csv.Error as error:
         raise DataError(
-            f"broken quoting ({error})",
-            where=f"{path}, line {reader.line_num}",
+            f"broken quoting in the record that begins here ({error})",
+            where=f"{path}, line {start}",
             fix='Write a quote inside a field as "".',
         ) from error
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"the column {twice[0]!r} is there twice", where=f"{path}, line 1", fix="Rename or remove one of them."
+        )
 
 
 def _json_rows(path: Path, text: str) -> list[dict[str, Any]]:
@@ -125,6 +144,8 @@ def _json_rows(path: Path, text: str) -> list[dict[str, Any]]:
         try:
             return list(_json_line_rows(path, text))
         except DataError:
+            if error.msg == "Extra data":  # several documents: JSON lines under another name
+                raise
             raise DataError(
                 f"not valid JSON ({error.msg})", where=f"{path}, line {error.lineno}", fix="Check the file."
             ) from error

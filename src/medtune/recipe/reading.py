@@ -33,15 +33,21 @@ def find_recipe(name: str) -> Path:
     )
 
 
-def _key_lines(text: str) -> dict[str, int]:
-    """Line numbers (from 1) of every dotted key in a YAML text."""
+def _key_lines(text: str, where: str) -> dict[str, int]:
+    """Line numbers (from 1) of every dotted key in a YAML text; a key given twice is an error."""
     lines: dict[str, int] = {}
 
     def visit(node: yaml.Node | None, prefix: str) -> None:
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
-                place = f"{prefix}{key.value}"
-                lines[place] = key.start_mark.line + 1
+                place, line = f"{prefix}{key.value}", key.start_mark.line + 1
+                if place in lines:
+                    raise RecipeError(
+                        f"the key {place} is there twice",
+                        where=f"{where}, line {line}",
+                        fix=f"It is on line {lines[place]} too.",
+                    )
+                lines[place] = line
                 visit(value, f"{place}.")
 
     visit(yaml.compose(text, Loader=yaml.SafeLoader), "")
@@ -57,6 +63,11 @@ def _parse_yaml(text: str, where: str) -> dict[str, Any]:
             f"not valid YAML: {error.problem or error.context}",
             where=f"{where}, line {line}",
             fix="Check the indentation, and a blank after every colon.",
+        ) from error
+    except (yaml.YAMLError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise RecipeError(
+            f"not valid YAML: {reason}", where=where, fix="Put texts that look like dates in quotes."
         ) from error
     if not isinstance(value, dict):
         raise RecipeError(
@@ -80,7 +91,7 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
             place = place[part]
         try:
             place[last] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:
             raise RecipeError(f"--set {override!r}: the value is not valid YAML", fix="Put it in quotes.") from error
     return result  # type: ignore[no-any-return]
 
@@ -112,6 +123,8 @@ def _all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
 def _nearest_key(model: type[BaseModel], place: Sequence[int | str]) -> str:
     """A hint for an unknown key: its nearest neighbour in the same section, or the same word anywhere."""
     dotted, last = ".".join(map(str, place)), str(place[-1])
+    if "." in last:
+        return "In a file, write the parts nested, one below the other; dots are for --set."
     section = _model_at(model, place[:-1])
     siblings = list(section.model_fields) if section else []
     near = difflib.get_close_matches(last, siblings, n=1)
@@ -123,12 +136,29 @@ def _nearest_key(model: type[BaseModel], place: Sequence[int | str]) -> str:
     return f"Did you mean {near[0]}?" if near else f"Valid here: {', '.join(siblings)}."
 
 
-def _explain(error: ValidationError, model: type[BaseModel], where: str, lines: dict[str, int]) -> RecipeError:
+def _place_in_model(model: type[BaseModel], place: Sequence[int | str]) -> list[int | str]:
+    """The part of pydantic's place that names keys of a recipe: what follows the last key tells of types."""
+    kept: list[int | str] = []
+    for part in place:
+        section = _model_at(model, kept)
+        if section is None and not isinstance(part, int):
+            break
+        kept.append(part)
+    return kept
+
+
+def _explain(
+    error: ValidationError, model: type[BaseModel], where: str, lines: dict[str, int], overridden: Sequence[str]
+) -> RecipeError:
     first = error.errors()[0]
-    place = [part for part in first["loc"] if part != "function-before"]
+    place = _place_in_model(model, first["loc"])
     dotted = ".".join(str(part) for part in place)
-    line = next((lines[key] for key in (dotted, dotted.rpartition(".")[0]) if key in lines), None)
-    spot = f"{where}, line {line}" if line else where
+    blamed = next((k for k in overridden if f"{k}.".startswith(f"{dotted}.") or dotted.startswith(f"{k}.")), None)
+    if blamed:
+        spot = f"--set {blamed}"
+    else:
+        line = next((lines[key] for key in (dotted, dotted.rpartition(".")[0]) if key in lines), None)
+        spot = f"{where}, line {line}" if line else where
     if first["type"] == "extra_forbidden":
         return RecipeError(f"unknown key {dotted}", where=spot, fix=_nearest_key(model, place))
     if first["type"] == "missing":
@@ -138,13 +168,18 @@ def _explain(error: ValidationError, model: type[BaseModel], where: str, lines: 
     return RecipeError(f"{dotted}: {message}{given}", where=spot, fix="See `medtune recipes reference` for every key.")
 
 
-def parse_recipe(values: dict[str, Any], where: str = "recipe", lines: dict[str, int] | None = None) -> AnyRecipe:
-    """Check plain values against the definition."""
+def parse_recipe(
+    values: dict[str, Any],
+    where: str = "recipe",
+    lines: dict[str, int] | None = None,
+    overridden: Sequence[str] = (),
+) -> AnyRecipe:
+    """Check plain values against the definition; ``lines`` and ``overridden`` keys are for the messages."""
     kind: type[AnyRecipe] = PretrainRecipe if values.get("kind") == "pretrain" else Recipe
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise _explain(error, kind, where, lines or {}) from error
+        raise _explain(error, kind, where, lines or {}, overridden) from error
 
 
 def read_recipe(name: str, overrides: Sequence[str] = (), seed: int | None = None) -> AnyRecipe:
@@ -157,7 +192,8 @@ def read_recipe(name: str, overrides: Sequence[str] = (), seed: int | None = Non
     values = apply_overrides(_parse_yaml(text, path.name), overrides)
     if seed is not None:
         values["seed"] = seed
-    return parse_recipe(values, path.name, _key_lines(text))
+    overridden = [override.partition("=")[0].strip() for override in overrides]
+    return parse_recipe(values, path.name, _key_lines(text, path.name), overridden)
 
 
 def read_run_recipe(name: str, overrides: Sequence[str] = (), seed: int | None = None) -> Recipe:

@@ -189,7 +189,7 @@ class Evaluate(Section):
 class Recipe(Section):
     """A whole run: data, model, training and evaluation."""
 
-    name: str = Field(pattern=r"^[\w.-]+$", description="Name of the run's directory below runs/.")
+    name: str = Field(pattern=r"^\w[\w.-]*$", description="Name of the run's directory below runs/.")
     description: str = Field("", description="One sentence for lists and for the report.")
     seed: Annotated[int, Field(ge=0)] = Field(42, description="Seed of every random choice.")
     data: Data
@@ -250,7 +250,7 @@ class Pretraining(Section):
 class PretrainRecipe(Section):
     """A base model from plain text."""
 
-    name: str = Field(pattern=r"^[\w.-]+$", description="Name of the run's directory below runs/.")
+    name: str = Field(pattern=r"^\w[\w.-]*$", description="Name of the run's directory below runs/.")
     kind: Literal["pretrain"]
     description: str = Field("", description="One sentence for lists and for the model card.")
     seed: Annotated[int, Field(ge=0)] = Field(42, description="Seed of every random choice.")

@@ -32,9 +32,15 @@ class RunDirectory(RunPaths):
 
         Raises ``RunError`` where another process works in it, or where it holds something that is not a run.
         """
-        if self.root.exists() and not self.state_file.exists() and any(not p.name.startswith(".") for p in self.root.iterdir()):
+        if (
+            self.root.exists()
+            and not self.state_file.exists()
+            and any(not p.name.startswith(".") for p in self.root.iterdir())
+        ):
             raise RunError(
-                "this directory is not empty and holds no run", where=str(self.root), fix="Choose another --out directory."
+                "this directory is not empty and holds no run",
+                where=str(self.root),
+                fix="Choose another --out directory.",
             )
         self.root.mkdir(parents=True, exist_ok=True)
         lock = open(self.root / ".lock", "w", encoding="utf-8")  # noqa: SIM115 - held as long as the run is open
@@ -42,7 +48,11 @@ class RunDirectory(RunPaths):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.close()
-            raise RunError("another medtune works in this directory", where=str(self.root), fix="Wait for it, or use another --out.") from error
+            raise RunError(
+                "another medtune works in this directory",
+                where=str(self.root),
+                fix="Wait for it, or use another --out.",
+            ) from error
         self._lock = lock
         for place in (self.root, self.root / "eval", self.train):
             if place.is_dir():
@@ -76,7 +86,9 @@ class RunDirectory(RunPaths):
         if entry.get("status") != "complete" or entry.get("inputs") != inputs:
             return False
         made: dict[str, str] = entry["outputs"]
-        return all((self.root / name).is_file() and sha256_file(self.root / name) == digest for name, digest in made.items())
+        return all(
+            (self.root / name).is_file() and sha256_file(self.root / name) == digest for name, digest in made.items()
+        )
 
     @contextlib.contextmanager
     def stage(self, name: str, inputs: str, outputs: list[Path]) -> Iterator[bool]:
@@ -98,7 +110,13 @@ class RunDirectory(RunPaths):
         started = self.state()["stages"][name]["start"]
         self._record(
             name,
-            {"status": "complete", "start": started, "end": now(), "inputs": inputs, "outputs": self.output_hashes(outputs)},
+            {
+                "status": "complete",
+                "start": started,
+                "end": now(),
+                "inputs": inputs,
+                "outputs": self.output_hashes(outputs),
+            },
         )
         detail(f"[{name}] complete")
 
@@ -106,5 +124,3 @@ class RunDirectory(RunPaths):
         state = self.state()
         state["stages"][name] = entry
         write_json(self.state_file, state)
-
-

@@ -6,7 +6,18 @@ import sys
 from importlib import metadata
 from typing import Any
 
-PACKAGES = ("medtune", "torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors", "numpy", "scipy", "pyarrow")
+PACKAGES = (
+    "medtune",
+    "torch",
+    "transformers",
+    "peft",
+    "accelerate",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "scipy",
+    "pyarrow",
+)
 
 
 def versions() -> dict[str, str]:

@@ -119,7 +119,9 @@ def report_again(root: Path) -> Outcome:
     """The report of an existing run, computed again from its samples. Raises ``RunError`` where it is not one."""
     run = RunDirectory(root)
     if not run.state_file.exists() or not (run.data / "audit.json").exists():
-        raise RunError("this is no run with prepared data", where=str(root), fix="Name a run's directory, such as runs/quickstart.")
+        raise RunError(
+            "this is no run with prepared data", where=str(root), fix="Name a run's directory, such as runs/quickstart."
+        )
     recipe = read_run_recipe(str(run.recipe))
     run.open()
     try:
@@ -128,6 +130,13 @@ def report_again(root: Path) -> Outcome:
         run.close()
     metrics = read_json(run.metrics)
     return Outcome(root, metrics, verdict(metrics) if metrics["change"] else "")
+
+
+def _dropped(audit: dict[str, Any]) -> dict[str, int]:
+    """Rows left out by reason; what was empty in one figure (the audit tells question and answer apart)."""
+    reasons = dict(audit["dropped"])
+    empty = reasons.pop("empty_question") + reasons.pop("empty_answer")
+    return {"empty": empty, **reasons, "overlong": audit["tokens"]["overlong_dropped"]}
 
 
 def collect_metrics(recipe: Recipe, run: RunDirectory, change: dict[str, Any], status: str) -> dict[str, Any]:
@@ -153,7 +162,7 @@ def collect_metrics(recipe: Recipe, run: RunDirectory, change: dict[str, Any], s
         "status": status,
         "data": {
             **{name: facts["rows"] for name, facts in audit["splits"].items()},
-            "dropped": audit["dropped"] | {"overlong": audit["tokens"]["overlong_dropped"]},
+            "dropped": _dropped(audit),
             "leaked": audit["leaked"],
             "truncated_rows": audit["tokens"]["truncated_rows"],
         },

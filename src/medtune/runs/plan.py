@@ -58,7 +58,9 @@ class Plan:
 
     def evaluate_inputs(self, test_hash: str, fingerprint: str) -> str:
         """Hash of everything that an evaluation depends on."""
-        return self._hash("evaluate", self.recipe.evaluate.model_dump(mode="json"), self.recipe.seed, test_hash, fingerprint)
+        return self._hash(
+            "evaluate", self.recipe.evaluate.model_dump(mode="json"), self.recipe.seed, test_hash, fingerprint
+        )
 
     def train_inputs(self, data_hashes: dict[str, str]) -> str:
         """Hash of everything that the trained weights depend on. Logging and saving intervals do not count."""

@@ -37,7 +37,13 @@ def pretrain(recipe: PretrainRecipe, out: Path, data_dir: Path | None) -> dict[s
     run = RunDirectory(out)
     run.open()
     try:
-        run.update(recipe=recipe.name, status="running", start=run.state().get("start", now()), versions=versions(), hardware=hardware())
+        run.update(
+            recipe=recipe.name,
+            status="running",
+            start=run.state().get("start", now()),
+            versions=versions(),
+            hardware=hardware(),
+        )
         write_text(run.recipe, to_yaml(recipe))
         run.train.mkdir(exist_ok=True)
         figures_path = run.train / "figures.json"

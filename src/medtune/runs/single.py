@@ -21,4 +21,6 @@ def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path 
     loaded = LocalModel.load(located, evaluation_dtype(located, recipe.evaluate.dtype), recipe.evaluate.batch_size)
     settings = TaskSettings.of(recipe)
     with tempfile.TemporaryDirectory() as temporary:
-        return evaluate(loaded, recipe.evaluate.tasks, items, settings, recipe.evaluate.resamples, out or Path(temporary))
+        return evaluate(
+            loaded, recipe.evaluate.tasks, items, settings, recipe.evaluate.resamples, out or Path(temporary)
+        )

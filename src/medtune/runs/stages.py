@@ -39,14 +39,21 @@ def prepare_splits(plan: Plan) -> Prepared:
     encoder = plan.encoder()
     _, facts = encode_all(encoder, prepared.splits["train"], recipe.data.overlong)
     lengths = {name: length_facts(encoder.length(c) for c in prepared.splits[name]) for name in SPLITS}
-    prepared.audit["tokens"] = {"max_length": plan.max_length, "overlong": recipe.data.overlong, **facts, "splits": lengths}
+    prepared.audit["tokens"] = {
+        "max_length": plan.max_length,
+        "overlong": recipe.data.overlong,
+        **facts,
+        "splits": lengths,
+    }
     cut, rows = facts["truncated_rows"] + facts["overlong_dropped"], len(prepared.splits["train"])
     say(
         f"tokens a row: median {lengths['train']['median']:.0f}, longest {lengths['train']['max']:,}; limit {plan.max_length}: "
         f"{cut:,} of {rows:,} training rows {'left out' if recipe.data.overlong == 'drop' else 'cut'}"
     )
     if rows == facts["overlong_dropped"]:
-        raise DataError("every training row is overlong", where="data.overlong", fix="Raise train.max_length, or set truncate.")
+        raise DataError(
+            "every training row is overlong", where="data.overlong", fix="Raise train.max_length, or set truncate."
+        )
     return prepared
 
 
@@ -122,9 +129,7 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
     if recipe.train.method == "lora":
         model = add_lora(model, recipe.train.lora, recipe.seed)
     frozen = frozen_hash(model)
-    trainer = SupervisedTrainer(
-        model, recipe.train, recipe.seed, rows, validation, run.train, fingerprint, processes
-    )
+    trainer = SupervisedTrainer(model, recipe.train, recipe.seed, rows, validation, run.train, fingerprint, processes)
     size = recipe.train.batch_size * recipe.train.gradient_accumulation
     trainable = sum(p.numel() for p in trainer.weights.masters.values())
     say(
@@ -135,11 +140,18 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
     result = trainer.run()
     processes.close()
     if frozen_hash(model) != frozen:
-        raise RunError("frozen weights changed during training", where=plan.base.name, fix="This is a fault of medtune: please report it.")
+        raise RunError(
+            "frozen weights changed during training",
+            where=plan.base.name,
+            fix="This is a fault of medtune: please report it.",
+        )
     if processes.main:
         tokenizer = load_tokenizer(plan.base)
         with whole_directory(run.model) as place:
-            use = {"system_prompt": recipe.data.system_prompt, "max_new_tokens": recipe.evaluate.decoding.max_new_tokens}
+            use = {
+                "system_prompt": recipe.data.system_prompt,
+                "max_new_tokens": recipe.evaluate.decoding.max_new_tokens,
+            }
             name = recipe.model.name
             save_model(model, tokenizer, place, str(Path(name).resolve()) if Path(name).is_dir() else name, use)
         write_training_results(run, result, recipe.train.method, str(dtype))
@@ -169,7 +181,11 @@ def write_training_results(run: RunDirectory, result: TrainingResult, method: st
 def check_base_untouched(plan: Plan) -> None:
     """The base's weight files hash as they did at the start. Raises ``RunError`` otherwise."""
     if locate(plan.recipe.model.name, plan.recipe.model.revision).weights_hash() != plan.base_weights:
-        raise RunError("the base model's weight files changed during the run", where=plan.base.name, fix="Fetch it again; the figures are void.")
+        raise RunError(
+            "the base model's weight files changed during the run",
+            where=plan.base.name,
+            fix="Fetch it again; the figures are void.",
+        )
 
 
 def samples_of(which: Path, recipe: Recipe) -> dict[str, list[dict[str, Any]]]:
@@ -183,5 +199,3 @@ def scores_of(which: Path, recipe: Recipe) -> dict[str, dict[str, Any]]:
     """Task → scores, computed from the saved samples alone."""
     samples = samples_of(which, recipe)
     return {task: score(TASKS[task], samples[task], recipe.evaluate.resamples, recipe.seed) for task in samples}
-
-

@@ -85,7 +85,7 @@ def _load_file(path: Path, source: str, columns: Columns) -> Loaded:
         taken = {"question": "question", "answer": "answer", "entity": "focus" if "focus" in names else "focus_area"}
         return Loaded("medquad", medquad_table_rows(values, path.name), licence=LICENCE, columns=taken)
     known = KNOWN.get(source)
-    if known:
+    if known and known.packaged:
         columns = Columns(question="question", answer="answer", entity="topic", label="specialty")
     name = known.name if known else path.stem
     rows, taken = table_rows(values, names, columns, name, path.name)

@@ -1,0 +1,66 @@
+"""Asking a trained run: answer, notice, advice for emergencies."""
+
+import json
+
+import pytest
+
+from medtune.emergency import NOTICE, URGENT
+
+CHEST_PAIN = "I have crushing chest pain"
+
+
+def test_an_emergency_gets_the_urgent_advice_before_the_answer_and_the_notice_beside_it(medtune, finished):
+    process = medtune("ask", finished.place, CHEST_PAIN, "--max-tokens", "3")
+    assert process.returncode == 0
+    assert process.stdout.startswith(f"{URGENT}\n\n")
+    assert process.stdout.removeprefix(URGENT).strip()
+    assert process.stderr.strip() == NOTICE
+
+
+def test_an_answer_as_json(medtune_inside, finished):
+    process = medtune_inside("ask", finished.place, CHEST_PAIN, "--max-tokens", "3", "--json")
+    assert process.returncode == 0
+    answer = json.loads(process.stdout)
+    assert answer["urgent"] == URGENT
+    assert answer["notice"] == NOTICE
+    assert isinstance(answer["answer"], str)
+    assert answer["finished"] in (True, False)
+
+
+@pytest.fixture(scope="module")
+def chat(start, command, finished):
+    """A chat of two questions, one of them an emergency, ended by quit: code, stdout, stderr."""
+    process = start([*command, "chat", finished.place, "--max-tokens", "3"], finished.home)
+    out, err = process.communicate(f"What is gout?\n\n{CHEST_PAIN}\nquit\nNever asked?\n", timeout=120)
+    return process.returncode, out, err
+
+
+def test_quit_ends_a_chat(chat):
+    code, out, err = chat
+    assert code == 0, err
+    assert out.count("Answer: ") == 2
+    assert out.endswith("Goodbye.\n")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(("typed", "answers"), [("EXIT\nNever asked?\n", 0), ("What is gout?", 1), ("", 0)])
+def test_exit_and_the_end_of_input_end_a_chat(medtune_inside, finished, typed, answers):
+    process = medtune_inside("chat", finished.place, "--max-tokens", "3", typed=typed)
+    assert process.returncode == 0
+    assert process.stdout.count("Answer: ") == answers
+    assert process.stdout.endswith("Goodbye.\n")
+
+
+def test_a_chat_opens_with_the_notice(chat):
+    assert NOTICE in chat[1].partition("Question:")[0]
+
+
+def test_a_chat_puts_the_urgent_advice_before_the_answer_it_belongs_to(chat):
+    first, second = (part.partition("Question:") for part in chat[1].split("Answer: ")[1:])
+    assert chat[1].count(URGENT) == 1
+    assert URGENT in first[2]
+    assert URGENT not in second[2]
+
+
+def test_a_chat_through_a_pipe_has_no_escape_codes(chat):
+    assert "\x1b" not in chat[1] + chat[2]

@@ -1,0 +1,103 @@
+"""One stage at a time: dry run, inspect, evaluate, report."""
+
+import json
+import shutil
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(medtune_inside, questions_csv, tiny_model, quick, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    process = medtune_inside(
+        "run",
+        "quickstart",
+        "--set",
+        f"data.source={questions_csv}",
+        "--set",
+        f"model.name={tiny_model}",
+        *quick,
+        "--dry-run",
+    )
+    assert process.returncode == 0
+    plan = {line.split()[0]: line for line in process.stdout.splitlines()}
+    assert "train 28, validation 4, test 8" in plan["rows"]
+    assert "4 steps" in plan["training"]
+    assert "GiB" in plan["memory"]
+    assert " s " in plan["time"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_dry_run_has_its_figures_as_json(medtune_inside, finished, tmp_path):
+    process = medtune_inside(*finished.arguments, "--dry-run", "--json")
+    facts = json.loads(process.stdout)
+    assert facts["rows"] == {name: finished.metrics["data"][name] for name in ("train", "validation", "test")}
+    assert facts["parameters"] == finished.metrics["train"]["parameters"]
+    assert facts["steps"] == 4
+    assert facts["estimated_memory_bytes"] > 0
+    assert facts["estimated_training_seconds"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inspect_shows_that_the_answer_and_its_end_are_learnt_and_nothing_else(medtune_inside, finished, tmp_path):
+    process = medtune_inside("inspect", *finished.arguments[1:], "--rows", "3", "--json")
+    assert process.returncode == 0
+    shown = json.loads(process.stdout)
+    assert len(shown) == 3
+    for row in shown:
+        learnt = "".join(text for text, is_learnt in row["tokens"] if is_learnt)
+        context = "".join(text for text, is_learnt in row["tokens"] if not is_learnt)
+        assert "What about" in context
+        assert "Note" not in context
+        assert "What about" not in learnt
+        assert learnt.strip().rstrip("|<>eos").rstrip().endswith(".")
+        assert learnt.endswith("<|eos|>")
+        assert row["cut"] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inspect_without_colour_puts_what_is_learnt_between_brackets(medtune_inside, finished, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    process = medtune_inside("inspect", *finished.arguments[1:], "--rows", "1")
+    assert process.returncode == 0
+    assert "\x1b" not in process.stdout + process.stderr
+    assert "⟦<|eos|>⟧" in process.stdout.replace("\n", "")
+    assert "What about" in process.stdout
+
+
+def test_prepare_alone_ends_with_a_status_that_is_not_running(medtune_inside, finished, tmp_path):
+    process = medtune_inside("prepare", *finished.arguments[1:], "--out", "data only")
+    assert process.returncode == 0
+    assert "leaked: 0" in process.stdout
+    state = json.loads((tmp_path / "data only" / "run.json").read_text(encoding="utf-8"))
+    assert state["stages"]["prepare"]["status"] == "complete"
+    assert state["status"] not in ("running", "complete")
+
+
+def test_evaluation_alone_gives_the_figures_of_before(medtune_inside, finished, tmp_path):
+    process = medtune_inside("evaluate", *finished.arguments[1:], "--task", "perplexity", "--json")
+    assert process.returncode == 0
+    assert json.loads(process.stdout) == {"perplexity": finished.metrics["before"]["perplexity"]}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_report_makes_figures_plots_page_and_card_again_from_the_samples(medtune_inside, finished, tmp_path, hashes_of):
+    place = tmp_path / "copy"
+    shutil.copytree(finished.place, place)
+    for name in ("metrics.json", "report.html", "README.md", "eval/comparison.json"):
+        (place / name).unlink()
+    shutil.rmtree(place / "plots")
+    shutil.rmtree(place / "model")
+    process = medtune_inside("report", place, "--json")
+    assert process.returncode == 0, process.stderr
+    printed = json.loads(process.stdout)
+    assert printed.items() >= finished.metrics.items()
+    assert printed["verdict"] in finished.process.stdout
+    again = hashes_of(place)
+    assert again.keys() == {name for name in finished.hashes if not name.startswith("model/")}
+    assert again["metrics.json"] == finished.hashes["metrics.json"]
+
+
+def test_report_of_a_directory_that_is_no_run_says_so(medtune_inside, tmp_path):
+    process = medtune_inside("report", tmp_path)
+    assert process.returncode in (1, 2)
+    assert process.stderr.startswith(f"error: {tmp_path}: this is no run")
+    assert list(tmp_path.iterdir()) == []

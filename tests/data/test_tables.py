@@ -1,0 +1,146 @@
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from medtune.data.tables import read_table
+from medtune.errors import DataError
+
+
+def put(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return path
+
+
+def json_lines(*rows):
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+TWO = [{"question": "What is gout?", "answer": "A naïve µg of crystals."}, {"question": "Why?", "answer": "Because."}]
+COMMA = "question,answer\nWhat is gout?,A naïve µg of crystals.\nWhy?,Because.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("plain.csv", COMMA),
+        ("bom.csv", COMMA.encode("utf-8-sig")),
+        ("utf16.csv", COMMA.encode("utf-16")),
+        ("utf16be.csv", b"\xfe\xff" + COMMA.encode("utf-16-be")),
+        ("windows_lines.csv", COMMA.replace("\n", "\r\n")),
+        ("no_last_line_end.csv", COMMA.rstrip("\n")),
+        ("blank_lines.csv", COMMA.replace("\n", "\n\n")),
+        ("upper.CSV", COMMA),
+        ("semicolon.csv", COMMA.replace(",", ";")),
+        ("pipe.csv", COMMA.replace(",", "|")),
+        ("tab.csv", COMMA.replace(",", "\t")),
+        ("tab.tsv", COMMA.replace(",", "\t")),
+        ("quoted.csv", '"question","answer"\n"What is gout?","A naïve µg of crystals."\n"Why?","Because."\n'),
+        ("lines.jsonl", json_lines(*TWO)),
+        ("bom.jsonl", json_lines(*TWO).encode("utf-8-sig")),
+        ("lines.ndjson", "\n" + json_lines(*TWO) + "\n"),
+        ("list.json", json.dumps(TWO)),
+        ("wrapped.json", json.dumps({"version": 1, "data": TWO})),
+        ("lines_in.json", json_lines(*TWO)),
+    ],
+)
+def test_the_same_two_rows_in_every_form(tmp_path, name, content):
+    assert read_table(put(tmp_path, name, content)).to_pylist() == TWO
+
+
+def test_parquet_rows(tmp_path):
+    pq.write_table(pa.Table.from_pylist(TWO), tmp_path / "two.parquet")
+    assert read_table(tmp_path / "two.parquet").to_pylist() == TWO
+
+
+def test_semicolons_with_commas_and_line_breaks_inside_fields(tmp_path):
+    path = put(tmp_path, "s.csv", 'question;answer\n"Red, hot; swollen?";"Rest,\nice; and ""elevation"""\n')
+    assert read_table(path).to_pylist() == [{"question": "Red, hot; swollen?", "answer": 'Rest,\nice; and "elevation"'}]
+
+
+def test_json_values_keep_their_types(tmp_path):
+    rows = [{"messages": [{"role": "user", "content": "Hi"}], "score": 2}, {"messages": None, "score": None}]
+    assert read_table(put(tmp_path, "t.jsonl", json_lines(*rows))).to_pylist() == rows
+
+
+def test_a_key_that_only_some_rows_have_is_null_elsewhere(tmp_path):
+    path = put(tmp_path, "t.jsonl", json_lines({"a": "1"}, {"b": "2"}))
+    assert read_table(path).to_pylist() == [{"a": "1", "b": None}, {"a": None, "b": "2"}]
+
+
+def test_a_column_of_mixed_types_is_read_as_text(tmp_path):
+    path = put(tmp_path, "t.jsonl", json_lines({"answer": "Rest"}, {"answer": 5}, {"answer": None}))
+    assert read_table(path).column("answer").to_pylist() == ["Rest", "5", None]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line", "what"),
+    [
+        ("quote_inside.csv", 'question,answer\nq1,a1\nq2,"he said "no" to it"\nq3,a3\n', 3, "quoting"),
+        ("never_closed.csv", 'question,answer\nq1,a1\nq2,"never closed\nq3,a3\nq4,a4\n', 3, "quoting"),
+        ("too_many.csv", "question,answer\nq1,a1\nq2,a2,x\n", 3, "3 fields where the header has 2"),
+        ("too_few.csv", "question,answer\nq1\nq2,a2\n", 2, "1 fields where the header has 2"),
+        ("after_long_field.csv", 'question,answer\nq1,"a\nb\nc"\nq2,a2,x\n', 5, "3 fields"),
+        ("windows.csv", "question,answer\nq1,a1\nq2,naïve\n".encode("cp1252"), 3, "not UTF-8 (byte 0xef)"),
+        ("windows.jsonl", '{"answer": "a"}\n{"answer": "naïve"}\n'.encode("cp1252"), 2, "not UTF-8"),
+        ("nul.csv", b"question,answer\nq1,a1\nq2,a\0b\n", 3, "NUL byte"),
+        ("nul.jsonl", b'{"a": "b"}\n{"a": "\0"}\n', 2, "NUL byte"),
+        ("one_bad.jsonl", '{"a": "b"}\n{"a": \n{"a": "b"}\n', 2, "not valid JSON"),
+        ("not_an_object.jsonl", '{"a": "b"}\n\n[1, 2]\n', 3, "not a JSON object"),
+        ("broken.json", '[\n{"a": "b"},\n{"a": }\n]\n', 3, "not valid JSON"),
+        ("one_bad_line_in.json", '{"a": "b"}\n{"a": "b"}\n{"a": \n', 3, "not valid JSON"),
+    ],
+)
+def test_a_broken_file_is_named_with_the_line(tmp_path, name, content, line, what):
+    with pytest.raises(DataError) as caught:
+        read_table(put(tmp_path, name, content))
+    first = str(caught.value).splitlines()[0]
+    assert f"{name}, line {line}:" in first
+    assert what in first
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize("keep", [0, 3, 0.3, 0.5, 0.95])
+def test_a_truncated_parquet_is_named(tmp_path, keep):
+    whole = tmp_path / "whole.parquet"
+    pq.write_table(
+        pa.table({"question": [f"q{i}" for i in range(500)], "answer": [f"a{i}" for i in range(500)]}), whole
+    )
+    raw = whole.read_bytes()
+    cut = put(tmp_path, "cut.parquet", raw[: keep if isinstance(keep, int) else int(keep * len(raw))])
+    with pytest.raises(DataError, match=r"cut\.parquet: not a whole Parquet file"):
+        read_table(cut)
+
+
+def test_an_unknown_ending_names_the_readable_ones(tmp_path):
+    with pytest.raises(DataError, match=r"notes\.docx") as caught:
+        read_table(put(tmp_path, "notes.docx", "x"))
+    assert ".parquet" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", '"text"', "3", '[{"a": 1}, 2]'])
+def test_json_that_is_no_list_of_objects(tmp_path, content):
+    with pytest.raises(DataError, match=r"odd\.json"):
+        read_table(put(tmp_path, "odd.json", content))
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "question,answer\n", "question,answer"])
+def test_a_table_without_rows_has_no_rows(tmp_path, content):
+    assert read_table(put(tmp_path, "empty.csv", content)).num_rows == 0
+
+
+def test_a_column_named_twice_is_an_error_not_a_lost_column(tmp_path):
+    with pytest.raises(DataError, match=r"twice\.csv"):
+        read_table(put(tmp_path, "twice.csv", "question,answer,answer\nq,kept or lost?,\n"))
+
+
+def test_an_integer_too_large_for_arrow_is_kept_as_text(tmp_path):
+    path = put(tmp_path, "big.jsonl", f'{{"id": {2**70}}}\n')
+    assert read_table(path).to_pylist() == [{"id": str(2**70)}]
+
+
+def test_half_a_surrogate_pair_is_an_error_with_its_file(tmp_path):
+    with pytest.raises(DataError, match=r"half\.jsonl"):
+        read_table(put(tmp_path, "half.jsonl", '{"answer": "a"}\n{"answer": "half \\ud83d"}\n'))

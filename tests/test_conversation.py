@@ -1,0 +1,96 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medtune.conversation import (
+    ROLES,
+    Conversation,
+    Message,
+    read_conversations,
+    user_asks,
+    write_conversations,
+)
+
+
+def talk(*texts, roles=("user", "assistant") * 3, **facts):
+    messages = tuple(Message(role, text) for role, text in zip(roles, texts, strict=False))
+    return Conversation("id-1", "group-1", "test", messages, **facts)
+
+
+def test_question_prompt_and_reference_of_several_turns():
+    several = talk("q1", "a1", "q2", "a2")
+    assert (several.question, several.reference) == ("q2", "a2")
+    assert [m.content for m in several.prompt] == ["q1", "a1", "q2"]
+
+
+def test_a_user_turn_after_the_last_answer_belongs_to_no_prompt():
+    closing = talk("q1", "a1", "thanks")
+    assert (closing.question, closing.reference) == ("q1", "a1")
+    assert [m.content for m in closing.prompt] == ["q1"]
+
+
+def test_without_an_answer_all_is_prompt():
+    asked = Conversation("i", "g", "s", user_asks("Why?", system="Be brief."))
+    assert [m.as_dict() for m in asked.prompt] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Why?"},
+    ]
+    assert (asked.question, asked.reference) == ("Why?", "")
+
+
+@pytest.mark.parametrize("system", [None, ""])
+def test_no_system_message_without_a_system_text(system):
+    assert user_asks("Why?", system) == (Message("user", "Why?"),)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+CONVERSATIONS = st.builds(
+    Conversation,
+    id=TEXTS,
+    group=TEXTS,
+    source=TEXTS,
+    messages=st.lists(st.builds(Message, st.sampled_from(ROLES), TEXTS), max_size=4).map(tuple),
+    label=st.none() | TEXTS,
+    options=st.none() | st.lists(TEXTS, max_size=4).map(tuple),
+    answer=st.none() | TEXTS,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(CONVERSATIONS, max_size=5))
+def test_conversations_survive_being_written_and_read(tmp_path_factory, conversations):
+    path = tmp_path_factory.mktemp("talk") / "deep" / "c.parquet"
+    write_conversations(path, conversations)
+    assert list(read_conversations(path)) == conversations
+    assert [p.name for p in path.parent.iterdir()] == ["c.parquet"]
+
+
+def test_the_written_columns_are_those_promised(tmp_path):
+    import pyarrow.parquet as pq
+
+    write_conversations(tmp_path / "c.parquet", [talk("q", "a", label="Cardiology")])
+    assert pq.read_table(tmp_path / "c.parquet").to_pylist() == [
+        {
+            "id": "id-1",
+            "group": "group-1",
+            "source": "test",
+            "messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}],
+            "label": "Cardiology",
+            "options": None,
+            "answer": None,
+        }
+    ]
+
+
+def test_a_failed_write_keeps_the_old_conversations(tmp_path):
+    path = tmp_path / "c.parquet"
+    write_conversations(path, [talk("q", "a")])
+    with pytest.raises(UnicodeEncodeError):
+        write_conversations(path, [talk("q", "\ud800")])
+    assert [c.reference for c in read_conversations(path)] == ["a"]
+    assert [p.name for p in tmp_path.iterdir()] == ["c.parquet"]
+
+
+def test_rows_without_the_optional_columns_are_read():
+    row = {"id": "i", "group": "g", "source": "s", "messages": [{"role": "user", "content": "q"}]}
+    assert Conversation.from_dict(row) == Conversation("i", "g", "s", (Message("user", "q"),))
