@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from medtune.errors import RunError
+from medtune.errors import RecipeError, RunError
 from medtune.models.adapters import add_lora
 from medtune.models.hashes import frozen_hash
 from medtune.recipe.schema import Lora, Train
 from medtune.tokens.labels import Encoded
 from medtune.training.metrics_log import read_metrics
+from medtune.training.processes import Processes
 from medtune.training.supervised import SupervisedTrainer, rows_of_step, steps_of
 
 VOCABULARY = 64
@@ -236,6 +237,21 @@ def test_bf16_weights_train_with_fp32_masters(tmp_path):
     assert all(p.dtype == torch.bfloat16 for p in model.parameters())
     assert all(m.dtype == torch.float32 for m in loop.weights.masters.values())
     assert losses[-1] < losses[0] - 0.2
+
+
+def test_muon_trains_matrices_and_adamw_the_rest(tmp_path):
+    loop = trainer(tmp_path, epochs=4, optimizer="muon", learning_rate=0.02, adam_learning_rate=5e-3)
+    kinds = [type(o).__name__ for o in loop.weights.optimizers]
+    result = loop.run()
+    losses = [row["loss"] for row in read_metrics(tmp_path / "metrics.jsonl") if "loss" in row]
+    assert kinds == ["Muon", "AdamW"]
+    assert losses[-1] < losses[0] - 0.2
+    assert result.steps == 16
+
+
+def test_a_tracker_that_is_not_installed_is_an_error():
+    with pytest.raises(RecipeError, match="not installed"):
+        Processes(["no_such_tracker"])
 
 
 SCRIPT = """

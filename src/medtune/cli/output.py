@@ -11,17 +11,24 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+def _number(value: float | None, digits: int = 4) -> str:
+    """At most eight characters, so that columns never touch."""
+    if value is None:
+        return "–"
+    size = abs(value)
+    if 1e4 <= size < 1e6:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}" if size == 0 or 1e-3 <= size < 1e4 else f"{value:.1e}"
 
 
 def score_table(metrics: dict[str, Any]) -> str:
     """Before, after and the difference with its interval, a line a metric."""
-    lines = [f"{'':<32}{'before':>9}{'after':>9}{'change':>10}  95 % interval", "-" * 80]
+    lines = [f"{'':<30}{'before':>9}{'after':>9}{'change':>10}  95 % interval", "-" * 80]
     for task, figures in metrics["change"].items():
         for name, entry in figures.items():
             before, after = (metrics[side][task][name]["value"] for side in ("before", "after"))
-            interval = f"{_number(entry['low'])} to {_number(entry['high'])}"
-            label = f"{task} {name}"[:31]
-            lines.append(f"{label:<32}{_number(before):>9}{_number(after):>9}{_number(entry['value']):>10}  {interval}")
+            interval = f"{_number(entry['low'], 3)} to {_number(entry['high'], 3)}"
+            label = f"{task} {name}"[:29]
+            row = f"{label:<30}{_number(before):>9}{_number(after):>9}{_number(entry['value']):>10}  {interval}"
+            lines.append(row)
     return "\n".join(lines)

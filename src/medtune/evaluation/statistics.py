@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest
 
 LEVEL = 0.95
 Array = np.ndarray
@@ -131,12 +130,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
     """95 % interval of a proportion (Wilson 1927)."""
+    from scipy.stats import binomtest  # half a second that only this test needs
+
     interval = binomtest(successes, n).proportion_ci(LEVEL, method="wilson")
     return float(interval.low), float(interval.high)
 
 
 def mcnemar_exact(only_before: int, only_after: int) -> float:
     """Two-sided exact McNemar test: ``only_before`` items right before alone, ``only_after`` right after alone."""
+    from scipy.stats import binomtest
+
     n = only_before + only_after
     return 1.0 if n == 0 else float(binomtest(only_before, n, 0.5).pvalue)
 

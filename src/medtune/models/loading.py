@@ -123,9 +123,7 @@ def _from_hub(name: str, revision: str | None) -> Located:
 def _hint(name: str) -> str:
     near = get_close_matches(name, packaged_models(), n=1)
     guess = f"Did you mean {near[0]}? " if near else ""
-    return (
-        f"{guess}Use medtune-base, a local directory, or fetch it where there is a network (huggingface-cli download)."
-    )
+    return f"{guess}Use medtune-base, a local directory, or fetch it where there is a network (hf download NAME)."
 
 
 def load_tokenizer(located: Located) -> "PreTrainedTokenizerBase":

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from medtune.errors import RunError
+from medtune.errors import RecipeError, RunError
 from medtune.files import read_json, remove_leftovers, sha256_file, write_json
 from medtune.progress import detail, say
 from medtune.run_paths import RunPaths
@@ -30,14 +30,14 @@ class RunDirectory(RunPaths):
     def open(self) -> None:
         """Create or enter the directory and lock it.
 
-        Raises ``RunError`` where another process works in it, or where it holds something that is not a run.
+        Raises ``RunError`` where another process works in it, ``RecipeError`` where it holds something that is no run.
         """
         if (
             self.root.exists()
             and not self.state_file.exists()
             and any(not p.name.startswith(".") for p in self.root.iterdir())
         ):
-            raise RunError(
+            raise RecipeError(
                 "this directory is not empty and holds no run",
                 where=str(self.root),
                 fix="Choose another --out directory.",

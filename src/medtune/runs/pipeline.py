@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medtune import __version__
 from medtune.errors import RunError
 from medtune.evaluation.comparison import compare
-from medtune.files import read_json, write_json, write_text
+from medtune.files import read_json, sha256_json, write_json, write_text
 from medtune.models.loading import Located
 from medtune.recipe.reading import read_run_recipe, to_yaml
 from medtune.recipe.schema import Recipe
@@ -55,6 +56,8 @@ def execute(recipe: Recipe, out: Path, data_dir: Path | None, stages: tuple[str,
                 run.update(status="interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed")
             raise
         metrics = read_json(run.metrics) if run.metrics.exists() else {}
+        if processes.main:
+            run.update(status=metrics.get("status", "partial") if "report" in stages else "partial")
         return Outcome(out, metrics, verdict(metrics) if metrics.get("change") else "", processes.main)
     finally:
         run.close()
@@ -101,18 +104,22 @@ def _hash_result(run: RunDirectory, plan: Plan) -> None:
     )
 
 
-def report_stage(recipe: Recipe, run: RunDirectory) -> None:
+def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> None:
     """comparison.json, metrics.json, plots, report.html and README.md, from the files of the run alone."""
-    before, after = samples_of(run.before, recipe), samples_of(run.after, recipe)
-    if before and after:
-        change = compare(before, after, recipe.evaluate.resamples, recipe.seed)
-        write_json(run.comparison, change)
-        complete = {"status": "complete", "end": now()}
-    else:
-        change, complete = {}, {"status": "partial"}
-    run.update(**complete)
-    write_json(run.metrics, collect_metrics(recipe, run, change, complete["status"]))
-    write_report(run)
+    read = [run.data, run.before, run.after, run.train / "trainer_stats.json", run.train / "metrics.jsonl"]
+    # With another version of medtune, or when asked to, it is written again from the same figures.
+    inputs = sha256_json([to_yaml(recipe), run.output_hashes(read), __version__, now() if again else ""])
+    made = [run.comparison, run.metrics, run.plots, run.page, run.card]
+    with run.stage("report", inputs, made) as needed:
+        if not needed:
+            return
+        before, after = samples_of(run.before, recipe), samples_of(run.after, recipe)
+        change = compare(before, after, recipe.evaluate.resamples, recipe.seed) if before and after else {}
+        if change:
+            write_json(run.comparison, change)
+        run.update(end=now())
+        write_json(run.metrics, collect_metrics(recipe, run, change, "complete" if change else "partial"))
+        write_report(run)
 
 
 def report_again(root: Path) -> Outcome:
@@ -125,10 +132,11 @@ def report_again(root: Path) -> Outcome:
     recipe = read_run_recipe(str(run.recipe))
     run.open()
     try:
-        report_stage(recipe, run)
+        report_stage(recipe, run, again=True)
+        metrics = read_json(run.metrics)
+        run.update(status=metrics["status"])
     finally:
         run.close()
-    metrics = read_json(run.metrics)
     return Outcome(root, metrics, verdict(metrics) if metrics["change"] else "")
 
 

@@ -3,10 +3,13 @@
 import os
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from medtune.errors import RecipeError
 
 
 class Processes:
@@ -15,6 +18,11 @@ class Processes:
     def __init__(self, trackers: Sequence[str] = (), directory: Path | None = None) -> None:
         self.accelerator: Any = None
         self.tracking = bool(trackers)
+        for name in trackers:
+            if find_spec(name) is None:
+                raise RecipeError(
+                    f"{name} is not installed", where="train.trackers", fix=f"pip install medtune[{name}]"
+                )
         if trackers or int(os.environ.get("WORLD_SIZE", "1")) > 1:
             from accelerate import Accelerator, InitProcessGroupKwargs
 

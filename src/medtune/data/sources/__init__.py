@@ -30,7 +30,7 @@ def _locate(source: str, data_dir: Path | None) -> Path:
     for path in (Path(source), *([data_dir / source] if data_dir else [])):
         if path.exists():
             return path
-    near = get_close_matches(source, KNOWN, n=1)
+    near = [] if Path(source).suffix else get_close_matches(source, KNOWN, n=1)
     hint = f"Did you mean {near[0]}? " if near else ""
     raise DataError(
         f"no such file or known source: {source}",
