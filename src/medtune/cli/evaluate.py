@@ -16,7 +16,7 @@ OutFiles = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Whe
 
 
 def command(
-    recipe: RecipeName,
+    recipe: RecipeName = "quickstart",
     model: ModelOption = None,
     task: Tasks = None,
     set_: Set = None,
@@ -27,7 +27,7 @@ def command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Measure one model on the test split of a recipe; nothing is trained."""
+    """Measure one model on the test split of a recipe [default: quickstart]; nothing is trained."""
     from medtune.recipe.reading import read_run_recipe
     from medtune.runs.single import evaluate_model
 

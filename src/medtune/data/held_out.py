@@ -6,83 +6,15 @@ from medtune.data.normalize import normalize
 from medtune.data.rows import Row
 
 # Words of a question that do not say what it is about.
-GENERIC = {
-    "a",
-    "about",
-    "affect",
-    "affects",
-    "an",
-    "and",
-    "are",
-    "be",
-    "body",
-    "can",
-    "causes",
-    "cause",
-    "caused",
-    "complications",
-    "describe",
-    "diagnosed",
-    "diagnosis",
-    "do",
-    "does",
-    "done",
-    "explain",
-    "for",
-    "from",
-    "get",
-    "have",
-    "how",
-    "i",
-    "in",
-    "is",
-    "it",
-    "its",
-    "mean",
-    "means",
-    "my",
-    "of",
-    "on",
-    "or",
-    "outlook",
-    "people",
-    "person",
-    "prevent",
-    "prevented",
-    "prevention",
-    "risk",
-    "should",
-    "sign",
-    "signs",
-    "symptom",
-    "symptoms",
-    "tell",
-    "test",
-    "tests",
-    "that",
-    "the",
-    "there",
-    "this",
-    "to",
-    "transmission",
-    "treat",
-    "treated",
-    "treatment",
-    "treatments",
-    "treating",
-    "was",
-    "what",
-    "when",
-    "which",
-    "who",
-    "why",
-    "with",
-    "you",
-    "your",
-    "effects",
-    "effect",
-    "disease",
-}
+GENERIC = frozenset(
+    """
+    a about affect affects an and are be body can cause caused causes complications describe diagnosed diagnosis
+    disease do does done effect effects explain for from get have how i in is it its mean means my of on or
+    outlook people person prevent prevented prevention risk should sign signs symptom symptoms tell test tests
+    that the there this to transmission treat treated treating treatment treatments was what when which who why
+    with you your
+    """.split()
+)
 
 
 def subject_words(question: str) -> frozenset[str]:

@@ -33,8 +33,12 @@ class Plan:
         for source in recipe.data.source:
             source_files(source, data_dir)
         base = locate(recipe.model.name, recipe.model.revision)
-        if base.adapter and recipe.train.method == "lora":
-            raise RecipeError("the model is an adapter itself", where="model.name", fix="Start from its base model.")
+        if base.adapter:
+            raise RecipeError(
+                f"{recipe.model.name} is an adapter, and adapters are not trained further",
+                where="model.name",
+                fix="Start from its base model.",
+            )
         context = context_length(read_config(base))
         length = min(recipe.train.max_length, context)
         return cls(recipe, base, base.fingerprint(), base.weights_hash(), context, length, data_dir)

@@ -112,6 +112,7 @@ def train_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
             processes.sums([float(needed)])
             if needed:
                 train(plan, run, processes, inputs)
+        shutil.rmtree(run.train / "checkpoints", ignore_errors=True)  # they have served
     elif processes.sums([0.0])[0]:
         train(plan, run, processes, inputs)
     processes.wait()
@@ -159,7 +160,7 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
 
 
 def write_training_results(run: RunDirectory, result: TrainingResult, method: str, dtype: str) -> None:
-    """loss.csv and trainer_stats.json; the checkpoints have served and go."""
+    """loss.csv and trainer_stats.json."""
     rows = read_metrics(run.train / "metrics.jsonl")
     with whole_file(run.train / "loss.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
@@ -175,7 +176,6 @@ def write_training_results(run: RunDirectory, result: TrainingResult, method: st
         "total_flos": (6 if method == "full" else 4) * result.parameters * result.tokens,
     }
     write_json(run.train / "trainer_stats.json", stats)
-    shutil.rmtree(run.train / "checkpoints", ignore_errors=True)
 
 
 def check_base_untouched(plan: Plan) -> None:

@@ -1,0 +1,53 @@
+"""The promise of the first page, with the embedded model: one command, a real and significant effect, a report."""
+
+import json
+
+import pytest
+
+OPTIONS = ["train.epochs=2", "evaluate.limit=16", "evaluate.decoding.max_new_tokens=40"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    import subprocess
+    import sys
+
+    place = tmp_path_factory.mktemp("quickstart")
+    command = [
+        sys.executable,
+        "-m",
+        "medtune",
+        "run",
+        "quickstart",
+        "--out",
+        "run",
+        *[p for o in OPTIONS for p in ("--set", o)],
+    ]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stderr
+    return place / "run", done.stdout
+
+
+def test_the_embedded_model_gets_significantly_better(finished):
+    figures = json.loads((finished[0] / "metrics.json").read_text())
+    change = figures["change"]["perplexity"]["bits_per_byte"]
+    assert figures["data"]["leaked"] == 0
+    assert change["high"] < 0
+    assert change["p_corrected"] < 0.01
+    assert figures["before"]["perplexity"]["bits_per_byte"]["value"] < 2.2
+
+
+def test_no_demonstration_subject_was_trained_on(finished):
+    from medtune.conversation import read_conversations
+    from medtune.recipe.schema import TOPICS
+
+    trained = " ".join(c.question.lower() for c in read_conversations(finished[0] / "data" / "train.parquet"))
+    assert len(TOPICS) == 5
+    for subject in ("paracetamol", "adrenal hyperplasia", "anthrax", "cachexia", "botulism"):
+        assert subject not in trained
+
+
+def test_it_ends_with_the_verdict_and_the_report(finished):
+    assert "Bits per byte of the held-out answers fell by" in finished[1]
+    assert finished[1].strip().splitlines()[-1].startswith("Report: ")
+    assert (finished[0] / "report.html").stat().st_size > 10_000
