@@ -126,12 +126,16 @@ def _hint(name: str) -> str:
     return f"{guess}Use medtune-base, a local directory, or fetch it where there is a network (hf download NAME)."
 
 
-def load_tokenizer(located: Located) -> "PreTrainedTokenizerBase":
-    """The model's tokenizer."""
+def load_tokenizer(located: Located, chat_template: str = "auto") -> "PreTrainedTokenizerBase":
+    """The model's tokenizer, with a chat template: the named family's, its own, or the one its vocabulary tells of."""
     from transformers import AutoTokenizer
 
+    from medtune.tokens.families import choose_template
+
     try:
-        return AutoTokenizer.from_pretrained(located.tokenizer, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(located.tokenizer, trust_remote_code=False)
+        tokenizer.chat_template = choose_template(tokenizer, chat_template)
+        return tokenizer
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"the tokenizer cannot be read ({str(error).splitlines()[0][:120]})",

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from medtune.conversation import Message
+from medtune.files import sha256_json
 from medtune.models.attention import NAME as ROW_ATTENTION
 from medtune.models.attention import register, row_edges
 from medtune.models.heads import split_head
@@ -49,11 +50,18 @@ class LocalModel:
         self.context = context_length(model.config)
 
     @classmethod
-    def load(cls, located: Located, dtype: torch.dtype = torch.float32, batch_size: int = 16) -> "LocalModel":
+    def load(
+        cls,
+        located: Located,
+        dtype: torch.dtype = torch.float32,
+        batch_size: int = 16,
+        chat_template: str = "auto",
+    ) -> "LocalModel":
         """Load weights and tokenizer from disk, in evaluation mode."""
         register()
-        model = load_weights(located, dtype, ROW_ATTENTION)
-        return cls(model, load_tokenizer(located), located.name, located.fingerprint(), batch_size)
+        model, tokenizer = load_weights(located, dtype, ROW_ATTENTION), load_tokenizer(located, chat_template)
+        fingerprint = sha256_json([located.fingerprint(), tokenizer.chat_template, str(dtype)])
+        return cls(model, tokenizer, located.name, fingerprint, batch_size)
 
     # Likelihoods
 

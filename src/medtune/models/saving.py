@@ -35,7 +35,6 @@ def save_model(
         model.generation_config = settings
         model.save_pretrained(place)
     settings.save_pretrained(place)
-    if local.template.own is False:
-        tokenizer.chat_template = local.template.source
+    tokenizer.chat_template = local.template.source
     tokenizer.save_pretrained(place)
     write_json(place / "medtune.json", use | {"base": base_name})

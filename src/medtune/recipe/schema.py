@@ -97,6 +97,12 @@ class Model(Section):
         "auto",
         description="Weights while computing; auto: bfloat16 where the machine multiplies it fast, else float32.",
     )
+    chat_template: Literal[
+        "auto", "plain", "alpaca", "chatml", "gemma", "llama-2", "llama-3", "mistral", "phi-3", "qwen2.5", "zephyr"
+    ] = Field(
+        "auto",
+        description="How turns are written; auto: the tokenizer's own, else by its vocabulary's turn markers, else plain.",
+    )
     quantization: None = Field(None, description="Reserved for 4-bit and 8-bit weights; only null is taken today.")
 
 

@@ -45,7 +45,7 @@ class Plan:
 
     def encoder(self) -> Encoder:
         """Conversations to tokens, as this recipe trains on them."""
-        return Encoder(load_tokenizer(self.base), self.max_length, self.recipe.train.loss_on)
+        return Encoder(load_tokenizer(self.base, self.recipe.model.chat_template), self.max_length, self.recipe.train.loss_on)
 
     def prepare_inputs(self) -> str:
         """Hash of everything that the splits and the audit depend on."""
@@ -57,14 +57,14 @@ class Plan:
             recipe.seed,
             recipe.evaluate.topics if "topics" in recipe.evaluate.tasks else [],
             [sha256_file(path) for path in files],
-            [self.base_fingerprint, self.max_length, recipe.train.loss_on],
+            [self.base_fingerprint, recipe.model.chat_template, self.max_length, recipe.train.loss_on],
         )
 
     def evaluate_inputs(self, test_hash: str, fingerprint: str) -> str:
         """Hash of everything that an evaluation depends on."""
-        return self._hash(
-            "evaluate", self.recipe.evaluate.model_dump(mode="json"), self.recipe.seed, test_hash, fingerprint
-        )
+        recipe = self.recipe
+        wanted = recipe.evaluate.model_dump(mode="json")
+        return self._hash("evaluate", wanted, recipe.model.chat_template, recipe.seed, test_hash, fingerprint)
 
     def train_inputs(self, data_hashes: dict[str, str]) -> str:
         """Hash of everything that the trained weights depend on. Logging and saving intervals do not count."""

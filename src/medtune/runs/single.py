@@ -18,7 +18,9 @@ def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path 
     """Scores by task and metric. With ``out``, samples and scores are kept there, and found again."""
     located = locate(model)
     items = prepare_splits(Plan.make(recipe, data_dir)).splits["test"]
-    loaded = LocalModel.load(located, evaluation_dtype(located, recipe.evaluate.dtype), recipe.evaluate.batch_size)
+    dtype = evaluation_dtype(located, recipe.evaluate.dtype)
+    template = recipe.model.chat_template if model == recipe.model.name else "auto"
+    loaded = LocalModel.load(located, dtype, recipe.evaluate.batch_size, template)
     settings = TaskSettings.of(recipe)
     with tempfile.TemporaryDirectory() as temporary:
         return evaluate(

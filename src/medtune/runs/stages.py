@@ -84,7 +84,8 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
     with run.stage(f"evaluate_{which}", inputs, [directory]) as needed:
         if not needed:
             return
-        model = LocalModel.load(located, evaluation_dtype(located, recipe.evaluate.dtype), recipe.evaluate.batch_size)
+        dtype = evaluation_dtype(located, recipe.evaluate.dtype)
+        model = LocalModel.load(located, dtype, recipe.evaluate.batch_size, recipe.model.chat_template)
         settings = TaskSettings.of(recipe)
         results = evaluate(
             model, recipe.evaluate.tasks, read_split(run, "test"), settings, recipe.evaluate.resamples, directory
@@ -147,7 +148,7 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
             fix="This is a fault of medtune: please report it.",
         )
     if processes.main:
-        tokenizer = load_tokenizer(plan.base)
+        tokenizer = load_tokenizer(plan.base, recipe.model.chat_template)
         with whole_directory(run.model) as place:
             use = {
                 "system_prompt": recipe.data.system_prompt,

@@ -6,18 +6,10 @@ from typing import TYPE_CHECKING
 
 from medtune.conversation import Message
 from medtune.errors import ModelError
+from medtune.tokens.families import choose_template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-# For models without a chat template of their own: words any base model has met, ended by the tokenizer's EOS.
-PLAIN_TEMPLATE = (
-    "{{ bos_token or '' }}{% for message in messages %}"
-    "{% if message['role'] == 'system' %}{{ message['content'] | trim + '\\n\\n' }}"
-    "{% elif message['role'] == 'user' %}{{ 'Question: ' + message['content'] | trim + '\\nAnswer:' }}"
-    "{% elif message['role'] == 'assistant' %}{{ ' ' + message['content'] | trim + (eos_token or '') + '\\n' }}"
-    "{% else %}{{ raise_exception('unknown role ' + message['role']) }}{% endif %}{% endfor %}"
-)
 
 
 @dataclass(frozen=True)
@@ -28,13 +20,18 @@ class Rendered:
     answers: tuple[tuple[int, int], ...]
 
 
+def _shared_length(left: str, right: str) -> int:
+    """Characters that two texts begin with alike."""
+    pairs = enumerate(zip(left, right, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(left), len(right)))
+
+
 class ChatTemplate:
-    """Renders conversations with the tokenizer's own template, or plainly where it has none."""
+    """Renders conversations with the tokenizer's template; one without any gets that of its family."""
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
         self.tokenizer = tokenizer
-        self.own = bool(tokenizer.chat_template)
-        self.source = tokenizer.chat_template if self.own else PLAIN_TEMPLATE
+        self.source = choose_template(tokenizer, "auto")
         self._system: bool | None = None
 
     def _apply(self, messages: Sequence[Message], generate: bool) -> str:
@@ -73,10 +70,14 @@ class ChatTemplate:
         text = "\n\n".join(m.content for m in head)
         return [Message("user", f"{text}\n\n{rest[0].content}"), *rest[1:]] if rest else []
 
-    def _terminated(self, turn: str) -> int:
-        """Length of a turn up to its terminator: blanks that a template puts after it are never generated."""
-        bare = turn.rstrip()
-        return len(bare) if bare.endswith(tuple(self.tokenizer.all_special_tokens)) else len(turn)
+    def _turn_end(self, turn: str, content: str) -> int | None:
+        """Length of an assistant turn up to its terminator: the first special token after its text, if there is one."""
+        place = turn.find(content.strip())
+        after = place + len(content.strip()) if place >= 0 else 0
+        ends = [
+            turn.find(token, after) + len(token) for token in self.tokenizer.all_special_tokens if token in turn[after:]
+        ]
+        return min(ends, default=None)
 
     def prompt(self, messages: Sequence[Message]) -> str:
         """The text from which the model goes on with its answer."""
@@ -92,11 +93,14 @@ class ChatTemplate:
                 continue
             before = self._apply(adapted[:index], generate=True)
             after = self._apply(adapted[: index + 1], generate=False)
-            if not (text.startswith(before) and text.startswith(after)):
+            # Some templates (Phi-3) end a conversation with a token that goes when another turn follows.
+            shared = text[: _shared_length(text, after)]
+            end = self._turn_end(shared[len(before) :], message.content)
+            if not shared.startswith(before) or (end is None and shared != after):
                 raise ModelError(
                     "the chat template renders a conversation differently from its beginning, so answers cannot be told "
                     "from questions",
-                    fix="Use a model whose template appends turn by turn, or single-turn data.",
+                    fix="Name another one with model.chat_template, or use single-turn data.",
                 )
-            spans.append((len(before), len(before) + self._terminated(after[len(before) :])))
+            spans.append((len(before), len(before) + end if end is not None else len(after)))
         return Rendered(text, tuple(spans))

@@ -1,0 +1,78 @@
+"""The families' templates against what the published ones render, and what is learnt of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from medtune.conversation import Conversation, Message
+from medtune.tokens.families import TEMPLATES, choose_template
+from medtune.tokens.labels import Encoder
+
+MARKERS = ["<|im_start|>", "<|im_end|>", "<start_of_turn>", "<end_of_turn>", "<|eot_id|>", "<|end|>", "<|user|>"]
+TERMINATORS = {
+    "gemma": "<end_of_turn>",
+    "llama-3": "<|eot_id|>",
+    "qwen2.5": "<|im_end|>",
+    "chatml": "<|im_end|>",
+    "phi-3": "<|end|>",
+}
+
+
+def tokenizer_of(tiny_model, family, bos="<s>", eos="</s>"):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.add_special_tokens(
+        {"eos_token": eos, "additional_special_tokens": MARKERS} | ({"bos_token": bos} if bos else {})
+    )
+    tokenizer.chat_template = TEMPLATES[family]
+    return tokenizer
+
+
+def golden(real_data: Path):
+    return [json.loads(line) for line in (real_data / "golden_chats.jsonl").read_text().splitlines()]
+
+
+def test_every_golden_conversation_renders_as_published(tiny_model, real_data):
+    rows = golden(real_data)
+    assert len(rows) == 34
+    for row in rows:
+        tokenizer = tokenizer_of(tiny_model, row["family"], row.get("bos") or "", row.get("eos") or "</s>")
+        arguments = {"tokenize": False, "add_generation_prompt": row["add_generation_prompt"]}
+        if row["error"]:
+            with pytest.raises(Exception, match=row["error"]):
+                tokenizer.apply_chat_template(row["messages"], **arguments)
+        else:
+            made = tokenizer.apply_chat_template(
+                row["messages"], bos_token=row.get("bos", ""), eos_token=row.get("eos", "</s>"), **arguments
+            )
+            assert made == row["rendered"], (row["family"], row["case"])
+
+
+@pytest.mark.parametrize("family", TEMPLATES)
+def test_both_answers_and_their_terminators_are_learnt_and_nothing_else(tiny_model, family):
+    tokenizer = tokenizer_of(tiny_model, family)
+    turns = ("user", "What is gout?"), ("assistant", "Crystals."), ("user", "And eczema?"), ("assistant", "Itchy skin.")
+    messages = tuple(Message(role, text) for role, text in turns)
+    row = Encoder(tokenizer, 512).encode(Conversation("i", "g", "s", messages))
+    end = TERMINATORS.get(family, "</s>")
+    blank = " " if family == "llama-2" else ""
+    learnt = tokenizer.decode(row.ids[row.supervised])
+    assert learnt.replace(f"{end} ", end).strip() == f"Crystals.{blank}{end}Itchy skin.{blank}{end}"
+
+
+@pytest.mark.parametrize(
+    ("marker", "family"), [("<|im_start|>", "chatml"), ("<start_of_turn>", "gemma"), (None, "plain")]
+)
+def test_a_tokenizer_without_a_template_gets_that_of_its_markers(tiny_model, marker, family):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.chat_template = None
+    if marker:
+        tokenizer.add_special_tokens({"additional_special_tokens": [marker]})
+    assert choose_template(tokenizer, "auto") == TEMPLATES[family]
+    assert choose_template(tokenizer, "zephyr") == TEMPLATES["zephyr"]
+    tokenizer.chat_template = "own"
+    assert choose_template(tokenizer, "auto") == "own"
