@@ -193,3 +193,10 @@ def test_groups_widen_the_paired_interval_of_copies():
     ignored = paired_difference(*sides, singles(many_before))
     assert grouped.high - grouped.low > 2.5 * (ignored.high - ignored.low)
     assert grouped.p > ignored.p
+
+
+@pytest.mark.parametrize("groups", [2, 3, 5, 8])
+def test_few_groups_cannot_prove_more_than_their_signs(groups):
+    ones = [1.0] * groups
+    found = paired_difference(([2.0] * groups, ones), ([1.999] * groups, ones), [str(i) for i in range(groups)], 2000)
+    assert found.p >= 2.0 ** (1 - groups)

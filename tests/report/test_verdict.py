@@ -6,8 +6,17 @@ from medtune.report.figures import meaning
 from medtune.report.verdict import p_text, verdict
 
 
-def entry(value=-0.41, low=-0.44, high=-0.38, p=0.0004, better="lower", n=120):
-    return {"value": value, "low": low, "high": high, "p": p, "p_corrected": p, "better": better, "n": n}
+def entry(value=-0.41, low=-0.44, high=-0.38, p=0.0004, better="lower", n=120, groups=90):
+    return {
+        "groups": groups,
+        "value": value,
+        "low": low,
+        "high": high,
+        "p": p,
+        "p_corrected": p,
+        "better": better,
+        "n": n,
+    }
 
 
 def said(**tasks):
@@ -18,7 +27,7 @@ def said(**tasks):
 
 def test_an_improvement_is_said_with_its_uncertainty():
     assert said(perplexity={"bits_per_byte": entry()}) == (
-        "Bits per byte of the held-out answers fell by 0.41 (from 3.2; 95 % 0.38 to 0.44, p < 0.001, n = 120): "
+        "Bits per byte of the held-out answers fell by 0.41 (from 3.2; 95 % 0.38 to 0.44, p < 0.001, n = 120 in 90 groups): "
         "the improvement is real on this test set."
     )
 
@@ -39,7 +48,8 @@ def test_higher_is_better_where_the_metric_says_so():
 def test_an_undecided_change_claims_nothing(p):
     text = said(perplexity={"bits_per_byte": entry(-0.02, -0.08, 0.04, p)})
     assert "does not show a difference" in text
-    assert "95 % -0.08 to 0.04" in text
+    assert "fell by 0.02" in text
+    assert "95 % -0.04 to 0.08" in text  # in the direction of the fall
     assert "real" not in text
 
 
@@ -64,6 +74,12 @@ def test_what_got_worse_is_said_beside_the_improvement():
         },
     )
     assert text.endswith("Worse after training: answers rouge_l, answers repetition.")
+
+
+def test_few_groups_allow_no_claim_however_clear_the_figures_look():
+    text = said(perplexity={"bits_per_byte": entry(groups=4)})
+    assert "4 groups are too few" in text
+    assert "real" not in text
 
 
 def test_a_single_group_allows_no_statement_about_chance():

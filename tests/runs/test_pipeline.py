@@ -106,6 +106,20 @@ def test_losses_go_to_tensorboard_when_asked(medtune, tiny_model, questions_csv,
     assert not any("symptoms of anemia" in file.read_bytes().decode("utf-8", "ignore") for file in files)
 
 
+def test_a_report_never_shows_an_older_model_beside_a_newer_training(
+    medtune, tiny_model, questions_csv, quick, tmp_path
+):
+    out = tmp_path / "run"
+    made = arguments(tiny_model, questions_csv, out, quick)
+    assert medtune(*made).returncode == 0
+    assert medtune("train", *made[1:], "--set", "train.max_steps=3").returncode == 0
+    again = medtune("report", out, "--json")
+    assert again.returncode == 0, again.stderr
+    figures = json.loads(again.stdout)
+    assert (figures["status"], figures["after"], figures["change"]) == ("partial", {}, {})
+    assert "Not finished" in (out / "report.html").read_text()
+
+
 def test_before_equals_an_evaluation_of_the_base_alone(medtune, tiny_model, questions_csv, quick, tmp_path):
     out = tmp_path / "run"
     assert medtune(*arguments(tiny_model, questions_csv, out, quick)).returncode == 0

@@ -76,3 +76,20 @@ def test_a_tokenizer_without_a_template_gets_that_of_its_markers(tiny_model, mar
     assert choose_template(tokenizer, "zephyr") == TEMPLATES["zephyr"]
     tokenizer.chat_template = "own"
     assert choose_template(tokenizer, "auto") == "own"
+
+
+def test_a_terminator_that_is_only_an_added_special_token_stops_generation(tiny_model):
+    """Llama-3's base tokenizer: <|eot_id|> is marked special but is no named token."""
+    from tokenizers import AddedToken
+    from transformers import AutoTokenizer
+
+    from medtune.models.loading import load_weights, locate
+    from medtune.models.local import LocalModel
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.add_tokens([AddedToken("<|eot_id|>", special=True), AddedToken("<|start_header_id|>", special=True)])
+    tokenizer.chat_template = TEMPLATES["llama-3"]
+    import torch
+
+    local = LocalModel(load_weights(locate(str(tiny_model)), torch.float32, "sdpa"), tokenizer, "m", "f")
+    assert tokenizer.convert_tokens_to_ids("<|eot_id|>") in local.stop_ids()

@@ -37,9 +37,16 @@ def test_one_cut_short_or_altered_gives_way_to_the_one_before(tmp_path):
 
 def test_one_of_another_training_is_passed_over(tmp_path):
     save_checkpoint(tmp_path, checkpoint(1, "mine"))
-    save_checkpoint(tmp_path, checkpoint(2, "other"))
     assert latest_checkpoint(tmp_path, "mine").step == 1
     assert latest_checkpoint(tmp_path, "nobody") is None
+
+
+def test_checkpoints_of_an_older_training_do_not_push_out_the_new_ones(tmp_path):
+    for step in (350, 400):
+        save_checkpoint(tmp_path, checkpoint(step, "older"))
+    save_checkpoint(tmp_path, checkpoint(50, "newer"))
+    assert latest_checkpoint(tmp_path, "newer").step == 50
+    assert latest_checkpoint(tmp_path, "older") is None
 
 
 WRITER = """

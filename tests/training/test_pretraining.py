@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from medtune.errors import DataError
 from medtune.recipe.reading import parse_recipe
 from medtune.runs.pretrain import pretrain
 from medtune.training.corpus import Document, hold_out, train_tokenizer
@@ -121,6 +122,26 @@ def test_resume_gives_the_same_weights(corpus, tmp_path, optimizer, monkeypatch)
     pretrain(recipe(corpus, **options), tmp_path / "parts", None)
     one, two = (load_file(tmp_path / p / "model/model.safetensors") for p in ("whole", "parts"))
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_another_seed_never_takes_up_the_tokens_of_the_first(corpus, tmp_path):
+    from medtune.training.corpus import tokenize_corpus
+
+    made = [
+        tokenize_corpus(recipe(corpus).model_copy(update={"seed": seed}), corpus, tmp_path / "same", None)[0]
+        for seed in (1, 2)
+    ]
+    for tokenized in made:
+        stream = tokenized.train.tobytes()
+        assert not any(document.tokens.astype(np.uint32).tobytes() in stream for document in tokenized.held_out)
+    assert made[0].fingerprint != made[1].fingerprint
+
+
+def test_too_little_text_is_an_error_not_an_endless_loop(tmp_path):
+    path = tmp_path / "small.txt"
+    path.write_text("One short paragraph.\n\nAnother one.\n")
+    with pytest.raises(DataError, match="fewer than two blocks"):
+        pretrain(recipe(path, max_steps=2), tmp_path / "run", None)
 
 
 def test_going_on_from_an_existing_model_keeps_its_tokenizer(corpus, tmp_path, tiny_model):

@@ -55,10 +55,11 @@ def draw(rows: Sequence[Row], limit: int | None, stratify_by: str, seed: int) ->
         strata[stratum_of(row, stratify_by)].append(index)
     exact = {name: limit * len(members) / len(rows) for name, members in strata.items()}
     counts = {name: int(share) for name, share in exact.items()}
-    by_remainder = sorted(exact, key=lambda name: (counts[name] - exact[name], name))
+    rng = np.random.default_rng(seed)
+    tie = dict(zip(sorted(exact), rng.random(len(exact)), strict=True))
+    by_remainder = sorted(exact, key=lambda name: (counts[name] - exact[name], tie[name]))
     for name in by_remainder[: limit - sum(counts.values())]:
         counts[name] += 1
-    rng = np.random.default_rng(seed)
     kept = [strata[name][i] for name in sorted(strata) for i in rng.permutation(len(strata[name]))[: counts[name]]]
     return [rows[index] for index in sorted(kept)]
 

@@ -5,6 +5,7 @@ import string
 from collections import Counter
 
 _WORDS = re.compile(r"[a-z0-9]+")
+_ANY_WORDS = re.compile(r"\w+")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -14,11 +15,18 @@ def rouge_words(text: str) -> list[str]:
     return _WORDS.findall(text.lower())
 
 
+def words(text: str) -> list[str]:
+    """Runs of letters and digits of any script, lower case."""
+    return _ANY_WORDS.findall(text.lower())
+
+
 def rouge_l(output: str, reference: str) -> float:
     """ROUGE-L F1: F-measure of the longest common subsequence of words (Lin 2004), without stemming."""
     from rapidfuzz.distance import LCSseq
 
-    made, wanted = rouge_words(output), rouge_words(reference)
+    # ROUGE's own words are of English; a text in another script would have none, and score 0 against itself.
+    split = rouge_words if rouge_words(reference) else words
+    made, wanted = split(output), split(reference)
     if not made or not wanted:
         return 0.0
     common = LCSseq.similarity(made, wanted)
@@ -36,19 +44,19 @@ def token_f1(output: str, reference: str) -> float:
 
 def distinct_n(text: str, n: int = 2) -> tuple[int, int]:
     """Different n-grams of words, and all of them (distinct-n, Li et al. 2016)."""
-    words = rouge_words(text)
-    grams = list(zip(*(words[i:] for i in range(n)), strict=False))
+    found = words(text)
+    grams = list(zip(*(found[i:] for i in range(n)), strict=False))
     return len(set(grams)), len(grams)
 
 
 def repeated_words(text: str, n: int = 4) -> tuple[int, int]:
     """Words inside an n-gram that stood earlier in the text, and all words: the repetition rate is their ratio."""
-    words = rouge_words(text)
+    found = words(text)
     seen: set[tuple[str, ...]] = set()
-    repeated = [False] * len(words)
-    for start in range(len(words) - n + 1):
-        gram = tuple(words[start : start + n])
+    repeated = [False] * len(found)
+    for start in range(len(found) - n + 1):
+        gram = tuple(found[start : start + n])
         if gram in seen:
             repeated[start : start + n] = [True] * n
         seen.add(gram)
-    return sum(repeated), len(words)
+    return sum(repeated), len(found)

@@ -21,7 +21,7 @@ def split_head(model: Any) -> tuple[nn.Module, Head]:
     causal = unwrapped(model)
     body = getattr(causal, causal.base_model_prefix)
     linear = causal.get_output_embeddings()
-    cap = getattr(causal.config, "final_logit_softcapping", None)
+    cap = getattr(causal.config.get_text_config(), "final_logit_softcapping", None)
     if cap is None:
         return body, linear
     return body, lambda hidden: torch.tanh(linear(hidden) / cap) * cap

@@ -147,7 +147,7 @@ def load_tokenizer(located: Located, chat_template: str = "auto") -> "PreTrained
 def context_length(config: Any) -> int:
     """Tokens that the model can see at once."""
     for name in ("max_position_embeddings", "n_positions"):
-        value = getattr(config, name, None)
+        value = getattr(config.get_text_config(), name, None)
         if value:
             return int(value)
     return 10**6
@@ -181,6 +181,9 @@ def load_weights(located: Located, dtype: "torch.dtype", attention: str) -> "Pre
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
+    from medtune.models.attention import NAME as ROW_ATTENTION
+    from medtune.models.selfcheck import check_rows
+
     read_config(located)
     logging.disable_progress_bar()
     try:
@@ -198,4 +201,7 @@ def load_weights(located: Located, dtype: "torch.dtype", attention: str) -> "Pre
 
         model = PeftModel.from_pretrained(model, str(located.adapter))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return model.to(device).eval()
+    model = model.to(device).eval()
+    if attention == ROW_ATTENTION:
+        check_rows(model, located.name)
+    return model

@@ -15,6 +15,7 @@ from medtune.models.heads import split_head
 from medtune.models.loading import Located, context_length, load_tokenizer, load_weights
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
 from medtune.models.windows import windows
+from medtune.tokens.families import special_tokens
 from medtune.tokens.templates import ChatTemplate
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class LocalModel:
         rendered = self.template.conversation([Message("user", "a"), Message("assistant", "b")])
         start, end = rendered.answers[-1]
         tail = self._encode(rendered.text[start:end].rstrip())
-        if len(tail) and int(tail[-1]) in set(self.tokenizer.all_special_ids):
+        if len(tail) and int(tail[-1]) in set(special_tokens(self.tokenizer).values()):
             ids.add(int(tail[-1]))
         return sorted(i for i in ids if i is not None)
 
@@ -190,9 +191,9 @@ class LocalModel:
         self, prompts: Sequence[Messages], decoding: DecodingSettings, progress: Progress | None = None
     ) -> list[Generated]:
         """One answer to each conversation. Greedy answers do not depend on the batch (exactly so in float32)."""
-        texts = [self.template.prompt(messages) for messages in prompts]
-        encoded = [self._prompt_ids(text, decoding.max_new_tokens) for text in texts]
-        order = sorted(range(len(texts)), key=lambda i: -len(encoded[i]))
+        made = [self._prompt(messages, decoding) for messages in prompts]
+        encoded = [ids for _, ids, _ in made]
+        order = sorted(range(len(made)), key=lambda i: -len(encoded[i]))
         # A sampled answer must not depend on its neighbours: one at a time, each from the seed.
         size = self.batch_size if decoding.temperature == 0 else 1
         results: dict[int, Generated] = {}
@@ -200,10 +201,10 @@ class LocalModel:
             chosen = order[start : start + size]
             outputs = self._generate_batch([encoded[i] for i in chosen], decoding)
             for index, (text, count, finished) in zip(chosen, outputs, strict=True):
-                results[index] = Generated(texts[index], text, count, finished)
+                results[index] = Generated(made[index][0], text, count, finished, made[index][2])
             if progress:
                 progress(len(chosen))
-        return [results[index] for index in range(len(texts))]
+        return [results[index] for index in range(len(made))]
 
     @torch.no_grad()
     def stream(self, messages: Messages, decoding: DecodingSettings, on_text: Callable[[str], None]) -> Generated:
@@ -214,17 +215,24 @@ class LocalModel:
             def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
                 on_text(text)
 
-        text = self.template.prompt(messages)
-        ids = self._prompt_ids(text, decoding.max_new_tokens)
+        text, ids, cut = self._prompt(messages, decoding)
         streamer = Pieces(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
         ((answer, count, finished),) = self._generate_batch([ids], decoding, streamer)
-        return Generated(text, answer, count, finished)
+        return Generated(text, answer, count, finished, cut)
 
-    def _prompt_ids(self, text: str, room: int) -> np.ndarray:
-        """Ids of a prompt; its beginning (after BOS) is cut where the model's context leaves no room for the answer."""
+    def _room(self, decoding: DecodingSettings) -> int:
+        """Tokens of an answer: what is asked for, at most half of the context."""
+        return min(decoding.max_new_tokens, max(1, self.context // 2))
+
+    def _prompt(self, messages: Messages, decoding: DecodingSettings) -> tuple[str, np.ndarray, int]:
+        """The prompt's text and ids as the model gets them, and how many tokens were cut from its beginning (after BOS)."""
+        text = self.template.prompt(messages)
         ids = self._encode(text)
-        limit = max(2, self.context - room)
-        return ids if len(ids) <= limit else np.concatenate([ids[:1], ids[len(ids) - limit + 1 :]])
+        limit = max(2, self.context - self._room(decoding))
+        if len(ids) <= limit:
+            return text, ids, 0
+        kept = np.concatenate([ids[:1], ids[len(ids) - limit + 1 :]])
+        return str(self.tokenizer.decode(kept)), kept, len(ids) - limit
 
     def generation_settings(self, decoding: DecodingSettings) -> dict[str, Any]:
         """Arguments of transformers' ``generate``, complete, so that no default of a model's author sneaks in."""
@@ -232,7 +240,7 @@ class LocalModel:
         pad = self.tokenizer.pad_token_id
         stops = self.stop_ids()
         return {
-            "max_new_tokens": decoding.max_new_tokens,
+            "max_new_tokens": self._room(decoding),
             "do_sample": sample,
             "temperature": decoding.temperature if sample else 1.0,
             "top_p": decoding.top_p if sample else 1.0,

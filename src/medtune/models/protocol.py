@@ -21,12 +21,16 @@ class DecodingSettings:
 
 @dataclass(frozen=True)
 class Generated:
-    """One answer: the exact prompt text, the answer, its tokens, and whether the model ended it itself."""
+    """One answer: the exact prompt text, the answer, its tokens, and whether the model ended it itself.
+
+    ``prompt_cut`` tokens were left out of the prompt's beginning, where the model's context had no room for them.
+    """
 
     prompt: str
     text: str
     tokens: int
     finished: bool
+    prompt_cut: int = 0
 
 
 @dataclass(frozen=True)

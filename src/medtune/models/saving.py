@@ -29,6 +29,7 @@ def save_model(
     settings = GenerationConfig(**local.generation_settings(DecodingSettings(use["max_new_tokens"])))
     if isinstance(model, PeftModel):
         model.peft_config["default"].base_model_name_or_path = base_name
+        model.peft_config["default"].revision = use.get("revision")
         model.save_pretrained(str(place), safe_serialization=True, save_embedding_layers=False)
         (place / "README.md").unlink(missing_ok=True)  # PEFT's form to fill in; the run's own card says more
     else:

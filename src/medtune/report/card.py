@@ -12,7 +12,7 @@ def _metadata(figures: Figures, recipe: dict[str, Any]) -> str:
     results = [
         {
             "task": {"type": "text-generation"},
-            "dataset": {"name": ", ".join(recipe["data"]["source"]), "type": "test split, grouped"},
+            "dataset": {"name": ", ".join(recipe["data"]["source"]), "type": "medtune-test-split"},
             "metrics": [
                 {"type": f"{row['task']}_{row['metric']}", "value": round(row["after"], 6), "name": row["title"]}
                 for row in figures.changes()
@@ -20,10 +20,12 @@ def _metadata(figures: Figures, recipe: dict[str, Any]) -> str:
         }
     ]
     head = {
+        "license": "other",
+        "license_name": "that-of-base-model-and-data",
         "base_model": recipe["model"]["name"],
         "library_name": "peft" if recipe["train"]["method"] == "lora" else "transformers",
         "pipeline_tag": "text-generation",
-        "language": "en",
+        "datasets": recipe["data"]["source"],
         "tags": ["medical", "medtune"],
         "model-index": [{"name": recipe["name"], "results": results}],
     }
@@ -98,7 +100,7 @@ Research and teaching on fine-tuning and its evaluation. Who may use it for what
 
 ## Reproduce
 
-    medtune run recipe.yaml --out NEW
+    medtune run recipe.yaml --out NEW{" --data-dir DIR" if figures.state.get("data_dir") else ""}
 
 Base weights (SHA-256): `{figures.state["base"]["weights_sha256"]}`. Versions and hardware stand in run.json.
 """

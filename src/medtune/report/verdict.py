@@ -3,6 +3,7 @@
 from typing import Any
 
 ALPHA = 0.05
+FEW_GROUPS = 10  # below, a bootstrap over groups says "significant" too often
 
 
 def p_text(p: float) -> str:
@@ -21,13 +22,11 @@ def verdict(metrics: dict[str, Any]) -> str:
     amount = f"{words} {_moved(entry['value'])} by {abs(entry['value']):.3g}"
     if entry["low"] is None:
         return f"{amount} (from {before:.3g}), but the test set is a single group: nothing can be said about chance."
-    low, high = (
-        sorted((abs(entry["low"]), abs(entry["high"])))
-        if entry["low"] * entry["high"] > 0
-        else (entry["low"], entry["high"])
-    )
+    # The interval in the direction of the movement that the words name.
+    low, high = (-entry["high"], -entry["low"]) if entry["value"] < 0 else (entry["low"], entry["high"])
     facts = (
-        f"{amount} (from {before:.3g}; 95 % {low:.3g} to {high:.3g}, {p_text(entry['p_corrected'])}, n = {entry['n']})"
+        f"{amount} (from {before:.3g}; 95 % {low:.3g} to {high:.3g}, {p_text(entry['p_corrected'])}, "
+        f"n = {entry['n']} in {entry['groups']} groups)"
     )
     return f"{facts}: {_judgement(entry)}.{_worsened(change, (task, name))}"
 
@@ -47,6 +46,8 @@ def _moved(value: float) -> str:
 
 
 def _judgement(entry: dict[str, Any]) -> str:
+    if entry["groups"] < FEW_GROUPS:
+        return f"{entry['groups']} groups are too few to tell it from chance"
     if entry["p_corrected"] >= ALPHA:
         return "this test set does not show a difference"
     good = (entry["value"] < 0) == (entry["better"] == "lower")

@@ -44,7 +44,8 @@ def matrix_peak(dtype: torch.dtype) -> float:
 
 def activation_bytes(config: Any, tokens: int, dtype: torch.dtype) -> int:
     """Activations kept for the backward pass of ``tokens`` tokens: about 34 widths a layer (Korthikanti et al. 2022)."""
-    width, layers = config.hidden_size, config.num_hidden_layers
+    text = config.get_text_config()
+    width, layers = text.hidden_size, text.num_hidden_layers
     return int(tokens * layers * width * 34 * (2 if dtype == torch.bfloat16 else 4) / 2)
 
 

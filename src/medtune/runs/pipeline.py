@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medtune import __version__
+from medtune import __version__, progress
 from medtune.errors import RunError
 from medtune.evaluation.comparison import compare
 from medtune.files import read_json, sha256_json, write_json, write_text
@@ -41,9 +41,11 @@ class Outcome:
 
 def execute(recipe: Recipe, out: Path, data_dir: Path | None, stages: tuple[str, ...] = STAGE_NAMES) -> Outcome:
     """Run the stages that are not done yet; under a launcher, every process trains and the main one does the rest."""
+    processes = Processes(recipe.train.trackers, out)
+    if not processes.main:
+        progress.configure(quiet=True)
     plan = Plan.make(recipe, data_dir)
     run = RunDirectory(out)
-    processes = Processes(recipe.train.trackers, out)
     if processes.main:
         run.open()
     try:
@@ -69,6 +71,7 @@ def _begin(plan: Plan, run: RunDirectory) -> None:
         status="running",
         start=run.state().get("start", now()),
         seed=plan.recipe.seed,
+        data_dir=plan.data_dir and str(plan.data_dir.resolve()),
         versions=versions(),
         hardware=hardware(),
         base={"name": plan.base.name, "fingerprint": plan.base_fingerprint, "weights_sha256": plan.base_weights},

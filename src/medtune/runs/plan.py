@@ -45,7 +45,9 @@ class Plan:
 
     def encoder(self) -> Encoder:
         """Conversations to tokens, as this recipe trains on them."""
-        return Encoder(load_tokenizer(self.base, self.recipe.model.chat_template), self.max_length, self.recipe.train.loss_on)
+        return Encoder(
+            load_tokenizer(self.base, self.recipe.model.chat_template), self.max_length, self.recipe.train.loss_on
+        )
 
     def prepare_inputs(self) -> str:
         """Hash of everything that the splits and the audit depend on."""

@@ -62,6 +62,8 @@ def prepare_stage(plan: Plan, run: RunDirectory) -> None:
     with run.stage("prepare", plan.prepare_inputs(), [run.data]) as needed:
         if not needed:
             return
+        # Whatever was measured before was measured on other data or another base.
+        shutil.rmtree(run.root / "eval", ignore_errors=True)
         prepared = prepare_splits(plan)
         with whole_directory(run.data) as place:
             for name in SPLITS:
@@ -87,6 +89,9 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
         dtype = evaluation_dtype(located, recipe.evaluate.dtype)
         model = LocalModel.load(located, dtype, recipe.evaluate.batch_size, recipe.model.chat_template)
         settings = TaskSettings.of(recipe)
+        for file in directory.glob("*") if directory.exists() else []:
+            if file.name.split(".")[0] not in recipe.evaluate.tasks:
+                file.unlink()
         results = evaluate(
             model, recipe.evaluate.tasks, read_split(run, "test"), settings, recipe.evaluate.resamples, directory
         )
@@ -112,6 +117,8 @@ def train_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
         with run.stage("train", inputs, outputs) as needed:
             processes.sums([float(needed)])
             if needed:
+                shutil.rmtree(run.after, ignore_errors=True)  # it was of another model
+                run.comparison.unlink(missing_ok=True)
                 train(plan, run, processes, inputs)
         shutil.rmtree(run.train / "checkpoints", ignore_errors=True)  # they have served
     elif processes.sums([0.0])[0]:
@@ -153,6 +160,8 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
             use = {
                 "system_prompt": recipe.data.system_prompt,
                 "max_new_tokens": recipe.evaluate.decoding.max_new_tokens,
+                "revision": recipe.model.revision,
+                "base_weights_sha256": plan.base_weights,
             }
             name = recipe.model.name
             save_model(model, tokenizer, place, str(Path(name).resolve()) if Path(name).is_dir() else name, use)

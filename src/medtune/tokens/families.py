@@ -82,6 +82,13 @@ _MARKERS = {
 }
 
 
+def special_tokens(tokenizer: "PreTrainedTokenizerBase") -> dict[str, int]:
+    """Every token that stands for structure, text → id: the named ones (EOS …) and those marked special when added."""
+    named = zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True)
+    added = ((str(token), i) for i, token in tokenizer.added_tokens_decoder.items() if token.special)
+    return {**dict(named), **dict(added)}
+
+
 def choose_template(tokenizer: "PreTrainedTokenizerBase", wanted: str) -> str:
     """The template's text for ``wanted``: a family's name, or ``auto``."""
     if wanted != "auto":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medtune.conversation import Conversation
-from medtune.errors import DataError
+from medtune.errors import DataError, ModelError
 from medtune.tokens.templates import ChatTemplate, Rendered
 
 if TYPE_CHECKING:
@@ -57,12 +57,20 @@ class Encoder:
             supervised |= (offsets[:, 1] > start) & (offsets[:, 1] <= end) & (offsets[:, 0] >= start - 1)
         return ids, supervised
 
+    def _rendered(self, conversation: Conversation) -> Rendered:
+        try:
+            return self.template.conversation(conversation.messages)
+        except ModelError as error:
+            raise DataError(
+                error.what, where=conversation.id, fix=error.fix or "Mend or leave out this row."
+            ) from error
+
     def encode(self, conversation: Conversation) -> Encoded:
         """Ids and mask, cut to ``max_length``: the prompt is shortened before the answer, the terminator stays.
 
         Raises ``DataError`` naming the row where nothing would be learnt.
         """
-        ids, supervised = self._tokenize(self.template.conversation(conversation.messages))
+        ids, supervised = self._tokenize(self._rendered(conversation))
         if not supervised.any():
             raise DataError(
                 "no token of this row would be learnt",
@@ -77,7 +85,7 @@ class Encoder:
 
     def length(self, conversation: Conversation) -> Length:
         """Tokens in all and supervised, before cutting."""
-        ids, supervised = self._tokenize(self.template.conversation(conversation.messages))
+        ids, supervised = self._tokenize(self._rendered(conversation))
         return Length(conversation.id, len(ids), int(supervised.sum()))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from medtune.conversation import Message
 from medtune.errors import ModelError
-from medtune.tokens.families import choose_template
+from medtune.tokens.families import choose_template, special_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -32,6 +32,7 @@ class ChatTemplate:
     def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
         self.tokenizer = tokenizer
         self.source = choose_template(tokenizer, "auto")
+        self._special = [token for token in special_tokens(tokenizer) if token]
         self._system: bool | None = None
 
     def _apply(self, messages: Sequence[Message], generate: bool) -> str:
@@ -68,15 +69,16 @@ class ChatTemplate:
             return list(messages)
         rest = [m for m in messages if m.role != "system"]
         text = "\n\n".join(m.content for m in head)
-        return [Message("user", f"{text}\n\n{rest[0].content}"), *rest[1:]] if rest else []
+        first = next((i for i, m in enumerate(rest) if m.role == "user"), None)
+        if first is None:
+            return [Message("user", text), *rest]
+        return [*rest[:first], Message("user", f"{text}\n\n{rest[first].content}"), *rest[first + 1 :]]
 
     def _turn_end(self, turn: str, content: str) -> int | None:
         """Length of an assistant turn up to its terminator: the first special token after its text, if there is one."""
         place = turn.find(content.strip())
         after = place + len(content.strip()) if place >= 0 else 0
-        ends = [
-            turn.find(token, after) + len(token) for token in self.tokenizer.all_special_tokens if token in turn[after:]
-        ]
+        ends = [turn.find(token, after) + len(token) for token in self._special if token in turn[after:]]
         return min(ends, default=None)
 
     def prompt(self, messages: Sequence[Message]) -> str:

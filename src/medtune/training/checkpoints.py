@@ -1,5 +1,6 @@
 """Checkpoints of a training under way: safetensors and JSON, written whole or not at all, with one rule of validity."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,15 @@ def _is_whole(path: Path) -> bool:
         return False
 
 
+def _fingerprint(path: Path) -> str | None:
+    try:
+        return str(read_json(path / "checkpoint.json")["fingerprint"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
 def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, then remove all but the newest ``KEEP``."""
+    """Write a checkpoint, then remove all but the newest ``KEEP`` of this training, and those of any other."""
     directory.mkdir(parents=True, exist_ok=True)
     remove_leftovers(directory)
     with whole_directory(directory / f"step-{checkpoint.step:08d}") as place:
@@ -51,10 +59,11 @@ def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
                 "progress": checkpoint.progress,
             },
         )
-    for old in sorted(directory.glob("step-*"))[:-KEEP]:
-        for file in old.iterdir():
-            file.unlink()
-        old.rmdir()
+    steps = sorted(directory.glob("step-*"))
+    own = [path for path in steps if _fingerprint(path) == checkpoint.fingerprint]
+    for path in steps:
+        if path not in own[-KEEP:]:
+            shutil.rmtree(path)
 
 
 def latest_checkpoint(directory: Path, fingerprint: str) -> Checkpoint | None:

@@ -1,5 +1,6 @@
 """Plain text for pre-training: read, held-out documents set apart, a byte-level BPE tokenizer, one stream of token ids."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medtune.errors import DataError
-from medtune.files import sha256_json, whole_directory, whole_file
+from medtune.files import sha256_file, sha256_json, whole_directory, whole_file
 from medtune.progress import say, track
 from medtune.recipe.schema import Corpus, PretrainRecipe
 
@@ -67,7 +68,7 @@ class TokenizedCorpus:
 
 
 def read_corpus(path: Path, settings: Corpus) -> list[Document]:
-    """Documents of a Parquet, JSON-lines or text file; empty ones are counted and left out."""
+    """Documents of a Parquet, JSON-lines or text file (there a blank line divides); empty ones are counted and left out."""
     rows = list(_corpus_rows(path, settings))
     documents = [
         Document(
@@ -89,7 +90,7 @@ def read_corpus(path: Path, settings: Corpus) -> list[Document]:
 
 def _corpus_rows(path: Path, settings: Corpus) -> Iterator[dict[str, Any]]:
     if path.suffix == ".txt":
-        for part in path.read_text(encoding="utf-8").split("\n\n\n"):
+        for part in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
             yield {settings.text: part}
         return
     from medtune.data.tables import read_table
@@ -111,7 +112,8 @@ def hold_out(documents: list[Document], share: float, seed: int) -> tuple[list[D
     held: set[str] = set()
     for kind in sorted(set(kind_of.values())):
         groups = sorted(group for group, k in kind_of.items() if k == kind)
-        chosen = rng.permutation(len(groups))[: max(1, round(share * len(groups)))]
+        count = min(max(1, round(share * len(groups))), len(groups) - 1)
+        chosen = rng.permutation(len(groups))[:count]
         held.update(groups[index] for index in chosen)
     return [d for d in documents if d.group not in held], [d for d in documents if d.group in held]
 
@@ -144,7 +146,7 @@ def train_tokenizer(texts: list[str], vocabulary: int, context: int) -> "PreTrai
 def encode_document(tokenizer: "PreTrainedTokenizerFast", text: str) -> list[int]:
     """BOS, the text, EOS."""
     ids = tokenizer.encode(text, add_special_tokens=False, verbose=False)
-    return [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id]
+    return [i for i in (tokenizer.bos_token_id, *ids, tokenizer.eos_token_id) if i is not None]
 
 
 def encode_stream(
@@ -170,7 +172,21 @@ def tokenize_corpus(
     """Read, hold out, train (or take over) the tokenizer, and encode; what an earlier call left is used again."""
     from transformers import AutoTokenizer
 
-    train, held = hold_out(read_corpus(path, recipe.corpus), recipe.corpus.held_out, recipe.seed)
+    documents = read_corpus(path, recipe.corpus)
+    train, held = hold_out(documents, recipe.corpus.held_out, recipe.seed)
+    if not train or not held:
+        raise DataError(
+            f"{len(documents)} documents are too few to hold some out", where=str(path), fix="Give more text."
+        )
+    # Tokens of another corpus, seed or tokenizer are never taken up again.
+    like = [
+        sha256_file(path),
+        recipe.corpus.model_dump(),
+        recipe.seed,
+        recipe.model.vocabulary,
+        recipe.model.continue_from,
+    ]
+    directory = directory / f"tokens-{sha256_json(like)[:12]}"
     if existing is not None:
         tokenizer = existing
     elif (directory / "tokenizer").exists():
@@ -182,6 +198,12 @@ def tokenize_corpus(
             tokenizer.save_pretrained(place)
     stream = encode_stream(tokenizer, train, directory / "tokens.bin", recipe.seed)
     held_out = [HeldOut(d.kind, np.array(encode_document(tokenizer, d.text)), len(d.text.encode())) for d in held]
+    if len(stream) < 2 * recipe.model.context:
+        raise DataError(
+            f"{len(stream):,} tokens are fewer than two blocks of {recipe.model.context}",
+            where=str(path),
+            fix="Give more text, or a smaller model.context.",
+        )
     fingerprint = sha256_json([len(stream), len(held_out), int(stream[:: max(1, len(stream) // 10_000)].sum())])
     say(f"{len(stream):,} training tokens; {len(held)} documents held out")
     return TokenizedCorpus(stream, held_out, fingerprint), tokenizer

@@ -3,11 +3,14 @@
 AdamW for all, or Muon for the matrices of the body and AdamW for the rest (Jordan et al. 2024).
 """
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import nn
+
+from medtune.errors import RunError
 
 StateTensors = dict[str, torch.Tensor]
 StateNumbers = dict[str, float]
@@ -54,6 +57,8 @@ class MasterWeights:
         for gradient in gradients:
             gradient /= divisor
         norm = float(nn.utils.get_total_norm(gradients))
+        if not math.isfinite(norm):
+            raise RunError("the gradient is not finite", fix="Lower train.learning_rate, or set model.dtype=float32.")
         if max_norm is not None:
             nn.utils.clip_grads_with_norm_(list(self.masters.values()), max_norm, torch.tensor(norm))
         for optimizer in self.optimizers:

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from medtune.errors import RunError
+from medtune.errors import ModelError, RunError
 from medtune.files import sha256_json, write_json
+from medtune.models.heads import split_head
+from medtune.models.loading import context_length
 from medtune.models.precision import compute_dtype
 from medtune.progress import say, track
 from medtune.recipe.schema import Pretraining, PretrainRecipe
@@ -80,11 +82,16 @@ class Pretrainer:
 
     def __post_init__(self) -> None:
         train = self.recipe.train
-        self.model.to(dtype=compute_dtype(train.dtype))
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model.to(device=device, dtype=compute_dtype(train.dtype))
         self.model.train()
         self.weights = MasterWeights(self.model, _optimizers(train))
-        self.body: Callable[..., Any] = _compiled(self.model.model) if train.compile else self.model.model
-        self.context = self.recipe.model.context
+        self.plain_body, head = split_head(self.model)
+        if not isinstance(head, nn.Linear):
+            raise ModelError("continued pre-training needs a plain linear head", where=self.model.config.model_type)
+        self.head = head
+        self.body: Callable[..., Any] = _compiled(self.plain_body) if train.compile else self.plain_body
+        self.context = min(self.recipe.model.context, context_length(self.model.config))
         self.rows = max(1, train.batch_tokens // self.context)
         passes = math.ceil(train.epochs * len(self.corpus.train) / (self.rows * self.context))
         self.steps = min(passes, train.max_steps or passes)
@@ -92,10 +99,18 @@ class Pretrainer:
 
     def loss(self, blocks: torch.Tensor) -> torch.Tensor:
         """Summed NLL (nats) of the next tokens of ``blocks``, [rows, context + 1]."""
+        return self._loss(self.body, blocks)
+
+    def plain_loss(self, blocks: torch.Tensor) -> torch.Tensor:
+        """The loss without the compiled body, which would be compiled again for every length."""
+        return self._loss(self.plain_body, blocks)
+
+    def _loss(self, body: Callable[..., Any], blocks: torch.Tensor) -> torch.Tensor:
+        blocks = blocks.to(self.model.device)
         inputs, targets = blocks[:, :-1], blocks[:, 1:]
-        positions = torch.arange(inputs.shape[1])[None].expand_as(inputs)
-        hidden = self.body(input_ids=inputs, position_ids=positions, use_cache=False).last_hidden_state
-        return linear_cross_entropy(hidden.flatten(0, 1), self.model.lm_head.weight, targets.flatten())
+        positions = torch.arange(inputs.shape[1], device=inputs.device)[None].expand_as(inputs)
+        hidden = body(input_ids=inputs, position_ids=positions, use_cache=False).last_hidden_state
+        return linear_cross_entropy(hidden.flatten(0, 1), self.head.weight, targets.flatten(), self.head.bias)
 
     @torch.no_grad()
     def held_out(self) -> float:
@@ -182,7 +197,7 @@ def held_out_by_kind(trainer: Pretrainer) -> dict[str, dict[str, float]]:
             nll = 0.0
             for start in range(0, len(document.tokens) - 1, trainer.context):
                 window = torch.from_numpy(document.tokens[start : start + trainer.context + 1].astype(np.int64))
-                nll += float(_plain_loss(trainer, window[None]))
+                nll += float(trainer.plain_loss(window[None]))
             for kind in (document.kind, "all"):
                 entry = sums.setdefault(kind, [0.0, 0, 0])
                 entry[0] += nll
@@ -196,19 +211,14 @@ def held_out_by_kind(trainer: Pretrainer) -> dict[str, dict[str, float]]:
     }
 
 
-def _plain_loss(trainer: Pretrainer, blocks: torch.Tensor) -> torch.Tensor:
-    """The loss without the compiled body, which would be compiled again for every length."""
-    hidden = trainer.model.model(input_ids=blocks[:, :-1], use_cache=False).last_hidden_state
-    return linear_cross_entropy(hidden.flatten(0, 1), trainer.model.lm_head.weight, blocks[:, 1:].flatten())
-
-
 @torch.no_grad()
 def sample_texts(trainer: Pretrainer, tokenizer: Any, tokens: int = 80) -> list[dict[str, str]]:
     """The recipe's beginnings, continued greedily and by seeded sampling."""
     model = trainer.model.eval()
     samples = []
     for prompt in trainer.recipe.prompts:
-        ids = torch.tensor([[tokenizer.bos_token_id, *tokenizer.encode(prompt, add_special_tokens=False)]])
+        start = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
+        ids = torch.tensor([[*start, *tokenizer.encode(prompt, add_special_tokens=False)]], device=model.device)
         mask = torch.ones_like(ids)
         torch.manual_seed(trainer.recipe.seed)
         settings = {"max_new_tokens": tokens, "attention_mask": mask, "repetition_penalty": 1.0}

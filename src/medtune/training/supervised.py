@@ -190,10 +190,11 @@ class SupervisedTrainer:
                 loss, norm = self.step()
                 speed = (progress.tokens - tokens) / (time.monotonic() - began)
                 last = progress.step == self.steps
+                validated = bool(self.validation) and (progress.step % self.validate_every == 0 or last)
                 entry: dict[str, Any] = {}
-                if progress.step % settings.log_every == 0 or last:
+                if progress.step % settings.log_every == 0 or last or validated:
                     entry = {"loss": loss, "gradient_norm": norm, "tokens_per_second": speed} | self._position()
-                if self.validation and (progress.step % self.validate_every == 0 or last):
+                if validated:
                     entry |= {"validation_loss": self._validated()} | self._position()
                 progress.seconds = time.monotonic() - started
                 if log and entry:

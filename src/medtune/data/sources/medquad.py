@@ -11,9 +11,10 @@ LICENCE = "CC BY 4.0"
 
 
 def is_medquad_table(names: list[str]) -> bool:
-    """Whether a table has MedQuAD's published columns (the CSV's focus_area, or this form's focus and qtype)."""
+    """Whether a table has exactly MedQuAD's published columns: those of the CSV, or of its XML laid flat."""
     columns = set(names)
-    return {"question", "answer"} <= columns and bool({"focus", "focus_area"} & columns)
+    published = {"question", "answer", "source", "focus_area"}
+    return columns == published or {"question", "answer", "qid", "qtype", "focus"} <= columns
 
 
 def medquad_table_rows(rows: list[dict[str, Any]], where: str) -> list[Row]:

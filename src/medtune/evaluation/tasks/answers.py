@@ -38,6 +38,7 @@ class Answers:
                 "id": item.id,
                 "group": item.group,
                 "prompt": made.prompt,
+                "prompt_cut": made.prompt_cut,
                 "output": made.text,
                 "reference": item.reference,
                 "score": {

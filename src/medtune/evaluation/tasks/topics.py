@@ -39,6 +39,7 @@ class Topics:
                 "group": f"topic-{number}",
                 "question": question,
                 "prompt": greedy.prompt,
+                "prompt_cut": greedy.prompt_cut,
                 "output": greedy.text,
                 "sampled_output": sample.text,
                 "reference": None,
