@@ -31,17 +31,22 @@ def command(
 ) -> None:
     """Train a base model from scratch, or continue one. An interrupted run goes on where it stopped."""
     from medtune.errors import RecipeError
-    from medtune.recipe.reading import read_recipe, to_yaml
+    from medtune.recipe.reading import read_recipe
     from medtune.recipe.schema import PretrainRecipe
-    from medtune.runs.pretrain import corpus_path, pretrain
+    from medtune.runs.pretrain import corpus_path, plan_pretraining, pretrain
 
     settings = read_recipe(recipe, set_ or [], seed)
     if not isinstance(settings, PretrainRecipe):
         raise RecipeError(f"{settings.name} is not a pre-training recipe", fix=f"Use: medtune run {recipe}")
     directory = out_directory(out, settings.name)
     if dry_run:
-        path = corpus_path(settings, existing_data_dir(data_dir))
-        typer.echo(f"{to_yaml(settings)}\ncorpus: {path} ({path.stat().st_size:,} bytes); nothing was written")
+        facts = plan_pretraining(settings, corpus_path(settings, existing_data_dir(data_dir)))
+        if json:
+            print_json(facts)
+            return
+        for name, value in facts.items():
+            typer.echo(f"{name.replace('_', ' '):<24}{value:,}" if isinstance(value, int) else f"{name:<24}{value}")
+        typer.echo("Nothing was written.")
         return
     figures = pretrain(settings, directory, existing_data_dir(data_dir))
     if json:

@@ -87,18 +87,21 @@ class LocalModel:
         ]
 
     def text_loglikelihoods(self, texts: Sequence[str], progress: Progress | None = None) -> list[Likelihood]:
-        """Log-likelihood of each text from its first token on, after BOS where the model has one."""
-        ids, firsts = [], []
+        """Log-likelihood of each text from its first token on, after BOS where the model has one (else from its second)."""
+        ids, firsts, sizes = [], [], []
         bos = self.tokenizer.bos_token_id
         for text in texts:
             tokens = self._encode(text)
             starts_with_bos = bos is not None and len(tokens) > 0 and tokens[0] == bos
             ids.append(tokens if bos is None or starts_with_bos else np.concatenate([[bos], tokens]))
             firsts.append(1)
+            # Without BOS nothing stands before the first token: it is not scored, so its bytes do not count.
+            unscored = self.tokenizer.decode(tokens[:1]) if bos is None else ""
+            sizes.append(len(text.encode()) - len(str(unscored).encode()))
         scores = self._score(ids, firsts, progress)
         return [
-            Likelihood("", text, score, max(0, len(tokens) - 1), len(text.encode()))
-            for text, tokens, score in zip(texts, ids, scores, strict=True)
+            Likelihood("", text, score, max(0, len(tokens) - 1), size)
+            for text, tokens, score, size in zip(texts, ids, scores, sizes, strict=True)
         ]
 
     def _encode(self, text: str) -> np.ndarray:

@@ -42,10 +42,8 @@ def matrix_peak(dtype: torch.dtype) -> float:
     return 8 * 2 * 1024**3 / (time.perf_counter() - started)
 
 
-def activation_bytes(config: Any, tokens: int, dtype: torch.dtype) -> int:
+def activation_bytes(width: int, layers: int, tokens: int, dtype: torch.dtype) -> int:
     """Activations kept for the backward pass of ``tokens`` tokens: about 34 widths a layer (Korthikanti et al. 2022)."""
-    text = config.get_text_config()
-    width, layers = text.hidden_size, text.num_hidden_layers
     return int(tokens * layers * width * 34 * (2 if dtype == torch.bfloat16 else 4) / 2)
 
 
@@ -63,7 +61,8 @@ def estimate(recipe: Recipe, data_dir: Path | None) -> dict[str, Any]:
     # full: master weights where the model is bf16, gradients, two moments; lora: the frozen weights, little else.
     weights = parameters * (width + (12 if width == 4 else 18) if full else width + 0.2)
     longest = recipe.train.batch_size * min(plan.max_length, int(1.5 * mean_tokens))
-    memory = PROCESS_BYTES + weights + activation_bytes(read_config(plan.base), longest, dtype)
+    text = read_config(plan.base).get_text_config()
+    memory = PROCESS_BYTES + weights + activation_bytes(text.hidden_size, text.num_hidden_layers, longest, dtype)
     seconds = (6 if full else 4) * parameters * tokens / (UTILISATION * matrix_peak(dtype))
     return {
         "recipe": recipe.name,

@@ -6,17 +6,22 @@ from typing import TYPE_CHECKING, Any
 from medtune.errors import DataError
 from medtune.files import read_json, sha256_file, whole_directory, write_json, write_text
 from medtune.models.loading import load_tokenizer, load_weights, locate
+from medtune.models.precision import compute_dtype
 from medtune.progress import say
 from medtune.recipe.reading import to_yaml
 from medtune.recipe.schema import PretrainRecipe
 from medtune.report.base_card import base_model_card
 from medtune.runs.directory import RunDirectory, now
 from medtune.runs.environment import hardware, versions
-from medtune.training.corpus import TokenizedCorpus, tokenize_corpus
+from medtune.runs.estimate import PROCESS_BYTES, UTILISATION, activation_bytes, matrix_peak
+from medtune.training.corpus import TokenizedCorpus, read_corpus, tokenize_corpus
 from medtune.training.pretraining import Pretrainer, new_model, save_base_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+BYTES_PER_TOKEN = 4.0  # of English under a vocabulary of some thousand tokens
 
 
 def corpus_path(recipe: PretrainRecipe, data_dir: Path | None) -> Path:
@@ -29,6 +34,29 @@ def corpus_path(recipe: PretrainRecipe, data_dir: Path | None) -> Path:
         where="corpus.source",
         fix="Give its path, or the directory that holds it with --data-dir or MEDTUNE_DATA.",
     )
+
+
+def plan_pretraining(recipe: PretrainRecipe, path: Path) -> dict[str, Any]:
+    """What a pre-training needs, estimated from the size of its text; nothing is written."""
+    documents = read_corpus(path, recipe.corpus)
+    size = sum(len(document.text.encode()) for document in documents)
+    tokens = int(size / BYTES_PER_TOKEN * (1 - recipe.corpus.held_out) * recipe.train.epochs)
+    steps = min(tokens // recipe.train.batch_tokens, recipe.train.max_steps or tokens)
+    shape, dtype = recipe.model, compute_dtype(recipe.train.dtype)
+    layer = 4 * shape.width**2 + 3 * shape.width * shape.feed_forward
+    parameters = shape.vocabulary * shape.width + shape.layers * layer
+    seconds = 6 * parameters * steps * recipe.train.batch_tokens / (UTILISATION * matrix_peak(dtype))
+    activations = activation_bytes(shape.width, shape.layers, recipe.train.batch_tokens, dtype)
+    return {
+        "recipe": recipe.name,
+        "documents": len(documents),
+        "bytes": size,
+        "estimated_parameters": parameters,
+        "estimated_tokens": steps * recipe.train.batch_tokens,
+        "estimated_steps": steps,
+        "estimated_seconds": round(seconds),
+        "estimated_memory_bytes": PROCESS_BYTES + 18 * parameters + activations,
+    }
 
 
 def pretrain(recipe: PretrainRecipe, out: Path, data_dir: Path | None) -> dict[str, Any]:
@@ -75,8 +103,6 @@ def _train(recipe: PretrainRecipe, path: Path, run: RunDirectory, figures_path: 
 
 def _beginning(recipe: PretrainRecipe, path: Path, run: RunDirectory) -> tuple["PreTrainedModel", TokenizedCorpus, Any]:
     """A new model with a tokenizer of its own, or an existing one to go on from."""
-    from medtune.models.precision import compute_dtype
-
     if recipe.model.continue_from:
         located = locate(recipe.model.continue_from)
         corpus, tokenizer = tokenize_corpus(recipe, path, run.train, load_tokenizer(located))

@@ -1,9 +1,13 @@
 """One model measured on the test split of a recipe, outside of any run."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from medtune.conversation import Conversation, read_conversations
+from medtune.data.normalize import normalize
+from medtune.errors import DataError
 from medtune.evaluation.evaluate import evaluate
 from medtune.evaluation.tasks import TaskSettings
 from medtune.models.loading import locate
@@ -14,10 +18,26 @@ from medtune.runs.plan import Plan
 from medtune.runs.stages import prepare_splits
 
 
+def _refuse_training_rows(model: str, items: Sequence[Conversation]) -> None:
+    """A trained run must not be measured on what it was trained on."""
+    trained = Path(model) / "data" / "train.parquet"
+    if not trained.exists():
+        return
+    known = {normalize(c.question) for c in read_conversations(trained)}
+    shared = sum(normalize(item.question) in known for item in items)
+    if shared:
+        raise DataError(
+            f"{shared} of {len(items)} test items were training rows of this run",
+            where=model,
+            fix="Use the recipe and the seed that it was trained with, or other data.",
+        )
+
+
 def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path | None) -> dict[str, Any]:
     """Scores by task and metric. With ``out``, samples and scores are kept there, and found again."""
     located = locate(model)
     items = prepare_splits(Plan.make(recipe, data_dir)).splits["test"]
+    _refuse_training_rows(model, items)
     dtype = evaluation_dtype(located, recipe.evaluate.dtype)
     template = recipe.model.chat_template if model == recipe.model.name else "auto"
     loaded = LocalModel.load(located, dtype, recipe.evaluate.batch_size, template)

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from medtune.errors import RunError
 from medtune.files import whole_file
@@ -225,8 +224,8 @@ class SupervisedTrainer:
             progress.best_loss, progress.best_step, progress.without_gain = loss, progress.step, 0
             if self.settings.keep_best and self.processes.main:
                 tensors = {name: p.detach().contiguous() for name, p in self.weights.masters.items()}
-                with whole_file(self._best_path) as temporary:
-                    save_file(tensors, temporary, metadata={"step": str(progress.step)})
+                with whole_file(self._best_path(progress.step)) as temporary:
+                    save_file(tensors, temporary)
         else:
             progress.without_gain += 1
         return loss
@@ -235,20 +234,15 @@ class SupervisedTrainer:
         patience = self.settings.early_stopping
         return patience is not None and self.progress.without_gain >= patience
 
-    @property
-    def _best_path(self) -> Path:
-        return self.directory / "checkpoints" / "best.safetensors"
+    def _best_path(self, step: int) -> Path:
+        return self.directory / "checkpoints" / f"best-{step:08d}.safetensors"
 
     @torch.no_grad()
     def _load_best(self) -> None:
         self.processes.wait()
-        with safe_open(self._best_path, framework="pt") as file:
-            if file.metadata()["step"] != str(self.progress.best_step):
-                raise RunError(
-                    "the best weights on disk are of another step", where=str(self._best_path), fix="Run again."
-                )
-            for name, master in self.weights.masters.items():
-                master.copy_(file.get_tensor(name))
+        best = load_file(self._best_path(self.progress.best_step))
+        for name, master in self.weights.masters.items():
+            master.copy_(best[name])
         self.weights.publish()
 
     def _save(self) -> None:
@@ -258,6 +252,10 @@ class SupervisedTrainer:
             facts = asdict(self.progress) | {"best_loss": best if math.isfinite(best) else None}
             checkpoint = Checkpoint(self.progress.step, self.fingerprint, tensors, numbers, facts)
             save_checkpoint(self.directory / "checkpoints", checkpoint)
+            # Best weights go only when no checkpoint names them any more.
+            for old in (self.directory / "checkpoints").glob("best-*.safetensors"):
+                if old != self._best_path(self.progress.best_step):
+                    old.unlink()
         self.processes.wait()
 
     def _resume(self) -> Progress:
