@@ -97,10 +97,12 @@ def change_plot(entries: Sequence[dict[str, Any]], directory: Path) -> str:
             axes.plot(middle, place, "o", color=color, markersize=7)
         axes.axvline(0, color=INK, linewidth=1)
         axes.set_yticks(range(len(entries)), [entry["title"] for entry in reversed(entries)])
-        # One wild interval must not squeeze all others to dots.
+        # Changes of 5 % and of 1,000 % both have to be seen: linear near 0, logarithmic further out.
+        axes.set_xscale("symlog", linthresh=20)
         left, right = axes.get_xlim()
-        middles = [100 * entry["value"] / abs(entry["before"]) for entry in entries]
-        axes.set_xlim(max(left, min(-125, *middles) * 1.05), min(right, max(150, *middles) * 1.05))
+        ticks = [t for t in (-100, -20, -10, 0, 10, 20, 100, 1000, 10_000) if left <= t <= right]
+        axes.set_xticks(ticks, [f"{t:,}" for t in ticks])
+        axes.minorticks_off()
         axes.set_ylim(-0.6, len(entries) - 0.4)
         axes.set_xlabel("change relative to before (%), 95 % interval")
         axes.grid(visible=False, axis="y")
