@@ -2,7 +2,7 @@
 
 import pytest
 
-from medtune.errors import RunError
+from medtune.errors import RecipeError, RunError
 from medtune.files import TEMPORARY_MARK, write_text
 from medtune.runs.directory import RunDirectory
 
@@ -51,7 +51,7 @@ def test_a_second_process_is_kept_out(run):
 
 def test_a_directory_of_other_things_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(RunError, match="holds no run"):
+    with pytest.raises(RecipeError, match="holds no run"):
         RunDirectory(tmp_path).open()
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 

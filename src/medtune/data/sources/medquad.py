@@ -14,7 +14,7 @@ def is_medquad_table(names: list[str]) -> bool:
     """Whether a table has exactly MedQuAD's published columns: those of the CSV, or of its XML laid flat."""
     columns = set(names)
     published = {"question", "answer", "source", "focus_area"}
-    return columns == published or {"question", "answer", "qid", "qtype", "focus"} <= columns
+    return columns == published or {"question", "answer", "qtype", "focus"} <= columns
 
 
 def medquad_table_rows(rows: list[dict[str, Any]], where: str) -> list[Row]:
