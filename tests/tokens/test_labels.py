@@ -101,7 +101,7 @@ def test_a_row_without_an_answer_is_an_error_naming_it(tiny_model):
 def test_a_template_that_rewrites_its_beginning_is_refused(tiny_model):
     tokenizer = tokenizer_of(tiny_model, "plain")
     tokenizer.chat_template = "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}"
-    with pytest.raises(DataError, match="row-7: .*differently"):
+    with pytest.raises(DataError, match=r"row-7: .*differently"):
         Encoder(tokenizer, 256).encode(conversation("a", "b"))
 
 
