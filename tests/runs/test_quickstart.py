@@ -51,3 +51,45 @@ def test_it_ends_with_the_verdict_and_the_report(finished):
     assert "Bits per byte of the held-out answers fell by" in finished[1]
     assert finished[1].strip().splitlines()[-1].startswith("Report: ")
     assert (finished[0] / "report.html").stat().st_size > 10_000
+
+
+def test_choosing_a_task_does_not_change_the_test_items(finished):
+    import subprocess
+    import sys
+
+    command = [
+        sys.executable,
+        "-m",
+        "medtune",
+        "evaluate",
+        "quickstart",
+        "--model",
+        str(finished[0]),
+        "--task",
+        "perplexity",
+        "--json",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    after = json.loads((finished[0] / "metrics.json").read_text())["after"]["perplexity"]
+    assert json.loads(done.stdout)["perplexity"] == after
+
+
+def test_another_seed_would_measure_it_on_its_training_rows_and_is_refused(finished):
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "medtune", "evaluate", "quickstart", "--model", str(finished[0]), "--seed", "7"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 2
+    assert "training rows of this run" in done.stderr
+
+
+def test_the_run_s_directory_stands_for_its_recipe(finished):
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "medtune", "run", str(finished[0])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("done before") == 5

@@ -44,4 +44,6 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 def main() -> None:
     """Entry point of the `medtune` command."""
     signal.signal(signal.SIGTERM, _terminate)
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
     sys.exit(exit_code_of(lambda: app(standalone_mode=False)))

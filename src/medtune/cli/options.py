@@ -7,7 +7,9 @@ import typer
 
 from medtune import progress
 
-RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="Name of a shipped recipe, or a path.")]
+RecipeName = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="Name of a shipped recipe, a path, or a run's directory.")
+]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run directory [default: runs/NAME].")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of every random choice.")]
 Set = Annotated[
@@ -48,6 +50,6 @@ def existing_data_dir(path: Path | None) -> Path | None:
     return path
 
 
-def out_directory(out: Path | None, name: str) -> Path:
-    """Where a run lies."""
-    return out or Path("runs") / name
+def out_directory(out: Path | None, name: str, recipe: str) -> Path:
+    """Where a run lies: where it is said to, in the run's directory that was given as recipe, or below runs/."""
+    return out or (Path(recipe) if Path(recipe).is_dir() else Path("runs") / name)

@@ -35,7 +35,7 @@ def command(
 
     settings = read_run_recipe(recipe, set_ or [], seed)
     places = existing_data_dir(data_dir)
-    directory = out_directory(out, settings.name)
+    directory = out_directory(out, settings.name, recipe)
     if dry_run:
         from medtune.runs.plan import Plan
         from medtune.runs.stages import prepare_splits

@@ -38,7 +38,7 @@ def command(
     settings = read_recipe(recipe, set_ or [], seed)
     if not isinstance(settings, PretrainRecipe):
         raise RecipeError(f"{settings.name} is not a pre-training recipe", fix=f"Use: medtune run {recipe}")
-    directory = out_directory(out, settings.name)
+    directory = out_directory(out, settings.name, recipe)
     if dry_run:
         facts = plan_pretraining(settings, corpus_path(settings, existing_data_dir(data_dir)))
         if json:

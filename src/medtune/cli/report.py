@@ -1,6 +1,7 @@
 """`medtune report`: figures, plots, page and card again, from a run's files alone."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 import typer
@@ -16,7 +17,14 @@ def command(run: RunPath, json: Json = False, quiet: Quiet = False, verbose: Ver
     from medtune.runs.pipeline import report_again
 
     outcome = report_again(run)
+    if not outcome.metrics["change"] and not json:
+        typer.echo(
+            f"Not finished: nothing to compare yet. Go on with: medtune run {run}\nReport so far: {run / 'report.html'}"
+        )
+        return
     if json:
         print_json(outcome.metrics | {"verdict": outcome.verdict})
         return
-    typer.echo(f"{score_table(outcome.metrics)}\n\n{outcome.verdict}\n\nReport: {(run / 'report.html').resolve()}")
+    typer.echo(
+        f"{score_table(outcome.metrics)}\n\n{fill(outcome.verdict, 80)}\n\nReport: {(run / 'report.html').resolve()}"
+    )

@@ -1,5 +1,7 @@
 """`medtune run`: the whole way, from data to report."""
 
+from textwrap import fill
+
 import typer
 
 from medtune.cli.options import (
@@ -35,7 +37,7 @@ def command(
     from medtune.recipe.reading import read_run_recipe
 
     settings = read_run_recipe(recipe, set_ or [], seed)
-    directory = out_directory(out, settings.name)
+    directory = out_directory(out, settings.name, recipe)
     if dry_run:
         from medtune.runs.estimate import estimate, estimate_text
 
@@ -51,5 +53,5 @@ def command(
         print_json(outcome.metrics | {"verdict": outcome.verdict, "report": str(directory / "report.html")})
         return
     typer.echo(
-        f"\n{score_table(outcome.metrics)}\n\n{outcome.verdict}\n\nReport: {(directory / 'report.html').resolve()}"
+        f"\n{score_table(outcome.metrics)}\n\n{fill(outcome.verdict, 80)}\n\nReport: {(directory / 'report.html').resolve()}"
     )

@@ -33,7 +33,7 @@ def command(
     from medtune.runs.pipeline import execute
 
     settings = read_run_recipe(recipe, set_ or [], seed)
-    directory = out_directory(out, settings.name)
+    directory = out_directory(out, settings.name, recipe)
     outcome = execute(settings, directory, existing_data_dir(data_dir), stages=("prepare", "train"))
     if not outcome.main:
         return

@@ -70,7 +70,12 @@ def prepare(settings: Data, seed: int, demonstrations: Sequence[str], data_dir: 
         "dropped": dropped,
         "duplicates": duplicates,
         "identifiers": {"policy": settings.identifiers, "found": identifiers, "rows": with_identifiers},
-        "groups": {"count": len(set(groups)), "largest": max(Counter(groups).values()), "group_by": list(group_by)},
+        "groups": {
+            "count": len(set(groups)),
+            "largest": max(Counter(groups).values()),
+            "group_by": list(group_by),
+            "entities": any(row.entity for row in rows),
+        },
         "demonstrations": {
             "questions": list(demonstrations),
             "rows_kept_out_of_training": sum(group in forced for group in groups) + dropped["demonstration_subject"],
@@ -198,3 +203,5 @@ def _tell(loaded: Sequence[Loaded], audit: dict[str, Any]) -> None:
     sizes = ", ".join(f"{name} {facts['rows']:,}" for name, facts in audit["splits"].items())
     share = audit["leaked_share_of_a_random_split"]
     say(f"splits: {sizes}; leaked 0 (a random split would leak {share:.0%})")
+    if not audit["groups"]["entities"]:
+        say("no subject column: rows on one disease are not tied together; name it with data.columns.entity")

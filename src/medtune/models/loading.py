@@ -73,15 +73,16 @@ def locate(name: str, revision: str | None = None) -> Located:
     path = Path(name)
     if path.is_dir():
         return _in_directory(name, path)
-    if path.exists() or name.count("/") > 1 or name.startswith((".", "/", "~")):
-        raise ModelError(f"there is no model directory {name}", where="model.name", fix="Check the path.")
+    looks_like_path = name.count("/") > 1 or name.startswith((".", "/", "~")) or ("/" in name and path.parent.is_dir())
+    if path.exists() or looks_like_path:
+        raise ModelError(f"there is no model directory {name}, and no run", fix="Check the path.")
     return _from_hub(name, revision)
 
 
 def _in_directory(name: str, path: Path) -> Located:
     if (path / "run.json").exists():
         if not (path / "model").is_dir():
-            raise ModelError("this run has no trained model yet", where=name, fix="Finish it with: medtune run")
+            raise ModelError("this run has no trained model yet", where=name, fix=f"Finish it with: medtune run {name}")
         path = path / "model"
     adapter = path / "adapter_config.json"
     if adapter.exists():

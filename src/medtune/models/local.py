@@ -215,7 +215,11 @@ class LocalModel:
         from transformers import TextStreamer
 
         class Pieces(TextStreamer):  # type: ignore[misc]
+            begun = False
+
             def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+                text = text if self.begun else text.lstrip()
+                self.begun = self.begun or bool(text)
                 on_text(text)
 
         text, ids, cut = self._prompt(messages, decoding)

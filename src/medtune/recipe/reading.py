@@ -23,6 +23,8 @@ def find_recipe(name: str) -> Path:
     if name in shipped:
         return shipped[name]
     path = Path(name)
+    if path.is_dir() and (path / "recipe.yaml").is_file():
+        return path / "recipe.yaml"  # a run's directory stands for its recipe
     if path.is_file():
         return path
     near = difflib.get_close_matches(name, shipped, n=1)

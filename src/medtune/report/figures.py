@@ -72,7 +72,12 @@ class Figures:
 
     def not_measured(self) -> list[str]:
         """What this run says nothing about."""
-        return [text for name, text in MEASURABLE.items() if name not in self.metrics["before"]]
+        missing = [text for name, text in MEASURABLE.items() if name not in self.metrics["before"]]
+        if not self.audit["groups"]["entities"]:
+            missing.append(
+                "questions on new diseases: the data name no subject, so one disease may be learnt and tested"
+            )
+        return missing
 
     def side_by_side(self, task: str, limit: int) -> list[dict[str, Any]]:
         """The first ``limit`` samples of a task with both answers: not chosen."""

@@ -28,7 +28,7 @@ def verdict(metrics: dict[str, Any]) -> str:
         f"{amount} (from {before:.3g}; 95 % {low:.3g} to {high:.3g}, {p_text(entry['p_corrected'])}, "
         f"n = {entry['n']} in {entry['groups']} groups)"
     )
-    return f"{facts}: {_judgement(entry)}.{_worsened(change, (task, name))}"
+    return f"{facts}: {_judgement(entry)}.{_worsened(change, (task, name))}{_still_bad(metrics)}"
 
 
 LABELS = {"bits_per_byte": "Bits per byte of the held-out answers", "rouge_l": "ROUGE-L", "token_f1": "Token F1"}
@@ -65,3 +65,11 @@ def _worsened(change: dict[str, Any], but: tuple[str, str]) -> str:
         and (e["value"] > 0) == (e["better"] == "lower")
     ]
     return f" Worse after training: {', '.join(worse)}." if worse else ""
+
+
+def _still_bad(metrics: dict[str, Any]) -> str:
+    """What a reader of a better likelihood must know of the answers themselves."""
+    repetition = metrics.get("after", {}).get("answers", {}).get("repetition")
+    if repetition is None or repetition["value"] < 0.3:
+        return ""
+    return f" Yet {repetition['value']:.0%} of the words in its own answers are repetition: it does not answer well."

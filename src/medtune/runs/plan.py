@@ -57,7 +57,7 @@ class Plan:
             "prepare",
             recipe.data.model_dump(mode="json"),
             recipe.seed,
-            recipe.evaluate.topics if "topics" in recipe.evaluate.tasks else [],
+            recipe.evaluate.topics,
             [sha256_file(path) for path in files],
             [self.base_fingerprint, recipe.model.chat_template, self.max_length, recipe.train.loss_on],
         )

@@ -21,7 +21,7 @@ from medtune.models.loading import Located, load_tokenizer, load_weights, locate
 from medtune.models.local import LocalModel
 from medtune.models.precision import compute_dtype, evaluation_dtype
 from medtune.models.saving import save_model
-from medtune.progress import say
+from medtune.progress import detail, say
 from medtune.recipe.schema import Recipe
 from medtune.runs.directory import RunDirectory
 from medtune.runs.plan import Plan
@@ -34,8 +34,8 @@ from medtune.training.supervised import SupervisedTrainer, TrainingResult
 def prepare_splits(plan: Plan) -> Prepared:
     """Splits of conversations, the audit completed with token lengths under the recipe's model."""
     recipe = plan.recipe
-    topics = recipe.evaluate.topics if "topics" in recipe.evaluate.tasks else []
-    prepared = prepare(recipe.data, recipe.seed, topics, plan.data_dir)
+    # The splits must not depend on which tasks are run: they are the same items for all of them.
+    prepared = prepare(recipe.data, recipe.seed, recipe.evaluate.topics, plan.data_dir)
     encoder = plan.encoder()
     _, facts = encode_all(encoder, prepared.splits["train"], recipe.data.overlong)
     lengths = {name: length_facts(encoder.length(c) for c in prepared.splits[name]) for name in SPLITS}
@@ -97,7 +97,7 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
         )
         for task, scores in results.items():
             for metric, score in scores.items():
-                say(f"  {task} {metric}: {score['value']:.4g} (n = {score['n']})")
+                detail(f"  {task} {metric}: {score['value']:.4g} (n = {score['n']})")
 
 
 def _trained(plan: Plan, run: RunDirectory) -> tuple[Path, Path | None]:

@@ -75,9 +75,7 @@ def _load_file(path: Path, source: str, columns: Columns) -> Loaded:
     table = read_table(path)
     names, values = table.column_names, table.to_pylist()
     if not values:
-        raise DataError(
-            "the file has no rows", where=str(path), fix="Give a file with at least ten questions and answers."
-        )
+        raise DataError("the file has no rows", where=str(path), fix="Give a file with questions and answers.")
     explicit = columns.model_dump(exclude_none=True)
     if source == "notes":
         return Loaded("notes", _notes_rows(values, path), licence=KNOWN["notes"].licence)

@@ -37,6 +37,7 @@ class Answers:
             {
                 "id": item.id,
                 "group": item.group,
+                "question": item.question,
                 "prompt": made.prompt,
                 "prompt_cut": made.prompt_cut,
                 "output": made.text,
