@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from medtune import __version__, progress
-from medtune.errors import RunError
+from medtune.errors import RecipeError
 from medtune.evaluation.comparison import compare
 from medtune.files import read_json, sha256_json, write_json, write_text
 from medtune.models.loading import Located
@@ -126,10 +126,10 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
 
 
 def report_again(root: Path) -> Outcome:
-    """The report of an existing run, computed again from its samples. Raises ``RunError`` where it is not one."""
+    """The report of an existing run, computed again from its samples. Raises ``RecipeError`` where it is not one."""
     run = RunDirectory(root)
     if not run.state_file.exists() or not (run.data / "audit.json").exists():
-        raise RunError(
+        raise RecipeError(
             "this is no run with prepared data", where=str(root), fix="Name a run's directory, such as runs/quickstart."
         )
     recipe = read_run_recipe(str(run.recipe))
