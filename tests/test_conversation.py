@@ -78,6 +78,7 @@ def test_the_written_columns_are_those_promised(tmp_path):
             "label": "Cardiology",
             "options": None,
             "answer": None,
+            "labels": None,
         }
     ]
 

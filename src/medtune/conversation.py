@@ -1,6 +1,6 @@
 """The one interchange type: a conversation with its identity, its group, where it came from, and what is known of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,7 +28,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Conversation:
-    """One item of data. ``group`` never lies in two splits; ``label``, ``options``, ``answer`` where they apply."""
+    """One item of data. ``group`` never lies in two splits; the rest where it applies.
+
+    ``labels`` is the whole set of a text with several labels; ``answer`` the letter of the right one of ``options``.
+    """
 
     id: str
     group: str
@@ -37,6 +40,7 @@ class Conversation:
     label: str | None = None
     options: tuple[str, ...] | None = None
     answer: str | None = None
+    labels: tuple[str, ...] | None = None
 
     @property
     def prompt(self) -> tuple[Message, ...]:
@@ -64,13 +68,14 @@ class Conversation:
             "label": self.label,
             "options": None if self.options is None else list(self.options),
             "answer": self.answer,
+            "labels": None if self.labels is None else list(self.labels),
         }
 
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> "Conversation":
         """The inverse of ``as_dict``."""
         messages = tuple(Message(m["role"], m["content"]) for m in row["messages"])
-        options = row.get("options")
+        options, labels = row.get("options"), row.get("labels")
         return cls(
             id=row["id"],
             group=row["group"],
@@ -79,6 +84,7 @@ class Conversation:
             label=row.get("label"),
             options=None if options is None else tuple(options),
             answer=row.get("answer"),
+            labels=None if labels is None else tuple(labels),
         )
 
 
@@ -88,7 +94,8 @@ def user_asks(question: str, system: str | None = None) -> tuple[Message, ...]:
     return (*head, Message("user", question))
 
 
-def _schema() -> "pa.Schema":
+def conversation_schema() -> "pa.Schema":
+    """The columns of a split's Parquet file."""
     import pyarrow as pa
 
     message = pa.struct([("role", pa.string()), ("content", pa.string())])
@@ -101,6 +108,7 @@ def _schema() -> "pa.Schema":
             ("label", pa.string()),
             ("options", pa.list_(pa.string())),
             ("answer", pa.string()),
+            ("labels", pa.list_(pa.string())),
         ]
     )
 
@@ -110,7 +118,7 @@ def write_conversations(path: Path, conversations: Iterable[Conversation]) -> No
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pylist([c.as_dict() for c in conversations], schema=_schema())
+    table = pa.Table.from_pylist([c.as_dict() for c in conversations], schema=conversation_schema())
     with whole_file(path) as temporary:
         pq.write_table(table, temporary)
 
@@ -120,3 +128,12 @@ def read_conversations(path: Path) -> Sequence[Conversation]:
     import pyarrow.parquet as pq
 
     return [Conversation.from_dict(row) for row in pq.read_table(path).to_pylist()]
+
+
+def iter_conversations(path: Path, size: int = 1_000) -> Iterator[list[Conversation]]:
+    """The same in lists of at most ``size``, so that a large file never lies in memory whole."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(size):
+            yield [Conversation.from_dict(row) for row in batch.to_pylist()]

@@ -58,7 +58,7 @@ def duration(seconds: float) -> str:
 
 @dataclass
 class Bar:
-    """Progress of one piece of work; ``note`` is a short text such as the current loss."""
+    """Progress of one piece of work; ``note`` is a short text such as the current loss. Total 0: it is not known."""
 
     title: str
     total: float
@@ -91,12 +91,15 @@ class Bar:
     def _status(self) -> str:
         rate = self._rate()
         speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+        if not self.total:
+            return f"{self.done:,.0f} {self.unit}, {speed} {self.unit}/s" + (f", {self.note}" if self.note else "")
         left = duration((self.total - self.done) / rate) if rate > 0 else "?"
         return f"{speed} {self.unit}/s, {left} left" + (f", {self.note}" if self.note else "")
 
     def _print_plain(self) -> None:
         self._last = time.monotonic()
-        print(f"{self.title}: {self.done / self.total:4.0%}, {self._status()}", file=sys.stderr, flush=True)
+        share = f"{self.done / self.total:4.0%}, " if self.total else ""
+        print(f"{self.title}: {share}{self._status()}", file=sys.stderr, flush=True)
 
     def finish(self) -> None:
         """Say in one line what was done and how long it took."""
@@ -108,7 +111,7 @@ class Bar:
 @contextlib.contextmanager
 def track(title: str, total: float, unit: str) -> Iterator[Bar]:
     """Show the progress of a block of ``total`` units; the block calls ``advance`` on the bar it is given."""
-    bar = Bar(title, max(total, 1e-9), unit)
+    bar = Bar(title, total, unit)
     if _settings.quiet or not sys.stderr.isatty():
         bar._last = time.monotonic()
         yield bar
@@ -124,7 +127,7 @@ def track(title: str, total: float, unit: str) -> Iterator[Bar]:
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as display:
-        bar._rich, bar._task = display, display.add_task(title, total=bar.total, note="")
+        bar._rich, bar._task = display, display.add_task(title, total=bar.total or None, note="")
         yield bar
     bar._rich = None
     bar.finish()

@@ -18,7 +18,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(medtune_inside, questions_
     )
     assert process.returncode == 0
     plan = {line.split()[0]: line for line in process.stdout.splitlines()}
-    assert "train 28, validation 4, test 8" in plan["rows"]
+    assert "train 24, validation 8, test 8" in plan["rows"]
     assert "4 steps" in plan["training"]
     assert "GiB" in plan["memory"]
     assert " s " in plan["time"]
@@ -34,33 +34,6 @@ def test_a_dry_run_has_its_figures_as_json(medtune_inside, finished, tmp_path):
     assert facts["estimated_memory_bytes"] > 0
     assert facts["estimated_training_seconds"] > 0
     assert list(tmp_path.iterdir()) == []
-
-
-def test_inspect_shows_that_the_answer_and_its_end_are_learnt_and_nothing_else(medtune_inside, finished, tmp_path):
-    process = medtune_inside("inspect", *finished.arguments[1:], "--rows", "3", "--json")
-    assert process.returncode == 0
-    shown = json.loads(process.stdout)
-    assert len(shown) == 3
-    for row in shown:
-        learnt = "".join(text for text, is_learnt in row["tokens"] if is_learnt)
-        context = "".join(text for text, is_learnt in row["tokens"] if not is_learnt)
-        assert "What about" in context
-        assert "Note" not in context
-        assert "What about" not in learnt
-        assert learnt.strip().rstrip("|<>eos").rstrip().endswith(".")
-        assert learnt.endswith("<|eos|>")
-        assert row["cut"] == 0
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_inspect_without_colour_puts_what_is_learnt_between_brackets(medtune_inside, finished, monkeypatch):
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "80")
-    process = medtune_inside("inspect", *finished.arguments[1:], "--rows", "1")
-    assert process.returncode == 0
-    assert "\x1b" not in process.stdout + process.stderr
-    assert "⟦<|eos|>⟧" in process.stdout.replace("\n", "")
-    assert "What about" in process.stdout
 
 
 def test_prepare_alone_ends_with_a_status_that_is_not_running(medtune_inside, finished, tmp_path):

@@ -1,20 +1,36 @@
-import random
+"""Groups, draws and splits: on arrays of keys, checked against plain counting."""
+
 from collections import Counter, defaultdict
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.conversation import Message
 from medtune.data.rows import Row
-from medtune.data.splits import SPLITS, draw, group_rows, leaked_rows, random_split, split_groups
+from medtune.data.splits import PARTS, SPLITS, Keys, draw, group_rows, leaked_rows, random_split, row_keys, split_groups
 from medtune.recipe.schema import Split
 
 KINDS = ["question", "answer", "entity"]
+TRAIN, VALIDATION, TEST = range(3)
 
 
 def row(question, answer, *, entity=None, label=None, source="test"):
     return Row((Message("user", question), Message("assistant", answer)), source, "here", entity=entity, label=label)
+
+
+def keys_of(rows, kinds=KINDS):
+    keys = Keys.of((i, part, value) for i, r in enumerate(rows) for part, value in row_keys(r))
+    return keys.by(kinds)
+
+
+def groups_of(rows, kinds=KINDS):
+    return group_rows(len(rows), keys_of(rows, kinds)).tolist()
+
+
+def leaked(rows, places, kinds=KINDS):
+    return leaked_rows(keys_of(rows, kinds), np.array(places))
 
 
 def wide(text):
@@ -29,56 +45,84 @@ def planted():
     rows = [row(f"What is disease number {i}?", f"It is the illness that has number {i}.") for i in range(30)]
     copies = [copy(rows[i].question) for i, copy in enumerate(COPIES[1:])]
     rows += [row(text, f"Another text about it, version {i}.") for i, text in enumerate(copies)]
-    return rows, ["train"] * 24 + ["validation"] * 3 + ["test"] * 6
+    return rows, [TRAIN] * 24 + [VALIDATION] * 3 + [TEST] * 6
 
 
 def test_three_planted_copies_leak_exactly_three_under_a_naive_split():
     rows, naive = planted()
-    assert leaked_rows(rows, naive, KINDS) == {"question": 3, "answer": 0, "entity": 0, "any": 3}
+    assert leaked(rows, naive) == {"question": 3, "answer": 0, "entity": 0, "near": 0, "any": 3}
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_three_planted_copies_leak_nothing_after_the_group_split(seed):
     rows, _ = planted()
-    groups = group_rows(rows, KINDS)
-    places = split_groups(rows, groups, Split(), "auto", seed, set())
-    assert leaked_rows(rows, places, KINDS)["any"] == 0
-    assert [places[30 + i] for i in range(3)] == places[:3]
-    assert len(set(groups)) == 30
+    groups = np.array(groups_of(rows))
+    places = split_groups(["all"] * len(rows), groups, Split(), seed, set())
+    assert leaked(rows, places)["any"] == 0
+    assert places[30:].tolist() == places[:3].tolist()
+    assert len(set(groups.tolist())) == 30
 
 
 def test_leaks_are_counted_by_kind_and_once_a_row():
     rows = [row("q1", "a1", entity="e1"), row("Q1!", "A1.", entity="E1"), row("q2", "a1"), row("q3", "a3", entity="e1")]
-    assert leaked_rows(rows, ["train", "test", "validation", "test"], KINDS) == {
-        "question": 1,
-        "answer": 2,
-        "entity": 2,
-        "any": 3,
-    }
+    found = leaked(rows, [TRAIN, TEST, VALIDATION, TEST])
+    assert found == {"question": 1, "answer": 2, "entity": 2, "near": 0, "any": 3}
+
+
+def test_copies_in_one_split_or_among_the_held_out_are_no_leak():
+    rows = [row("q1", "a1"), row("q1", "a2"), row("q2", "a3"), row("q2", "a4")]
+    assert leaked(rows, [TRAIN, TRAIN, VALIDATION, TEST])["any"] == 0
 
 
 def test_groups_are_chained_through_question_answer_and_entity():
     rows = [row("q1", "a1"), row("q1", "a2"), row("q2", "a2", entity="e"), row("q3", "a3", entity="E"), row("q4", "a4")]
-    assert group_rows(rows, KINDS) == [0, 0, 0, 0, 1]
-    assert group_rows(rows, ["question"]) == [0, 0, 1, 2, 3]
+    assert groups_of(rows) == [0, 0, 0, 0, 1]
+    assert groups_of(rows, ["question"]) == [0, 0, 1, 2, 3]
+    assert groups_of(rows, ["entity"]) == [0, 1, 2, 2, 3]
+    assert groups_of(rows, []) == [0, 1, 2, 3, 4]
+
+
+def test_an_answer_equal_to_a_question_or_entity_ties_nothing():
+    assert groups_of([row("gout", "acid"), row("what", "gout"), row("why", "joint", entity="acid")]) == [0, 1, 2]
+
+
+def test_near_duplicates_tie_whatever_the_rows_are_grouped_by():
+    near = Keys.of([(0, "near", 7), (2, "near", 7)])
+    keys = keys_of([row("q1", "a1"), row("q2", "a2"), row("q3", "a3")], []).joined(near).by(["question"])
+    assert group_rows(3, keys).tolist() == [0, 1, 0]
+    assert leaked_rows(keys, np.array([TRAIN, TEST, TEST]))["near"] == 1
+
+
+def test_keys_of_some_rows_are_renumbered():
+    keys = Keys.of([(0, "question", 1), (1, "question", 2), (2, "answer", 1), (3, "question", 2)])
+    some = keys.only(np.array([False, True, False, True]))
+    assert some.rows.tolist() == [0, 1]
+    assert some.values.tolist() == [2, 2]
+    assert {PARTS[p] for p in some.parts} == {"question"}
 
 
 def test_a_class_name_as_answer_ties_nothing_together():
-    rows = [row(f"Note {i}", "Cardiology", label="Cardiology") for i in range(4)]
-    assert group_rows(rows, KINDS) == [0, 1, 2, 3]
+    assert groups_of([row(f"Note {i}", "Cardiology", label="Cardiology") for i in range(4)]) == [0, 1, 2, 3]
 
 
 def test_missing_entities_and_texts_of_marks_tie_nothing_together():
-    rows = [row("q1", "?"), row("q2", "!"), row("q3", "…", entity="")]
-    assert group_rows(rows, KINDS) == [0, 1, 2]
+    assert groups_of([row("q1", "?"), row("q2", "!"), row("q3", "…", entity="")]) == [0, 1, 2]
 
 
 def test_a_pair_asked_in_an_earlier_turn_is_tied_to_its_copy():
     first = (Message("user", "What is gout?"), Message("assistant", "Crystals in a joint."))
     follow_up = (*first, Message("user", "Does it come back?"), Message("assistant", "Often, without treatment."))
     rows = [Row(first, "test", "here"), Row(follow_up, "test", "here"), row("What is asthma?", "Narrow airways.")]
-    assert group_rows(rows, KINDS) == [0, 0, 1]
-    assert leaked_rows(rows, ["test", "train", "train"], KINDS)["any"] == 1
+    assert groups_of(rows) == [0, 0, 1]
+    assert leaked(rows, [TEST, TRAIN, TRAIN])["any"] == 1
+
+
+def test_no_rows_have_no_groups_and_no_leaks():
+    assert groups_of([]) == []
+    assert leaked([], [])["any"] == 0
+    assert split_groups([], np.zeros(0, np.int64), Split(), 0, set()).tolist() == []
+    assert draw([], 3, 0).tolist() == []
+    assert random_split(0, Split(), 0).tolist() == []
 
 
 FACTS = st.tuples(
@@ -86,7 +130,7 @@ FACTS = st.tuples(
     st.integers(0, 12),
     st.one_of(st.none(), st.integers(0, 12)),
     st.sampled_from(range(len(COPIES))),
-    st.sampled_from(["Cardiology", "Neurology", None]),
+    st.sampled_from(["Cardiology", "Neurology", ""]),
 )
 SEEDS = st.integers(0, 2**32 - 1)
 SHARES = st.sampled_from([(0.8, 0.1, 0.1), (0.7, 0.1, 0.2), (0.5, 0.0, 0.5), (0.34, 0.33, 0.33)])
@@ -98,135 +142,129 @@ def rows_of(facts):
             COPIES[copy](f"what is number {question}"),
             COPIES[copy](f"it is number {answer}"),
             entity=None if entity is None else COPIES[copy](f"subject {entity}"),
-            label=label,
         )
-        for question, answer, entity, copy, label in facts
+        for question, answer, entity, copy, _ in facts
     ]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(FACTS, min_size=1, max_size=60), SEEDS, SHARES)
 def test_no_question_answer_or_entity_lies_in_two_splits(facts, seed, shares):
-    rows = rows_of(facts)
+    rows, labels = rows_of(facts), [fact[4] for fact in facts]
     split = Split(train=shares[0], validation=shares[1], test=shares[2])
-    places = split_groups(rows, group_rows(rows, KINDS), split, "auto", seed, set())
+    places = split_groups(labels, np.array(groups_of(rows)), split, seed, set())
     assert len(places) == len(rows)
-    assert set(places) <= {name for name, share in zip(SPLITS, shares, strict=True) if share}
+    assert {SPLITS[p] for p in places} <= {name for name, share in zip(SPLITS, shares, strict=True) if share}
     where = defaultdict(set)
-    for (question, answer, entity, _, _), place in zip(facts, places, strict=True):
+    for (question, answer, entity, _, _), place in zip(facts, places.tolist(), strict=True):
         where["question", question].add(place)
         where["answer", answer].add(place)
         if entity is not None:
             where["entity", entity].add(place)
     assert all(len(found) == 1 for found in where.values())
-    assert leaked_rows(rows, places, KINDS)["any"] == 0
+    assert leaked(rows, places)["any"] == 0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=60, deadline=None)
+@given(st.lists(FACTS, min_size=1, max_size=60), SEEDS)
+def test_leaks_are_those_that_plain_counting_finds(facts, seed):
+    rows, places = rows_of(facts), random_split(len(facts), Split(), seed).tolist()
+    found = dict.fromkeys(["question", "answer", "entity"], 0)
+    for fact, place in zip(facts, places, strict=True):
+        for number, kind in enumerate(found):
+            learnt = {f[number] for f, p in zip(facts, places, strict=True) if p == TRAIN} - {None}
+            found[kind] += place != TRAIN and fact[number] in learnt
+    counted = leaked(rows, places)
+    assert {kind: counted[kind] for kind in found} == found
+    assert max(found.values()) <= counted["any"] <= sum(found.values())
+
+
+@settings(max_examples=60, deadline=None)
 @given(st.lists(FACTS, min_size=1, max_size=60), SEEDS, SHARES)
 def test_no_split_exceeds_its_share_by_more_than_the_largest_group(facts, seed, shares):
-    rows = rows_of(facts)
-    groups = group_rows(rows, KINDS)
+    groups = np.array(groups_of(rows_of(facts)))
     split = Split(train=shares[0], validation=shares[1], test=shares[2])
-    sizes = Counter(split_groups(rows, groups, split, "auto", seed, set()))
-    largest = max(Counter(groups).values())
-    for name, share in zip(SPLITS, shares, strict=True):
-        assert sizes[name] < share * len(rows) + largest + 1e-6
+    sizes = np.bincount(split_groups(["all"] * len(facts), groups, split, seed, set()), minlength=3)
+    for size, share in zip(sizes, shares, strict=True):
+        assert size < share * len(facts) + np.bincount(groups).max() + 1e-6
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(FACTS, min_size=1, max_size=40), SEEDS, st.integers(1, 40))
 def test_the_same_seed_draws_and_splits_the_same(facts, seed, limit):
-    rows = rows_of(facts)
-    once, again = (draw(rows, limit, "auto", seed) for _ in range(2))
+    labels, groups = [fact[4] for fact in facts], np.array(groups_of(rows_of(facts)))
+    assert draw(labels, limit, seed).tolist() == draw(labels, limit, seed).tolist()
+    once, again = (split_groups(labels, groups, Split(), seed, set()).tolist() for _ in range(2))
     assert once == again
-    groups = group_rows(once, KINDS)
-    assert split_groups(once, groups, Split(), "auto", seed, set()) == split_groups(
-        again, groups, Split(), "auto", seed, set()
-    )
 
 
 def test_another_seed_draws_and_splits_otherwise():
-    rows = [row(f"q{i}", f"a{i}") for i in range(100)]
-    assert len({tuple(r.question for r in draw(rows, 10, "auto", seed)) for seed in range(5)}) == 5
-    splits = {tuple(split_groups(rows, range(100), Split(), "auto", seed, set())) for seed in range(5)}
+    assert len({tuple(draw(["all"] * 100, 10, seed)) for seed in range(5)}) == 5
+    splits = {tuple(split_groups(["all"] * 100, np.arange(100), Split(), seed, set())) for seed in range(5)}
     assert len(splits) == 5
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from("ABCDE"), min_size=1, max_size=80), SEEDS, st.data())
-def test_a_draw_has_exactly_the_limit_and_keeps_shares_within_one_row(labels, seed, data):
-    rows = [row(f"q{i}", f"a{i}", label=label) for i, label in enumerate(labels)]
-    limit = data.draw(st.integers(1, len(rows)))
-    drawn = draw(rows, limit, "auto", seed)
-    assert len(drawn) == limit
-    assert [r for r in rows if r in drawn] == drawn
-    before, after = Counter(labels), Counter(r.label for r in drawn)
+def test_a_draw_has_exactly_the_limit_in_order_and_keeps_shares_within_one_row(labels, seed, data):
+    limit = data.draw(st.integers(1, len(labels)))
+    drawn = draw(labels, limit, seed).tolist()
+    assert len(set(drawn)) == len(drawn) == limit
+    assert drawn == sorted(drawn)
+    before, after = Counter(labels), Counter(labels[i] for i in drawn)
     for label, count in before.items():
-        assert abs(after[label] - limit * count / len(rows)) < 1
+        assert abs(after[label] - limit * count / len(labels)) < 1
 
 
 def test_a_draw_gives_the_last_rows_to_the_largest_remainders():
-    rows = [row(f"q{i}", f"a{i}", label="AAAAABBBCC"[i % 10]) for i in range(100)]
-    assert Counter(r.label for r in draw(rows, 7, "auto", 0)) == {"A": 4, "B": 2, "C": 1}
+    labels = ["AAAAABBBCC"[i % 10] for i in range(100)]
+    assert Counter(labels[i] for i in draw(labels, 7, 0)) == {"A": 4, "B": 2, "C": 1}
 
 
 def test_a_draw_is_not_the_first_rows():
-    rows = [row(f"q{i}", f"a{i}") for i in range(1000)]
-    positions = [int(r.question[1:]) for r in draw(rows, 100, "none", 0)]
-    assert 350 < sum(positions) / 100 < 650
+    assert 350 < draw(["all"] * 1000, 100, 0).mean() < 650
 
 
 @pytest.mark.parametrize("limit", [None, 5, 6])
 def test_a_limit_not_below_the_rows_keeps_all(limit):
-    rows = [row(f"q{i}", f"a{i}") for i in range(5)]
-    assert draw(rows, limit, "auto", 0) == rows
-
-
-def test_a_draw_by_source_keeps_the_sources_in_proportion():
-    rows = [row(f"q{i}", f"a{i}", source="big" if i < 90 else "small", label=str(i % 2)) for i in range(100)]
-    assert Counter(r.source for r in draw(rows, 10, "source", 3)) == {"big": 9, "small": 1}
+    assert draw(["all"] * 5, limit, 0).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_every_label_keeps_the_shares_of_the_split():
-    rows = [row(f"q{i}", f"a{i}", label="AB"[i % 10 == 0]) for i in range(1000)]
-    places = split_groups(rows, range(1000), Split(), "label", 7, set())
-    assert Counter(zip((r.label for r in rows), places, strict=True)) == {
-        ("A", "train"): 720,
-        ("A", "validation"): 90,
-        ("A", "test"): 90,
-        ("B", "train"): 80,
-        ("B", "validation"): 10,
-        ("B", "test"): 10,
+    labels = ["AB"[i % 10 == 0] for i in range(1000)]
+    places = split_groups(labels, np.arange(1000), Split(), 7, set())
+    assert Counter(zip(labels, places.tolist(), strict=True)) == {
+        ("A", TRAIN): 720,
+        ("A", VALIDATION): 90,
+        ("A", TEST): 90,
+        ("B", TRAIN): 80,
+        ("B", VALIDATION): 10,
+        ("B", TEST): 10,
     }
 
 
 def test_many_labels_of_one_row_each_still_fill_every_split():
-    rows = [row(f"q{i}", f"a{i}", label=f"label {i}") for i in range(50)]
-    assert Counter(split_groups(rows, range(50), Split(), "auto", 0, set())) == {
-        "train": 40,
-        "validation": 5,
-        "test": 5,
-    }
+    places = split_groups([f"label {i}" for i in range(50)], np.arange(50), Split(), 0, set())
+    assert Counter(places.tolist()) == {TRAIN: 40, VALIDATION: 5, TEST: 5}
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_forced_groups_lie_in_test_whatever_the_seed(seed):
-    rows = [row(f"q{i}", f"a{i}") for i in range(20)]
-    places = split_groups(rows, range(20), Split(), "auto", seed, {3, 11, 12, 13})
-    assert {places[i] for i in (3, 11, 12, 13)} == {"test"}
-    assert {"train", "validation"} <= set(places)
+    places = split_groups(["all"] * 20, np.arange(20), Split(), seed, {3, 11, 12, 13})
+    assert set(places[[3, 11, 12, 13]].tolist()) == {TEST}
+    assert {TRAIN, VALIDATION} <= set(places.tolist())
 
 
 def test_the_random_split_has_the_shares_and_no_order():
-    places = random_split(1000, Split(), 0)
-    assert Counter(places) == {"train": 800, "validation": 100, "test": 100}
-    assert places != sorted(places, key=SPLITS.index)
-    assert places == random_split(1000, Split(), 0)
+    places = random_split(1000, Split(), 0).tolist()
+    assert Counter(places) == {TRAIN: 800, VALIDATION: 100, TEST: 100}
+    assert places != sorted(places)
+    assert places == random_split(1000, Split(), 0).tolist()
 
 
-def test_a_random_split_of_paired_questions_leaks_most_of_its_held_out_rows():
+@pytest.mark.parametrize("seed", range(3))
+def test_a_random_split_of_paired_questions_leaks_as_many_as_chance_says(seed):
+    """Each question has five rows. A held-out row leaks unless its four siblings are held out too (0.2^4)."""
     rows = [row(f"what is number {i // 5}", f"answer {i}") for i in range(500)]
-    random.Random(0).shuffle(rows)
-    leaked = leaked_rows(rows, random_split(500, Split(), 0), KINDS)
-    assert leaked["any"] == leaked["question"] > 80
+    found = leaked(rows, random_split(500, Split(), seed))
+    assert found["any"] == found["question"] >= 90

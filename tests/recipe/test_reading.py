@@ -15,7 +15,7 @@ from medtune.recipe.reading import (
     shipped_recipes,
     to_yaml,
 )
-from medtune.recipe.schema import PretrainRecipe, Recipe
+from medtune.recipe.schema import PretrainRecipe, Recipe, SourceSpec
 
 PLAIN = "name: mine\ndata:\n  source: curated\nmodel:\n  name: medtune-base\n"
 
@@ -37,7 +37,7 @@ def error_of(tmp_path, text, *overrides):
 def test_a_plain_recipe_has_the_documented_defaults(tmp_path):
     recipe = read(tmp_path, PLAIN)
     assert isinstance(recipe, Recipe)
-    assert (recipe.seed, recipe.data.source, recipe.data.limit) == (42, ["curated"], None)
+    assert (recipe.seed, recipe.data.source, recipe.data.limit) == (42, [SourceSpec(name="curated")], None)
     assert (recipe.data.split.train, recipe.data.split.validation, recipe.data.split.test) == (0.8, 0.1, 0.1)
     assert (recipe.train.method, recipe.train.lora.r, recipe.train.lora.alpha) == ("lora", 8, 32)
     assert (recipe.train.learning_rate, recipe.train.batch_size) == (1e-4, 4)
@@ -94,8 +94,8 @@ def test_an_unknown_key_of_a_pretraining_recipe(tmp_path):
         ("train.lora.targets=auto", "auto"),
         ("train.lora.targets=[q_proj, v_proj]", ["q_proj", "v_proj"]),
         ("train.betas=[0.9, 0.999]", (0.9, 0.999)),
-        ("data.source=my.csv", ["my.csv"]),
-        ("data.source=[curated, my.csv]", ["curated", "my.csv"]),
+        ("data.source=my.csv", [SourceSpec(name="my.csv")]),
+        ("data.source=[curated, my.csv]", [SourceSpec(name="curated"), SourceSpec(name="my.csv")]),
         ("data.split.group_by=[question]", ["question"]),
         ("data.columns.question=Frage", "Frage"),
         ("model.name=org/model=1", "org/model=1"),
@@ -261,7 +261,7 @@ def test_shipped_recipes_are_read_and_written_without_loss(name):
 def test_the_promised_recipes_are_shipped():
     assert {"quickstart", "medquad", "medtune-base"} <= set(shipped_recipes())
     assert isinstance(read_recipe("medtune-base"), PretrainRecipe)
-    assert read_recipe("quickstart").data.source == ["curated"]
+    assert read_recipe("quickstart").data.source == [SourceSpec(name="curated")]
 
 
 def test_the_resolved_recipe_writes_every_default_out(tmp_path):

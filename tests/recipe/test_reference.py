@@ -30,8 +30,11 @@ def defined_keys(kind):
             target = value.get("$ref") or next((v["$ref"] for v in value.get("allOf", [])), None)
             if target:
                 yield from walk(schema["$defs"][target.rsplit("/", 1)[1]], f"{prefix}{name}.")
-            else:
-                yield f"{prefix}{name}"
+                continue
+            yield f"{prefix}{name}"
+            element = value.get("items", {}).get("$ref")
+            if element:
+                yield from walk(schema["$defs"][element.rsplit("/", 1)[1]], f"{prefix}{name}[…].")
 
     return set(walk(schema, ""))
 
@@ -62,7 +65,7 @@ def test_every_key_has_a_type_a_default_and_a_meaning(chapter):
         ("train.learning_rate", "number", "`0.0001`"),
         ("train.keep_best", "true or false", "`true`"),
         ("train.method", "`full`, `lora`", "`lora`"),
-        ("data.source", "list of text", "required"),
+        ("data.source", "list of mapping", "required"),
     ],
 )
 def test_types_and_defaults_read_as_in_yaml(key, kind, default):

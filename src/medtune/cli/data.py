@@ -1,10 +1,12 @@
 """`medtune data`: the known data sets."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from medtune.cli.options import DataDir, Json, Quiet, Verbose, existing_data_dir
+from medtune.cli.data_export import check, export
+from medtune.cli.data_versions import versions
+from medtune.cli.options import DataDir, Examples, Json, Quiet, Set, Verbose, existing_data_dir
 from medtune.cli.output import print_json
 
 app = typer.Typer(
@@ -14,14 +16,14 @@ app = typer.Typer(
 
 @app.command("list")
 def list_(data_dir: DataDir = None, json: Json = False) -> None:
-    """Known data sets with columns, licence, where they are published, and whether they are here."""
+    """Known data sets with columns, licence, size, where they are published, and whether they are here."""
     from medtune.data.sources.known import KNOWN
 
     place = existing_data_dir(data_dir)
     rows = []
     for source in KNOWN.values():
         found = source.find(place)
-        here = "in the package" if source.packaged and found else str(found) if found else "not here"
+        elsewhere = "not here; fetched from the hub when asked for" if source.hub else "not here"
         rows.append(
             {
                 "name": source.name,
@@ -29,42 +31,55 @@ def list_(data_dir: DataDir = None, json: Json = False) -> None:
                 "licence": source.licence,
                 "published": source.published,
                 "columns": source.columns,
-                "here": here,
+                "rows": source.rows(),
+                "here": "in the package" if source.packaged and found else str(found) if found else elsewhere,
+                "files": list(source.files),
             }
         )
     if json:
         print_json(rows)
         return
     for row in rows:
-        typer.echo(
-            f"{row['name']}: {row['title']}\n  columns: {row['columns']}\n  {row['licence']}; published: {row['published']}\n  here: {row['here']}\n"
-        )
+        typer.echo("\n".join(_described(row)) + "\n")
+
+
+def _described(row: dict[str, Any]) -> list[str]:
+    """A data set in lines of at most 80 columns; only the path of a file may be longer."""
+    from textwrap import TextWrapper
+
+    size = f"{row['rows']:,} rows; " if row["rows"] else ""
+    head = TextWrapper(80, subsequent_indent="  ", break_long_words=False)
+    rest = TextWrapper(80, "  ", "    ", break_long_words=False, break_on_hyphens=False)
+    lines = head.wrap(f"{row['name']}: {row['title']}")
+    for fact in (f"columns: {row['columns']}", f"{size}{row['licence']}", f"published: {row['published']}"):
+        lines += rest.wrap(fact)
+    return [*lines, f"  here: {row['here']}"]
 
 
 @app.command()
 def audit(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A known name or a file.")],
+    set_: Set = None,
     data_dir: DataDir = None,
+    examples: Examples = False,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """What a source holds: rows, what would be left out, duplicates, groups, identifiers. Nothing is written."""
-    from medtune.data.prepare import prepare
-    from medtune.recipe.schema import Data
+    """What a source holds: rows, repairs, duplicates, groups, overlap, identifiers. Nothing is written."""
+    import tempfile
+    from pathlib import Path
 
-    found = prepare(Data(source=[source]), 0, [], existing_data_dir(data_dir)).audit
-    if json:
-        print_json(found)
-        return
-    typer.echo(f"rows read {found['rows']['read']:,}, usable {found['rows']['usable']:,}")
-    for title in ("dropped", "duplicates", "groups"):
-        facts = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in found[title].items() if k != "group_by")
-        typer.echo(f"{title}: {facts}")
-    kinds = ", ".join(f"{k} {v}" for k, v in found["identifiers"]["found"].items()) or "none"
-    typer.echo(
-        f"identifiers found by patterns: {kinds} (in {found['identifiers']['rows']} rows; an aid, not a guarantee)"
-    )
-    typer.echo(
-        f"a random split would leak {found['leaked_share_of_a_random_split']:.0%} of its held-out rows; the group split leaks 0"
-    )
+    from medtune.data.prepare import prepare
+    from medtune.recipe.reading import data_settings
+    from medtune.report.audit_text import audit_text
+
+    settings = data_settings(source, set_ or [])
+    with tempfile.TemporaryDirectory() as temporary:
+        found = prepare(settings, 0, [], existing_data_dir(data_dir), Path(temporary)).audit
+    print_json(found) if json else typer.echo(audit_text(found, examples=examples))
+
+
+app.command("versions")(versions)
+app.command("export")(export)
+app.command("check")(check)

@@ -1,18 +1,55 @@
 """`medtune inspect`: what the model will see."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medtune.cli.options import DataDir, Json, Quiet, RecipeName, Seed, Set, Verbose, existing_data_dir
+from medtune.cli.options import (
+    DataDir,
+    Json,
+    Quiet,
+    RecipeName,
+    Seed,
+    Set,
+    Verbose,
+    existing_data_dir,
+    out_directory,
+)
 from medtune.cli.output import print_json
 
-Rows = Annotated[int, typer.Option("--rows", min=1, help="Training rows to show.")]
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from medtune.conversation import Conversation
+    from medtune.runs.plan import Plan
+    from medtune.tokens.labels import Encoder
+    from medtune.tokens.views import State, View
+
+Rows = Annotated[int, typer.Option("--rows", min=1, help="Rows to show.")]
+RowId = Annotated[str | None, typer.Option("--id", metavar="ID", help="Show the row of this id, of whichever split.")]
+SplitName = Annotated[
+    str | None, typer.Option("--split", metavar="NAME", help="train, validation or test [default: train].")
+]
+TokenizerName = Annotated[
+    str | None,
+    typer.Option(
+        "--tokenizer", metavar="NAME", help="Another tokenizer than the model's: a directory, a model, a hub name."
+    ),
+]
+WORDS: tuple[tuple["State", str], ...] = (("supervised", "learnt"), ("context", "context"), ("cut", "cut"))
+STYLES = {"supervised": "green", "context": "dim", "cut": "red strike"}
+FATES = {"truncate": "cut", "drop": "left out", "error": "too long"}
 
 
 def command(
     recipe: RecipeName,
     rows: Rows = 2,
+    id: RowId = None,
+    split: SplitName = None,
+    tokenizer: TokenizerName = None,
     set_: Set = None,
     seed: Seed = None,
     data_dir: DataDir = None,
@@ -20,40 +57,121 @@ def command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Training rows as tokens: what is learnt (green), what is context (dim), and how much is cut."""
-    from rich.console import Console
-    from rich.text import Text
-
+    """Rows as tokens: what is learnt (green), what is context (dim), what is cut (red); and how long the rows are."""
     from medtune.recipe.reading import read_run_recipe
     from medtune.runs.plan import Plan
-    from medtune.runs.stages import prepare_splits
+    from medtune.runs.preparation import prepared_data
 
-    plan = Plan.make(read_run_recipe(recipe, set_ or [], seed), existing_data_dir(data_dir))
-    prepared = prepare_splits(plan)
-    encoder = plan.encoder()
-    shown = [encoder.encode(c) for c in prepared.splits["train"][:rows]]
-    pieces = [
-        [(encoder.tokenizer.decode([i]), bool(s)) for i, s in zip(row.ids, row.supervised, strict=True)]
-        for row in shown
-    ]
+    _check_split(split)
+    settings = read_run_recipe(recipe, set_ or [], seed)
+    plan = Plan.make(settings, existing_data_dir(data_dir))
+    encoder = _encoder(plan, tokenizer)
+    with prepared_data(plan, out_directory(None, settings.name, recipe)) as (audit, place):
+        if id is None:
+            shown = split or "train"
+            chosen = list(islice(stream(place / f"{shown}.parquet"), rows))
+        else:
+            shown, row = _by_id(place, [split] if split else list(audit["splits"]), id)
+            chosen = [row]
+        views = [encoder.view(conversation) for conversation in chosen]
+        facts = audit["tokens"]["splits"][shown]
+        if tokenizer:
+            facts = _measured(encoder, place / f"{shown}.parquet")
+    # Only training rows are left out or refused for their length.
+    overlong = settings.data.overlong if shown == "train" else "truncate"
     if json:
-        print_json([{"id": r.id, "tokens": p, "cut": r.cut} for r, p in zip(shown, pieces, strict=True)])
-        return
-    console = Console()
-    for row, tokens in zip(shown, pieces, strict=True):
-        console.print(
-            f"{row.id}: {len(row.ids)} tokens, {int(row.supervised.sum())} learnt, {row.cut} cut", highlight=False
+        lengths = {"split": shown, "limit": encoder.max_length, "overlong": overlong, **facts}
+        print_json({"rows": [view.as_dict() for view in views], "lengths": lengths})
+    else:
+        _print(views, facts, shown, FATES[overlong])
+
+
+def _check_split(split: str | None) -> None:
+    from medtune.data.splits import SPLITS
+    from medtune.errors import RecipeError
+
+    if split is not None and split not in SPLITS:
+        raise RecipeError(f"no such split: {split}", where="--split", fix=f"Name one of {', '.join(SPLITS)}.")
+
+
+def _encoder(plan: "Plan", name: str | None) -> "Encoder":
+    from medtune.models.loading import locate, packaged_models
+    from medtune.tokens.bare import load_bare_tokenizer
+    from medtune.tokens.labels import Encoder
+
+    if name is None:
+        return plan.encoder()
+    if name in packaged_models() or (Path(name) / "run.json").exists():
+        name = str(locate(name).tokenizer)
+    tokenizer = load_bare_tokenizer(name, plan.recipe.model.chat_template)
+    return Encoder(tokenizer, plan.max_length, plan.recipe.train.loss_on)
+
+
+def stream(path: Path) -> "Iterator[Conversation]":
+    """The conversations of one split, a batch of rows in memory at a time."""
+    from medtune.conversation import iter_conversations
+
+    return chain.from_iterable(iter_conversations(path))
+
+
+def _by_id(place: Path, splits: list[str], wanted: str) -> "tuple[str, Conversation]":
+    from difflib import get_close_matches
+
+    from medtune.errors import DataError
+
+    ids = []
+    for split in splits:
+        for row in stream(place / f"{split}.parquet"):
+            if row.id == wanted:
+                return split, row
+            ids.append(row.id)
+    near = get_close_matches(wanted, ids, n=3)
+    fix = f"Did you mean {' or '.join(near)}?" if near else f"Ids look like {ids[0]}." if ids else "There are no rows."
+    raise DataError(f"no row {wanted} in {', '.join(splits)}", where="--id", fix=fix)
+
+
+def _measured(encoder: "Encoder", path: Path) -> dict[str, Any]:
+    from medtune.tokens.lengths import LengthTally, length_facts
+
+    tally = LengthTally(encoder, "truncate")
+    tally.add(stream(path))
+    return length_facts(tally.lengths(), encoder.max_length)
+
+
+def _print(views: "list[View]", facts: dict[str, Any], split: str, fate: str) -> None:
+    from rich.console import Console
+
+    from medtune.tokens.drawing import LEGEND, bars, plain
+
+    console = Console(highlight=False, markup=False)
+    coloured = console.is_terminal and not console.no_color
+    for view in views:
+        counts = ", ".join(
+            f"{view.count(state)} {word}" for state, word in WORDS if state != "cut" or view.count(state)
         )
-        line = Text()
-        for text, learnt in tokens:
-            # Without colour, what is learnt stands between brackets.
-            line.append(
-                text if not console.no_color and console.is_terminal else f"⟦{text}⟧" if learnt else text,
-                "green" if learnt else "dim",
-            )
-        console.print(line)
-    facts = prepared.audit["tokens"]["splits"]["train"]
-    console.print(
-        f"\nmedian {facts['median']:.0f}, 95 % {facts['p95']:.0f}, longest {facts['max']:,} tokens; learnt: {facts['supervised_share']:.0%}",
-        highlight=False,
-    )
+        console.print(f"{view.id}: {len(view.pieces):,} tokens: {counts}", style="bold" if coloured else None)
+        if coloured:
+            _print_coloured(console, view)
+        else:
+            console.print(plain(view))
+        console.print()
+    if not coloured:
+        console.print(LEGEND + "\n")
+    console.print(f"tokens a row, {split}:")
+    for line in bars(facts["histogram"], fate):
+        console.print(line, no_wrap=True, crop=False, style="red" if coloured and line.startswith("┄") else None)
+    summary = f"median {facts['median']:,.0f}, 95 % {facts['p95']:,.0f}, longest {facts['max']:,}"
+    console.print(f"{summary}; learnt: {facts['supervised_share']:.0%} of the tokens")
+
+
+def _print_coloured(console: "Console", view: "View") -> None:
+    from rich.text import Text
+
+    from medtune.tokens.drawing import BOUNDARY, REST, visible
+
+    line = Text()
+    for number, piece in enumerate(view.pieces):
+        line.append(BOUNDARY if number else "", "bright_black")
+        line.append(visible(piece.unseen), "bright_black italic")
+        line.append(visible(piece.text) or REST, STYLES[piece.state] + (" reverse" if piece.special else ""))
+    console.print(line)

@@ -25,6 +25,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", callback=lambda value: _qu
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", callback=lambda value: _verbose(value), help="More detail, and tracebacks.")
 ]
+Examples = Annotated[bool, typer.Option("--examples", help="Before and after of every cleaning rule.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to questions.")]
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A run's directory, a model directory, or a name.")]
 

@@ -5,6 +5,7 @@ import typer
 from medtune.cli.options import (
     DataDir,
     DryRun,
+    Examples,
     Json,
     Out,
     Quiet,
@@ -16,6 +17,7 @@ from medtune.cli.options import (
     out_directory,
 )
 from medtune.cli.output import print_json
+from medtune.progress import say
 
 
 def command(
@@ -24,6 +26,7 @@ def command(
     out: Out = None,
     seed: Seed = None,
     data_dir: DataDir = None,
+    examples: Examples = False,
     dry_run: DryRun = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -32,15 +35,20 @@ def command(
     """Read, clean, group and split the data; write the splits and the audit."""
     from medtune.files import read_json
     from medtune.recipe.reading import read_run_recipe
+    from medtune.report.audit_text import audit_text
+    from medtune.runs.plan import Plan
+    from medtune.runs.preparation import audit_if_prepared, prepared_data
 
     settings = read_run_recipe(recipe, set_ or [], seed)
     places = existing_data_dir(data_dir)
     directory = out_directory(out, settings.name, recipe)
+    plan = Plan.make(settings, places)
     if dry_run:
-        from medtune.runs.plan import Plan
-        from medtune.runs.stages import prepare_splits
-
-        audit = prepare_splits(Plan.make(settings, places)).audit
+        with prepared_data(plan, directory) as (audit, _):
+            pass
+    elif (found := audit_if_prepared(plan, directory)) is not None:
+        audit = found
+        say(f"[prepare] done before, inputs unchanged: {directory}")
     else:
         from medtune.runs.pipeline import execute
 
@@ -49,10 +57,5 @@ def command(
     if json:
         print_json(audit)
         return
-    for name, facts in audit["splits"].items():
-        words = facts["answer_words"]
-        typer.echo(
-            f"{name:<12}{facts['rows']:>8,} rows{facts['groups']:>8,} groups   answer words: median {words['median']:.0f}, longest {words['max']:,}"
-        )
-    where = "nothing written" if dry_run else f"audit: {(directory / 'data' / 'audit.json').resolve()}"
-    typer.echo(f"leaked: {audit['leaked']} (a random split: {audit['leaked_share_of_a_random_split']:.0%}); {where}")
+    where = "Nothing was written." if dry_run else f"Audit: {(directory / 'data' / 'audit.json').resolve()}"
+    typer.echo(f"{audit_text(audit, examples=examples)}\n\n{where}")

@@ -1,11 +1,12 @@
 """Tables into conversations: which column plays which part, by mapping or by the usual names, and common chat layouts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from medtune.conversation import Message, Role
 from medtune.data.rows import Row
+from medtune.data.tables import Table
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 
@@ -54,13 +55,18 @@ def resolve_columns(names: list[str], wanted: Columns, where: str) -> Columns:
             raise DataError(
                 f"cannot tell which column holds the {missing}",
                 where=where,
-                fix=f"Columns here: {', '.join(names) or 'none'}. Give --set data.columns.question=… and data.columns.answer=…",
+                fix=f"{_columns_here(names)} Give --set data.columns.question=… and data.columns.answer=…",
             )
     taken = {value for value in found.values() if value}
     for part, candidates in (("entity", ENTITY), ("label", LABEL), ("system", SYSTEM), ("context", CONTEXT)):
         rest = [name for name in names if name not in taken]
         found[part] = found[part] or _find(rest, candidates)
     return Columns(**found)
+
+
+def _columns_here(names: list[str]) -> str:
+    alone = " (one only: is the file's delimiter a comma, semicolon, tab or bar?)" if len(names) == 1 else ""
+    return f"Columns here: {', '.join(names) or 'none'}{alone}."
 
 
 def alpaca_instruction(names: list[str], columns: Columns, explicit: Columns) -> str | None:
@@ -71,8 +77,25 @@ def alpaca_instruction(names: list[str], columns: Columns, explicit: Columns) ->
     return instruction if instruction and columns.question and columns.question.lower() == "input" else None
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()
+def text_of(row: dict[str, Any], column: str | None, place: str) -> str:
+    """A field as text, as it stands: cleaning counts what it takes off. Empty where there is none; a list is an error."""
+    value = row.get(column) if column is not None else None
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, float) and value != value):  # Parquet writes a missing text as not-a-number
+        return ""
+    if isinstance(value, list | dict | bytes):
+        kind = {list: "a list", dict: "an object", bytes: "bytes"}[type(value)]
+        raise DataError(
+            f"the column {column!r} holds {kind}, not a text",
+            where=place,
+            fix="Name a text column, or data.columns.messages for whole conversations.",
+        )
+    return str(value)
+
+
+def _or_none(text: str) -> str | None:
+    return text if text.strip() else None
 
 
 def parse_messages(value: Any, place: str) -> tuple[Message, ...]:
@@ -88,72 +111,85 @@ def parse_messages(value: Any, place: str) -> tuple[Message, ...]:
         if not isinstance(turn, dict):
             raise DataError("a turn is not an object", where=place, fix='Write {"role": "user", "content": …}.')
         # A table that holds both spellings has an empty value under the other one.
-        name = _text(turn.get("role") or turn.get("from")).lower()
-        content = turn.get("content") if turn.get("content") is not None else turn.get("value")
+        name = text_of(turn, "role" if turn.get("role") else "from", place).strip().lower()
         if name not in ROLE_NAMES:
             raise DataError(f"unknown role {name!r}", where=place, fix=f"Roles: {', '.join(ROLE_NAMES)}.")
-        messages.append(Message(ROLE_NAMES[name], _text(content)))
+        messages.append(
+            Message(ROLE_NAMES[name], text_of(turn, "value" if turn.get("content") is None else "content", place))
+        )
     return tuple(messages)
 
 
 @dataclass(frozen=True)
-class _Pairs:
-    """Question and answer columns of a table; ``constant`` is an instruction that every row shares."""
+class Layout:
+    """The parts that a table's columns play. ``constant`` is an instruction that every row shares: the system message."""
 
     columns: Columns
-    instruction: str | None
-    constant: str | None
+    instruction: str | None = None
+    constant: str | None = None
 
-    def messages(self, row: dict[str, Any], place: str) -> tuple[Message, ...]:
-        """One row as a conversation. Lists of turns in both columns (TRL's conversational pairs) are joined."""
+    def taken(self) -> dict[str, str]:
+        """Part to column, for saying so."""
+        parts: dict[str, str] = self.columns.model_dump(exclude_none=True)
+        if self.instruction:
+            parts["instruction" if self.constant is None else "system"] = self.instruction
+        return parts
+
+    def row(self, row: dict[str, Any], source: str, place: str) -> Row:
+        """One row of the table."""
         columns = self.columns
-        asked, answered = row[columns.question or ""], row[columns.answer or ""]
+        talk = columns.messages
+        return Row(
+            messages=parse_messages(row.get(talk), place) if talk else self._pair(row, place),
+            source=source,
+            place=place,
+            entity=text_of(row, columns.entity, place).strip() or None,
+            label=_or_none(text_of(row, columns.label, place)),
+            id=text_of(row, columns.id, place).strip() or None,
+        )
+
+    def _pair(self, row: dict[str, Any], place: str) -> tuple[Message, ...]:
+        """Question and answer as a conversation. Lists of turns in both columns (TRL's conversational pairs) are joined."""
+        columns = self.columns
+        asked, answered = row.get(columns.question or ""), row.get(columns.answer or "")
         if isinstance(asked, list) and isinstance(answered, list):
             return parse_messages(asked, place) + parse_messages(answered, place)
-        for name, value in ((columns.question, asked), (columns.answer, answered)):
-            if isinstance(value, list | dict):
-                raise DataError(
-                    f"the column {name!r} holds a {type(value).__name__}, not a text",
-                    where=place,
-                    fix="Name a text column, or data.columns.messages for whole conversations.",
-                )
-        parts = [_text(row[columns.context])] if columns.context else []
-        if self.instruction and self.constant is None:
-            parts.insert(0, _text(row[self.instruction]))
-        system = (_text(row[columns.system]) if columns.system else "") or self.constant or ""
-        head = (Message("system", system),) if system else ()
+        question, answer = text_of(row, columns.question, place), text_of(row, columns.answer, place)
+        told = text_of(row, self.instruction, place) if self.constant is None else ""
+        system = text_of(row, columns.system, place) or self.constant or ""
         # A context without a question asks nothing; an instruction without an input does.
-        askable = _text(asked) or (self.instruction and self.constant is None)
-        question = "\n\n".join(part for part in (*parts, _text(asked)) if part) if askable else ""
-        return (*head, Message("user", question), Message("assistant", _text(answered)))
+        parts = [told, text_of(row, columns.context, place), question] if (question + told).strip() else []
+        asks = Message("user", "\n\n".join(part for part in parts if part.strip()))
+        return (*([Message("system", system)] if system.strip() else []), asks, Message("assistant", answer))
 
 
-def table_rows(
-    rows: list[dict[str, Any]], names: list[str], explicit: Columns, source: str, where: str
-) -> tuple[Iterator[Row], dict[str, str]]:
-    """Rows of a table as ``Row``, with the columns taken (for saying so)."""
-    columns = resolve_columns(names, explicit, where)
-    taken = columns.model_dump(exclude_none=True)
-    instruction = alpaca_instruction(names, columns, explicit)
-    constant = None
-    if instruction:
-        values = {_text(row[instruction]) for row in rows}
-        constant = next(iter(values)) if len(values) == 1 and len(rows) > 1 else None
-        taken["system" if constant is not None else "instruction"] = instruction
-    pairs = _Pairs(columns, instruction, constant)
+def find_layout(table: Table, explicit: Columns) -> Layout:
+    """The layout of a table, from its column names and, of an alpaca table, from the instruction column.
 
-    def generate() -> Iterator[Row]:
-        for number, row in enumerate(rows, 1):
-            place = f"{where}, row {number}"
-            yield Row(
-                messages=parse_messages(row[columns.messages], place)
-                if columns.messages
-                else pairs.messages(row, place),
-                source=source,
-                place=place,
-                entity=_text(row[columns.entity]) or None if columns.entity else None,
-                label=_text(row[columns.label]) or None if columns.label else None,
-                id=_text(row[columns.id]) or None if columns.id else None,
-            )
+    Whether all rows share one instruction is seen by reading that column until a second one comes, so that a table
+    whose rows do share one is read twice.
+    """
+    columns = resolve_columns(table.names, explicit, table.path.name)
+    instruction = alpaca_instruction(table.names, columns, explicit)
+    return Layout(columns, instruction, _constant(table, instruction) if instruction else None)
 
-    return generate(), taken
+
+def _constant(table: Table, column: str) -> str | None:
+    """The one text of a column of several rows; nothing where there are two."""
+    found: set[str] = set()
+    rows = 0
+    for rows, value in enumerate(table.column(column), 1):
+        found.add(text_of({column: value}, column, f"{table.path.name}, row {rows}"))
+        if len(found) > 1:
+            return None
+    return found.pop() if rows > 1 else None
+
+
+def layout_rows(table: Table, layout: Layout, source: str) -> Callable[[], Iterator[Row]]:
+    """All rows of a table, as a stream each time it is called."""
+
+    def read() -> Iterator[Row]:
+        for number, row in enumerate(table.rows(), 1):
+            yield layout.row(row, source, f"{table.path.name}, row {number}")
+
+    return read

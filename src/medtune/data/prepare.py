@@ -1,165 +1,166 @@
-"""Sources into splits of conversations, with an audit that accounts for every row."""
+"""Sources into splits of conversations, with an audit that accounts for every row.
 
-import hashlib
+The way of a row: read → repaired → (its source's habits learned) → judged, scanned, fingerprinted → selected by its
+fingerprints → written to its split. Between the passes rows lie on disk, so memory does not grow with their texts.
+"""
+
+import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from medtune.conversation import Conversation, Message
-from medtune.data.held_out import rows_on_subject
-from medtune.data.identifiers import apply_policy
-from medtune.data.normalize import normalize
-from medtune.data.rows import Loaded, Row
-from medtune.data.sources import load_source
-from medtune.data.splits import SPLITS, draw, group_rows, leaked_rows, random_split, split_groups
+import numpy as np
+
+from medtune.conversation import Conversation, read_conversations
+from medtune.data import audit as facts
+from medtune.data.cleaning import Tally
+from medtune.data.contamination import check_contamination
+from medtune.data.index import Index, index_rows, join
+from medtune.data.passes import Habits, Judging, judge_chunk, learn_habits, repair_chunk
+from medtune.data.rows import Row, Source
+from medtune.data.selection import Selection, select
+from medtune.data.sources import open_source
+from medtune.data.splits import SPLITS
+from medtune.data.spool import Spool, chunks
+from medtune.data.workers import ordered_map
+from medtune.data.writing import write_splits
 from medtune.errors import DataError
-from medtune.progress import say
+from medtune.files import TEMPORARY_MARK, sha256_file, sha256_paths
+from medtune.progress import say, track
 from medtune.recipe.schema import Data
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Conversations by split, and the audit."""
+    """The audit, and the directory in which the splits lie as Parquet."""
 
-    splits: dict[str, list[Conversation]]
     audit: dict[str, Any]
+    place: Path
+
+    @property
+    def splits(self) -> dict[str, list[Conversation]]:
+        """The conversations by split, read whole."""
+        return {name: list(read_conversations(self.place / f"{name}.parquet")) for name in SPLITS}
 
 
-def prepare(settings: Data, seed: int, demonstrations: Sequence[str], data_dir: Path | None) -> Prepared:
-    """Read, clean, group, split and audit.
+@dataclass
+class _Progress:
+    """What the passes have counted so far."""
+
+    tally: Tally
+    read: Counter[str]
+    identifiers: Counter[str]
+    identified: int = 0
+
+
+def prepare(settings: Data, seed: int, demonstrations: Sequence[str], data_dir: Path | None, place: Path) -> Prepared:
+    """Read, clean, group, split and audit; the splits are written to the directory ``place``.
 
     ``demonstrations`` are questions whose subjects must not be trained on. Raises ``DataError`` where a source cannot
     be read or leaves too few rows to split.
     """
-    loaded = [load_source(source, data_dir, settings.columns) for source in settings.source]
-    rows = [row for source in loaded for row in source.rows]
-    read = len(rows)
-    rows, dropped = _drop_empty([_with_system(row, settings.system_prompt) for row in rows])
-    complete = len(rows)
-    rows, identifiers, with_identifiers = apply_policy(rows, settings.identifiers)
-    dropped["identifiers"] = complete - len(rows)
-    rows, dropped["repeated"] = _drop_repeated(rows)
-    duplicates = _duplicates(rows)
-    usable = len(rows)
-    rows = draw(rows, settings.limit, settings.stratify_by, seed)
-    drawn = len(rows)
-    rows, groups, on_subject = _grouped(rows, settings, demonstrations)
-    dropped["demonstration_subject"] = drawn - len(rows)
-    if len(rows) < 3:
+    place.mkdir(parents=True, exist_ok=True)
+    sources = _opened(settings, data_dir)
+    done = _Progress(Tally(), Counter(), Counter())
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY_MARK, dir=place) as scratch:
+        repaired = _repair(sources, settings, Path(scratch) / "repaired", done)
+        habits = learn_habits(repaired.batches(), done.read, settings)
+        rows, index = _judge(repaired, habits, settings, demonstrations, Path(scratch) / "rows", done)
+        repaired.remove()
+        _enough(index, settings, done)
+        selection = select(index, settings, [source.name for source in sources], seed)
+        splits = {name: facts.split_facts(index, selection, number) for number, name in enumerate(SPLITS)}
+        _check_splits(splits, settings, selection)
+        audit = {
+            "sources": [_source_facts(source, done.read[source.name]) for source in sources],
+            **facts.row_facts(done.read.total(), done.tally, selection),
+            "cleaning": facts.cleaning_facts(done.tally, settings, habits.boilerplate),
+            **facts.selection_facts(index, selection, settings, seed, demonstrations),
+            "identifiers": {
+                "policy": settings.identifiers,
+                "found": dict(sorted(done.identifiers.items())),
+                "rows": done.identified,
+            },
+            "splits": splits,
+            "warnings": facts.warnings(index, selection, splits),
+            "contamination": check_contamination(rows, selection.place, settings, data_dir),
+            **facts.listings(rows, selection),
+        }
+        write_splits(rows, index, selection, place)
+    _tell(audit)
+    return Prepared(audit, place)
+
+
+def _opened(settings: Data, data_dir: Path | None) -> list[Source]:
+    """The sources, each under a name of its own (two files may have one stem)."""
+    sources: list[Source] = []
+    for spec in settings.source:
+        source = open_source(spec.name, data_dir, spec.columns or settings.columns)
+        alike = sum(other.name.split(" ")[0] == source.name for other in sources)
+        sources.append(replace(source, name=f"{source.name} {alike + 1}") if alike else source)
+    return sources
+
+
+def _counted(sources: Sequence[Source], done: _Progress) -> Iterator[Row]:
+    for source in sources:
+        for row in source.read():
+            done.read[source.name] += 1
+            yield row if row.source == source.name else replace(row, source=source.name)
+        if not done.read[source.name]:
+            raise DataError(
+                "the file has no rows", where=str(source.files[0]), fix="Give a file with questions and answers."
+            )
+
+
+def _repair(sources: Sequence[Source], settings: Data, path: Path, done: _Progress) -> Spool:
+    with Spool(path) as spool, track("reading and repairing", 0, "rows") as bar:
+        for batch, tally in ordered_map(repair_chunk, settings, chunks(_counted(sources, done))):
+            spool.write(batch)
+            done.tally.add(tally)
+            bar.advance(batch.num_rows)
+    return spool
+
+
+def _judge(
+    repaired: Spool,
+    habits: Habits,
+    settings: Data,
+    demonstrations: Sequence[str],
+    path: Path,
+    done: _Progress,
+) -> tuple[Spool, Index]:
+    context = Judging(settings, habits, demonstrations)
+    parts = [index_rows([], [], None)]
+    with Spool(path) as spool, track("judging and fingerprints", repaired.rows, "rows") as bar:
+        for batch, judged in zip(
+            repaired.batches(), ordered_map(judge_chunk, context, repaired.batches()), strict=True
+        ):
+            spool.write(judged.batch)
+            parts.append(judged.index)
+            done.tally.add(judged.tally)
+            done.identifiers += judged.identifiers
+            done.identified += judged.identified
+            bar.advance(batch.num_rows)
+    return spool, join(parts)
+
+
+def _enough(index: Index, settings: Data, done: _Progress) -> None:
+    usable = len(np.unique(index.conversation))
+    if usable < 3:
+        dropped = done.tally.dropped | Counter(repeated=len(index) - usable)
         raise DataError(
-            f"only {len(rows)} usable rows of {read}",
-            where=", ".join(settings.source),
-            fix=f"At least 3 are needed. Left out: {_listed(dropped)}.",
+            f"only {usable} usable rows of {done.read.total():,}",
+            where=", ".join(spec.name for spec in settings.source),
+            fix=f"At least 3 are needed. Left out: {facts.listed(dropped)}.",
         )
-    group_by = settings.split.group_by
-    forced = {group for group, on in zip(groups, on_subject, strict=True) if on}
-    places = split_groups(rows, groups, settings.split, settings.stratify_by, seed, forced)
-    splits = _conversations(rows, groups, places)
-    _check_splits(splits, settings, len(set(groups)))
-    leaked = leaked_rows(rows, places, group_by)
-    if leaked["any"]:
-        raise AssertionError(f"group split leaked: {leaked}")
-    by_chance = random_split(len(rows), settings.split, seed)
-    would = leaked_rows(rows, by_chance, group_by)["any"] / max(1, sum(place != "train" for place in by_chance))
-    audit = {
-        "sources": [_source_facts(source) for source in loaded],
-        "rows": {"read": read, "usable": usable, "drawn": len(rows), "not_drawn": usable - drawn},
-        "dropped": dropped,
-        "duplicates": duplicates,
-        "identifiers": {"policy": settings.identifiers, "found": identifiers, "rows": with_identifiers},
-        "groups": {
-            "count": len(set(groups)),
-            "largest": max(Counter(groups).values()),
-            "group_by": list(group_by),
-            "entities": any(row.entity for row in rows),
-        },
-        "demonstrations": {
-            "questions": list(demonstrations),
-            "rows_kept_out_of_training": sum(group in forced for group in groups) + dropped["demonstration_subject"],
-        },
-        "splits": {name: _split_facts(splits[name]) for name in SPLITS},
-        "leaked": leaked["any"],
-        "leaked_share_of_a_random_split": would,
-    }
-    _tell(loaded, audit)
-    return Prepared(splits, audit)
 
 
-def _drop_empty(rows: Sequence[Row]) -> tuple[list[Row], dict[str, int]]:
-    """Rows with a question and an answer; the rest counted by reason."""
-    dropped = {"empty_question": 0, "empty_answer": 0}
-    kept = []
-    for row in rows:
-        if not row.question.strip():
-            dropped["empty_question"] += 1
-        elif not row.answer.strip():
-            dropped["empty_answer"] += 1
-        else:
-            kept.append(row)
-    return kept, dropped
-
-
-def _drop_repeated(rows: Sequence[Row]) -> tuple[list[Row], int]:
-    """Each conversation once, and how many copies were left out."""
-    first = {(row.messages, row.label): row for row in reversed(rows)}
-    kept = list(reversed(first.values()))
-    return kept, len(rows) - len(kept)
-
-
-def _grouped(rows: list[Row], settings: Data, demonstrations: Sequence[str]) -> tuple[list[Row], list[int], list[bool]]:
-    """Rows with their group numbers, and whether each is on a demonstration's subject.
-
-    A group with such a row goes to test whole. Where that group is larger than half of what test may hold (common
-    answers can chain thousands of rows together), its rows on the subject are left out instead.
-    """
-    on_subject = rows_on_subject(rows, demonstrations)
-    groups = group_rows(rows, settings.split.group_by)
-    sizes = Counter(groups)
-    allowed = settings.split.test * len(rows) / 2
-    kept = [i for i, group in enumerate(groups) if not on_subject[i] or sizes[group] <= max(allowed, 1)]
-    if len(kept) == len(rows):
-        return rows, groups, on_subject
-    rows = [rows[i] for i in kept]
-    return rows, group_rows(rows, settings.split.group_by), [on_subject[i] for i in kept]
-
-
-def _with_system(row: Row, prompt: str | None) -> Row:
-    if not prompt or not row.messages or row.messages[0].role == "system":
-        return row
-    return replace(row, messages=(Message("system", prompt), *row.messages))
-
-
-def _duplicates(rows: Sequence[Row]) -> dict[str, int]:
-    """Rows whose question or answer, normalised, stands in an earlier row; questions with several answers."""
-    questions = Counter(normalize(row.question) for row in rows)
-    answers = Counter(normalize(row.answer) for row in rows)
-    pairs = {(normalize(row.question), normalize(row.answer)) for row in rows}
-    several = Counter(question for question, _ in pairs)
-    return {
-        "same_question": sum(count - 1 for count in questions.values()),
-        "same_answer": sum(count - 1 for count in answers.values()),
-        "questions_with_several_answers": sum(count > 1 for count in several.values()),
-    }
-
-
-def _conversations(rows: Sequence[Row], groups: Sequence[int], places: Sequence[str]) -> dict[str, list[Conversation]]:
-    splits: dict[str, list[Conversation]] = {name: [] for name in SPLITS}
-    names: dict[int, str] = {}
-    for row, group, place in zip(rows, groups, places, strict=True):
-        text = "\x1f".join(f"{m.role}\x1e{m.content}" for m in row.messages)
-        digest = hashlib.sha256(f"{text}\x1f{row.label}".encode()).hexdigest()[:12]
-        item = f"{row.source}-{row.id}-{digest[:6]}" if row.id else f"{row.source}-{digest}"
-        name = names.setdefault(group, f"g-{digest}")
-        splits[place].append(Conversation(item, name, row.source, row.messages, label=row.label))
-    return splits
-
-
-def _check_splits(splits: dict[str, list[Conversation]], settings: Data, groups: int) -> None:
+def _check_splits(splits: dict[str, dict[str, Any]], settings: Data, selection: Selection) -> None:
     shares = settings.split.model_dump()
-    empty = [name for name in SPLITS if not splits[name] and shares[name] > 0]
+    empty = [name for name in SPLITS if not splits[name]["rows"] and shares[name] > 0]
+    groups = int(selection.group.max(initial=-1)) + 1
     if empty:
         raise DataError(
             f"nothing is left for {' and '.join(empty)}: all rows fall into {groups} group{'s' if groups != 1 else ''}",
@@ -168,40 +169,28 @@ def _check_splits(splits: dict[str, list[Conversation]], settings: Data, groups:
         )
 
 
-def _words(texts: list[str]) -> dict[str, float]:
-    counts = sorted(len(text.split()) for text in texts)
-    if not counts:
-        return {"median": 0, "p95": 0, "max": 0}
-    return {"median": median(counts), "p95": counts[int(0.95 * (len(counts) - 1))], "max": counts[-1]}
-
-
-def _split_facts(conversations: list[Conversation]) -> dict[str, Any]:
-    labels = Counter(c.label for c in conversations if c.label is not None)
+def _source_facts(source: Source, rows: int) -> dict[str, Any]:
+    files = source.files
+    digest = sha256_file(files[0]) if len(files) == 1 else sha256_paths(list(files))
+    name = files[0].name if len(files) == 1 else f"{len(files)} files below {files[0].parent.name}"
     return {
-        "rows": len(conversations),
-        "groups": len({c.group for c in conversations}),
-        "sources": dict(Counter(c.source for c in conversations)),
-        "labels": dict(sorted(labels.items())) if len(labels) <= 60 else {},
-        "question_words": _words([c.question for c in conversations]),
-        "answer_words": _words([c.reference for c in conversations]),
+        "name": source.name,
+        "licence": source.licence,
+        "published": source.published,
+        "columns": source.columns,
+        "rows": rows,
+        "files": [{"name": name, "sha256": digest, "rows": rows}],
     }
 
 
-def _source_facts(source: Loaded) -> dict[str, Any]:
-    return {"name": source.name, "licence": source.licence, "files": source.files, "columns": source.columns}
-
-
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count) or "nothing"
-
-
-def _tell(loaded: Sequence[Loaded], audit: dict[str, Any]) -> None:
-    for source in loaded:
-        taken = ", ".join(f"{part} = {name}" for part, name in source.columns.items())
-        say(f"{source.name}: {len(source.rows):,} rows" + (f" ({taken})" if taken else ""))
-    say(f"left out: {_listed(audit['dropped'])}; not drawn: {audit['rows']['not_drawn']:,}")
-    sizes = ", ".join(f"{name} {facts['rows']:,}" for name, facts in audit["splits"].items())
-    share = audit["leaked_share_of_a_random_split"]
-    say(f"splits: {sizes}; leaked 0 (a random split would leak {share:.0%})")
-    if not audit["groups"]["entities"]:
-        say("no subject column: rows on one disease are not tied together; name it with data.columns.entity")
+def _tell(audit: dict[str, Any]) -> None:
+    for source in audit["sources"]:
+        taken = ", ".join(f"{part} = {name}" for part, name in source["columns"].items())
+        say(f"{source['name']}: {source['rows']:,} rows" + (f" ({taken})" if taken else ""))
+    say(f"left out: {facts.listed(audit['dropped'])}; not drawn: {audit['rows']['not_drawn']:,}")
+    repaired = {rule: entry["rows"] for rule, entry in audit["cleaning"]["rules"].items()}
+    say(f"rows repaired: {facts.listed(repaired)}")
+    sizes = ", ".join(f"{name} {split['rows']:,}" for name, split in audit["splits"].items())
+    say(f"splits: {sizes}; leaked 0 (a random split would leak {audit['leaked_share_of_a_random_split']:.0%})")
+    for warning in audit["warnings"]:
+        say(f"note: {warning}")

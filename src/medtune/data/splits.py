@@ -1,121 +1,154 @@
-"""Splits that cannot leak: rows that share a question, an answer or an entity form one group; groups are never divided."""
+"""Splits that cannot leak: rows that share a question, an answer, an entity or almost a text are never parted.
+
+They form one group. All works on hashes in arrays, so that millions of rows fit.
+"""
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.cluster.hierarchy import DisjointSet
 
+from medtune.data.duplicates import components
+from medtune.data.fingerprints import text_hash
 from medtune.data.normalize import normalize
-from medtune.data.rows import Row
+from medtune.data.rows import Row, bare_question
 from medtune.recipe.schema import Split
 
 SPLITS = ("train", "validation", "test")
+PARTS = ("question", "answer", "entity", "near")
 
 
-def group_keys(row: Row, group_by: Iterable[str]) -> list[tuple[str, str]]:
+@dataclass(frozen=True)
+class Keys:
+    """What ties rows together: ``rows`` [n] has the key ``values`` [n] of the kind ``parts`` [n] (index into PARTS)."""
+
+    rows: np.ndarray
+    parts: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, triples: Iterable[tuple[int, str, int]]) -> "Keys":
+        """From (row, part, hash)."""
+        found = [(row, PARTS.index(part), value) for row, part, value in triples]
+        rows, parts, values = zip(*found, strict=True) if found else ((), (), ())
+        return cls(np.array(rows, np.int64), np.array(parts, np.int8), np.array(values, np.uint64))
+
+    def only(self, kept: np.ndarray) -> "Keys":
+        """The keys of some rows [bool over all rows], renumbered."""
+        number = np.cumsum(kept) - 1
+        mask = kept[self.rows]
+        return Keys(number[self.rows[mask]], self.parts[mask], self.values[mask])
+
+    def by(self, group_by: Sequence[str]) -> "Keys":
+        """The keys of some parts. Near-duplicates tie as what they are, questions or answers, whenever they are there."""
+        mask = np.isin(self.parts, [PARTS.index(part) for part in (*group_by, "near")])
+        return Keys(self.rows[mask], self.parts[mask], self.values[mask])
+
+    def joined(self, other: "Keys") -> "Keys":
+        """Both."""
+        return Keys(
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.parts, other.parts]),
+            np.concatenate([self.values, other.values]),
+        )
+
+    def numbers(self) -> np.ndarray:
+        """Equal keys as equal small numbers [n]; keys of different parts are never equal."""
+        with np.errstate(over="ignore"):
+            mixed = self.values * np.uint64(0x9E3779B97F4A7C15) + self.parts.astype(np.uint64)
+        return np.asarray(np.unique(mixed, return_inverse=True)[1], np.int64)
+
+
+def row_keys(row: Row) -> list[tuple[str, int]]:
     """What ties a row to others: its normalised questions, answers (of every turn) and entity, where there are any."""
-    values = {"question": row.turns("user"), "answer": row.turns("assistant"), "entity": [row.entity or ""]}
+    asked = row.turns("user")
+    if row.options:  # the same question may stand with other options
+        asked = [*asked, *map(bare_question, asked)]
+    values = {"question": asked, "answer": row.turns("assistant"), "entity": [row.entity or ""]}
     # A label such as "Cardiology" is the answer of every row of its class: it ties nothing together.
-    if row.label is not None and normalize(row.answer) == normalize(row.label):
+    if row.is_choice:
         values["answer"] = []
-    keys = ((part, normalize(text)) for part in group_by for text in values[part])
-    return [(part, text) for part, text in keys if text]
+    keys = dict.fromkeys((part, normalize(text)) for part, texts in values.items() for text in texts)
+    return [(part, text_hash(text)) for part, text in keys if text]
 
 
-def group_rows(rows: Sequence[Row], group_by: Sequence[str]) -> list[int]:
-    """Group numbers, one a row (union-find over ``group_keys``), numbered by first appearance."""
-    sets: DisjointSet[Hashable] = DisjointSet(range(len(rows)))
-    seen: dict[tuple[str, str], int] = {}
-    for index, row in enumerate(rows):
-        for key in group_keys(row, group_by):
-            if key in seen:
-                sets.merge(seen[key], index)
-            else:
-                seen[key] = index
-    numbers: dict[Hashable, int] = {}
-    return [numbers.setdefault(sets[index], len(numbers)) for index in range(len(rows))]
+def group_rows(count: int, keys: Keys) -> np.ndarray:
+    """Group number [count] of every row, numbered by first appearance: connected components of rows and keys."""
+    pairs = np.stack([keys.rows, count + keys.numbers()], axis=1)
+    nodes = count + (int(keys.numbers().max()) + 1 if len(keys.rows) else 0)
+    return components(nodes, pairs)[:count]
 
 
-def stratum_of(row: Row, stratify_by: str) -> str:
-    """What a row counts for when shares are kept: its label, its source, or nothing."""
-    if stratify_by == "none":
-        return "all"
-    if stratify_by == "source":
-        return row.source
-    return row.label or ("" if stratify_by == "label" else row.source)
-
-
-def draw(rows: Sequence[Row], limit: int | None, stratify_by: str, seed: int) -> list[Row]:
-    """``limit`` rows drawn by seed, in proportion to the strata (largest remainders), in their old order."""
-    if limit is None or limit >= len(rows):
-        return list(rows)
-    strata: dict[str, list[int]] = defaultdict(list)
-    for index, row in enumerate(rows):
-        strata[stratum_of(row, stratify_by)].append(index)
-    exact = {name: limit * len(members) / len(rows) for name, members in strata.items()}
+def draw(strata: Sequence[str], limit: int | None, seed: int) -> np.ndarray:
+    """Positions of ``limit`` rows drawn by seed, in proportion to the strata (largest remainders), in their old order."""
+    if limit is None or limit >= len(strata):
+        return np.arange(len(strata))
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, name in enumerate(strata):
+        members[name].append(index)
+    exact = {name: limit * len(rows) / len(strata) for name, rows in members.items()}
     counts = {name: int(share) for name, share in exact.items()}
     rng = np.random.default_rng(seed)
     tie = dict(zip(sorted(exact), rng.random(len(exact)), strict=True))
     by_remainder = sorted(exact, key=lambda name: (counts[name] - exact[name], tie[name]))
     for name in by_remainder[: limit - sum(counts.values())]:
         counts[name] += 1
-    kept = [strata[name][i] for name in sorted(strata) for i in rng.permutation(len(strata[name]))[: counts[name]]]
-    return [rows[index] for index in sorted(kept)]
+    kept = [members[name][i] for name in sorted(members) for i in rng.permutation(len(members[name]))[: counts[name]]]
+    return np.array(sorted(kept), dtype=np.int64)
+
+
+def _strata_of_groups(strata: Sequence[str], groups: np.ndarray) -> dict[str, list[int]]:
+    """Stratum → groups; a group counts for the stratum most of its rows have."""
+    counts: dict[int, Counter[str]] = defaultdict(Counter)
+    for name, group in zip(strata, groups.tolist(), strict=True):
+        counts[group][name] += 1
+    found: dict[str, list[int]] = defaultdict(list)
+    for group, names in counts.items():
+        found[min(names, key=lambda name: (-names[name], name))].append(group)
+    return found
 
 
 def split_groups(
-    rows: Sequence[Row], groups: Sequence[int], split: Split, stratify_by: str, seed: int, forced_test: set[int]
-) -> list[str]:
-    """The split of every row. Groups are dealt in seeded order, each to the split that is furthest below its share.
+    strata: Sequence[str], groups: np.ndarray, split: Split, seed: int, forced_test: set[int]
+) -> np.ndarray:
+    """The split of every row (index into SPLITS).
 
-    Shares are kept within each stratum as far as whole groups allow; a group counts for the stratum most of its rows
-    have. Groups of ``forced_test`` go to test.
+    Groups are dealt in seeded order, the large ones first, each to the split that is furthest below its share. Shares are kept within each stratum as far as whole groups allow. Groups of ``forced_test`` go to test.
     """
-    members: dict[int, list[int]] = defaultdict(list)
-    for index, group in enumerate(groups):
-        members[group].append(index)
-    strata: dict[str, list[int]] = defaultdict(list)
-    for group, indices in members.items():
-        counts = Counter(stratum_of(rows[index], stratify_by) for index in indices)
-        strata[min(counts, key=lambda name: (-counts[name], name))].append(group)
-    shares = {"train": split.train, "validation": split.validation, "test": split.test}
+    sizes = np.bincount(groups)
+    members = _strata_of_groups(strata, groups)
+    shares = (split.train, split.validation, split.test)
     rng = np.random.default_rng(seed)
-    place: dict[int, str] = {}
-    carried = dict.fromkeys(SPLITS, 0.0)
-    for stratum in sorted(strata):
-        order = [strata[stratum][i] for i in rng.permutation(len(strata[stratum]))]
-        order.sort(key=lambda group: (group not in forced_test, -len(members[group])))
-        total = sum(len(members[group]) for group in order)
+    place = np.zeros(len(sizes), dtype=np.int8)
+    carried = [0.0, 0.0, 0.0]
+    for stratum in sorted(members):
+        order = [members[stratum][i] for i in rng.permutation(len(members[stratum]))]
+        order.sort(key=lambda group: (group not in forced_test, -int(sizes[group])))
+        total = sum(int(sizes[group]) for group in order)
         # What earlier strata left over or took too much of is made good here.
-        open_rows = {name: share * total + carried[name] for name, share in shares.items()}
+        room = [share * total + rest for share, rest in zip(shares, carried, strict=True)]
         for group in order:
-            best = max(SPLITS, key=lambda name: open_rows[name] / shares[name] if shares[name] else -1e18)
-            place[group] = "test" if group in forced_test else best
-            open_rows[place[group]] -= len(members[group])
-        carried = open_rows
-    return [place[group] for group in groups]
+            best = max(range(3), key=lambda i: room[i] / shares[i] if shares[i] else -1e18)
+            place[group] = 2 if group in forced_test else best
+            room[place[group]] -= int(sizes[group])
+        carried = room
+    placed: np.ndarray = place[groups]
+    return placed
 
 
-def leaked_rows(rows: Sequence[Row], splits: Sequence[str], group_by: Sequence[str]) -> dict[str, int]:
-    """Test and validation rows that share a normalised question, answer or entity with a training row, by kind and in all."""
-    train = {
-        key for row, split in zip(rows, splits, strict=True) if split == "train" for key in group_keys(row, group_by)
-    }
-    counts = dict.fromkeys([*group_by, "any"], 0)
-    for row, split in zip(rows, splits, strict=True):
-        if split == "train":
-            continue
-        shared = {key[0] for key in group_keys(row, group_by) if key in train}
-        for part in shared:
-            counts[part] += 1
-        counts["any"] += bool(shared)
-    return counts
+def leaked_rows(keys: Keys, places: np.ndarray) -> dict[str, int]:
+    """Rows outside train that share a question, answer, entity or near-duplicate with a training row, and in all."""
+    numbers = keys.numbers()
+    training = np.zeros(int(numbers.max()) + 1 if len(numbers) else 0, dtype=bool)
+    training[numbers[places[keys.rows] == 0]] = True
+    shared = training[numbers] & (places[keys.rows] != 0) if len(numbers) else np.zeros(0, dtype=bool)
+    counts = {name: len(np.unique(keys.rows[shared & (keys.parts == part)])) for part, name in enumerate(PARTS)}
+    return counts | {"any": len(np.unique(keys.rows[shared]))}
 
 
-def random_split(count: int, split: Split, seed: int) -> list[str]:
-    """The row-by-row random split that most notebooks make: for comparison only."""
-    names = np.array(SPLITS)
+def random_split(count: int, split: Split, seed: int) -> np.ndarray:
+    """The row-by-row random split that most notebooks make (index into SPLITS): for comparison only."""
     edges = np.cumsum([split.train, split.validation])
     positions = np.random.default_rng(seed).permutation(count) / max(1, count)
-    return [str(name) for name in names[np.searchsorted(edges, positions, side="right").clip(max=2)]]
+    return np.searchsorted(edges, positions, side="right").clip(max=2).astype(np.int8)

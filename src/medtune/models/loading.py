@@ -54,8 +54,14 @@ class Located:
 
     def fingerprint(self) -> str:
         """SHA-256 over weights, configuration, tokenizer and chat template."""
-        behaviour = [self.tokenizer / name for name in BEHAVIOUR_FILES if (self.tokenizer / name).exists()]
-        return sha256_paths([*self.weight_files(), *behaviour])
+        return sha256_paths([*self.weight_files(), *self._behaviour_files()])
+
+    def behaviour_hash(self) -> str:
+        """SHA-256 over all but the weights: what decides how texts become tokens, and how many fit."""
+        return sha256_paths(self._behaviour_files())
+
+    def _behaviour_files(self) -> list[Path]:
+        return [self.tokenizer / name for name in BEHAVIOUR_FILES if (self.tokenizer / name).exists()]
 
 
 def packaged_models() -> list[str]:

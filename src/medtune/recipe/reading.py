@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from medtune.errors import RecipeError
-from medtune.recipe.schema import SHIPPED, AnyRecipe, PretrainRecipe, Recipe
+from medtune.recipe.schema import SHIPPED, AnyRecipe, Data, PretrainRecipe, Recipe
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -101,7 +101,9 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
 def _model_at(model: type[BaseModel], place: Sequence[int | str]) -> type[BaseModel] | None:
     """The section of the definition at a dotted place."""
     for part in place:
-        field = model.model_fields.get(str(part))
+        if isinstance(part, int):  # an element of a list
+            continue
+        field = model.model_fields.get(part)
         if field is None:
             return None
         kinds = [field.annotation, *get_args(field.annotation)]
@@ -152,7 +154,8 @@ def _place_in_model(model: type[BaseModel], place: Sequence[int | str]) -> list[
 def _explain(
     error: ValidationError, model: type[BaseModel], where: str, lines: dict[str, int], overridden: Sequence[str]
 ) -> RecipeError:
-    first = error.errors()[0]
+    # An unknown key explains a missing one.
+    first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
     place = _place_in_model(model, first["loc"])
     dotted = ".".join(str(part) for part in place)
     blamed = next((k for k in overridden if f"{k}.".startswith(f"{dotted}.") or dotted.startswith(f"{k}.")), None)
@@ -204,6 +207,15 @@ def read_run_recipe(name: str, overrides: Sequence[str] = (), seed: int | None =
     if isinstance(recipe, PretrainRecipe):
         raise RecipeError(f"{recipe.name} is a pre-training recipe", fix=f"Use: medtune pretrain {name}")
     return recipe
+
+
+def data_settings(source: str, overrides: Sequence[str] = ()) -> Data:
+    """The data section for one source alone, with ``--set data.…`` overrides."""
+    values = {"name": "audit", "data": {"source": source}, "model": {"name": "medtune-base"}}
+    overridden = [override.partition("=")[0].strip() for override in overrides]
+    recipe = parse_recipe(apply_overrides(values, overrides), "--set", None, overridden)
+    assert isinstance(recipe, Recipe)
+    return recipe.data
 
 
 def to_yaml(recipe: AnyRecipe) -> str:

@@ -23,6 +23,8 @@ def _type_text(annotation: Any) -> str:
     if annotation is NoneType or annotation is None:
         return "null"
     name = str(annotation.__name__)
+    if issubclass(annotation, BaseModel):
+        return "mapping"
     return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(name, name)
 
 
@@ -57,6 +59,9 @@ def _section(model: type[BaseModel], prefix: str) -> list[str]:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             nested.append((f"{prefix}.{name}" if prefix else name, field.annotation))
             continue
+        element = next(iter(get_args(field.annotation)), None)
+        if isinstance(element, type) and issubclass(element, BaseModel) and get_origin(field.annotation) is list:
+            nested.append((f"{prefix}.{name}[…]", element))
         cells = (f"`{name}`", _type_text(field.annotation), _default_text(field), field.description or "")
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     lines.append("")

@@ -12,7 +12,7 @@ def _metadata(figures: Figures, recipe: dict[str, Any]) -> str:
     results = [
         {
             "task": {"type": "text-generation"},
-            "dataset": {"name": ", ".join(recipe["data"]["source"]), "type": "medtune-test-split"},
+            "dataset": {"name": ", ".join(_names(recipe)), "type": "medtune-test-split"},
             "metrics": [
                 {"type": f"{row['task']}_{row['metric']}", "value": round(row["after"], 6), "name": row["title"]}
                 for row in figures.changes()
@@ -25,7 +25,7 @@ def _metadata(figures: Figures, recipe: dict[str, Any]) -> str:
         "base_model": recipe["model"]["name"],
         "library_name": "peft" if recipe["train"]["method"] == "lora" else "transformers",
         "pipeline_tag": "text-generation",
-        "datasets": recipe["data"]["source"],
+        "datasets": _names(recipe),
         "tags": ["medical", "medtune"],
         "model-index": [{"name": recipe["name"], "results": results}],
     }
@@ -46,6 +46,11 @@ def _table(figures: Figures) -> str:
         before, after = _cell(row, "before"), _cell(row, "after")
         lines.append(f"| {row['title']} | {before} | {after} | {row['value']:.4g}{span} | {p} | {row['n']} |")
     return "\n".join(lines)
+
+
+def _names(recipe: dict[str, Any]) -> list[str]:
+    """The sources' names; one with a part in a mixture is a mapping."""
+    return [source if isinstance(source, str) else source["name"] for source in recipe["data"]["source"]]
 
 
 def _sources(figures: Figures) -> str:

@@ -118,3 +118,20 @@ def items_plot(before: Sequence[float], after: Sequence[float], directory: Path)
         axes.set(xlabel="before (bits a byte)", ylabel="after (bits a byte)", xlim=(0, top), ylim=(0, top))
         axes.set_aspect("equal")
         return _save(figure, directory, "items")
+
+
+def lengths_plot(histogram: dict[str, Any], directory: Path) -> str:
+    """Rows by tokens, as bars over the histogram's own bins; the limit as a line."""
+    edges, counts, limit = histogram["edges"], histogram["counts"], histogram["limit"]
+    with _figure((7.2, 2.6)) as (figure, axes):
+        labels = [f"–{edge:,}" for edge in edges[1:]]
+        over = [limit is not None and edge > limit for edge in edges[1:]]
+        axes.bar(range(len(counts)), counts, color=[ORANGE if cut else BLUE for cut in over], width=0.92)
+        if any(over):
+            axes.axvline(over.index(True) - 0.5, color=RED, linewidth=1.2)
+        step = max(1, len(labels) // 12)
+        axes.set_xticks(range(0, len(labels), step), labels[::step])
+        axes.set_xlabel("tokens of a row, up to")
+        axes.set_ylabel("rows")
+        axes.grid(axis="x", visible=False)
+        return _save(figure, directory, "lengths")

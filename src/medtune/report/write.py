@@ -1,17 +1,17 @@
 """Plots, page and card of a run, from the files in its directory; no model is needed."""
 
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from medtune.files import write_text
 from medtune.progress import duration
+from medtune.report.audit_text import RULES
 from medtune.report.card import model_card
 from medtune.report.figures import Figures
 from medtune.report.flow import flow_picture
-from medtune.report.plots import change_plot, items_plot, loss_plot
+from medtune.report.plots import change_plot, items_plot, lengths_plot, loss_plot
 from medtune.report.verdict import p_text
 from medtune.run_paths import RunPaths
 
@@ -30,6 +30,9 @@ def write_report(run: RunPaths) -> None:
 def _pictures(figures: Figures, run: RunPaths) -> dict[str, Markup]:
     """Inline SVG by name; what there is nothing to draw from is left out."""
     pictures = {"flow": flow_picture(figures.audit)}
+    histogram = figures.audit["tokens"]["splits"]["train"]["histogram"]
+    if sum(histogram["counts"]):
+        pictures["lengths"] = lengths_plot(histogram, run.plots)
     if figures.log:
         pictures["loss"] = loss_plot(figures.log, figures.stats.get("best_step"), run.plots)
     tested = [row for row in figures.changes() if row["better"] is not None and row["before"]]
@@ -57,12 +60,18 @@ def size(value: float) -> str:
 
 def render_page(figures: Figures, pictures: dict[str, Any]) -> str:
     """The report as one HTML text that needs nothing else."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("medtune.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters |= {"number": number, "duration": duration, "size": size, "p_text": p_text}
-    source = files("medtune.report").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(source).render(
+    return environment.get_template("report.html.j2").render(
         figures=figures,
         pictures=pictures,
+        rule_names=RULES,
         changes=figures.changes(),
         topics=figures.side_by_side("topics", 50),
         answers=figures.side_by_side("answers", SHOWN_ANSWERS),

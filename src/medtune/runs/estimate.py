@@ -13,8 +13,7 @@ from medtune.progress import duration
 from medtune.recipe.schema import Recipe
 from medtune.runs.environment import memory_bytes
 from medtune.runs.plan import Plan
-from medtune.runs.stages import prepare_splits
-from medtune.tokens.labels import encode_all
+from medtune.runs.preparation import prepared_data
 from medtune.training.supervised import steps_of
 
 PROCESS_BYTES = 700 * 2**20  # Python, torch and transformers before any weight
@@ -50,10 +49,11 @@ def activation_bytes(width: int, layers: int, tokens: int, dtype: torch.dtype) -
 def estimate(recipe: Recipe, data_dir: Path | None) -> dict[str, Any]:
     """The plan of a run in numbers; nothing is written."""
     plan = Plan.make(recipe, data_dir)
-    prepared = prepare_splits(plan)
-    rows, _ = encode_all(plan.encoder(), prepared.splits["train"], recipe.data.overlong)
-    steps = steps_of(recipe.train, len(rows))
-    mean_tokens = sum(len(row.ids) for row in rows) / len(rows)
+    with prepared_data(plan, Path("runs") / recipe.name) as (audit, _):
+        lengths = audit["tokens"]
+    rows = audit["splits"]["train"]["rows"] - lengths["overlong_dropped"]
+    steps = steps_of(recipe.train, rows)
+    mean_tokens = (lengths["splits"]["train"]["tokens"] - lengths["truncated_tokens"]) / rows
     tokens = int(steps * recipe.train.batch_size * recipe.train.gradient_accumulation * mean_tokens)
     parameters, dtype = parameter_count(plan), compute_dtype(recipe.model.dtype)
     width = 2 if dtype == torch.bfloat16 else 4
@@ -70,9 +70,9 @@ def estimate(recipe: Recipe, data_dir: Path | None) -> dict[str, Any]:
         "parameters": parameters,
         "method": recipe.train.method,
         "dtype": str(dtype).removeprefix("torch."),
-        "rows": {name: len(items) for name, items in prepared.splits.items()},
-        "dropped": prepared.audit["dropped"],
-        "truncated_rows": prepared.audit["tokens"]["truncated_rows"],
+        "rows": {name: facts["rows"] for name, facts in audit["splits"].items()},
+        "dropped": audit["dropped"],
+        "truncated_rows": lengths["truncated_rows"],
         "steps": steps,
         "tokens": tokens,
         "estimated_training_seconds": seconds,

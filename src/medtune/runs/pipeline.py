@@ -16,10 +16,10 @@ from medtune.report.write import write_report
 from medtune.runs.directory import RunDirectory, now
 from medtune.runs.environment import hardware, versions
 from medtune.runs.plan import Plan
+from medtune.runs.preparation import prepare_stage
 from medtune.runs.stages import (
     check_base_untouched,
     evaluate_stage,
-    prepare_stage,
     samples_of,
     scores_of,
     train_stage,

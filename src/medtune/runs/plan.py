@@ -1,37 +1,37 @@
 """What a run needs, in steps, tokens and inputs, decided in one place before anything heavy starts."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from medtune.data.contamination import benchmark_sources
 from medtune.data.sources import source_files
 from medtune.errors import RecipeError
 from medtune.files import sha256_file, sha256_json
 from medtune.models.loading import Located, context_length, load_tokenizer, locate, read_config
 from medtune.recipe.schema import Recipe
-from medtune.tokens.labels import Encoder
+
+if TYPE_CHECKING:
+    from medtune.tokens.labels import Encoder
 
 # Raised when a stage's code changes what it makes from the same inputs.
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A recipe with its model found, and the hashes on which each stage depends."""
+    """A recipe with its model found, and the hashes on which each stage depends, computed when asked for."""
 
     recipe: Recipe
     base: Located
-    base_fingerprint: str
-    base_weights: str
-    context: int
-    max_length: int
     data_dir: Path | None
 
     @classmethod
     def make(cls, recipe: Recipe, data_dir: Path | None) -> "Plan":
         """Find model and data. Raises where one is not to be had, before anything is computed."""
         for source in recipe.data.source:
-            source_files(source, data_dir)
+            source_files(source.name, data_dir)
         base = locate(recipe.model.name, recipe.model.revision)
         if base.adapter:
             raise RecipeError(
@@ -39,27 +39,48 @@ class Plan:
                 where="model.name",
                 fix="Start from its base model.",
             )
-        context = context_length(read_config(base))
-        length = min(recipe.train.max_length, context)
-        return cls(recipe, base, base.fingerprint(), base.weights_hash(), context, length, data_dir)
+        return cls(recipe, base, data_dir)
 
-    def encoder(self) -> Encoder:
+    @cached_property
+    def base_fingerprint(self) -> str:
+        """SHA-256 over the base's weights, configuration, tokenizer and chat template."""
+        return self.base.fingerprint()
+
+    @cached_property
+    def base_weights(self) -> str:
+        """SHA-256 over the base's weight files."""
+        return self.base.weights_hash()
+
+    @cached_property
+    def context(self) -> int:
+        """Tokens that the model can see at once."""
+        return context_length(read_config(self.base))
+
+    @cached_property
+    def max_length(self) -> int:
+        """Tokens of one training row at most."""
+        return min(self.recipe.train.max_length, self.context)
+
+    def encoder(self) -> "Encoder":
         """Conversations to tokens, as this recipe trains on them."""
+        from medtune.tokens.labels import Encoder
+
         return Encoder(
             load_tokenizer(self.base, self.recipe.model.chat_template), self.max_length, self.recipe.train.loss_on
         )
 
     def prepare_inputs(self) -> str:
-        """Hash of everything that the splits and the audit depend on."""
+        """Hash of everything that the splits and the audit depend on. No weight is read for it."""
         recipe = self.recipe
-        files = [path for source in recipe.data.source for path in source_files(source, self.data_dir)]
+        names = [source.name for source in recipe.data.source] + benchmark_sources(recipe.data, self.data_dir)
+        files = [path for name in names for path in source_files(name, self.data_dir)]
         return self._hash(
             "prepare",
             recipe.data.model_dump(mode="json"),
             recipe.seed,
             recipe.evaluate.topics,
             [sha256_file(path) for path in files],
-            [self.base_fingerprint, recipe.model.chat_template, self.max_length, recipe.train.loss_on],
+            [self.base.behaviour_hash(), recipe.model.chat_template, recipe.train.max_length, recipe.train.loss_on],
         )
 
     def evaluate_inputs(self, test_hash: str, fingerprint: str) -> str:

@@ -15,7 +15,7 @@ from medtune.models.local import LocalModel
 from medtune.models.precision import evaluation_dtype
 from medtune.recipe.schema import Recipe
 from medtune.runs.plan import Plan
-from medtune.runs.stages import prepare_splits
+from medtune.runs.preparation import prepare_splits
 
 
 def _refuse_training_rows(model: str, items: Sequence[Conversation]) -> None:
@@ -36,7 +36,9 @@ def _refuse_training_rows(model: str, items: Sequence[Conversation]) -> None:
 def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path | None) -> dict[str, Any]:
     """Scores by task and metric. With ``out``, samples and scores are kept there, and found again."""
     located = locate(model)
-    items = prepare_splits(Plan.make(recipe, data_dir)).splits["test"]
+    with tempfile.TemporaryDirectory() as temporary:
+        prepare_splits(Plan.make(recipe, data_dir), Path(temporary))
+        items = read_conversations(Path(temporary) / "test.parquet")
     _refuse_training_rows(model, items)
     dtype = evaluation_dtype(located, recipe.evaluate.dtype)
     template = recipe.model.chat_template if model == recipe.model.name else "auto"

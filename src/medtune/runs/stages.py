@@ -6,10 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from medtune.conversation import Conversation, read_conversations, write_conversations
-from medtune.data.prepare import Prepared, prepare
-from medtune.data.splits import SPLITS
-from medtune.errors import DataError, RunError
+from medtune.conversation import Conversation, read_conversations
+from medtune.errors import RunError
 from medtune.evaluation.evaluate import evaluate, read_samples, score
 from medtune.evaluation.tasks import TASKS, TaskSettings
 from medtune.files import sha256_file, whole_directory, whole_file, write_json
@@ -25,50 +23,10 @@ from medtune.progress import detail, say
 from medtune.recipe.schema import Recipe
 from medtune.runs.directory import RunDirectory
 from medtune.runs.plan import Plan
-from medtune.tokens.labels import encode_all, length_facts
+from medtune.tokens.labels import encode_all
 from medtune.training.metrics_log import read_metrics
 from medtune.training.processes import Processes
 from medtune.training.supervised import SupervisedTrainer, TrainingResult
-
-
-def prepare_splits(plan: Plan) -> Prepared:
-    """Splits of conversations, the audit completed with token lengths under the recipe's model."""
-    recipe = plan.recipe
-    # The splits must not depend on which tasks are run: they are the same items for all of them.
-    prepared = prepare(recipe.data, recipe.seed, recipe.evaluate.topics, plan.data_dir)
-    encoder = plan.encoder()
-    _, facts = encode_all(encoder, prepared.splits["train"], recipe.data.overlong)
-    lengths = {name: length_facts(encoder.length(c) for c in prepared.splits[name]) for name in SPLITS}
-    prepared.audit["tokens"] = {
-        "max_length": plan.max_length,
-        "overlong": recipe.data.overlong,
-        **facts,
-        "splits": lengths,
-    }
-    cut, rows = facts["truncated_rows"] + facts["overlong_dropped"], len(prepared.splits["train"])
-    say(
-        f"tokens a row: median {lengths['train']['median']:.0f}, longest {lengths['train']['max']:,}; limit {plan.max_length}: "
-        f"{cut:,} of {rows:,} training rows {'left out' if recipe.data.overlong == 'drop' else 'cut'}"
-    )
-    if rows == facts["overlong_dropped"]:
-        raise DataError(
-            "every training row is overlong", where="data.overlong", fix="Raise train.max_length, or set truncate."
-        )
-    return prepared
-
-
-def prepare_stage(plan: Plan, run: RunDirectory) -> None:
-    """data/: the splits as Parquet, and audit.json."""
-    with run.stage("prepare", plan.prepare_inputs(), [run.data]) as needed:
-        if not needed:
-            return
-        # Whatever was measured before was measured on other data or another base.
-        shutil.rmtree(run.root / "eval", ignore_errors=True)
-        prepared = prepare_splits(plan)
-        with whole_directory(run.data) as place:
-            for name in SPLITS:
-                write_conversations(place / f"{name}.parquet", prepared.splits[name])
-            write_json(place / "audit.json", prepared.audit)
 
 
 def read_split(run: RunDirectory, name: str) -> list[Conversation]:

@@ -22,6 +22,8 @@ class Rendered:
 
 def _shared_length(left: str, right: str) -> int:
     """Characters that two texts begin with alike."""
+    if left.startswith(right) or right.startswith(left):
+        return min(len(left), len(right))
     pairs = enumerate(zip(left, right, strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(left), len(right)))
 
@@ -94,7 +96,7 @@ class ChatTemplate:
             if message.role != "assistant":
                 continue
             before = self._apply(adapted[:index], generate=True)
-            after = self._apply(adapted[: index + 1], generate=False)
+            after = text if index == len(adapted) - 1 else self._apply(adapted[: index + 1], generate=False)
             # Some templates (Phi-3) end a conversation with a token that goes when another turn follows.
             shared = text[: _shared_length(text, after)]
             end = self._turn_end(shared[len(before) :], message.content)

@@ -4,8 +4,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 
-from medtune.data.sources import load_source
-from medtune.data.sources.medquad import is_medquad_table
+from medtune.data.sources import open_source
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 
@@ -43,22 +42,22 @@ def tree(tmp_path):
     return root
 
 
-def facts(rows):
-    return sorted((row.question, row.answer, row.entity) for row in rows)
+def facts(source):
+    return sorted((row.question, row.answer, row.entity) for row in source.read())
 
 
 EXPECTED = sorted((question, answer, focus) for _, focus, pairs in DOCUMENTS for _, question, answer in pairs)
 
 
 def test_the_xml_tree_is_read_whole(tree):
-    loaded = load_source(str(tree), None, Columns())
-    assert facts(loaded.rows) == EXPECTED
-    assert (loaded.name, loaded.licence, loaded.files[0]["rows"]) == ("medquad", "CC BY 4.0", 4)
-    assert sorted(row.id for row in loaded.rows) == ["0000001-1", "0000001-2", "0000002-1", "0000003-1"]
+    loaded = open_source(str(tree), None, Columns())
+    assert facts(loaded) == EXPECTED
+    assert (loaded.name, loaded.licence, len(loaded.files)) == ("medquad", "CC BY 4.0", 3)
+    assert sorted(row.id for row in loaded.read()) == ["0000001-1", "0000001-2", "0000002-1", "0000003-1"]
 
 
 def test_the_known_name_finds_the_tree_in_the_data_directory(tree):
-    assert facts(load_source("medquad", tree.parent, Columns()).rows) == EXPECTED
+    assert facts(open_source("medquad", tree.parent, Columns())) == EXPECTED
 
 
 @pytest.mark.parametrize("focus_column", ["focus_area", "focus"])
@@ -68,49 +67,59 @@ def test_the_published_table_gives_the_same_rows_as_the_tree(tmp_path, focus_col
         writer.writerow(["question", "answer", "source", focus_column])
         writer.writerows([question, answer, "GHR", focus] for question, answer, focus in EXPECTED)
     for loaded in (
-        load_source("medquad", tmp_path, Columns()),
-        load_source(str(tmp_path / "medquad.csv"), None, Columns()),
+        open_source("medquad", tmp_path, Columns()),
+        open_source(str(tmp_path / "medquad.csv"), None, Columns()),
     ):
-        assert (loaded.name, facts(loaded.rows)) == ("medquad", EXPECTED)
+        assert (loaded.name, facts(loaded)) == ("medquad", EXPECTED)
 
 
-def test_the_hash_of_a_tree_changes_with_any_file(tree):
-    before = load_source(str(tree), None, Columns()).files[0]["sha256"]
-    path = next(tree.rglob("0000003.xml"))
-    path.write_text(path.read_text(encoding="utf-8").replace("Vertigo", "Tinnitus"), encoding="utf-8")
-    assert load_source(str(tree), None, Columns()).files[0]["sha256"] != before
+def test_the_form_on_the_hub_has_no_focus(tmp_path):
+    (tmp_path / "medDataset_processed.csv").write_text(
+        "qtype,Question,Answer\nsymptoms,What hurts in Gout ?,The toe.\n"
+    )
+    expected = [("What hurts in Gout ?", "The toe.", None)]
+    assert facts(open_source("medquad", tmp_path, Columns())) == expected
+    by_path = open_source(str(tmp_path / "medDataset_processed.csv"), None, Columns())
+    assert (by_path.name, facts(by_path)) == ("medquad", expected)
 
 
 def test_a_cut_xml_file_is_named(tree):
     path = next(tree.rglob("0000002.xml"))
     path.write_text(path.read_text(encoding="utf-8")[:300], encoding="utf-8")
     with pytest.raises(DataError, match=r"0000002\.xml: not valid XML"):
-        load_source(str(tree), None, Columns())
+        list(open_source(str(tree), None, Columns()).read())
 
 
 def test_an_xml_file_with_entities_of_its_own_is_refused_by_name(tree):
     bomb = '<!DOCTYPE Document [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><Document><Focus>&b;</Focus></Document>'
     (tree / "bomb.xml").write_text(bomb, encoding="utf-8")
     with pytest.raises(DataError, match=r"bomb\.xml"):
-        load_source(str(tree), None, Columns())
+        list(open_source(str(tree), None, Columns()).read())
+
+
+def test_xml_that_is_no_document_of_medquad_is_refused(tree):
+    (tree / "other.xml").write_text("<html><p>Gout</p></html>", encoding="utf-8")
+    with pytest.raises(DataError, match=r"other\.xml: no document of MedQuAD"):
+        list(open_source(str(tree), None, Columns()).read())
 
 
 @pytest.mark.parametrize(
-    ("names", "expected"),
+    ("header", "name"),
     [
-        (["question", "answer", "source", "focus_area"], True),
-        (["focus", "qtype", "question", "answer"], True),
-        (["question", "answer", "source"], False),
-        (["question", "focus_area"], False),
+        ("question,answer,source,focus_area", "medquad"),
+        ("focus,qtype,question,answer", "medquad"),
+        ("question,answer,source", "mine"),
+        ("question,answer,focus_area", "mine"),
     ],
 )
-def test_published_columns_are_recognised(names, expected):
-    assert is_medquad_table(names) is expected
+def test_published_columns_are_recognised(tmp_path, header, name):
+    (tmp_path / "mine.csv").write_text(f"{header}\n{','.join('abcd'[: header.count(',') + 1])}\n")
+    assert open_source(str(tmp_path / "mine.csv"), None, Columns()).name == name
 
 
 @pytest.fixture(scope="module")
 def real_rows(real_data):
-    return load_source("medquad", real_data, Columns()).rows
+    return list(open_source("medquad", real_data, Columns()).read())
 
 
 @pytest.mark.real
@@ -127,6 +136,6 @@ def test_the_real_table_survives_the_published_xml_form(real_rows, tmp_path):
     for index, row in enumerate(sample):
         text = document_xml(f"{index:07}", row.entity, [("information", row.question, row.answer)])
         (tmp_path / f"{index:07}.xml").write_bytes(text.encode("utf-8"))
-    again = load_source(str(tmp_path), None, Columns()).rows
+    again = open_source(str(tmp_path), None, Columns()).read()
     plain = Counter((row.question, " ".join(row.answer.split()), row.entity.strip()) for row in sample)
     assert Counter((row.question, " ".join(row.answer.split()), row.entity) for row in again) == plain

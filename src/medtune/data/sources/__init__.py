@@ -1,35 +1,49 @@
-"""From a source's name or path to rows."""
+"""From a source's name or path to rows, read as a stream."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from medtune.conversation import Message
-from medtune.data.layouts import table_rows
-from medtune.data.rows import Loaded, Row
-from medtune.data.sources.known import KNOWN, KnownSource
-from medtune.data.sources.medquad import LICENCE, is_medquad_table, medquad_table_rows, medquad_xml_rows
-from medtune.data.tables import TABLE_SUFFIXES, read_table
+from medtune.data.layouts import find_layout, layout_rows, text_of
+from medtune.data.rows import Row, Source
+from medtune.data.sources import classification, dialogues, multiple_choice, question_answer, wiki_terms
+from medtune.data.sources.classification import NOTES_QUESTION
+from medtune.data.sources.forms import Convert, Fields, Form
+from medtune.data.sources.hub import fetch
+from medtune.data.sources.known import KNOWN
+from medtune.data.sources.known_source import KnownSource, table_files
+from medtune.data.sources.medquad import medquad_xml_rows
+from medtune.data.tables import TABLE_SUFFIXES, Table, open_table
 from medtune.errors import DataError
-from medtune.files import sha256_file, sha256_paths
 from medtune.recipe.schema import Columns
 
-NOTES_QUESTION = "Which medical specialty does this note belong to?"
+__all__ = ["NOTES_QUESTION", "open_source", "source_files"]
+
+FORMS = {
+    **question_answer.FORMS,
+    **wiki_terms.FORMS,
+    **classification.FORMS,
+    **multiple_choice.FORMS,
+    **dialogues.FORMS,
+}
+_SPLIT = re.compile(r"(?:^|[^a-z])(train|validation|valid|val|dev|test)")
 
 
 def source_files(source: str, data_dir: Path | None) -> list[Path]:
-    """The files behind a source, found but not read: a known name, a path, or a path below the data directory."""
-    path = _locate(source, data_dir)
-    return sorted(path.rglob("*.xml")) if path.is_dir() else [path]
+    """The files behind a source, found but not read: a known name, a path, or a path below the data directory.
 
-
-def _locate(source: str, data_dir: Path | None) -> Path:
+    A known data set that is not here is fetched from the hub. Raises ``DataError`` where nothing is found.
+    """
     known = KNOWN.get(source)
     if known:
-        return _find_known(known, data_dir)
+        return known.found(data_dir) or fetch(known, data_dir)
     for path in (Path(source), *([data_dir / source] if data_dir else [])):
+        if path.is_dir():
+            return _directory_files(path)
         if path.exists():
-            return path
+            return [_readable(path)]
     near = [] if Path(source).suffix else get_close_matches(source, KNOWN, n=1)
     hint = f"Did you mean {near[0]}? " if near else ""
     raise DataError(
@@ -39,64 +53,128 @@ def _locate(source: str, data_dir: Path | None) -> Path:
     )
 
 
-def _find_known(known: KnownSource, data_dir: Path | None) -> Path:
-    path = known.find(data_dir)
-    if path:
-        return path
-    place = f"in {data_dir}" if data_dir else "in a directory, and name it with --data-dir or MEDTUNE_DATA"
-    raise DataError(
-        f"{known.name} is not here ({known.title}; published: {known.published})",
-        where="data.source",
-        fix=f"Put one of {', '.join(known.files[:3])} {place}.",
-    )
-
-
-def load_source(source: str, data_dir: Path | None, columns: Columns) -> Loaded:
-    """Read all rows of one source."""
-    path = _locate(source, data_dir)
-    files = source_files(source, data_dir)
-    if path.is_dir():
-        rows = medquad_xml_rows(path)
-        if not rows:
-            raise DataError(
-                "no MedQuAD XML found below this directory", where=str(path), fix="Name a file, or the tree's root."
-            )
-        loaded = Loaded("medquad", rows, licence=LICENCE)
-    else:
-        loaded = _load_file(path, source, columns)
-    digest = sha256_paths(files) if path.is_dir() else sha256_file(path)
-    loaded.files = [{"name": path.name, "sha256": digest, "rows": len(loaded.rows)}]
-    return loaded
-
-
-def _load_file(path: Path, source: str, columns: Columns) -> Loaded:
+def _readable(path: Path) -> Path:
     if path.suffix.lower() not in TABLE_SUFFIXES:
         raise DataError(f"no reader for {path.name}", where="data.source", fix=f"Use {', '.join(TABLE_SUFFIXES)}.")
-    table = read_table(path)
-    names, values = table.column_names, table.to_pylist()
-    if not values:
-        raise DataError("the file has no rows", where=str(path), fix="Give a file with questions and answers.")
-    explicit = columns.model_dump(exclude_none=True)
-    if source == "notes":
-        return Loaded("notes", _notes_rows(values, path), licence=KNOWN["notes"].licence)
-    if not explicit and is_medquad_table(names):
-        taken = {"question": "question", "answer": "answer", "entity": "focus" if "focus" in names else "focus_area"}
-        return Loaded("medquad", medquad_table_rows(values, path.name), licence=LICENCE, columns=taken)
-    known = KNOWN.get(source)
-    if known and known.packaged:
-        columns = Columns(question="question", answer="answer", entity="topic", label="specialty")
-    name = known.name if known else path.stem
-    rows, taken = table_rows(values, names, columns, name, path.name)
-    return Loaded(name, list(rows), licence=known.licence if known else "as stated by its owner", columns=taken)
+    return path
 
 
-def _notes_rows(values: Sequence[dict[str, str]], path: Path) -> list[Row]:
-    return [
-        Row(
-            (Message("user", f"{row['text']}\n\n{NOTES_QUESTION}"), Message("assistant", row["specialty"])),
-            "notes",
-            f"{path.name}, row {number}",
-            label=row["specialty"],
+def _directory_files(path: Path) -> list[Path]:
+    files = sorted(path.rglob("*.xml")) or table_files(path)
+    if not files:
+        raise DataError(
+            "no MedQuAD XML found below this directory", where=str(path), fix="Name a file, or the tree's root."
         )
-        for number, row in enumerate(values, 1)
-    ]
+    return files
+
+
+def open_source(source: str, data_dir: Path | None, columns: Columns) -> Source:
+    """Look at a source: its files found, its columns resolved. Its rows come by ``read``, from the start each time.
+
+    ``columns`` given by a person win over a known data set's own. Raises ``DataError`` where a file has no rows, or
+    columns that cannot be told.
+    """
+    files = source_files(source, data_dir)
+    known = KNOWN.get(source)
+    if files[0].suffix.lower() == ".xml":
+        return _source(KNOWN["medquad"], lambda: medquad_xml_rows(files), files, {"entity": "Focus"})
+    tables = [_open(path, known) for path in files]
+    if columns.model_dump(exclude_none=True):
+        return _by_layout(tables, columns, known, source)
+    owner = known or _owner(tables)
+    if owner is None:
+        return _by_layout(tables, columns, None, source)
+    parts = [_Part.of(owner, table, alone=len(tables) == 1) for table in tables]
+    return _source(owner, lambda: (row for part in parts for row in part.rows()), files, parts[0].form.taken)
+
+
+def _source(
+    owner: KnownSource, read: Callable[[], Iterator[Row]], files: Sequence[Path], taken: dict[str, str]
+) -> Source:
+    return Source(owner.name, read, tuple(files), owner.licence, owner.published, dict(taken))
+
+
+def _open(path: Path, known: KnownSource | None) -> Table:
+    """A table that has rows; that of a data set published without a line of names gets them."""
+    headless = next((k for k in KNOWN.values() if k.header and path.suffix == ".csv" and k.names_file(path)), None)
+    table = _without_header(path, headless.header) if headless and known in (None, headless) else None
+    table = table or open_table(path)
+    if table.first is None:
+        raise DataError("the file has no rows", where=str(path), fix="Give a file with questions and answers.")
+    return table
+
+
+def _without_header(path: Path, header: Sequence[str]) -> Table | None:
+    try:
+        table = open_table(path, header)
+    except DataError:
+        return None  # it has a header, or is broken: then the usual reading says where
+    last = table.first[header[-1]] if table.first else ""
+    return table if last in ("A", "B", "C", "D") else None
+
+
+def _by_layout(tables: list[Table], columns: Columns, known: KnownSource | None, source: str) -> Source:
+    if len(tables) > 1 and known is None:
+        raise DataError(
+            "no MedQuAD XML found below this directory, but tables of no known data set",
+            where=source,
+            fix="Name one of the files, or list them in data.source.",
+        )
+    name = known.name if known else tables[0].path.stem
+    layouts = [find_layout(table, columns) for table in tables]
+    readers = [layout_rows(table, layout, name) for table, layout in zip(tables, layouts, strict=True)]
+    opened = Source(
+        name,
+        lambda: (row for reader in readers for row in reader()),
+        tuple(table.path for table in tables),
+        columns=layouts[0].taken(),
+    )
+    return replace(opened, licence=known.licence, published=known.published) if known else opened
+
+
+def _owner(tables: list[Table]) -> KnownSource | None:
+    """The known data set that all tables are parts of: by the name of the file and its columns, or by columns that tell."""
+    owners = {_owner_of(table) for table in tables}
+    name = owners.pop() if len(owners) == 1 else None
+    return KNOWN[name] if name else None
+
+
+def _owner_of(table: Table) -> str | None:
+    named = [name for name, known in KNOWN.items() if not known.packaged and known.names_file(table.path)]
+    for name in named:
+        if any(form.is_form_of(table) for form in FORMS[name]):
+            return name
+    telling = (name for name, forms in FORMS.items() if any(f.telling and f.is_form_of(table) for f in forms))
+    return next(telling, None)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One table of a known data set, and the published form it has."""
+
+    owner: KnownSource
+    table: Table
+    form: Form
+    convert: Convert
+    split: str | None
+
+    @classmethod
+    def of(cls, owner: KnownSource, table: Table, *, alone: bool) -> "_Part":
+        """The part with its form. A file named ``train`` that is the only one was not split."""
+        found = next((form for form in FORMS[owner.name] if form.is_form_of(table)), None)
+        if found is None:
+            raise DataError(
+                f"not the columns of {owner.name} ({owner.columns})",
+                where=str(table.path),
+                fix=f"Columns here: {', '.join(table.names)}. Say with data.columns which is which.",
+            )
+        of_name = _SPLIT.search(table.path.stem.lower())
+        split = of_name.group(1) if of_name else None
+        return cls(owner, table, found, found.bind(table), None if alone and split == "train" else split)
+
+    def rows(self) -> Iterator[Row]:
+        """Rows with the split they were published in: of the column, else of the file's name."""
+        for number, values in enumerate(self.table.rows(), 1):
+            place = f"{self.table.path.name}, row {number}"
+            row = self.convert(Fields(values, self.owner.name, place))
+            yield replace(row, published_split=text_of(values, "split", place) or self.split)

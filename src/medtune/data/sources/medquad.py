@@ -1,60 +1,43 @@
-"""MedQuAD (Ben Abacha and Demner-Fushman 2019) in its published forms: the XML tree and tables."""
+"""MedQuAD (Ben Abacha and Demner-Fushman 2019) as published: a tree of XML, one file a document, one focus a file."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from medtune.conversation import Message
 from medtune.data.rows import Row
 from medtune.errors import DataError
 
-LICENCE = "CC BY 4.0"
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 
-def is_medquad_table(names: list[str]) -> bool:
-    """Whether a table has exactly MedQuAD's published columns: those of the CSV, or of its XML laid flat."""
-    columns = set(names)
-    published = {"question", "answer", "source", "focus_area"}
-    return columns == published or {"question", "answer", "qtype", "focus"} <= columns
-
-
-def medquad_table_rows(rows: list[dict[str, Any]], where: str) -> list[Row]:
-    """Rows of a MedQuAD table; the focus is the entity, so that one disease lies in one split."""
-    return [
-        _row(
-            _text(row.get("question")),
-            _text(row.get("answer")),
-            _text(row.get("focus") or row.get("focus_area")) or None,
-            _text(row.get("qid")) or None,
-            f"{where}, row {number}",
-        )
-        for number, row in enumerate(rows, 1)
-    ]
-
-
-def medquad_xml_rows(directory: Path) -> list[Row]:
-    """Rows of the XML tree: one file a document, one focus, several question/answer pairs."""
-    from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import ParseError, parse
-
-    rows = []
-    for path in sorted(directory.rglob("*.xml")):
-        try:
-            root = parse(path).getroot()
-        except (ParseError, DefusedXmlException) as error:
-            raise DataError(f"not valid XML ({error})", where=str(path), fix="Fetch the file again.") from error
+def medquad_xml_rows(files: Sequence[Path]) -> Iterator[Row]:
+    """Rows of the tree: the focus is the entity, so that one disease lies in one split."""
+    for path in files:
+        root = _parse(path)
         focus = (root.findtext("Focus") or "").strip() or None
         for pair in root.iter("QAPair"):
             question = pair.find("Question")
-            qid = question.get("qid") if question is not None else None
-            text = (question.text or "") if question is not None else ""
-            rows.append(_row(text, pair.findtext("Answer") or "", focus, qid, f"{path}, pair {pair.get('pid')}"))
-    return rows
+            asked = (question.text or "") if question is not None else ""
+            answer = pair.findtext("Answer") or ""
+            yield Row(
+                (Message("user", asked), Message("assistant", answer)),
+                "medquad",
+                f"{path}, pair {pair.get('pid')}",
+                entity=focus,
+                id=question.get("qid") if question is not None else None,
+            )
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+def _parse(path: Path) -> "Element":
+    from defusedxml.common import DefusedXmlException
+    from defusedxml.ElementTree import ParseError, parse
 
-
-def _row(question: str, answer: str, focus: str | None, qid: str | None, place: str) -> Row:
-    messages = (Message("user", question.strip()), Message("assistant", answer.strip()))
-    return Row(messages, "medquad", place, entity=focus, id=qid)
+    try:
+        root: Element | None = parse(path).getroot()
+    except (ParseError, DefusedXmlException, ValueError, LookupError, OSError) as error:
+        raise DataError(f"not valid XML ({error})", where=str(path), fix="Fetch the file again.") from error
+    if root is None or root.tag != "Document":
+        raise DataError("no document of MedQuAD", where=str(path), fix="Name the directory of MedQuAD's own XML.")
+    return root

@@ -1,0 +1,199 @@
+"""The audit: every figure of preparation in plain values, as an ethics board could read it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from medtune.data.cleaning import Boilerplate, Tally
+from medtune.data.identifiers import mask_texts
+from medtune.data.index import Index
+from medtune.data.rows import Row
+from medtune.data.selection import Selection, repeated
+from medtune.data.splits import leaked_rows, random_split
+from medtune.data.spool import Spool
+from medtune.recipe.schema import Data
+
+LISTED = 10
+EXCERPT = 160
+MANY_LABELS = 60
+
+
+def words(counts: np.ndarray) -> dict[str, float]:
+    """Median, 95th percentile and maximum of word counts [n]."""
+    if not len(counts):
+        return {"median": 0, "p95": 0, "max": 0}
+    ordered = np.sort(counts)
+    return {
+        "median": float(np.median(ordered)),
+        "p95": int(ordered[int(0.95 * (len(ordered) - 1))]),
+        "max": int(ordered[-1]),
+    }
+
+
+def split_facts(index: Index, selection: Selection, number: int) -> dict[str, Any]:
+    """One split: rows, groups, sources, labels, lengths."""
+    rows = np.flatnonzero(selection.place == number)
+    labels = Counter(label for label in index.label[rows] if label is not None)
+    return {
+        "rows": len(rows),
+        "groups": len(np.unique(selection.group[rows])),
+        "sources": dict(Counter(index.source[rows].tolist())),
+        "labels": dict(sorted(labels.items())) if len(labels) <= MANY_LABELS else {},
+        "question_words": words(index.question_words[rows]),
+        "answer_words": words(index.answer_words[rows]),
+    }
+
+
+def duplicate_facts(index: Index, selection: Selection) -> dict[str, int]:
+    """Among usable rows: how many repeat an earlier question or answer exactly, and almost."""
+    usable = np.flatnonzero(~repeated(index.conversation))
+    prose = usable[~index.choice[usable]]
+    return {
+        "same_question": int(repeated(index.prompt[usable]).sum()),
+        "same_answer": int(repeated(index.answer[prose]).sum()),
+        "near_question": selection.near.get("question", 0),
+        "near_answer": selection.near.get("answer", 0),
+        "questions_with_several_answers": sum(not index.choice[rows[0]] for rows in selection.contradictory),
+        "texts_with_several_labels": sum(bool(index.choice[rows[0]]) for rows in selection.contradictory),
+    }
+
+
+def ceiling(prompts: np.ndarray, labels: Sequence[str | None]) -> dict[str, Any] | None:
+    """What labels allow: the accuracy of a classifier that knows for every text its most frequent label.
+
+    No classifier can do better, since it gives one answer to equal texts. None where nothing is labelled.
+    """
+    by_text: dict[int, Counter[str]] = defaultdict(Counter)
+    for prompt, label in zip(prompts.tolist(), labels, strict=True):
+        if label is not None:
+            by_text[prompt][label] += 1
+    total = sum(count for counts in by_text.values() for count in counts.values())
+    if not total:
+        return None
+    classes = sum(by_text.values(), Counter())
+    return {
+        "rows": total,
+        "texts": len(by_text),
+        "classes": len(classes),
+        "largest": max(classes.values()),
+        "smallest": min(classes.values()),
+        "majority_share": max(classes.values()) / total,
+        "texts_with_several_labels": sum(len(counts) > 1 for counts in by_text.values()),
+        "rows_sharing_text_with_another_label": sum(
+            sum(counts.values()) for counts in by_text.values() if len(counts) > 1
+        ),
+        "ceiling": sum(max(counts.values()) for counts in by_text.values()) / total,
+    }
+
+
+def label_facts(index: Index, selection: Selection) -> dict[str, Any]:
+    """The ceiling of all labelled rows as they came, and of those selected; empty where the answer is no label."""
+    if not index.labelled.any():
+        return {}
+    chosen = index.labelled & selection.kept
+    return {
+        "as_read": ceiling(index.prompt[index.labelled], index.label[index.labelled]),
+        "selected": ceiling(index.prompt[chosen], index.label[chosen]),
+        "label_sets": len(selection.merged),
+    }
+
+
+def warnings(index: Index, selection: Selection, splits: dict[str, dict[str, Any]]) -> list[str]:
+    """What a reader of figures must know about these data."""
+    found = []
+    labels = Counter(index.label[selection.kept & index.labelled].tolist())
+    if len(labels) == 1:
+        found.append(f"there is one class only ({next(iter(labels))}): nothing can be learnt to tell apart")
+    tested = Counter(splits["test"]["labels"]) if labels else Counter[str]()
+    single = sorted(label for label, count in tested.items() if count == 1)
+    if single:
+        found.append(f"{len(single)} of {len(tested)} classes have one test item, so their scores are 0 or 1")
+    missing = sorted(set(splits["train"]["labels"]) - set(tested)) if tested else []
+    if missing:
+        found.append(f"{len(missing)} classes are trained and not tested: too few groups")
+    if splits["test"]["groups"] < 30:
+        found.append(f"the test split has {splits['test']['groups']} groups: intervals will be wide")
+    if not labels and not index.has_entity[selection.kept].any():
+        found.append("no subject column: rows on one disease are not tied together (data.columns.entity names it)")
+    return found
+
+
+def row_facts(read: int, tally: Tally, selection: Selection) -> dict[str, Any]:
+    """Rows read, usable, drawn, and left out by reason. They add up, or this is a fault of medtune."""
+    reasons = {name: tally.dropped.get(name, 0) for name in ("empty_question", "empty_answer")}
+    dropped = reasons | dict(tally.dropped) | dict(selection.dropped)
+    drawn = int(selection.kept.sum())
+    if read != drawn + selection.not_drawn + sum(dropped.values()):
+        raise AssertionError(f"rows are lost: {read} read, {drawn} drawn, {selection.not_drawn} not drawn, {dropped}")
+    usable = drawn + selection.not_drawn + selection.dropped["demonstration_subject"]
+    return {
+        "rows": {"read": read, "usable": usable, "drawn": drawn, "not_drawn": selection.not_drawn},
+        "dropped": dropped,
+    }
+
+
+def cleaning_facts(tally: Tally, settings: Data, habits: Mapping[str, Boilerplate]) -> dict[str, Any]:
+    """What each rule changed, with examples; what is off; what was learned."""
+    return {
+        "rules": tally.as_dict(),
+        "off": [name for name, value in settings.clean if value is False or value == []],
+        "boilerplate": {source: learned.as_dict() for source, learned in habits.items()},
+        "cut_off_answers": tally.counted["cut_off"],
+        "cut_off_policy": settings.clean.cut_off,
+    }
+
+
+def selection_facts(
+    index: Index, selection: Selection, settings: Data, seed: int, demonstrations: Sequence[str]
+) -> dict[str, Any]:
+    """Duplicates, contradictions, labels, groups, demonstrations, and the proof that nothing leaks."""
+    places = selection.place[selection.kept]
+    leaked = leaked_rows(selection.keys, places)
+    if leaked["any"]:
+        raise AssertionError(f"group split leaked: {leaked}")
+    chance = random_split(len(places), settings.split, seed)
+    by_chance = leaked_rows(selection.keys, chance)
+    share = by_chance["any"] / max(1, int((chance != 0).sum()))
+    groups = selection.group[selection.kept]
+    forced = int(np.isin(groups, list(selection.forced)).sum())
+    return {
+        "duplicates": duplicate_facts(index, selection),
+        "near_duplicates": settings.near_duplicates.model_dump(),
+        "contradictions": {"policy": settings.contradictions, "sets": len(selection.contradictory)},
+        "labels": label_facts(index, selection),
+        "groups": {
+            "count": int(groups.max()) + 1,
+            "largest": int(np.bincount(groups).max()),
+            "group_by": list(settings.split.group_by),
+            "entities": bool(index.has_entity[selection.kept].any()),
+        },
+        "demonstrations": {
+            "questions": list(demonstrations),
+            "rows_kept_out_of_training": forced + selection.dropped["demonstration_subject"],
+        },
+        "leaked": leaked["any"],
+        "leaked_share_of_a_random_split": share,
+        "random_split": by_chance | {"share": share},
+    }
+
+
+def listings(rows: Spool, selection: Selection) -> dict[str, Any]:
+    """Near-duplicate pairs and contradictory sets for a reader, identifiers masked."""
+    wanted = {
+        "near_duplicates_listed": [members[:2] for members in selection.clusters[:LISTED]],
+        "contradictions_listed": [members[:4] for members in selection.contradictory[:LISTED]],
+    }
+    found = rows.rows_at(row for sets in wanted.values() for members in sets for row in members)
+    return {name: [[_shown(found[row]) for row in members] for members in sets] for name, sets in wanted.items()}
+
+
+def _shown(row: Row) -> dict[str, str]:
+    question, answer = mask_texts([row.question, row.answer])  # whole: a cut identifier would stay
+    return {"place": row.place, "question": question[:EXCERPT], "answer": answer[:EXCERPT]}
+
+
+def listed(counts: dict[str, int]) -> str:
+    """Counts in words, zeros left out."""
+    return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count) or "nothing"

@@ -1,0 +1,7 @@
+"""Repairs of texts: each step counted, each switchable, each shown with examples."""
+
+from medtune.data.cleaning.boilerplate import Boilerplate
+from medtune.data.cleaning.cleaner import Cleaner
+from medtune.data.cleaning.tally import Tally
+
+__all__ = ["Boilerplate", "Cleaner", "Tally"]

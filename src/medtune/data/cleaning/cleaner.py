@@ -1,0 +1,119 @@
+"""Rows through the rules: repair every text, then judge the answers."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from medtune.conversation import Message
+from medtune.data.cleaning.boilerplate import Boilerplate
+from medtune.data.cleaning.rules import text_rules
+from medtune.data.cleaning.tally import Tally
+from medtune.data.rows import Row
+from medtune.recipe.schema import Clean
+
+_ENDED = re.compile(r"[.!?:;)\]\"'”’…*|%]\s*$")
+_LAST_STOP = re.compile(r".*[.!?](?=\s)", re.S)
+PROSE_WORDS = 8  # shorter answers are terms and lists, which need no full stop
+
+
+def cut_off(answer: str) -> bool:
+    """Whether prose ends without a full stop (a last line that is a list item may)."""
+    last = answer.rsplit("\n", 1)[-1].lstrip()
+    return len(answer.split()) >= PROSE_WORDS and not last.startswith(("-", "•", "*")) and not _ENDED.search(answer)
+
+
+class Cleaner:
+    """The rules of a recipe, applied to rows."""
+
+    def __init__(self, settings: Clean) -> None:
+        self.settings = settings
+        self.rules = text_rules(settings)
+
+    def text(self, text: str, place: str, tally: Tally, touched: set[str]) -> str:
+        """One text through all rules."""
+        for name, rule in self.rules:
+            repaired = rule(text)
+            if repaired != text:
+                tally.changed(name, place, text, repaired)
+                touched.add(name)
+                text = repaired
+        return text
+
+    def repair(self, row: Row, tally: Tally) -> Row:
+        """The row with its texts, options and label repaired; an answer that is the label stays the label."""
+        touched: set[str] = set()
+        named = self.settings.labels and row.label is not None and row.answer.strip() == row.label.strip()
+        label = row.label
+        if label is not None and self.settings.labels:
+            label = self._label(label, row.place, tally, touched)
+        messages = tuple(
+            Message(
+                m.role, label if named and m.role == "assistant" and label else self._message(m, row, tally, touched)
+            )
+            for m in row.messages
+        )
+        options = row.options and tuple(self.text(o, row.place, tally, touched) for o in row.options)
+        entity = row.entity and " ".join(row.entity.split())
+        tally.row(touched)
+        if not touched and entity == row.entity:
+            return row
+        return replace(row, messages=messages, label=label or None, options=options, entity=entity or None)
+
+    def _message(self, message: Message, row: Row, tally: Tally, touched: set[str]) -> str:
+        return self.text(message.content, row.place, tally, touched)
+
+    def _label(self, label: str, place: str, tally: Tally, touched: set[str]) -> str:
+        repaired = " ".join(self.text(label, place, Tally(), set()).split())
+        if repaired != label:
+            tally.changed("labels", place, label, repaired)
+            touched.add("labels")
+        return repaired
+
+    def strip_boilerplate(self, row: Row, learned: Mapping[str, Boilerplate], tally: Tally) -> Row:
+        """The row with its source's boilerplate taken from the edges of its answers."""
+        habits = learned.get(row.source)
+        if habits is None or row.is_choice:
+            return row
+        messages = tuple(Message(m.role, habits.strip(m.content)) if m.role == "assistant" else m for m in row.messages)
+        return self._changed("boilerplate", row, messages, tally)
+
+    def judge(self, row: Row, tally: Tally, terse: Collection[str] = ()) -> Row | None:
+        """The row, or None where its answer is missing, too short, or cut off and not wanted so.
+
+        ``terse`` are sources whose answers are short by habit: there a short answer is none too short.
+        """
+        if not row.question.strip():
+            tally.dropped["empty_question"] += 1
+            return None
+        if not row.answer.strip():
+            tally.dropped["empty_answer"] += 1
+            return None
+        if row.is_choice:
+            return row
+        if row.source not in terse and len(row.answer.split()) < self.settings.min_answer_words:
+            tally.dropped["too_short"] += 1
+            return None
+        if not cut_off(row.answer):
+            return row
+        tally.counted["cut_off"] += 1
+        return self._unfinished(row, tally)
+
+    def _unfinished(self, row: Row, tally: Tally) -> Row | None:
+        if self.settings.cut_off == "drop":
+            tally.dropped["cut_off"] += 1
+            return None
+        whole = _LAST_STOP.match(row.answer) if self.settings.cut_off == "trim" else None
+        if not whole or len(whole[0].split()) < self.settings.min_answer_words:
+            return row
+        last = max(i for i, m in enumerate(row.messages) if m.role == "assistant")
+        messages = tuple(Message(m.role, whole[0]) if i == last else m for i, m in enumerate(row.messages))
+        return self._changed("cut_off", row, messages, tally)
+
+    @staticmethod
+    def _changed(rule: str, row: Row, messages: tuple[Message, ...], tally: Tally) -> Row:
+        pairs = [(a.content, b.content) for a, b in zip(row.messages, messages, strict=True) if a != b]
+        for before, after in pairs:
+            tally.changed(rule, row.place, before, after)
+        if pairs:
+            tally.row({rule})
+        return replace(row, messages=messages) if pairs else row

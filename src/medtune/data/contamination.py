@@ -1,0 +1,212 @@
+"""Overlap of training rows with texts they will be judged on: held-out rows, and public benchmarks.
+
+Two texts overlap when they share a run of 13 words in normal form (Brown et al. 2020, arXiv:2005.14165, appendix C); a
+benchmark question shorter than that overlaps with a training question that is the same. Phrases that a source repeats
+everywhere make long texts overlap too, so it is also counted how many items have most of their runs in training.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from medtune.data.fingerprints import normalized_word_hashes, run_hashes, text_hash
+from medtune.data.normalize import normalize
+from medtune.data.rows import Row, bare_question
+from medtune.data.sources import open_source, source_files
+from medtune.data.sources.known import KNOWN
+from medtune.data.spool import CHUNK, Spool, from_batch
+from medtune.data.workers import ordered_map
+from medtune.recipe.schema import Columns, Data
+
+BENCHMARKS = ("medqa", "medmcqa", "pubmedqa", "mmlu_medical")
+HELD_OUT = "held_out"
+HELD_OUT_SAMPLE = 20_000  # held-out rows searched for in training at most, evenly spaced
+LISTED = 20
+MOSTLY = 0.5  # share of an item's runs
+
+
+def benchmark_sources(settings: Data, data_dir: Path | None) -> list[str]:
+    """The benchmark sets to compare with: those of the recipe, else those that are here; never what is trained on."""
+    wanted = settings.contamination
+    if not wanted.check:
+        return []
+    names = [n for n in BENCHMARKS if KNOWN[n].find(data_dir)] if wanted.against is None else wanted.against
+    trained = {path.resolve() for source in settings.source for path in source_files(source.name, data_dir)}
+    return [name for name in names if trained.isdisjoint(path.resolve() for path in source_files(name, data_dir))]
+
+
+@dataclass(frozen=True)
+class Sought:
+    """What training rows are searched for.
+
+    ``hashes`` [n] sorted, ``sets`` [n] a bit for each set that has the hash.
+    """
+
+    ngram: int
+    hashes: np.ndarray
+    sets: np.ndarray
+
+
+@dataclass(frozen=True)
+class Items:
+    """The items: the set and place of each, and the (hash, item) pairs [n] of all their runs."""
+
+    names: tuple[str, ...]
+    set_of: np.ndarray
+    places: Sequence[str]
+    pair_hash: np.ndarray
+    pair_item: np.ndarray
+    sought: Sought
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[str, Row]], ngram: int) -> "Items":
+        """From (name of the set, row)."""
+        hashes: list[np.ndarray] = []
+        items: list[np.ndarray] = []
+        places: list[str] = []
+        set_of: list[int] = []
+        names: dict[str, int] = {}
+        stream = iter(rows)
+        while chunk := list(islice(stream, CHUNK)):
+            values, owner = _item_hashes([row for _, row in chunk], ngram)
+            hashes.append(values)
+            items.append(owner + len(places))
+            places += [row.place for _, row in chunk]
+            set_of += [names.setdefault(name, len(names)) for name, _ in chunk]
+        pair_hash = np.concatenate(hashes) if hashes else np.zeros(0, np.uint64)
+        pair_item = np.concatenate(items).astype(np.int64) if items else np.zeros(0, np.int64)
+        owners = np.array(set_of, np.int64)
+        unique, inverse = np.unique(pair_hash, return_inverse=True)
+        bits = np.zeros(len(unique), np.uint32)
+        np.bitwise_or.at(bits, inverse, (1 << owners[pair_item]).astype(np.uint32))
+        sought = Sought(ngram, unique, bits)
+        return cls(tuple(names), owners, places, inverse, pair_item, sought)
+
+    def having(self, position: int) -> list[int]:
+        """The first item of each set that has a hash."""
+        found = self.pair_item[self.pair_hash == position]
+        return [int(found[self.set_of[found] == number][0]) for number in np.unique(self.set_of[found])]
+
+
+def _question_hash(row: Row) -> int:
+    """Of the bare question; a run of words is hashed otherwise, so the two never meet."""
+    return text_hash("question " + normalize(bare_question(row.question)))
+
+
+def _row_hashes(rows: Sequence[Row], ngram: int) -> tuple[np.ndarray, np.ndarray]:
+    """The hashes [n] of all runs of words in rows, and the row [n] that each stands in."""
+    texts = [text for row in rows for text in (normalize(row.question), normalize(row.answer))]
+    values, starts = run_hashes(*normalized_word_hashes(texts), ngram)
+    return values, np.repeat(np.arange(len(texts)) // 2, np.diff(starts))
+
+
+def _item_hashes(rows: Sequence[Row], ngram: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same with the hash of each short question, every (hash, row) once."""
+    values, owner = _row_hashes(rows, ngram)
+    words = [normalize(bare_question(row.question)).count(" ") + 1 for row in rows]
+    short = [i for i, row in enumerate(rows) if words[i] < ngram and row.question.strip()]
+    values = np.append(values, np.array([_question_hash(rows[i]) for i in short], np.uint64))
+    owner = np.append(owner, np.array(short, np.int64))
+    order = np.lexsort((values, owner))
+    values, owner = values[order], owner[order]
+    new = np.ones(len(values), bool)
+    new[1:] = (values[1:] != values[:-1]) | (owner[1:] != owner[:-1])
+    return values[new], owner[new]
+
+
+def search(sought: Sought, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, list[tuple[str, int]]]:
+    """Search a batch of training rows.
+
+    The positions of the hashes found, the sets [rows] that each row overlaps with as bits, and a few (place, item).
+    """
+    rows = from_batch(batch)
+    values, owner = _row_hashes(rows, sought.ngram)
+    values = np.append(values, np.array([_question_hash(row) for row in rows], np.uint64))
+    owner = np.append(owner, np.arange(len(rows)))
+    position = np.searchsorted(sought.hashes, values)
+    inside = position < len(sought.hashes)
+    found = np.zeros(len(values), bool)
+    found[inside] = sought.hashes[position[inside]] == values[inside]
+    bits = np.zeros(len(rows), np.uint32)
+    np.bitwise_or.at(bits, owner[found], sought.sets[position[found]])
+    return np.unique(position[found]), bits, _first_rows(rows, owner[found], position[found], sought.sets)
+
+
+def _first_rows(
+    rows: Sequence[Row], owner: np.ndarray, position: np.ndarray, sets: np.ndarray
+) -> list[tuple[str, int]]:
+    """(place, position of a hash) for the first rows of a batch that meet each set."""
+    order = np.lexsort((position, owner))
+    owner, position = owner[order], position[order]
+    listed: list[tuple[str, int]] = []
+    for bit in range(int(sets.max(initial=0)).bit_length()):
+        mine = np.flatnonzero(sets[position] >> bit & 1)
+        first = np.unique(owner[mine], return_index=True)[1][:LISTED]
+        listed += [(rows[owner[i]].place, int(position[i])) for i in mine[first]]
+    return listed
+
+
+def contamination(items: Items, training: Iterator[pa.RecordBatch]) -> dict[str, dict[str, Any]]:
+    """Set → its items, how many overlap with a training row and how many mostly, the training rows concerned, a list."""
+    if not len(items.set_of):
+        return {}
+    hit = np.zeros(len(items.sought.hashes), bool)
+    rows = np.zeros(len(items.names), np.int64)
+    examples: list[tuple[str, int]] = []
+    for positions, bits, found in ordered_map(search, items.sought, training):
+        hit[positions] = True
+        rows += [int((bits >> number & 1).sum()) for number in range(len(items.names))]
+        examples += found
+    runs = np.bincount(items.pair_item, minlength=len(items.set_of))
+    shared = np.bincount(items.pair_item, weights=hit[items.pair_hash], minlength=len(items.set_of))
+    facts: dict[str, dict[str, Any]] = {}
+    for number, name in enumerate(items.names):
+        mine = items.set_of == number
+        pairs = dict.fromkeys((place, item) for place, hash_ in examples for item in items.having(hash_) if mine[item])
+        listed = [{"training": place, "item": items.places[item]} for place, item in pairs]
+        facts[name] = {
+            "items": int(mine.sum()),
+            "overlapping": int((shared[mine] > 0).sum()),
+            "mostly": int((shared[mine] > MOSTLY * np.maximum(runs[mine], 1)).sum()),
+            "training_rows": int(rows[number]),
+            "examples": listed[:LISTED],
+        }
+    return facts
+
+
+def check_contamination(rows: Spool, place: np.ndarray, settings: Data, data_dir: Path | None) -> dict[str, Any]:
+    """The audit's part. ``place`` [rows] is each row's split (0 is training, above it held out, below it left out)."""
+    if not settings.contamination.check:
+        return {"checked": False}
+    names = benchmark_sources(settings, data_dir)
+
+    def sought() -> Iterator[tuple[str, Row]]:
+        yield from ((HELD_OUT, row) for row in _held_out(rows, place))
+        for name in names:
+            yield from ((name, row) for row in open_source(name, data_dir, Columns()).read())
+
+    def training() -> Iterator[pa.RecordBatch]:
+        for start, batch in rows.positioned():
+            yield batch.take(pa.array(np.flatnonzero(place[start : start + batch.num_rows] == 0)))
+
+    found = contamination(Items.of(sought(), settings.contamination.ngram), training())
+    return {
+        "checked": True,
+        "ngram": settings.contamination.ngram,
+        "sets": found,
+        "not_compared": [name for name in BENCHMARKS if name not in names],
+    }
+
+
+def _held_out(rows: Spool, place: np.ndarray) -> Iterator[Row]:
+    positions = np.flatnonzero(place > 0)
+    if len(positions) > HELD_OUT_SAMPLE:
+        positions = positions[np.linspace(0, len(positions) - 1, HELD_OUT_SAMPLE).astype(int)]
+    for start, batch in rows.positioned():
+        here = positions[(positions >= start) & (positions < start + batch.num_rows)] - start
+        yield from from_batch(batch.take(pa.array(here)))

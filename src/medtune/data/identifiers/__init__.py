@@ -1,0 +1,10 @@
+"""A scan for patients' identifiers that rules can see: names in context, dates, ages over 89, numbers, addresses.
+
+An aid, not a guarantee: what no rule sees stays in the text. Matches are never logged.
+"""
+
+from medtune.data.identifiers.masking import apply_policy, mask, mask_texts, scan_row
+from medtune.data.identifiers.scan import find_identifiers, find_spans
+from medtune.data.identifiers.spans import Span
+
+__all__ = ["Span", "apply_policy", "find_identifiers", "find_spans", "mask", "mask_texts", "scan_row"]

@@ -1,0 +1,198 @@
+"""Which rows stay, in which group and split: repeats, contradictions, near-duplicates, the mixture, the draw."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from medtune.data.duplicates import components, similar_pairs
+from medtune.data.index import NEAR_PARTS, Index
+from medtune.data.splits import PARTS, Keys, draw, group_rows, split_groups
+from medtune.recipe.schema import Data
+
+
+@dataclass
+class Selection:
+    """Over all indexed rows: which stay, their ``group`` and ``place`` (index into SPLITS; both −1 where left out)."""
+
+    kept: np.ndarray
+    group: np.ndarray
+    place: np.ndarray
+    keys: Keys
+    dropped: Counter[str]
+    not_drawn: int
+    forced: set[int]
+    merged: dict[int, list[str]]
+    near: dict[str, int]
+    clusters: list[list[int]] = field(default_factory=list)
+    contradictory: list[list[int]] = field(default_factory=list)
+
+
+def strata(index: Index, stratify_by: str) -> np.ndarray:
+    """What each row counts for when shares are kept: its label, its source, or nothing."""
+    if stratify_by == "none":
+        return np.full(len(index), "all", object)
+    if stratify_by == "source":
+        return index.source
+    unlabelled = index.label == None  # noqa: E711 - elementwise
+    return np.where(unlabelled, "" if stratify_by == "label" else index.source, index.label)
+
+
+def repeated(values: np.ndarray) -> np.ndarray:
+    """Whether each value [n] stood at an earlier place."""
+    first = np.unique(values, return_index=True)[1]
+    later = np.ones(len(values), bool)
+    later[first] = False
+    return later
+
+
+def contradictory_sets(index: Index, kept: np.ndarray) -> list[list[int]]:
+    """Rows that ask the same and are answered differently, set by set in order of appearance."""
+    positions = np.flatnonzero(kept)
+    order = positions[np.argsort(index.prompt[positions], kind="stable")]
+    edges = np.flatnonzero(np.diff(index.prompt[order])) + 1
+    sets = [part for part in np.split(order, edges) if len(part) > 1]
+    return sorted(part.tolist() for part in sets if len(np.unique(index.answer[part])) > 1)
+
+
+def _resolve_contradictions(
+    index: Index, kept: np.ndarray, policy: str
+) -> tuple[list[list[int]], dict[int, list[str]]]:
+    """Apply the policy to ``kept`` in place; the sets, and for ``label_sets`` the labels of each first row."""
+    sets = contradictory_sets(index, kept)
+    merged: dict[int, list[str]] = {}
+    for rows in sets:
+        labelled = all(index.choice[row] and index.label[row] is not None for row in rows)
+        if policy == "drop":
+            kept[rows] = False
+        elif policy == "first":
+            kept[[row for row in rows if index.answer[row] != index.answer[rows[0]]]] = False
+        elif policy == "label_sets" and labelled:
+            kept[rows[1:]] = False
+            merged[rows[0]] = sorted({str(index.label[row]) for row in rows})
+            index.label[rows[0]] = merged[rows[0]][0]
+    return sets, merged
+
+
+def _near_clusters(
+    index: Index, kept: np.ndarray, part: int, threshold: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, the number of the near-duplicate cluster each lies in, and the number of its text (exact repeats share it).
+
+    Clusters of one distinct text are left out.
+    """
+    near = index.near
+    chosen = np.flatnonzero((near.parts == part) & kept[near.rows])
+    texts, first, inverse = np.unique(near.texts[chosen], return_index=True, return_inverse=True)
+    order = np.argsort(first)  # texts by first appearance
+    number = np.empty_like(order)
+    number[order] = np.arange(len(order))
+    signature = near.signatures[chosen[first[order]]]
+    cluster = components(len(texts), similar_pairs(signature, threshold))
+    several = np.bincount(cluster, minlength=1) > 1
+    of_entry = cluster[number[inverse]]
+    mask = several[of_entry] if len(of_entry) else np.zeros(0, bool)
+    return near.rows[chosen[mask]], of_entry[mask], number[inverse][mask]
+
+
+def _near_duplicates(index: Index, kept: np.ndarray, settings: Data) -> tuple[Keys, Counter[str], list[list[int]], int]:
+    """Keys that tie near-duplicates, how many rows repeat an earlier one almost, the clusters, and rows dropped."""
+    ties, counts, clusters, dropped = Keys.of([]), Counter[str](), [], 0
+    policy, threshold = settings.near_duplicates.policy, settings.near_duplicates.threshold
+    for part, name in enumerate(NEAR_PARTS):
+        if policy == "off":
+            break
+        rows, numbers, texts = _near_clusters(index, kept, part, threshold)
+        # Of each cluster the first text stands for itself; rows that repeat it exactly are no near-duplicates.
+        later = ~np.isin(texts, texts[~repeated(numbers)])
+        counts[name] = int(later.sum())
+        if policy == "drop" and name == "answer":
+            kept[rows[later]] = False
+            dropped = len(np.unique(rows[later]))
+        elif name in settings.split.group_by:
+            values = numbers.astype(np.uint64) * np.uint64(len(NEAR_PARTS)) + np.uint64(part)
+            ties = ties.joined(Keys(rows, np.full(len(rows), PARTS.index("near"), np.int8), values))
+        members: dict[int, list[int]] = defaultdict(list)
+        for row, number in zip(rows.tolist(), numbers.tolist(), strict=True):
+            members[number].append(row)
+        clusters += sorted(members.values(), key=len, reverse=True)
+    return ties, counts, clusters, dropped
+
+
+def mixture(sources: Sequence[str], settings: Data, names: Sequence[str]) -> dict[str, int]:
+    """Source → rows to draw from it: its ``rows``, or its part by weight of as many as the scarcest source allows."""
+    there = Counter(sources)
+    quotas = {}
+    weights = {name: spec.weight for name, spec in zip(names, settings.source, strict=True) if spec.weight}
+    whole = sum(weights.values())
+    total = min((there[name] * whole / weight for name, weight in weights.items()), default=0.0)
+    if settings.limit is not None:
+        total = min(total, settings.limit)
+    for name, spec in zip(names, settings.source, strict=True):
+        if spec.rows is not None:
+            quotas[name] = min(spec.rows, there[name])
+    return quotas | _largest_remainders({name: total * weight / whole for name, weight in weights.items()})
+
+
+def _largest_remainders(exact: dict[str, float]) -> dict[str, int]:
+    """Whole numbers that add up to the whole part of the sum (Hamilton's method)."""
+    counts = {name: int(share + 1e-9) for name, share in exact.items()}
+    left = int(sum(exact.values()) + 1e-9) - sum(counts.values())
+    for name in sorted(exact, key=lambda name: (counts[name] - exact[name], name))[:left]:
+        counts[name] += 1
+    return counts
+
+
+def _draw(index: Index, kept: np.ndarray, settings: Data, names: Sequence[str], seed: int) -> int:
+    """Narrow ``kept`` to the mixture and the limit; how many were not drawn."""
+    before = int(kept.sum())
+    stratum = strata(index, settings.stratify_by)
+    for name, quota in mixture(index.source[kept].tolist(), settings, names).items():
+        positions = np.flatnonzero(kept & (index.source == name))
+        kept[positions] = False
+        kept[positions[draw(stratum[positions].tolist(), quota, seed)]] = True
+    positions = np.flatnonzero(kept)
+    kept[:] = False
+    kept[positions[draw(stratum[positions].tolist(), settings.limit, seed)]] = True
+    return before - int(kept.sum())
+
+
+def _groups(index: Index, kept: np.ndarray, keys: Keys, settings: Data) -> tuple[np.ndarray, int]:
+    """Group of every kept row, and how many rows on a demonstration's subject had to be left out.
+
+    A group with such a row goes to test whole. Where that group is larger than half of what test may hold (common
+    answers can chain thousands of rows together), its rows on the subject are left out instead.
+    """
+    tied = keys.by(settings.split.group_by)
+    groups = group_rows(int(kept.sum()), tied.only(kept))
+    sizes = np.bincount(groups, minlength=1)
+    allowed = max(settings.split.test * len(groups) / 2, 1)
+    positions = np.flatnonzero(kept)
+    out = positions[index.on_subject[positions] & (sizes[groups] > allowed)] if len(positions) else positions
+    if not len(out):
+        return groups, 0
+    kept[out] = False
+    return group_rows(int(kept.sum()), tied.only(kept)), len(out)
+
+
+def select(index: Index, settings: Data, names: Sequence[str], seed: int) -> Selection:
+    """Decide over all rows. ``names`` are the sources' names in the recipe's order."""
+    dropped: Counter[str] = Counter()
+    kept = ~repeated(index.conversation)
+    dropped["repeated"] = len(index) - int(kept.sum())
+    usable = int(kept.sum())
+    sets, merged = _resolve_contradictions(index, kept, settings.contradictions)
+    dropped["contradictory"] = usable - int(kept.sum())
+    ties, near, clusters, dropped["near_duplicate"] = _near_duplicates(index, kept, settings)
+    not_drawn = _draw(index, kept, settings, names, seed)
+    keys = index.keys.joined(ties)
+    groups, dropped["demonstration_subject"] = _groups(index, kept, keys, settings)
+    positions = np.flatnonzero(kept)
+    forced = set(groups[index.on_subject[positions]].tolist())
+    stratum = strata(index, settings.stratify_by)[positions].tolist()
+    group, place = np.full(len(index), -1, np.int64), np.full(len(index), -1, np.int8)
+    group[positions] = groups
+    place[positions] = split_groups(stratum, groups, settings.split, seed, forced)
+    tied = keys.by(settings.split.group_by).only(kept)
+    return Selection(kept, group, place, tied, dropped, not_drawn, forced, merged, dict(near), clusters, sets)

@@ -1,0 +1,173 @@
+"""The data audit for a terminal: plain text of at most 80 columns."""
+
+from collections.abc import Iterator
+from textwrap import fill, shorten
+from typing import Any
+
+WIDTH = 79
+RULES = {
+    "encoding": "decoded wrongly before",
+    "line_endings": "line endings",
+    "literal_newlines": "backslash-n as text",
+    "markup": "HTML and wiki markup",
+    "brands": "brand names spliced in",
+    "leftovers": "pointers to a web page",
+    "tables": "flattened tables",
+    "comma_breaks": "commas that were line breaks",
+    "blanks": "runs of blanks, edges",
+    "labels": "blanks in labels",
+    "boilerplate": "boilerplate at the edges",
+    "cut_off": "unfinished last sentence",
+}
+
+
+def audit_text(audit: dict[str, Any], *, examples: bool = False) -> str:
+    """The whole audit in words; with ``examples``, before and after of every cleaning rule."""
+    sections = (_sources, _rows, _cleaning, _duplicates, _labels, _leakage, _overlap, _identifiers, _tokens, _notes)
+    blocks = ["\n".join(lines) for section in sections if (lines := list(section(audit)))]
+    if examples:
+        blocks.append("\n".join(_examples(audit)))
+    return "\n\n".join(blocks)
+
+
+def _wrapped(text: str, indent: str = "  ") -> str:
+    return fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count) or "nothing"
+
+
+def _sources(audit: dict[str, Any]) -> Iterator[str]:
+    yield "Sources"
+    for source in audit["sources"]:
+        file = source["files"][0]
+        yield _wrapped(f"{source['name']}: {source['rows']:,} rows, {source['licence']}; {file['name']}")
+        if source["columns"]:
+            yield _wrapped(
+                "columns: " + ", ".join(f"{part} = {name}" for part, name in source["columns"].items()), "    "
+            )
+
+
+def _rows(audit: dict[str, Any]) -> Iterator[str]:
+    rows = audit["rows"]
+    yield "Rows"
+    yield f"  {'read':<28}{rows['read']:>10,}"
+    for reason, count in audit["dropped"].items():
+        if count:
+            yield f"  {'− ' + reason.replace('_', ' '):<28}{count:>10,}"
+    if rows["not_drawn"]:
+        yield f"  {'− not drawn':<28}{rows['not_drawn']:>10,}"
+    yield f"  {'= used':<28}{rows['drawn']:>10,}"
+    for name, facts in audit["splits"].items():
+        answer = facts["answer_words"]
+        yield f"    {name:<26}{facts['rows']:>10,}  {facts['groups']:>7,} groups, answer words {answer['median']:.0f} (max {answer['max']:,})"
+
+
+def _cleaning(audit: dict[str, Any]) -> Iterator[str]:
+    facts = audit["cleaning"]
+    yield "Cleaning (rows changed, characters more or fewer)"
+    for rule, entry in facts["rules"].items():
+        yield f"  {RULES.get(rule, rule):<28}{entry['rows']:>10,}{entry['characters']:>12,}"
+    if not facts["rules"]:
+        yield "  nothing to repair"
+    if facts["cut_off_answers"]:
+        yield f"  {'answers without a full stop':<28}{facts['cut_off_answers']:>10,}  ({facts['cut_off_policy']})"
+    if facts["off"]:
+        yield _wrapped(f"switched off: {', '.join(facts['off'])}")
+    for source, learned in facts["boilerplate"].items():
+        for side in ("opening", "closing"):
+            if learned[side]:
+                phrases = ", ".join(f"“{shorten(p, 44)}” {n}" for p, n in list(learned[side].items())[:6])
+                more = f" and {len(learned[side]) - 6} more" if len(learned[side]) > 6 else ""
+                yield _wrapped(f"{source}, {side} phrases learned: {phrases}{more}")
+
+
+def _duplicates(audit: dict[str, Any]) -> Iterator[str]:
+    facts, near = audit["duplicates"], audit["near_duplicates"]
+    yield "Duplicates among usable rows"
+    yield f"  {'same question':<28}{facts['same_question']:>10,}"
+    yield f"  {'same answer':<28}{facts['same_answer']:>10,}"
+    if near["policy"] != "off":
+        yield f"  {'almost the same question':<28}{facts['near_question']:>10,}  (similarity ≥ {near['threshold']:g}: {near['policy']})"
+        yield f"  {'almost the same answer':<28}{facts['near_answer']:>10,}"
+    policy = audit["contradictions"]["policy"]
+    yield f"  {'questions, several answers':<28}{facts['questions_with_several_answers']:>10,}  ({policy})"
+    if facts["texts_with_several_labels"]:
+        yield f"  {'texts, several labels':<28}{facts['texts_with_several_labels']:>10,}  ({policy})"
+
+
+def _labels(audit: dict[str, Any]) -> Iterator[str]:
+    if not audit["labels"]:
+        return
+    yield "Labels"
+    for name, title in (("as_read", "as they came"), ("selected", "as selected")):
+        facts = audit["labels"][name]
+        if facts:
+            yield _wrapped(
+                f"{title}: {facts['rows']:,} rows, {facts['texts']:,} texts, {facts['classes']} classes of {facts['smallest']:,} to "
+                f"{facts['largest']:,} rows; {facts['rows_sharing_text_with_another_label']:,} rows share their text with "
+                f"another label; no classifier can pass {facts['ceiling']:.1%}; always the largest class: {facts['majority_share']:.1%}"
+            )
+
+
+def _leakage(audit: dict[str, Any]) -> Iterator[str]:
+    groups, chance = audit["groups"], audit["random_split"]
+    yield "Leakage"
+    yield _wrapped(
+        f"{groups['count']:,} groups (largest {groups['largest']:,}), tied by {', '.join(groups['group_by'])} and near-duplicates; leaked: {audit['leaked']}"
+    )
+    parts = _counts({part: chance[part] for part in ("question", "answer", "entity", "near")})
+    yield _wrapped(f"a random split would leak {chance['share']:.0%} of its held-out rows (shared: {parts})")
+
+
+def _overlap(audit: dict[str, Any]) -> Iterator[str]:
+    facts = audit["contamination"]
+    if not facts["checked"]:
+        yield "Overlap with held-out rows and benchmarks: not checked"
+        return
+    yield f"Overlap of training rows (a run of {facts['ngram']} words, or the same short question)"
+    for name, entry in facts["sets"].items():
+        yield (
+            f"  {name.replace('_', ' '):<28}{entry['overlapping']:>10,} of {entry['items']:,} items, "
+            f"{entry['mostly']:,} of them mostly"
+        )
+    if facts["not_compared"]:
+        yield _wrapped(f"not compared: {', '.join(facts['not_compared'])}")
+
+
+def _identifiers(audit: dict[str, Any]) -> Iterator[str]:
+    facts = audit["identifiers"]
+    if facts["policy"] == "off":
+        yield "Identifiers of patients: not scanned"
+        return
+    yield f"Identifiers of patients (policy: {facts['policy']}; an aid, not a guarantee)"
+    yield _wrapped(f"{_counts(facts['found'])}; in {facts['rows']:,} rows")
+
+
+def _tokens(audit: dict[str, Any]) -> Iterator[str]:
+    if "tokens" not in audit:
+        return
+    facts = audit["tokens"]
+    train = facts["splits"]["train"]
+    yield "Tokens of training rows"
+    yield _wrapped(
+        f"median {train['median']:.0f}, 95 % {train['p95']:.0f}, longest {train['max']:,}; limit {facts['max_length']:,}: "
+        f"{facts['truncated_rows']:,} cut, {facts['overlong_dropped']:,} left out; learnt {train['supervised_share']:.0%}"
+    )
+
+
+def _notes(audit: dict[str, Any]) -> Iterator[str]:
+    if audit["warnings"]:
+        yield "Notes"
+        yield from (_wrapped(f"- {warning}") for warning in audit["warnings"])
+
+
+def _examples(audit: dict[str, Any]) -> Iterator[str]:
+    yield "Examples (identifiers masked)"
+    for rule, entry in audit["cleaning"]["rules"].items():
+        yield f"  {RULES.get(rule, rule)}"
+        for example in entry["examples"]:
+            yield _wrapped(example["place"], "    ")
+            yield _wrapped(f"before  {example['before']!r}", "    ")
+            yield _wrapped(f"after   {example['after']!r}", "    ")

@@ -1,0 +1,136 @@
+"""Splits as a dataset directory that model hubs read: Parquet files by split, and a card with its metadata."""
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medtune import __version__
+from medtune.files import whole_file, write_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Licences by the hub's own identifiers; whatever else a source states is "other" there and in full in the card.
+HUB_LICENCES = {
+    "cc0", "cc0-1.0", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0",
+    "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "cc-by-nc-nd-4.0", "mit", "apache-2.0", "odc-by",
+}  # fmt: skip
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+MADE_BY = "Made with medtune"
+CONVERSATIONS = "Conversations as `messages` (role, content); `group` never lies in two splits."
+
+
+def write_hub_dataset(place: Path, splits: Path, audit: dict[str, Any], name: str) -> dict[str, int]:
+    """Write ``data/<split>-00000-of-00001.parquet`` and ``README.md`` below ``place``; returns rows by split.
+
+    ``splits`` is the directory of the prepared Parquet files and ``audit`` what was found while preparing them. A split
+    without rows is left out.
+    """
+    import pyarrow.parquet as pq
+
+    files = {}
+    for split, facts in audit["splits"].items():
+        if facts["rows"]:
+            files[split] = place / "data" / f"{split}-00000-of-00001.parquet"
+            with whole_file(files[split]) as temporary:
+                shutil.copyfile(splits / f"{split}.parquet", temporary)
+    schema = pq.read_schema(next(iter(files.values())))
+    write_text(place / "README.md", dataset_card(audit, name, schema, {"default": files}, CONVERSATIONS))
+    return {split: audit["splits"][split]["rows"] for split in files}
+
+
+def dataset_card(
+    audit: dict[str, Any], name: str, schema: "pa.Schema", configs: dict[str, dict[str, Path]], about: str
+) -> str:
+    """The card: metadata in YAML, then sources with licences, and every count of the audit.
+
+    ``configs`` is configuration → split → its Parquet file; all files have the columns of ``schema``.
+    """
+    import pyarrow.parquet as pq
+    import yaml
+
+    rows = {c: {split: pq.read_metadata(path).num_rows for split, path in f.items()} for c, f in configs.items()}
+    total = max(sum(splits.values()) for splits in rows.values())
+    metadata = {
+        "pretty_name": name,
+        "language": ["en"],
+        "license": _licences(audit["sources"]),
+        "task_categories": ["question-answering", "text-generation"],
+        "tags": ["medical", "medtune"],
+        "size_categories": [next((word for most, word in SIZES if total < most), "n>1M")],
+        "configs": [{"config_name": c, "data_files": _data_files(files)} for c, files in configs.items()],
+        "dataset_info": [
+            {
+                "config_name": c,
+                "features": [_feature(field.name, field.type) for field in schema],
+                "splits": [
+                    {"name": split, "num_bytes": path.stat().st_size, "num_examples": rows[c][split]}
+                    for split, path in files.items()
+                ],
+            }
+            for c, files in configs.items()
+        ],
+    }
+    head = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
+    sections = [f"{about}\n\n{MADE_BY} {__version__}.", *_sections(audit, rows)]
+    return f"---\n{head}---\n\n# {name}\n\n" + "\n\n".join(sections) + "\n"
+
+
+def _data_files(files: dict[str, Path]) -> list[dict[str, str]]:
+    """Where each split lies below the card: data/…/SPLIT-*."""
+    places = {split: path.parts[path.parts.index("data") :] for split, path in files.items()}
+    return [{"split": split, "path": "/".join([*parts[:-1], f"{split}-*"])} for split, parts in places.items()]
+
+
+def _sections(audit: dict[str, Any], rows: dict[str, dict[str, int]]) -> list[str]:
+    splits = [[config, split, f"{count:,}"] for config, counts in rows.items() for split, count in counts.items()]
+    sources = [
+        [s["name"], f"{sum(file['rows'] for file in s['files']):,}", s["licence"], s.get("published") or "–"]
+        for s in audit["sources"]
+    ]
+    repaired = {rule: entry["rows"] for rule, entry in audit.get("cleaning", {}).get("rules", {}).items()}
+    share = audit["leaked_share_of_a_random_split"]
+    identifiers = audit["identifiers"]
+    return [
+        "## Splits\n\n" + _table(["configuration", "split", "rows"], splits),
+        "## Sources and licences\n\n"
+        + _table(["source", "rows read", "licence as stated", "published"], sources)
+        + "\n\nEach row keeps the licence of its source (column `source`). Check them before you share this data set.",
+        "## What was done\n\n"
+        f"- Rows read: {audit['rows']['read']:,}; usable: {audit['rows']['usable']:,}.\n"
+        f"- Left out: {_counts(audit['dropped'])}.\n"
+        f"- Rows repaired: {_counts(repaired)}.\n"
+        f"- Duplicates and contradictions among usable rows: {_counts(audit['duplicates'])}.\n"
+        f"- Held-out rows that share a question, answer or subject with training: {audit['leaked']} "
+        f"(a random split would have {share:.1%}).\n"
+        f"- Patients' identifiers seen by a scan (policy: {identifiers['policy']}): {_counts(identifiers['found'])}. "
+        "The scan is an aid, not a guarantee.",
+        "## Use\n\nFor training and measuring language models. Not medical advice; answers may be wrong or out of date.",
+    ]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count) or "none"
+
+
+def _licences(sources: Sequence[dict[str, Any]]) -> list[str]:
+    found = [re.sub(r"\s+", "-", source["licence"].strip().lower()) for source in sources]
+    return list(dict.fromkeys(licence if licence in HUB_LICENCES else "other" for licence in found))
+
+
+def _feature(name: str, kind: "pa.DataType") -> dict[str, Any]:
+    import pyarrow as pa
+
+    if not pa.types.is_list(kind):
+        return {"name": name, "dtype": str(kind)}
+    inner = kind.value_type
+    if pa.types.is_struct(inner):
+        return {"name": name, "list": [_feature(field.name, field.type) for field in inner]}
+    return {"name": name, "list": str(inner)}

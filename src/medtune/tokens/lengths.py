@@ -1,0 +1,152 @@
+"""How long conversations are in tokens: what a limit would cost, and how the lengths are spread."""
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol
+
+from medtune.conversation import Conversation
+from medtune.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CHUNK = 256
+MOST_BINS = 23  # one more where the limit falls inside a bin
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Tokens of one conversation before any cutting."""
+
+    id: str
+    tokens: int
+    supervised: int
+
+
+class MeasuresLengths(Protocol):
+    """What a tally asks of an encoder."""
+
+    max_length: int
+
+    def lengths(self, conversations: Sequence[Conversation]) -> list[Length]:
+        """Tokens in all and supervised, conversation by conversation."""
+
+
+def overlong_error(row: str, tokens: int, limit: int) -> DataError:
+    """The error of the policy ``error`` for a row of more tokens than the limit."""
+    return DataError(
+        f"{tokens} tokens, more than the {limit} that train.max_length and the model allow",
+        where=row,
+        fix="Set data.overlong to truncate or drop, or raise train.max_length.",
+    )
+
+
+def limit_facts(lengths: Iterable[Length], max_length: int, overlong: str) -> dict[str, int]:
+    """What the policy for overlong rows costs: the figures of ``encode_all`` from the lengths alone.
+
+    ``lost_terminators`` counts cut rows whose last supervised token went: none, since cutting keeps it.
+    Raises ``DataError`` at the first overlong row where the policy is ``error``.
+    """
+    facts = {"truncated_rows": 0, "truncated_tokens": 0, "overlong_dropped": 0, "lost_terminators": 0}
+    for row in lengths:
+        count_row(facts, row, max_length, overlong)
+    return facts
+
+
+def count_row(facts: dict[str, int], row: Length, max_length: int, overlong: str) -> None:
+    """Add one row to the figures of ``limit_facts``."""
+    excess = row.tokens - max_length
+    if excess <= 0:
+        return
+    if overlong == "error":
+        raise overlong_error(row.id, row.tokens, max_length)
+    if overlong == "drop":
+        facts["overlong_dropped"] += 1
+    else:
+        facts["truncated_rows"] += 1
+        facts["truncated_tokens"] += excess
+
+
+class LengthTally:
+    """Lengths of a stream of conversations, in a few bytes a row.
+
+    Raises ``DataError`` as soon as a row is added that is overlong under the policy ``error``, or teaches nothing.
+    """
+
+    def __init__(self, encoder: MeasuresLengths, overlong: str) -> None:
+        self._encoder, self._overlong = encoder, overlong
+        self._ids: list[str] = []
+        self._tokens, self._supervised = array("q"), array("q")
+        self._facts = limit_facts([], encoder.max_length, overlong)
+
+    def add(self, conversations: Iterable[Conversation]) -> None:
+        """Measure some more conversations."""
+        stream = iter(conversations)
+        while chunk := list(islice(stream, CHUNK)):
+            for row in self._encoder.lengths(chunk):
+                count_row(self._facts, row, self._encoder.max_length, self._overlong)
+                self._ids.append(row.id)
+                self._tokens.append(row.tokens)
+                self._supervised.append(row.supervised)
+
+    def facts(self) -> dict[str, int]:
+        """What the policy for overlong rows costs so far (see ``limit_facts``)."""
+        return dict(self._facts)
+
+    def lengths(self) -> Iterator[Length]:
+        """The rows so far, in the order in which they came."""
+        return map(Length, self._ids, self._tokens, self._supervised)
+
+
+def length_facts(lengths: Iterable[Length], limit: int | None = None) -> dict[str, Any]:
+    """Median, 95th percentile and maximum of the rows' tokens, the supervised share of all tokens, and a histogram."""
+    import numpy as np
+
+    pairs = [(row.tokens, row.supervised) for row in lengths]
+    totals = np.array([tokens for tokens, _ in pairs] or [0])
+    supervised = sum(learnt for _, learnt in pairs)
+    return {
+        "rows": len(pairs),
+        "median": float(np.median(totals)),
+        "p95": float(np.percentile(totals, 95)),
+        "max": int(totals.max()),
+        "tokens": int(totals.sum()),
+        "supervised_share": supervised / max(1, int(totals.sum())),
+        "histogram": histogram(totals if pairs else totals[:0], limit),
+    }
+
+
+def histogram(totals: "np.ndarray", limit: int | None = None) -> dict[str, Any]:
+    """Counts of rows by tokens: bin i holds ``edges[i]`` < tokens ≤ ``edges[i + 1]``, at most 24 of them.
+
+    Bins are fine where the rows are (1st to 99th percentile); the first and the last take the tails. A ``limit``
+    within the range is an edge, so that ``over_limit`` is the sum of the bins above it.
+    """
+    import numpy as np
+
+    if not len(totals):
+        return {"edges": [0, 1], "counts": [0], "limit": limit, "over_limit": 0}
+    shortest, longest = int(totals.min()), int(totals.max())
+    low, high = (int(np.percentile(totals, share)) for share in (1, 99))
+    inner = _inner_edges(low, high)
+    marks = inner if limit is None else [*inner, limit]
+    start = max((mark for mark in marks if mark < shortest), default=0)
+    uppers = sorted({start, longest, *(mark for mark in marks if start < mark < longest)})
+    counts = np.histogram(totals, bins=np.array(uppers) + 0.5)[0]
+    over = 0 if limit is None else int((totals > limit).sum())
+    return {"edges": uppers, "counts": [int(c) for c in counts], "limit": limit, "over_limit": over}
+
+
+def _inner_edges(low: int, high: int) -> list[int]:
+    """Round edges around [low, high]: octaves cut into 8, 4, 2 or 1 equal parts, as fine as the number allows."""
+    for parts in (8, 4, 2, 1):
+        octaves = range(high.bit_length() + 1)
+        fine = sorted({2**octave + part * 2**octave // parts for octave in octaves for part in range(parts)})
+        below = [edge for edge in fine if edge < low][-1:]
+        above = [edge for edge in fine if edge >= high][:1]
+        edges = [*below, *(edge for edge in fine if low <= edge < high), *above]
+        if len(edges) < MOST_BINS - 1 or parts == 1:
+            break
+    return edges[: MOST_BINS - 2]

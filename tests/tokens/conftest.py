@@ -1,0 +1,33 @@
+"""Tokenizers that several tests share: the tiny byte-level one, and the real ones where they are."""
+
+from functools import cache
+
+import pytest
+
+from medtune.tokens.bare import load_bare_tokenizer
+from medtune.tokens.families import TEMPLATES
+
+REAL = ("gpt2", "llama", "mistral", "t5")
+MARKERS = ["<|im_start|>", "<|im_end|>", "<start_of_turn>", "<end_of_turn>", "<|eot_id|>", "<|end|>", "<|user|>"]
+
+
+@pytest.fixture(scope="session")
+def tokenizer_for(request):
+    """A tokenizer by name with a family's template; the family's markers are special tokens of it."""
+
+    @cache
+    def load(name, family):
+        place = (
+            request.getfixturevalue("tiny_model")
+            if name == "tiny"
+            else request.getfixturevalue("real_tokenizers") / name
+        )
+        tokenizer = load_bare_tokenizer(str(place))
+        extra = {"additional_special_tokens": MARKERS}
+        if name in ("tiny", "t5"):
+            extra |= {"bos_token": "<s>", "eos_token": "</s>"}
+        tokenizer.add_special_tokens(extra)
+        tokenizer.chat_template = TEMPLATES[family]
+        return tokenizer
+
+    return load
