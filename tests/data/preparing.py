@@ -7,6 +7,7 @@ import unicodedata
 from pathlib import Path
 
 from medtune.data.prepare import prepare
+from medtune.data.splits import TELLING_WORDS
 from medtune.recipe.schema import Data
 
 SPLITS = ("train", "validation", "test")
@@ -56,7 +57,8 @@ def shared_with_training(splits, kinds=("question", "answer")):
         texts = {"question": "user", "answer": "assistant"}
         if c.label is not None and c.label.strip() == c.reference:  # a label ties nothing
             texts["answer"] = ""
-        return {(kind, plain(m.content)) for kind in kinds for m in c.messages if m.role == texts[kind]}
+        found = {(kind, plain(m.content)) for kind in kinds for m in c.messages if m.role == texts[kind]}
+        return {(kind, text) for kind, text in found if kind != "answer" or len(text.split()) >= TELLING_WORDS}
 
     train = {key for c in splits["train"] for key in keys(c)}
     return sum(bool(keys(c) & train) for name in ("validation", "test") for c in splits[name])

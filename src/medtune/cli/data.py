@@ -76,7 +76,7 @@ def audit(
 
     settings = data_settings(source, set_ or [])
     with tempfile.TemporaryDirectory() as temporary:
-        found = prepare(settings, 0, [], existing_data_dir(data_dir), Path(temporary)).audit
+        found = prepare(settings, 0, [], existing_data_dir(data_dir), Path(temporary), must_split=False).audit
     print_json(found) if json else typer.echo(audit_text(found, examples=examples))
 
 

@@ -52,6 +52,7 @@ def export(
     verbose: Verbose = False,
 ) -> None:
     """Write a recipe's splits for a hosted service, for other tools, or for a model hub."""
+    from medtune.files import write_json
     from medtune.recipe.reading import read_run_recipe
     from medtune.runs.plan import Plan
     from medtune.runs.preparation import prepared_data
@@ -63,6 +64,7 @@ def export(
     settings = read_run_recipe(recipe, set_ or [], seed)
     plan = Plan.make(settings, existing_data_dir(data_dir))
     with prepared_data(plan, out_directory(None, settings.name, recipe)) as (audit, splits):
+        write_json(out / "audit.json", audit)
         if to == "openai":
             reports = _chat_files(
                 splits, out, audit, lambda path, least: _check(path, encoding, limit, price, epochs, least)
@@ -99,9 +101,9 @@ def _check(
 
 
 OWN_FILES: dict[str, set[str]] = {
-    "openai": {"train.jsonl", "validation.jsonl", "test.jsonl"},
+    "openai": {"train.jsonl", "validation.jsonl", "test.jsonl", "audit.json"},
     "parquet": {"train.parquet", "validation.parquet", "test.parquet", "audit.json"},
-    "hub": {"data", "README.md"},
+    "hub": {"data", "README.md", "audit.json"},
 }
 
 
@@ -140,12 +142,11 @@ def _chat_files(
 
 
 def _parquet_files(splits: Path, out: Path, audit: dict[str, Any]) -> dict[str, int]:
-    from medtune.files import whole_file, write_json
+    from medtune.files import whole_file
 
     for split in audit["splits"]:
         with whole_file(out / f"{split}.parquet") as temporary:
             shutil.copyfile(splits / f"{split}.parquet", temporary)
-    write_json(out / "audit.json", audit)
     return {split: facts["rows"] for split, facts in audit["splits"].items()}
 
 

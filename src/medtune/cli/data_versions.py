@@ -28,5 +28,5 @@ def versions(
         print_json(counts)
         return
     for name, splits in counts.items():
-        typer.echo(f"{name:<26}" + "".join(f"{split} {rows:>7,}   " for split, rows in splits.items()))
+        typer.echo(f"{name:<26}" + "   ".join(f"{split} {rows:>7,}" for split, rows in splits.items()))
     typer.echo(f"Written: {out.resolve()}")

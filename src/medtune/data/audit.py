@@ -18,6 +18,7 @@ from medtune.recipe.schema import Data
 LISTED = 10
 EXCERPT = 160
 MANY_LABELS = 60
+LARGE_GROUP = 0.1  # of all rows
 
 
 def words(counts: np.ndarray) -> dict[str, float]:
@@ -35,7 +36,7 @@ def words(counts: np.ndarray) -> dict[str, float]:
 def split_facts(index: Index, selection: Selection, number: int) -> dict[str, Any]:
     """One split: rows, groups, sources, labels, lengths."""
     rows = np.flatnonzero(selection.place == number)
-    labels = Counter(label for label in index.label[rows] if label is not None)
+    labels = Counter(label for label in selection.label[rows] if label is not None)
     return {
         "rows": len(rows),
         "groups": len(np.unique(selection.group[rows])),
@@ -95,7 +96,7 @@ def label_facts(index: Index, selection: Selection) -> dict[str, Any]:
     chosen = index.labelled & selection.kept
     return {
         "as_read": ceiling(index.prompt[index.labelled], index.label[index.labelled]),
-        "selected": ceiling(index.prompt[chosen], index.label[chosen]),
+        "selected": ceiling(index.prompt[chosen], selection.label[chosen]),
         "label_sets": len(selection.merged),
     }
 
@@ -103,7 +104,7 @@ def label_facts(index: Index, selection: Selection) -> dict[str, Any]:
 def warnings(index: Index, selection: Selection, splits: dict[str, dict[str, Any]]) -> list[str]:
     """What a reader of figures must know about these data."""
     found = []
-    labels = Counter(index.label[selection.kept & index.labelled].tolist())
+    labels = Counter(selection.label[selection.kept & index.labelled].tolist())
     if len(labels) == 1:
         found.append(f"there is one class only ({next(iter(labels))}): nothing can be learnt to tell apart")
     tested = Counter(splits["test"]["labels"]) if labels else Counter[str]()
@@ -113,6 +114,12 @@ def warnings(index: Index, selection: Selection, splits: dict[str, dict[str, Any
     missing = sorted(set(splits["train"]["labels"]) - set(tested)) if tested else []
     if missing:
         found.append(f"{len(missing)} classes are trained and not tested: too few groups")
+    largest = int(np.bincount(selection.group[selection.kept]).max())
+    if largest > LARGE_GROUP * int(selection.kept.sum()):
+        found.append(
+            f"one group holds {largest:,} rows: shared answers or subjects chain them together, so it cannot be divided "
+            "(fewer of data.split.group_by make smaller groups)"
+        )
     if splits["test"]["groups"] < 30:
         found.append(f"the test split has {splits['test']['groups']} groups: intervals will be wide")
     if not labels and not index.has_entity[selection.kept].any():
@@ -197,3 +204,13 @@ def _shown(row: Row) -> dict[str, str]:
 def listed(counts: dict[str, int]) -> str:
     """Counts in words, zeros left out."""
     return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count) or "nothing"
+
+
+def overlap_warnings(contamination: dict[str, Any]) -> list[str]:
+    """A sentence for each benchmark of which training rows hold most of an item."""
+    return [
+        f"{entry['mostly']:,} of {entry['items']:,} items of {name} stand mostly in training rows: a score on them is not to be "
+        "believed (listed in audit.json)"
+        for name, entry in contamination.get("sets", {}).items()
+        if name != "held_out" and entry["mostly"]
+    ]

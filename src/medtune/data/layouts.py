@@ -16,6 +16,7 @@ ANSWER = ["answer", "response", "completion", "output", "reply", "doctor", "assi
 MESSAGES = ["messages", "conversations", "conversation", "dialogue"]
 ENTITY = ["focus", "focus_area", "entity", "topic", "disease", "condition"]
 LABEL = ["label", "class", "category", "specialty", "medical_specialty"]
+TEXT = ["text", "note", "report", "transcription", "sentence", "document", "description"]
 SYSTEM = ["system", "system_prompt"]
 CONTEXT = ["context", "passage"]
 ROLE_NAMES: dict[str, Role] = {
@@ -47,8 +48,13 @@ def resolve_columns(names: list[str], wanted: Columns, where: str) -> Columns:
     if not found["messages"] and not (found["question"] or found["answer"]):
         found["messages"] = _find(names, MESSAGES) if not _find(names, ANSWER) else None
     if not found["messages"]:
-        found["answer"] = found["answer"] or _find(names, ANSWER)
+        # A table of texts and labels: the label is the answer.
+        found["answer"] = found["answer"] or _find(names, ANSWER) or found["label"] or _find(names, LABEL)
         rest = [name for name in names if name not in (found["answer"], found["context"])]
+        labelled = found["answer"] is not None and found["answer"].lower().strip() in LABEL
+        if labelled or found["label"] == found["answer"]:
+            found["label"] = found["label"] or found["answer"]
+            found["question"] = found["question"] or _find(rest, TEXT)
         found["question"] = found["question"] or _find(rest, QUESTION)
         if not found["question"] or not found["answer"]:
             missing = "question" if not found["question"] else "answer"

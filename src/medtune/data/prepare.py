@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,19 @@ class _Progress:
     identified: int = 0
 
 
-def prepare(settings: Data, seed: int, demonstrations: Sequence[str], data_dir: Path | None, place: Path) -> Prepared:
+def prepare(
+    settings: Data,
+    seed: int,
+    demonstrations: Sequence[str],
+    data_dir: Path | None,
+    place: Path,
+    *,
+    must_split: bool = True,
+) -> Prepared:
     """Read, clean, group, split and audit; the splits are written to the directory ``place``.
 
     ``demonstrations`` are questions whose subjects must not be trained on. Raises ``DataError`` where a source cannot
-    be read or leaves too few rows to split.
+    be read or leaves too few rows to split; with ``must_split`` false (for an audit alone) one row is enough.
     """
     place.mkdir(parents=True, exist_ok=True)
     sources = _opened(settings, data_dir)
@@ -69,10 +78,11 @@ def prepare(settings: Data, seed: int, demonstrations: Sequence[str], data_dir: 
         habits = learn_habits(repaired.batches(), done.read, settings)
         rows, index = _judge(repaired, habits, settings, demonstrations, Path(scratch) / "rows", done)
         repaired.remove()
-        _enough(index, settings, done)
+        _enough(index, settings, done, 3 if must_split else 1)
         selection = select(index, settings, [source.name for source in sources], seed)
         splits = {name: facts.split_facts(index, selection, number) for number, name in enumerate(SPLITS)}
-        _check_splits(splits, settings, selection)
+        if must_split:
+            _check_splits(splits, settings, selection)
         audit = {
             "sources": [_source_facts(source, done.read[source.name]) for source in sources],
             **facts.row_facts(done.read.total(), done.tally, selection),
@@ -88,6 +98,7 @@ def prepare(settings: Data, seed: int, demonstrations: Sequence[str], data_dir: 
             "contamination": check_contamination(rows, selection.place, settings, data_dir),
             **facts.listings(rows, selection),
         }
+        audit["warnings"] += facts.overlap_warnings(audit["contamination"])
         write_splits(rows, index, selection, place)
     _tell(audit)
     return Prepared(audit, place)
@@ -98,8 +109,10 @@ def _opened(settings: Data, data_dir: Path | None) -> list[Source]:
     sources: list[Source] = []
     for spec in settings.source:
         source = open_source(spec.name, data_dir, spec.columns or settings.columns)
-        alike = sum(other.name.split(" ")[0] == source.name for other in sources)
-        sources.append(replace(source, name=f"{source.name} {alike + 1}") if alike else source)
+        taken = {other.name for other in sources}
+        names = (f"{source.name} {number}" if number > 1 else source.name for number in count(1))
+        name = next(name for name in names if name not in taken)
+        sources.append(source if name == source.name else replace(source, name=name))
     return sources
 
 
@@ -146,14 +159,14 @@ def _judge(
     return spool, join(parts)
 
 
-def _enough(index: Index, settings: Data, done: _Progress) -> None:
+def _enough(index: Index, settings: Data, done: _Progress, least: int) -> None:
     usable = len(np.unique(index.conversation))
-    if usable < 3:
+    if usable < least:
         dropped = done.tally.dropped | Counter(repeated=len(index) - usable)
         raise DataError(
             f"only {usable} usable rows of {done.read.total():,}",
             where=", ".join(spec.name for spec in settings.source),
-            fix=f"At least 3 are needed. Left out: {facts.listed(dropped)}.",
+            fix=f"At least {least} {'are' if least > 1 else 'is'} needed. Left out: {facts.listed(dropped)}.",
         )
 
 

@@ -14,7 +14,10 @@ from medtune.recipe.schema import Data
 
 @dataclass
 class Selection:
-    """Over all indexed rows: which stay, their ``group`` and ``place`` (index into SPLITS; both −1 where left out)."""
+    """Over all indexed rows: which stay, their ``group`` and ``place`` (index into SPLITS; both −1 where left out).
+
+    ``merged`` gives the labels of rows that stand for a set, ``label`` every row's (first) label after that.
+    """
 
     kept: np.ndarray
     group: np.ndarray
@@ -24,6 +27,7 @@ class Selection:
     not_drawn: int
     forced: set[int]
     merged: dict[int, list[str]]
+    label: np.ndarray
     near: dict[str, int]
     clusters: list[list[int]] = field(default_factory=list)
     contradictory: list[list[int]] = field(default_factory=list)
@@ -71,7 +75,6 @@ def _resolve_contradictions(
         elif policy == "label_sets" and labelled:
             kept[rows[1:]] = False
             merged[rows[0]] = sorted({str(index.label[row]) for row in rows})
-            index.label[rows[0]] = merged[rows[0]][0]
     return sets, merged
 
 
@@ -195,4 +198,7 @@ def select(index: Index, settings: Data, names: Sequence[str], seed: int) -> Sel
     group[positions] = groups
     place[positions] = split_groups(stratum, groups, settings.split, seed, forced)
     tied = keys.by(settings.split.group_by).only(kept)
-    return Selection(kept, group, place, tied, dropped, not_drawn, forced, merged, dict(near), clusters, sets)
+    label = index.label.copy()
+    for row, labels in merged.items():
+        label[row] = labels[0]
+    return Selection(kept, group, place, tied, dropped, not_drawn, forced, merged, label, dict(near), clusters, sets)

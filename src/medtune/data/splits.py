@@ -16,6 +16,7 @@ from medtune.data.rows import Row, bare_question
 from medtune.recipe.schema import Split
 
 SPLITS = ("train", "validation", "test")
+TELLING_WORDS = 3  # of an answer; a shorter one ties nothing together
 PARTS = ("question", "answer", "entity", "near")
 
 
@@ -70,7 +71,11 @@ def row_keys(row: Row) -> list[tuple[str, int]]:
     if row.is_choice:
         values["answer"] = []
     keys = dict.fromkeys((part, normalize(text)) for part, texts in values.items() for text in texts)
-    return [(part, text_hash(text)) for part, text in keys if text]
+    # "Yes" and "Take care" are the answers to many questions.
+    telling = (
+        (part, text) for part, text in keys if text and (part != "answer" or text.count(" ") >= TELLING_WORDS - 1)
+    )
+    return [(part, text_hash(text)) for part, text in telling]
 
 
 def group_rows(count: int, keys: Keys) -> np.ndarray:

@@ -26,6 +26,11 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) or value is None else [value]
 
 
+def _off(value: Any) -> Any:
+    """YAML reads a bare ``off`` as false."""
+    return "off" if value is False else value
+
+
 class Section(BaseModel):
     """A part of a recipe: unknown keys are errors, values do not change after reading."""
 
@@ -125,7 +130,7 @@ class Clean(Section):
 class NearDuplicates(Section):
     """Texts that share most of their three-word shingles, found by MinHash (Broder 1997)."""
 
-    policy: Literal["group", "drop", "off"] = Field(
+    policy: Annotated[Literal["group", "drop", "off"], BeforeValidator(_off)] = Field(
         "group", description="Keep near-duplicates in one group, keep only the first answer of each, or do not look."
     )
     threshold: Annotated[float, Field(ge=0.3, le=1)] = Field(0.8, description="Jaccard similarity from which on.")
@@ -139,7 +144,8 @@ class Contamination(Section):
 
     check: bool = Field(True, description="Whether to look.")
     against: list[str] | None = Field(
-        None, description="Known benchmark sources; null: those that are here (medqa, medmcqa, pubmedqa, mmlu_medical)."
+        None,
+        description="Benchmarks, by known name or file; null: those that are here (medqa, medmcqa, pubmedqa, mmlu_medical).",
     )
     ngram: Annotated[int, Field(ge=5)] = Field(13, description="Words in a row that count as overlap.")
 
@@ -173,7 +179,7 @@ class Data(Section):
     overlong: Literal["truncate", "drop", "error"] = Field(
         "truncate", description="A training row longer than `train.max_length`: cut it, leave it out, or stop."
     )
-    identifiers: Literal["off", "report", "mask", "drop", "refuse"] = Field(
+    identifiers: Annotated[Literal["off", "report", "mask", "drop", "refuse"], BeforeValidator(_off)] = Field(
         "report",
         description="Patients' identifiers that a scan can see (names in context, dates, ages over 89, numbers, addresses): "
         "count them, replace them, drop the row, or stop. An aid, not a guarantee.",

@@ -61,7 +61,12 @@ def _rows(audit: dict[str, Any]) -> Iterator[str]:
     yield f"  {'= used':<28}{rows['drawn']:>10,}"
     for name, facts in audit["splits"].items():
         answer = facts["answer_words"]
-        yield f"    {name:<26}{facts['rows']:>10,}  {facts['groups']:>7,} groups, answer words {answer['median']:.0f} (max {answer['max']:,})"
+        yield f"    {name:<24}{facts['rows']:>12,}{facts['groups']:>8,} groups; median answer {answer['median']:.0f} words"
+    sources = {name: facts["sources"] for name, facts in audit["splits"].items()}
+    if len(audit["sources"]) > 1:
+        for source in audit["sources"]:
+            used = sum(counts.get(source["name"], 0) for counts in sources.values())
+            yield f"    {'of ' + source['name']:<26}{used:>10,}"
 
 
 def _cleaning(audit: dict[str, Any]) -> Iterator[str]:
@@ -80,7 +85,7 @@ def _cleaning(audit: dict[str, Any]) -> Iterator[str]:
             if learned[side]:
                 phrases = ", ".join(f"“{shorten(p, 44)}” {n}" for p, n in list(learned[side].items())[:6])
                 more = f" and {len(learned[side]) - 6} more" if len(learned[side]) > 6 else ""
-                yield _wrapped(f"{source}, {side} phrases learned: {phrases}{more}")
+                yield _wrapped(f"{source}, {side} phrases learned (times seen in a sample): {phrases}{more}")
 
 
 def _duplicates(audit: dict[str, Any]) -> Iterator[str]:
@@ -89,8 +94,8 @@ def _duplicates(audit: dict[str, Any]) -> Iterator[str]:
     yield f"  {'same question':<28}{facts['same_question']:>10,}"
     yield f"  {'same answer':<28}{facts['same_answer']:>10,}"
     if near["policy"] != "off":
-        yield f"  {'almost the same question':<28}{facts['near_question']:>10,}  (similarity ≥ {near['threshold']:g}: {near['policy']})"
-        yield f"  {'almost the same answer':<28}{facts['near_answer']:>10,}"
+        yield f"  {'almost the same question':<28}{facts['near_question']:>10,}  (similarity ≥ {near['threshold']:g}: group)"
+        yield f"  {'almost the same answer':<28}{facts['near_answer']:>10,}  ({near['policy']})"
     policy = audit["contradictions"]["policy"]
     yield f"  {'questions, several answers':<28}{facts['questions_with_several_answers']:>10,}  ({policy})"
     if facts["texts_with_several_labels"]:
@@ -114,8 +119,12 @@ def _labels(audit: dict[str, Any]) -> Iterator[str]:
 def _leakage(audit: dict[str, Any]) -> Iterator[str]:
     groups, chance = audit["groups"], audit["random_split"]
     yield "Leakage"
+    ties = [part for part in groups["group_by"] if part != "entity" or groups["entities"]]
+    if audit["near_duplicates"]["policy"] != "off":
+        ties.append("near-duplicate")
     yield _wrapped(
-        f"{groups['count']:,} groups (largest {groups['largest']:,}), tied by {', '.join(groups['group_by'])} and near-duplicates; leaked: {audit['leaked']}"
+        f"{groups['count']:,} groups (largest {groups['largest']:,}), tied by {', '.join(ties)}; leaked: {audit['leaked']} (no "
+        "held-out row shares one of these with a training row)"
     )
     parts = _counts({part: chance[part] for part in ("question", "answer", "entity", "near")})
     yield _wrapped(f"a random split would leak {chance['share']:.0%} of its held-out rows (shared: {parts})")
@@ -128,10 +137,11 @@ def _overlap(audit: dict[str, Any]) -> Iterator[str]:
         return
     yield f"Overlap of training rows (a run of {facts['ngram']} words, or the same short question)"
     for name, entry in facts["sets"].items():
-        yield (
-            f"  {name.replace('_', ' '):<28}{entry['overlapping']:>10,} of {entry['items']:,} items, "
-            f"{entry['mostly']:,} of them mostly"
-        )
+        mostly = f", {entry['mostly']:,} of them mostly" if entry["overlapping"] else ""
+        yield f"  {name.replace('_', ' '):<28}{entry['overlapping'] or 'none':>10} of {entry['items']:,} items{mostly}"
+    yield _wrapped(
+        "Phrases that a source repeats everywhere overlap too, in rows of different groups; mostly: over half of an item's runs."
+    )
     if facts["not_compared"]:
         yield _wrapped(f"not compared: {', '.join(facts['not_compared'])}")
 
@@ -164,10 +174,22 @@ def _notes(audit: dict[str, Any]) -> Iterator[str]:
 
 
 def _examples(audit: dict[str, Any]) -> Iterator[str]:
-    yield "Examples (identifiers masked)"
+    yield "Examples (identifiers masked; more in audit.json)"
     for rule, entry in audit["cleaning"]["rules"].items():
         yield f"  {RULES.get(rule, rule)}"
         for example in entry["examples"]:
             yield _wrapped(example["place"], "    ")
             yield _wrapped(f"before  {example['before']!r}", "    ")
             yield _wrapped(f"after   {example['after']!r}", "    ")
+    titles = {"contradictions_listed": "answered in several ways", "near_duplicates_listed": "almost the same"}
+    for name, title in titles.items():
+        if audit[name]:
+            yield f"  {title}"
+        for members in audit[name]:
+            for row in members:
+                yield _wrapped(f"{row['place']}: {row['question']!r} → {row['answer']!r}", "    ")
+    for name, entry in audit["contamination"].get("sets", {}).items():
+        if entry["examples"]:
+            yield f"  overlap with {name.replace('_', ' ')}"
+        for pair in entry["examples"][:5]:
+            yield _wrapped(f"{pair['training']}  ~  {pair['item']}", "    ")

@@ -105,8 +105,13 @@ def _sections(audit: dict[str, Any], rows: dict[str, dict[str, int]]) -> list[st
         f"- Duplicates and contradictions among usable rows: {_counts(audit['duplicates'])}.\n"
         f"- Held-out rows that share a question, answer or subject with training: {audit['leaked']} "
         f"(a random split would have {share:.1%}).\n"
-        f"- Patients' identifiers seen by a scan (policy: {identifiers['policy']}): {_counts(identifiers['found'])}. "
-        "The scan is an aid, not a guarantee.",
+        f"- Rows drawn: {audit['rows']['drawn']:,}; the figures above are of all rows read.\n"
+        + (
+            "- Patients' identifiers: not scanned."
+            if identifiers["policy"] == "off"
+            else f"- Patients' identifiers seen by a scan (policy: {identifiers['policy']}): {_counts(identifiers['found'])}. "
+            "The scan is an aid, not a guarantee."
+        ),
         "## Use\n\nFor training and measuring language models. Not medical advice; answers may be wrong or out of date.",
     ]
 

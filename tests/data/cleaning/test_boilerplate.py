@@ -123,7 +123,7 @@ def test_the_beginning_of_content_is_never_taken_away(text):
 def test_an_answer_that_would_be_left_with_too_few_words_stays_whole(text):
     strip = Boilerplate({"hello": 9}, {"take care": 9}).strip
     assert strip(text) == text
-    assert strip("Hello, rest in bed. Take care.") == "rest in bed."
+    assert strip("Hello, rest in bed. Take care.") == "Rest in bed."
 
 
 UNITS = st.sampled_from(["Hello, ", "Hi! ", "Take care. ", "Regards\n", "gout ", "It hurts. ", "\n", "5 mg ", "No. "])
@@ -134,7 +134,7 @@ UNITS = st.sampled_from(["Hello, ", "Hi! ", "Take care. ", "Regards\n", "gout ",
 def test_stripping_keeps_three_words_a_part_of_the_text_and_is_final(text):
     learned = Boilerplate({"hello": 9, "hi": 9}, {"take care": 9, "regards": 9})
     stripped = learned.strip(text)
-    assert stripped in text
+    assert stripped.casefold() in text.casefold()
     assert stripped == text or len(stripped.split()) >= KEPT_WORDS
     assert learned.strip(stripped) == stripped
 

@@ -216,7 +216,7 @@ class TestBoilerplateOfSources:
 
     @pytest.mark.parametrize(
         ("source", "left"),
-        [("a", "gout hurts a lot. Take care."), ("b", "Hello, gout hurts a lot."), ("c", TEXT)],
+        [("a", "Gout hurts a lot. Take care."), ("b", "Hello, gout hurts a lot."), ("c", TEXT)],
     )
     def test_two_sources_do_not_mix(self, source, left):
         tally = Tally()

@@ -20,6 +20,7 @@ SHORT_WORDS, LONG_WORDS = 12, 60
 LONG_CHARACTERS = 500
 LONG_SHARE = 5  # a long sentence must be this many times as frequent
 ROUNDS = 12  # sentences taken from one edge at most
+GREETED_WORDS = 3  # a learned word may stand with fewer others, such as a name
 KEPT_WORDS = 3  # never strip an answer to less
 AT_EDGES = 0.7  # share of a sentence's occurrences that must be at an edge
 EDGE = 3  # sentences from the start or the end are not looked at as its middle
@@ -97,6 +98,13 @@ def _in_the_middle(texts: Iterable[str]) -> Counter[str]:
     return counts
 
 
+def _matches(unit: str, known: dict[str, int]) -> bool:
+    """Whether a unit was learned, or is one of its words with a name ("Hi Sheba,", "Regards, Dr. Jay.")."""
+    form = normalize(unit)
+    first, *rest = form.split(" ")
+    return bool(form) and (form in known or (first in known and len(rest) < GREETED_WORDS))
+
+
 @dataclass(frozen=True)
 class Boilerplate:
     """What a source's answers begin and end with, in normal form, and how often each was seen in the sample."""
@@ -139,15 +147,17 @@ class Boilerplate:
         body = text
         for _ in range(ROUNDS if self.opening else 0):
             unit = first_unit(body)
-            if not unit or normalize(unit) not in self.opening:
+            if not _matches(unit, self.opening):
                 break
             body = body[len(unit) :]
         for _ in range(ROUNDS if self.closing else 0):
             unit = last_unit(body)
-            if not unit or normalize(unit) not in self.closing:
+            if not _matches(unit, self.closing):
                 break
             body = body[: len(body) - len(unit)]
         body = body.strip()
+        if not text.startswith(body[:1]):  # what followed the greeting begins the answer now
+            body = body[:1].upper() + body[1:]
         return body if len(body.split()) >= KEPT_WORDS else text
 
     def as_dict(self) -> dict[str, dict[str, int]]:

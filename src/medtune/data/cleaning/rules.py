@@ -69,7 +69,8 @@ _TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
 _HEADING = re.compile(
     r"^ {0,3}={2,6} {0,3}([^=\n]{1,80}?) {0,3}={2,6}|(?<![=<>!])={2,6} ?([A-Z][^=\n]{0,78}?) ?={2,6}(?!=)", re.M
 )
-_QUOTES = re.compile(r"(?<![\d'])'{2,5}(?!')")
+_QUOTES = re.compile(r"(?<![\w'])('{2,5})(?=[^\s'])([^'\n]{1,200})(?<=\S)\1(?!')")
+_DOUBLED = re.compile(r"(?<=[A-Za-z])''(?=[a-z])")  # won''t, as some exports write it
 NESTED = 4  # layers of templates or of escaping taken off
 
 
@@ -106,7 +107,7 @@ def markup(text: str) -> str:
         text = _until_still(text, lambda t: _TEMPLATE.sub("", t))
     if "==" in text:
         text = _HEADING.sub(lambda match: f"\n{match[1] or match[2]}\n", text)
-    return _QUOTES.sub("", text) if "''" in text else text
+    return _QUOTES.sub(r"\2", _DOUBLED.sub("'", text)) if "''" in text else text
 
 
 _TABLE_HEAD = re.compile(r"Signs and Symptoms Approximate number of patients \(when available\)\s*")

@@ -1,0 +1,88 @@
+"""What a reader of an audit relies on: labels seen as labels, sources kept apart, and notes where figures mislead."""
+
+import csv
+
+import pytest
+from preparing import pairs, run, table
+
+from medtune.data.prepare import prepare
+from medtune.data.splits import SPLITS
+from medtune.recipe.reading import read_run_recipe
+from medtune.recipe.schema import Data
+
+CLASSES = ("Cardiology", "Urology", "Neurology", "Surgery")
+
+
+def notes(place, classes, name="notes.csv", header=("text", "label")):
+    path = place / name
+    with path.open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(header)
+        writer.writerows((f"Report {i} tells of finding {i * 7}.", classes[i % len(classes)]) for i in range(80))
+    return path
+
+
+@pytest.mark.parametrize("columns", [{}, {"question": "text", "answer": "label"}])
+def test_a_table_of_texts_and_labels_is_split_by_text_and_every_class_is_everywhere(tmp_path, columns):
+    path = notes(tmp_path, CLASSES)
+    prepared = prepare(Data(source=str(path), columns=columns), 0, [], None, tmp_path / "out")
+    assert prepared.audit["groups"]["count"] == 80
+    assert prepared.audit["labels"]["selected"]["classes"] == 4
+    assert all(set(prepared.audit["splits"][name]["labels"]) == set(CLASSES) for name in SPLITS)
+
+
+def test_one_class_is_noted(tmp_path):
+    audit = prepare(Data(source=str(notes(tmp_path, ["Urology"]))), 0, [], None, tmp_path / "out").audit
+    assert any("one class only (Urology)" in note for note in audit["warnings"])
+
+
+@pytest.mark.parametrize("override", ["data.identifiers=off", "data.near_duplicates.policy=off"])
+def test_off_can_be_typed_as_it_is_documented(override):
+    data = read_run_recipe("quickstart", [override]).data
+    assert "off" in (data.identifiers, data.near_duplicates.policy)
+
+
+def test_two_files_of_one_name_keep_their_own_shares(tmp_path):
+    first = table(tmp_path / "d1", pairs(50), "my file.jsonl")
+    second = table(tmp_path / "d2", pairs(100, 50), "my file.jsonl")
+    data = Data(source=[{"name": str(first), "weight": 1}, {"name": str(second), "weight": 3}])
+    audit = prepare(data, 0, [], None, tmp_path / "out").audit
+    assert [(source["name"], source["rows"]) for source in audit["sources"]] == [("my file", 50), ("my file 2", 100)]
+    drawn = {
+        name: sum(s["sources"].get(name, 0) for s in audit["splits"].values()) for name in ("my file", "my file 2")
+    }
+    assert drawn == {"my file": 33, "my file 2": 100}
+
+
+def test_label_sets_leave_the_figures_as_they_came(tmp_path):
+    rows = [{"text": f"Report {i // 2} tells of much.", "label": "ba"[i % 2]} for i in range(60)]
+    rows = [{"question": row["text"], "answer": row["label"], "label": row["label"]} for row in rows]
+    audits = {policy: run(rows, contradictions=policy).audit["labels"] for policy in ("group", "label_sets")}
+    assert audits["group"]["as_read"] == audits["label_sets"]["as_read"]
+    assert audits["group"]["as_read"]["ceiling"] == 0.5
+    assert audits["label_sets"]["label_sets"] == 30
+
+
+def test_a_benchmark_that_stands_in_training_is_noted(tmp_path):
+    long = " ".join(f"word{i}" for i in range(20))
+    rows = [{"question": f"What is {i}?", "answer": f"It is {i}: {long} {i}."} for i in range(60)]
+    mine, benchmark = table(tmp_path, rows), table(tmp_path, rows, "benchmark.jsonl")
+    data = Data(source=str(mine), contamination={"against": [str(benchmark)]})
+    audit = prepare(data, 0, [], None, tmp_path / "out").audit
+    assert any("stand mostly in training rows" in note for note in audit["warnings"])
+
+
+def test_a_chain_that_holds_much_of_the_data_is_noted():
+    rows = [*pairs(40), *({"question": f"Why {i}?", "answer": "See your doctor about it soon."} for i in range(20))]
+    assert any("one group holds 20 rows" in note for note in run(rows).audit["warnings"])
+
+
+def test_yes_and_no_tie_nothing_together():
+    rows = [{"question": f"Is illness {i} common?", "answer": "Yes." if i % 3 else "No."} for i in range(60)]
+    assert run(rows).audit["groups"]["count"] == 60
+
+
+def test_an_audit_needs_no_splits(tmp_path):
+    path = table(tmp_path, [{"question": "What is gout?", "answer": "Crystals in a joint."}])
+    audit = prepare(Data(source=str(path)), 0, [], None, tmp_path / "out", must_split=False).audit
+    assert audit["rows"]["drawn"] == 1
