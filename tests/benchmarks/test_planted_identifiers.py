@@ -205,7 +205,7 @@ def run_with_stub(tmp_path):
 
 
 def test_the_command_counts_a_stub_right_in_json(run_with_stub, rows):
-    figures = json.loads(run_with_stub("--quick", "--json"))["medtune"]["planted"]
+    figures = json.loads(run_with_stub("--quick", "--json", "--half", "all"))["medtune"]["planted"]
     ssns = [n for n in identifiers(rows, "ssn") if re.fullmatch(r"\d{3}-\d{2}-\d{4}", n)]
     assert figures["recall"]["ssn"]["same_kind"]["hits"] == len(ssns)
     assert figures["recall"]["name"]["any_kind"]["hits"] == 0
@@ -223,3 +223,15 @@ def test_the_rate_on_public_text(run_with_stub, real_data):
     lines = run_with_stub("--quick", "--data-dir", real_data)
     assert "3,000 answers" in lines
     assert max(map(len, lines.splitlines())) <= 80
+
+
+def test_the_halves_are_apart_and_together_the_whole(rows):
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("identifiers_benchmark", BENCHMARK)
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    halves = {half: {text for text, _ in benchmark.planted(half)} for half in ("unseen", "development", "all")}
+    assert not halves["unseen"] & halves["development"]
+    assert halves["unseen"] | halves["development"] == halves["all"]
+    assert len(halves["unseen"]) == 519
