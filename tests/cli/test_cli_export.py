@@ -80,7 +80,11 @@ def test_the_hub_directory_has_its_files_and_a_card_that_says_what_they_hold(exp
     assert process.returncode == 0, process.stderr
     out = tmp_path / "out"
     files = {split: out / "data" / f"{split}-00000-of-00001.parquet" for split in SPLITS}
-    assert {path for path in out.rglob("*") if path.is_file()} == {*files.values(), out / "README.md"}
+    assert {path for path in out.rglob("*") if path.is_file()} == {
+        *files.values(),
+        out / "README.md",
+        out / "audit.json",
+    }
     card = (out / "README.md").read_text(encoding="utf-8")
     _, head, body = card.split("---\n", 2)
     metadata = yaml.safe_load(head)

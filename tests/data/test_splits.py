@@ -64,7 +64,12 @@ def test_three_planted_copies_leak_nothing_after_the_group_split(seed):
 
 
 def test_leaks_are_counted_by_kind_and_once_a_row():
-    rows = [row("q1", "a1", entity="e1"), row("Q1!", "A1.", entity="E1"), row("q2", "a1"), row("q3", "a3", entity="e1")]
+    rows = [
+        row("q1", "It is a1", entity="e1"),
+        row("Q1!", "It is A1.", entity="E1"),
+        row("q2", "It is a1"),
+        row("q3", "It is a3", entity="e1"),
+    ]
     found = leaked(rows, [TRAIN, TEST, VALIDATION, TEST])
     assert found == {"question": 1, "answer": 2, "entity": 2, "near": 0, "any": 3}
 
@@ -75,11 +80,26 @@ def test_copies_in_one_split_or_among_the_held_out_are_no_leak():
 
 
 def test_groups_are_chained_through_question_answer_and_entity():
-    rows = [row("q1", "a1"), row("q1", "a2"), row("q2", "a2", entity="e"), row("q3", "a3", entity="E"), row("q4", "a4")]
+    rows = [
+        row("q1", "It is a1"),
+        row("q1", "It is a2"),
+        row("q2", "It is a2", entity="e"),
+        row("q3", "It is a3", entity="E"),
+        row("q4", "It is a4"),
+    ]
     assert groups_of(rows) == [0, 0, 0, 0, 1]
     assert groups_of(rows, ["question"]) == [0, 0, 1, 2, 3]
     assert groups_of(rows, ["entity"]) == [0, 1, 2, 2, 3]
     assert groups_of(rows, []) == [0, 1, 2, 3, 4]
+
+
+def test_a_short_answer_ties_nothing():
+    assert groups_of([row("q1", "Yes."), row("q2", "yes"), row("q3", "Take care!"), row("q4", "take care")]) == [
+        0,
+        1,
+        2,
+        3,
+    ]
 
 
 def test_an_answer_equal_to_a_question_or_entity_ties_nothing():
