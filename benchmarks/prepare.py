@@ -152,13 +152,13 @@ def as_notebook(path: Path) -> None:
 
     def signature(row: dict) -> dict:
         words = normalize(row["output"]).split()
-        mine = MinHash(num_perm=128)
+        mine = MinHash(num_perm=128, scheme="legacy")
         mine.update_batch([" ".join(words[i : i + 3]).encode() for i in range(max(1, len(words) - 2))])
         return {"signature": mine.hashvalues}
 
     data = data.map(signature, num_proc=2)
     for number, row in enumerate(data.with_format("numpy")):
-        mine = MinHash(num_perm=128, hashvalues=row["signature"])
+        mine = MinHash(num_perm=128, hashvalues=row["signature"], scheme="legacy")
         near += bool(lsh.query(mine))
         lsh.insert(number, mine)
     tokenizer = AutoTokenizer.from_pretrained(medtune.models.loading.PACKAGED / "medtune-base")
