@@ -9,6 +9,7 @@ from medtune.evaluation.evaluate import evaluate, read_samples, score
 from medtune.evaluation.tasks import TASKS
 from medtune.files import read_json
 from medtune.models.protocol import LanguageModel
+from medtune.recipe.schema import TaskSpec
 
 ALL = ["perplexity", "answers", "topics"]
 
@@ -25,7 +26,7 @@ def measure(items, settings, tmp_path):
     usual = settings()
 
     def run(model, tasks=ALL, items=items, settings=usual, resamples=100):
-        return evaluate(model, tasks, items, settings, resamples, tmp_path)
+        return evaluate(model, [TaskSpec(task=name) for name in tasks], items, settings, resamples, tmp_path)
 
     return run
 
@@ -145,6 +146,6 @@ def test_a_model_on_disk_gives_the_same_bytes_twice(tiny_model, items, settings,
     assert isinstance(model, LanguageModel)
     places = [tmp_path / "one", tmp_path / "two"]
     for place in places:
-        evaluate(model, ALL, items, settings(max_new_tokens=6), 100, place)
+        evaluate(model, [TaskSpec(task=name) for name in ALL], items, settings(max_new_tokens=6), 100, place)
     for path in places[0].iterdir():
         assert path.read_bytes() == (places[1] / path.name).read_bytes()

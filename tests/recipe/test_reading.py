@@ -15,7 +15,7 @@ from medtune.recipe.reading import (
     shipped_recipes,
     to_yaml,
 )
-from medtune.recipe.schema import PretrainRecipe, Recipe, SourceSpec
+from medtune.recipe.schema import PretrainRecipe, Recipe, SourceSpec, TaskSpec
 
 PLAIN = "name: mine\ndata:\n  source: curated\nmodel:\n  name: medtune-base\n"
 
@@ -51,7 +51,7 @@ def test_a_plain_recipe_has_the_documented_defaults(tmp_path):
         (PLAIN + "train:\n  lora:\n    rank: 4\n", 8, "train.lora.rank", None),
         (PLAIN.replace("  source", "  sourc: x\n  source"), 3, "data.sourc", "data.source"),
         (PLAIN + "batch_size: 8\n", 6, "batch_size", "train.batch_size"),
-        (PLAIN + "train:\n  temperature: 1\n", 7, "train.temperature", "evaluate.decoding.temperature"),
+        (PLAIN + "train:\n  temperature: 1\n", 7, "train.temperature", "chat.temperature"),
         (PLAIN + "evaluate: {decoding: {max_tokens: 5}}\n", 6, "evaluate.decoding.max_tokens", "max_new_tokens"),
         (PLAIN + "\n# a comment\n\nevaluate:\n  task: [topics]\n", 10, "evaluate.task", "evaluate.tasks"),
     ],
@@ -60,7 +60,7 @@ def test_an_unknown_key_names_its_line_and_the_nearest_key(tmp_path, text, line,
     message = error_of(tmp_path, text)
     assert message.startswith(f"mine.yaml, line {line}: unknown key {key}\n")
     if near:
-        assert f"Did you mean {near}?" in message.replace("evaluate.decoding.max_new", "max_new")
+        assert f"Did you mean {near}" in message.replace("evaluate.decoding.max_new", "max_new")
 
 
 def test_an_unknown_key_without_a_neighbour_lists_the_valid_ones(tmp_path):
@@ -99,7 +99,7 @@ def test_an_unknown_key_of_a_pretraining_recipe(tmp_path):
         ("data.split.group_by=[question]", ["question"]),
         ("data.columns.question=Frage", "Frage"),
         ("model.name=org/model=1", "org/model=1"),
-        ("evaluate.tasks=[perplexity]", ["perplexity"]),
+        ("evaluate.tasks=[perplexity]", [TaskSpec(task="perplexity")]),
         ("description='yes: a text'", "yes: a text"),
         (" seed =7", 7),
     ],
@@ -169,7 +169,7 @@ def test_a_missing_key_is_named_with_the_way_to_give_it(tmp_path, text, start, f
         (PLAIN + "train:\n  batch_size: 2.5\n", "mine.yaml, line 7: train.batch_size: "),
         (PLAIN + "train:\n  lora:\n    targets: 5\n", "mine.yaml, line 8: train.lora.targets: "),
         (PLAIN + "train: 3\n", "mine.yaml, line 6: train: "),
-        (PLAIN + "evaluate:\n  tasks: [perplexity, poetry]\n", "mine.yaml, line 7: evaluate.tasks.1: "),
+        (PLAIN + "evaluate:\n  tasks: [perplexity, poetry]\n", "mine.yaml, line 7: evaluate.tasks.1.task: "),
         (PLAIN.replace("curated", "[]"), "mine.yaml, line 3: data.source: "),
         (PLAIN.replace("  name: medtune-base", "  name: medtune-base\n  quantization: 4bit"), "mine.yaml, line 6: model.quantization: "),
         (PLAIN.replace("name: mine", "name: ../outside"), "mine.yaml, line 1: name: "),

@@ -32,6 +32,9 @@ def defined_keys(kind):
                 yield from walk(schema["$defs"][target.rsplit("/", 1)[1]], f"{prefix}{name}.")
                 continue
             yield f"{prefix}{name}"
+            optional = next((v["$ref"] for v in value.get("anyOf", []) if "$ref" in v), None)
+            if optional:
+                yield from walk(schema["$defs"][optional.rsplit("/", 1)[1]], f"{prefix}{name}.")
             element = value.get("items", {}).get("$ref")
             if element:
                 yield from walk(schema["$defs"][element.rsplit("/", 1)[1]], f"{prefix}{name}[…].")
@@ -64,7 +67,7 @@ def test_every_key_has_a_type_a_default_and_a_meaning(chapter):
         ("data.split.train", "number", "`0.8`"),
         ("train.learning_rate", "number", "`0.0001`"),
         ("train.keep_best", "true or false", "`true`"),
-        ("train.method", "`full`, `lora`", "`lora`"),
+        ("train.method", "`full`, `lora`, `qlora`, `hosted`", "`lora`"),
         ("data.source", "list of mapping", "required"),
     ],
 )

@@ -167,16 +167,27 @@ def contamination(items: Items, training: Iterator[pa.RecordBatch]) -> dict[str,
     facts: dict[str, dict[str, Any]] = {}
     for number, name in enumerate(items.names):
         mine = items.set_of == number
-        pairs = dict.fromkeys((place, item) for place, hash_ in examples for item in items.having(hash_) if mine[item])
-        listed = [{"training": place, "item": items.places[item]} for place, item in pairs]
+        listed = list(islice(_overlaps(items, number, examples), LISTED))
         facts[name] = {
             "items": int(mine.sum()),
             "overlapping": int((shared[mine] > 0).sum()),
             "mostly": int((shared[mine] > MOSTLY * np.maximum(runs[mine], 1)).sum()),
             "training_rows": int(rows[number]),
-            "examples": listed[:LISTED],
+            "examples": listed,
         }
     return facts
+
+
+def _overlaps(items: Items, number: int, examples: Iterable[tuple[str, int]]) -> Iterator[dict[str, str]]:
+    """Each training row and item of the set ``number`` that were found to share a hash, once."""
+    seen = set()
+    for place, position in examples:
+        if not items.sought.sets[position] >> number & 1:
+            continue  # looking for the items of a hash costs a pass over all of them
+        pair = (place, next(item for item in items.having(position) if items.set_of[item] == number))
+        if pair not in seen:
+            seen.add(pair)
+            yield {"training": pair[0], "item": items.places[pair[1]]}
 
 
 def check_contamination(rows: Spool, place: np.ndarray, settings: Data, data_dir: Path | None) -> dict[str, Any]:

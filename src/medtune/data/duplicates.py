@@ -10,7 +10,7 @@ from medtune.data.fingerprints import PERMUTATIONS
 
 RECALL = 0.98  # of pairs exactly at the threshold that become candidates
 SLACK = 0.02  # below the threshold, for the noise of the estimate (its standard error is 0.035 at 0.8)
-BLOCK = 200_000  # candidate pairs compared at once
+BLOCK = 50_000  # signatures, or candidate pairs, in memory at once
 
 
 def band_rows(threshold: float) -> int:
@@ -19,13 +19,15 @@ def band_rows(threshold: float) -> int:
     return max(fitting, default=1)
 
 
-def _band_values(signature: np.ndarray) -> np.ndarray:
-    """One 64-bit hash for each row of a band [texts, r]."""
-    values = np.zeros(len(signature), dtype=np.uint64)
-    with np.errstate(over="ignore"):
-        for column in signature.T:
-            values = (values ^ column.astype(np.uint64)) * np.uint64(0x100000001B3)
-            values ^= values >> np.uint64(29)
+def _band_values(signature: np.ndarray, chosen: np.ndarray, band: slice) -> np.ndarray:
+    """One 64-bit hash for each chosen text [n], of the part ``band`` of its signature."""
+    values = np.zeros(len(chosen), dtype=np.uint64)
+    for block in range(0, len(chosen), BLOCK):
+        here = values[block : block + BLOCK]
+        with np.errstate(over="ignore"):
+            for column in signature[chosen[block : block + BLOCK], band].T:
+                here[:] = (here ^ column.astype(np.uint64)) * np.uint64(0x100000001B3)
+                here ^= here >> np.uint64(29)
     return values
 
 
@@ -41,23 +43,26 @@ def _candidates(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return left, np.concatenate([order[members], order[members]])
 
 
-def similar_pairs(signature: np.ndarray, threshold: float) -> np.ndarray:
+def similar_pairs(signature: np.ndarray, threshold: float, chosen: np.ndarray | None = None) -> np.ndarray:
     """Pairs [n, 2] of texts whose signatures [texts, 128] agree in at least ``threshold`` of their places, or nearly.
 
+    With ``chosen`` [m] only these rows of ``signature`` (which may lie in a file) are compared; pairs count within them.
     In a bucket of many texts each is compared with the first and with its neighbour, not with all: the cost grows with
     the texts, not with their square, and a cluster stays connected.
     """
-    rows = band_rows(threshold)
-    found: list[np.ndarray] = []
+    chosen = np.arange(len(signature)) if chosen is None else chosen
+    rows, count = band_rows(threshold), max(1, len(chosen))
+    found = np.zeros(0, dtype=np.int64)  # a pair as one number
     for start in range(0, PERMUTATIONS - rows + 1, rows):
-        left, right = _candidates(_band_values(signature[:, start : start + rows]))
-        for block in range(0, len(left), BLOCK):
-            a, b = left[block : block + BLOCK], right[block : block + BLOCK]
-            alike = (signature[a] == signature[b]).mean(axis=1) >= threshold - SLACK
-            found.append(np.stack([np.minimum(a, b)[alike], np.maximum(a, b)[alike]], axis=1))
-    if not found:
-        return np.zeros((0, 2), dtype=np.int64)
-    return np.unique(np.concatenate(found), axis=0)
+        left, right = _candidates(_band_values(signature, chosen, slice(start, start + rows)))
+        pairs = np.setdiff1d(np.minimum(left, right) * count + np.maximum(left, right), found)
+        alike = [found]
+        for block in range(0, len(pairs), BLOCK):
+            some = pairs[block : block + BLOCK]
+            a, b = signature[chosen[some // count]], signature[chosen[some % count]]
+            alike.append(some[(a == b).mean(axis=1) >= threshold - SLACK])
+        found = np.sort(np.concatenate(alike))
+    return np.stack([found // count, found % count], axis=1)
 
 
 def components(count: int, pairs: np.ndarray) -> np.ndarray:

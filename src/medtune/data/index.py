@@ -1,12 +1,19 @@
-"""What selection needs to know of each row, as numbers: a few dozen bytes a row in place of its texts."""
+"""What selection needs to know of each row, as numbers: about a hundred bytes a row in place of its texts.
 
+Signatures for near-duplicates, half a kilobyte a row, lie in a file.
+"""
+
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
+from string import ascii_uppercase
+from types import TracebackType
 
 import numpy as np
 
 from medtune.conversation import Message
-from medtune.data.fingerprints import normalized_word_hashes, signatures, text_hash
+from medtune.data.fingerprints import PERMUTATIONS, normalized_word_hashes, signatures, text_hash
 from medtune.data.held_out import rows_on_subject
 from medtune.data.normalize import normalize
 from medtune.data.rows import Row
@@ -29,7 +36,9 @@ class Near:
 class Index:
     """Arrays over rows: hashes of the whole conversation, of what is asked, of the answer; words; flags; and names.
 
-    ``choice``: the answer is a label or an option; ``labelled``: the label is what is asked for, not only a topic.
+    ``choice``: the answer is a label or an option; ``labelled``: the label is what is asked for, not only a topic;
+    ``left_open``: the last turn is a user's, which nobody answers; ``position``: of the right one among ``options``
+    options, counted from 0, −1 where there are none.
     """
 
     conversation: np.ndarray
@@ -41,6 +50,9 @@ class Index:
     choice: np.ndarray
     labelled: np.ndarray
     has_entity: np.ndarray
+    left_open: np.ndarray
+    position: np.ndarray
+    options: np.ndarray
     source: np.ndarray
     label: np.ndarray
     keys: Keys
@@ -59,6 +71,10 @@ def prompt_text(messages: Sequence[Message]) -> str:
     """All that is said before the last answer, system messages aside, in normal form."""
     last = max((i for i, m in enumerate(messages) if m.role == "assistant"), default=len(messages))
     return "\n".join(normalize(m.content) for m in messages[:last] if m.role != "system")
+
+
+def _position(row: Row) -> int:
+    return ascii_uppercase.find(row.answer_key) if row.options and row.answer_key else -1
 
 
 def _near(rows: Sequence[Row], min_words: int) -> Near:
@@ -89,30 +105,54 @@ def index_rows(rows: Sequence[Row], demonstrations: Sequence[str], min_words: in
         np.array([row.is_choice for row in rows], bool),
         np.array([row.label is not None and (row.is_choice or row.options is not None) for row in rows], bool),
         np.array([bool(row.entity) for row in rows], bool),
-        np.array([row.source for row in rows], object),
-        np.array([row.label for row in rows], object),
+        np.array([row.messages[-1].role == "user" for row in rows], bool),
+        np.array([_position(row) for row in rows], np.int8),
+        np.array([len(row.options or ()) for row in rows], np.int8),
+        np.array([sys.intern(row.source) for row in rows], object),
+        np.array([row.label and sys.intern(row.label) for row in rows], object),
         Keys.of((number, part, value) for number, row in enumerate(rows) for part, value in row_keys(row)),
         _near(rows if min_words is not None else [], min_words or 0),
     )
 
 
-def join(parts: Sequence[Index]) -> Index:
-    """The indexes of consecutive chunks as one."""
-    offsets = np.cumsum([0, *(len(part) for part in parts)])
-    plain = {
-        field.name: np.concatenate([getattr(part, field.name) for part in parts])
-        for field in fields(Index)
-        if field.name not in ("keys", "near")
-    }
-    keys = Keys(
-        np.concatenate([part.keys.rows + start for part, start in zip(parts, offsets, strict=False)]),
-        np.concatenate([part.keys.parts for part in parts]),
-        np.concatenate([part.keys.values for part in parts]),
-    )
-    near = Near(
-        np.concatenate([part.near.rows + start for part, start in zip(parts, offsets, strict=False)]),
-        np.concatenate([part.near.parts for part in parts]),
-        np.concatenate([part.near.texts for part in parts]),
-        np.concatenate([part.near.signatures for part in parts]),
-    )
-    return Index(**plain, keys=keys, near=near)
+class IndexFile:
+    """Gathers the indexes of consecutive chunks. Signatures are appended to the file ``path``, the rest stays in memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle = path.open("wb")
+        self._path, self._rows = path, 0
+        empty = index_rows([], [], None)
+        self._columns: dict[str, list[np.ndarray]] = {name: [values] for name, values in _columns(empty, 0).items()}
+
+    def add(self, part: Index) -> None:
+        """Append the next chunk."""
+        part.near.signatures.tofile(self._handle)
+        for name, values in _columns(part, self._rows).items():
+            self._columns[name].append(values)
+        self._rows += len(part)
+
+    def whole(self) -> Index:
+        """All chunks as one, once, after the block in which they were added. Its signatures are read from the file."""
+        one = {name: np.concatenate(self._columns.pop(name)) for name in list(self._columns)}
+        shape = (len(one["near.rows"]), PERMUTATIONS)
+        signed = np.memmap(self._path, np.uint16, "r", shape=shape) if shape[0] else np.zeros(shape, np.uint16)
+        inner = {part: {name: one.pop(f"{part}.{name}") for name in names} for part, names in _INNER.items()}
+        return Index(**one, keys=Keys(**inner["keys"]), near=Near(**inner["near"], signatures=signed))
+
+    def __enter__(self) -> "IndexFile":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._handle.close()
+
+
+_INNER = {"keys": ("rows", "parts", "values"), "near": ("rows", "parts", "texts")}
+
+
+def _columns(part: Index, start: int) -> dict[str, np.ndarray]:
+    """All arrays of a chunk whose first row is the row ``start``, signatures aside."""
+    found = {field.name: getattr(part, field.name) for field in fields(Index) if field.name not in _INNER}
+    inner = {f"{name}.{key}": getattr(getattr(part, name), key) for name, keys in _INNER.items() for key in keys}
+    return found | inner | {f"{name}.rows": inner[f"{name}.rows"] + start for name in _INNER}

@@ -18,7 +18,7 @@ from medtune.conversation import Conversation, read_conversations
 from medtune.data import audit as facts
 from medtune.data.cleaning import Tally
 from medtune.data.contamination import check_contamination
-from medtune.data.index import Index, index_rows, join
+from medtune.data.index import Index, IndexFile
 from medtune.data.passes import Habits, Judging, judge_chunk, learn_habits, repair_chunk
 from medtune.data.rows import Row, Source
 from medtune.data.selection import Selection, select
@@ -145,18 +145,22 @@ def _judge(
     done: _Progress,
 ) -> tuple[Spool, Index]:
     context = Judging(settings, habits, demonstrations)
-    parts = [index_rows([], [], None)]
-    with Spool(path) as spool, track("judging and fingerprints", repaired.rows, "rows") as bar:
+    signatures = path.with_name("signatures")
+    with (
+        Spool(path) as spool,
+        IndexFile(signatures) as index,
+        track("judging and fingerprints", repaired.rows, "rows") as bar,
+    ):
         for batch, judged in zip(
             repaired.batches(), ordered_map(judge_chunk, context, repaired.batches()), strict=True
         ):
             spool.write(judged.batch)
-            parts.append(judged.index)
+            index.add(judged.index)
             done.tally.add(judged.tally)
             done.identifiers += judged.identifiers
             done.identified += judged.identified
             bar.advance(batch.num_rows)
-    return spool, join(parts)
+    return spool, index.whole()
 
 
 def _enough(index: Index, settings: Data, done: _Progress, least: int) -> None:

@@ -55,9 +55,14 @@ def contradictory_sets(index: Index, kept: np.ndarray) -> list[list[int]]:
     """Rows that ask the same and are answered differently, set by set in order of appearance."""
     positions = np.flatnonzero(kept)
     order = positions[np.argsort(index.prompt[positions], kind="stable")]
-    edges = np.flatnonzero(np.diff(index.prompt[order])) + 1
-    sets = [part for part in np.split(order, edges) if len(part) > 1]
-    return sorted(part.tolist() for part in sets if len(np.unique(index.answer[part])) > 1)
+    new = np.ones(len(order), bool)
+    new[1:] = np.diff(index.prompt[order]) != 0
+    starts = np.flatnonzero(new)
+    first = order[starts[np.cumsum(new) - 1]]  # of the rows that ask the same
+    differing = np.unique(first[index.answer[order] != index.answer[first]])
+    wanted = np.isin(order[starts], differing)
+    parts = zip(starts[wanted], np.append(starts[1:], len(order))[wanted], strict=True)
+    return sorted(order[start:end].tolist() for start, end in parts)
 
 
 def _resolve_contradictions(
@@ -91,8 +96,7 @@ def _near_clusters(
     order = np.argsort(first)  # texts by first appearance
     number = np.empty_like(order)
     number[order] = np.arange(len(order))
-    signature = near.signatures[chosen[first[order]]]
-    cluster = components(len(texts), similar_pairs(signature, threshold))
+    cluster = components(len(texts), similar_pairs(near.signatures, threshold, chosen[first[order]]))
     several = np.bincount(cluster, minlength=1) > 1
     of_entry = cluster[number[inverse]]
     mask = several[of_entry] if len(of_entry) else np.zeros(0, bool)

@@ -3,7 +3,7 @@
 They form one group. All works on hashes in arrays, so that millions of rows fit.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -80,9 +80,12 @@ def row_keys(row: Row) -> list[tuple[str, int]]:
 
 def group_rows(count: int, keys: Keys) -> np.ndarray:
     """Group number [count] of every row, numbered by first appearance: connected components of rows and keys."""
-    pairs = np.stack([keys.rows, count + keys.numbers()], axis=1)
-    nodes = count + (int(keys.numbers().max()) + 1 if len(keys.rows) else 0)
-    return components(nodes, pairs)[:count]
+    numbers = keys.numbers()
+    tying = np.bincount(numbers, minlength=1) > 1  # a key of one row ties nothing
+    node = count - 1 + np.cumsum(tying)
+    mask = tying[numbers]
+    pairs = np.stack([keys.rows[mask], node[numbers[mask]]], axis=1)
+    return components(int(node[-1]) + 1, pairs)[:count]
 
 
 def draw(strata: Sequence[str], limit: int | None, seed: int) -> np.ndarray:
@@ -103,15 +106,16 @@ def draw(strata: Sequence[str], limit: int | None, seed: int) -> np.ndarray:
     return np.array(sorted(kept), dtype=np.int64)
 
 
-def _strata_of_groups(strata: Sequence[str], groups: np.ndarray) -> dict[str, list[int]]:
-    """Stratum → groups; a group counts for the stratum most of its rows have."""
-    counts: dict[int, Counter[str]] = defaultdict(Counter)
-    for name, group in zip(strata, groups.tolist(), strict=True):
-        counts[group][name] += 1
-    found: dict[str, list[int]] = defaultdict(list)
-    for group, names in counts.items():
-        found[min(names, key=lambda name: (-names[name], name))].append(group)
-    return found
+def _strata_of_groups(strata: Sequence[str], groups: np.ndarray) -> dict[str, np.ndarray]:
+    """Stratum → groups in order of their numbers; a group counts for the stratum most of its rows have."""
+    names = sorted(set(strata))
+    number = {name: position for position, name in enumerate(names)}
+    codes = np.fromiter((number[name] for name in strata), np.int64, len(groups))
+    pairs, counts = np.unique(groups * max(1, len(names)) + codes, return_counts=True)
+    group, code = np.divmod(pairs, max(1, len(names)))
+    order = np.lexsort((code, -counts, group))  # of each group the largest first, by name where equal
+    chosen = order[np.unique(group[order], return_index=True)[1]]
+    return {name: group[chosen[code[chosen] == number[name]]] for name in names}
 
 
 def split_groups(
@@ -127,16 +131,17 @@ def split_groups(
     rng = np.random.default_rng(seed)
     place = np.zeros(len(sizes), dtype=np.int8)
     carried = [0.0, 0.0, 0.0]
+    forced = np.isin(np.arange(len(sizes)), list(forced_test))
     for stratum in sorted(members):
-        order = [members[stratum][i] for i in rng.permutation(len(members[stratum]))]
-        order.sort(key=lambda group: (group not in forced_test, -int(sizes[group])))
-        total = sum(int(sizes[group]) for group in order)
+        order = members[stratum][rng.permutation(len(members[stratum]))]
+        order = order[np.lexsort((-sizes[order], ~forced[order]))]
+        total = int(sizes[order].sum())
         # What earlier strata left over or took too much of is made good here.
         room = [share * total + rest for share, rest in zip(shares, carried, strict=True)]
-        for group in order:
+        for group, size in zip(order, sizes[order].tolist(), strict=True):
             best = max(range(3), key=lambda i: room[i] / shares[i] if shares[i] else -1e18)
-            place[group] = 2 if group in forced_test else best
-            room[place[group]] -= int(sizes[group])
+            place[group] = to = 2 if forced[group] else best
+            room[to] -= size
         carried = room
     placed: np.ndarray = place[groups]
     return placed

@@ -83,7 +83,8 @@ class Spool:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All batches in order, after the block in which they were written."""
-        with pa.memory_map(str(self.path)) as handle, pa.ipc.open_file(handle) as reader:
+        # Read, not mapped: pages of a mapped file count as memory of this process until the end of the pass.
+        with pa.OSFile(str(self.path)) as handle, pa.ipc.open_file(handle) as reader:
             for number in range(reader.num_record_batches):
                 yield reader.get_batch(number)
 

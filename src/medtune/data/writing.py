@@ -31,7 +31,6 @@ def write_splits(spool: Spool, index: Index, selection: Selection, place: Path) 
     first = np.full(int(selection.group.max(initial=-1)) + 1, -1, np.int64)
     kept = np.flatnonzero(selection.kept)
     first[selection.group[kept][::-1]] = kept[::-1]
-    names = [f"g-{index.conversation[row]:016x}"[:14] for row in first]
     schema = conversation_schema()
     writers = {name: pq.ParquetWriter(place / f"{name}.parquet", schema) for name in SPLITS}
     try:
@@ -41,7 +40,8 @@ def write_splits(spool: Spool, index: Index, selection: Selection, place: Path) 
             for number, name in enumerate(SPLITS):
                 rows = np.flatnonzero(selection.place[start : start + batch.num_rows] == number)
                 if len(rows):
-                    groups = [names[group] for group in selection.group[start + rows]]
+                    heads = first[selection.group[start + rows]]
+                    groups = [f"g-{value:016x}"[:14] for value in index.conversation[heads]]
                     digests = [f"{value:016x}" for value in index.conversation[start + rows]]
                     writers[name].write_batch(_conversations(batch.take(pa.array(rows)), digests, groups, schema))
     finally:

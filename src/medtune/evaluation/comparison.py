@@ -1,11 +1,11 @@
 """Two measurements of the same items, paired: what changed, by how much, how sure that is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medtune.errors import RunError
 from medtune.evaluation.statistics import holm, paired_difference
-from medtune.evaluation.tasks import TASKS, Metric, Sample
+from medtune.evaluation.tasks import TASKS, Metric, Sample, Task
 
 TEST = "paired bootstrap"
 
@@ -52,13 +52,17 @@ def compare_metric(
 
 
 def compare(
-    before: dict[str, list[Sample]], after: dict[str, list[Sample]], resamples: int, seed: int
+    before: dict[str, list[Sample]],
+    after: dict[str, list[Sample]],
+    resamples: int,
+    seed: int,
+    tasks: Mapping[str, Task] = TASKS,
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """Task → metric → difference, with p-values corrected by Holm over all tested metrics of all tasks."""
+    """Task (by its key in ``tasks``) → metric → difference, with p-values corrected by Holm over all tested metrics of all tasks."""
     change: dict[str, dict[str, dict[str, Any]]] = {}
     for name in before:
         left, right = _paired(before[name], after[name])
-        compared = {m.name: compare_metric(m, left, right, resamples, seed) for m in TASKS[name].metrics}
+        compared = {m.name: compare_metric(m, left, right, resamples, seed) for m in tasks[name].metrics}
         change[name] = {metric: found for metric, found in compared.items() if found}
     family = [entry for metrics in change.values() for entry in metrics.values() if entry["p"] is not None]
     for entry, corrected in zip(family, holm([entry["p"] for entry in family]), strict=True):

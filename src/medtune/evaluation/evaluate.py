@@ -11,6 +11,7 @@ from medtune.evaluation.tasks import TASKS, Sample, Task, TaskSettings
 from medtune.files import read_json, read_json_lines, sha256_file, sha256_json, write_json, write_json_lines
 from medtune.models.protocol import LanguageModel
 from medtune.progress import say
+from medtune.recipe.schema import TaskSpec
 
 Scores = dict[str, dict[str, Any]]
 
@@ -31,7 +32,7 @@ def score(task: Task, samples: Sequence[Sample], resamples: int, seed: int) -> S
 
 def evaluate(
     model: LanguageModel,
-    task_names: Sequence[str],
+    specs: Sequence[TaskSpec],
     items: Sequence[Conversation],
     settings: TaskSettings,
     resamples: int,
@@ -39,26 +40,27 @@ def evaluate(
 ) -> dict[str, Scores]:
     """Run tasks and write ``<task>.json`` and ``<task>.samples.jsonl``; a task whose files are there is not run again."""
     results = {}
-    for name in task_names:
-        task = TASKS[name]
-        key = sha256_json([name, model.fingerprint, asdict(settings), [item.as_dict() for item in items], resamples])
+    for spec in specs:
+        name, task, settings_of = spec.key, TASKS[spec.task], settings.for_task(spec)
+        wanted = [spec.model_dump(mode="json"), settings_of.as_dict(), [item.as_dict() for item in items], resamples]
+        key = sha256_json([name, model.fingerprint, *wanted])
         results[name] = _kept(directory, name, key)
         if results[name]:
             say(f"{name}: kept from before")
             continue
-        samples = task.run(model, items, settings)
+        samples = task.run(model, items, settings_of)
         results[name] = score(task, samples, resamples, settings.seed)
         samples_path = directory / f"{name}.samples.jsonl"
         write_json_lines(samples_path, samples)
         write_json(
             directory / f"{name}.json",
             {
-                "task": name,
+                "task": spec.task,
                 "model": model.name,
                 "model_fingerprint": model.fingerprint,
                 "key": key,
                 "samples_sha256": sha256_file(samples_path),
-                "settings": asdict(settings) | {"decoding": settings.decoding.model_dump()},
+                "settings": settings_of.as_dict(),
                 "scores": results[name],
             },
         )

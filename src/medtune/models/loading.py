@@ -133,15 +133,20 @@ def _hint(name: str) -> str:
     return f"{guess}Use medtune-base, a local directory, or fetch it where there is a network (hf download NAME)."
 
 
-def load_tokenizer(located: Located, chat_template: str = "auto") -> "PreTrainedTokenizerBase":
-    """The model's tokenizer, with a chat template: the named family's, its own, or the one its vocabulary tells of."""
+def load_tokenizer(
+    located: Located, chat_template: str = "auto", prompt: str | None = None
+) -> "PreTrainedTokenizerBase":
+    """The model's tokenizer, with a chat template: the named family's, its own, or the one its vocabulary tells of.
+
+    ``prompt`` is put around every question, and becomes part of the template.
+    """
     from transformers import AutoTokenizer
 
     from medtune.tokens.families import choose_template
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(located.tokenizer, trust_remote_code=False)
-        tokenizer.chat_template = choose_template(tokenizer, chat_template)
+        tokenizer.chat_template = choose_template(tokenizer, chat_template, prompt)
         return tokenizer
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(

@@ -57,10 +57,12 @@ class LocalModel:
         dtype: torch.dtype = torch.float32,
         batch_size: int = 16,
         chat_template: str = "auto",
+        prompt: str | None = None,
     ) -> "LocalModel":
         """Load weights and tokenizer from disk, in evaluation mode."""
         register()
-        model, tokenizer = load_weights(located, dtype, ROW_ATTENTION), load_tokenizer(located, chat_template)
+        model = load_weights(located, dtype, ROW_ATTENTION)
+        tokenizer = load_tokenizer(located, chat_template, prompt)
         fingerprint = sha256_json([located.fingerprint(), tokenizer.chat_template, str(dtype)])
         return cls(model, tokenizer, located.name, fingerprint, batch_size)
 
@@ -252,9 +254,9 @@ class LocalModel:
             "temperature": decoding.temperature if sample else 1.0,
             "top_p": decoding.top_p if sample else 1.0,
             "top_k": 0 if sample else 50,
-            "num_beams": 1,
+            "num_beams": decoding.beams,
             "repetition_penalty": 1.0,
-            "no_repeat_ngram_size": 0,
+            "no_repeat_ngram_size": decoding.no_repeat_ngram,
             "eos_token_id": stops,
             "pad_token_id": pad if pad is not None else (stops or [0])[0],
         }

@@ -11,12 +11,17 @@ Messages = Sequence[Message]
 
 @dataclass(frozen=True)
 class DecodingSettings:
-    """How to generate. ``temperature`` 0 is greedy; else sampling within ``top_p``, seeded."""
+    """How to generate. ``temperature`` 0 is greedy (or beam search); else sampling within ``top_p``, seeded.
+
+    ``no_repeat_ngram`` forbids that a run of so many tokens comes twice; 0 allows it.
+    """
 
     max_new_tokens: int
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    beams: int = 1
+    no_repeat_ngram: int = 0
 
 
 @dataclass(frozen=True)

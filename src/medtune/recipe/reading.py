@@ -134,10 +134,10 @@ def _nearest_key(model: type[BaseModel], place: Sequence[int | str]) -> str:
     near = difflib.get_close_matches(last, siblings, n=1)
     if near:
         return f"Did you mean {'.'.join([*map(str, place[:-1]), near[0]])}?"
-    everywhere = _all_keys(model)
+    everywhere = sorted(_all_keys(model), key=lambda key: key.count("."))  # the shallower, the likelier
     exact = [key for key in everywhere if key.rsplit(".", 1)[-1] == last]
-    near = exact or difflib.get_close_matches(dotted, everywhere, n=1)
-    return f"Did you mean {near[0]}?" if near else f"Valid here: {', '.join(siblings)}."
+    near = exact[:2] or difflib.get_close_matches(dotted, everywhere, n=1)
+    return f"Did you mean {' or '.join(near)}?" if near else f"Valid here: {', '.join(siblings)}."
 
 
 def _place_in_model(model: type[BaseModel], place: Sequence[int | str]) -> list[int | str]:
@@ -162,7 +162,10 @@ def _explain(
     if blamed:
         spot = f"--set {blamed}"
     else:
-        line = next((lines[key] for key in (dotted, dotted.rpartition(".")[0]) if key in lines), None)
+        # A value is blamed on the nearest key above it; a rule about the whole recipe, on a key that it names.
+        above = [".".join(map(str, place[:depth])) for depth in range(len(place), 0, -1)]
+        named = sorted((key for key in lines if not place and key in first["msg"]), key=len, reverse=True)
+        line = next((lines[key] for key in [*above, *named] if key in lines), None)
         spot = f"{where}, line {line}" if line else where
     if first["type"] == "extra_forbidden":
         return RecipeError(f"unknown key {dotted}", where=spot, fix=_nearest_key(model, place))
@@ -170,7 +173,11 @@ def _explain(
         return RecipeError(f"{dotted} is missing", where=spot, fix=f"Add it to the recipe or give --set {dotted}=…")
     message = first["msg"].removeprefix("Value error, ")
     given = "" if isinstance(first["input"], dict) else f" (given: {first['input']!r})"
-    return RecipeError(f"{dotted}: {message}{given}", where=spot, fix="See `medtune recipes reference` for every key.")
+    return RecipeError(
+        f"{dotted}: {message}{given}" if dotted else message,
+        where=spot,
+        fix="See `medtune recipes reference` for every key.",
+    )
 
 
 def parse_recipe(

@@ -60,8 +60,9 @@ def _section(model: type[BaseModel], prefix: str) -> list[str]:
             nested.append((f"{prefix}.{name}" if prefix else name, field.annotation))
             continue
         element = next(iter(get_args(field.annotation)), None)
-        if isinstance(element, type) and issubclass(element, BaseModel) and get_origin(field.annotation) is list:
-            nested.append((f"{prefix}.{name}[…]", element))
+        if isinstance(element, type) and issubclass(element, BaseModel):
+            place = f"{prefix}.{name}" if prefix else name
+            nested.append((f"{place}[…]" if get_origin(field.annotation) is list else place, element))
         cells = (f"`{name}`", _type_text(field.annotation), _default_text(field), field.description or "")
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     lines.append("")

@@ -25,7 +25,7 @@ def parameter_count(plan: Plan) -> int:
     from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(read_config(plan.base), trust_remote_code=False)
+        model = AutoModelForCausalLM.from_config(read_config(plan.local), trust_remote_code=False)
     return sum(p.numel() for p in model.parameters())
 
 
@@ -61,7 +61,7 @@ def estimate(recipe: Recipe, data_dir: Path | None) -> dict[str, Any]:
     # full: master weights where the model is bf16, gradients, two moments; lora: the frozen weights, little else.
     weights = parameters * (width + (12 if width == 4 else 18) if full else width + 0.2)
     longest = recipe.train.batch_size * min(plan.max_length, int(1.5 * mean_tokens))
-    text = read_config(plan.base).get_text_config()
+    text = read_config(plan.local).get_text_config()
     memory = PROCESS_BYTES + weights + activation_bytes(text.hidden_size, text.num_hidden_layers, longest, dtype)
     seconds = (6 if full else 4) * parameters * tokens / (UTILISATION * matrix_peak(dtype))
     return {

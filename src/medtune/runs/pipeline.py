@@ -8,7 +8,6 @@ from medtune import __version__, progress
 from medtune.errors import RecipeError
 from medtune.evaluation.comparison import compare
 from medtune.files import read_json, sha256_json, write_json, write_text
-from medtune.models.loading import Located
 from medtune.recipe.reading import read_run_recipe, to_yaml
 from medtune.recipe.schema import Recipe
 from medtune.report.verdict import verdict
@@ -22,7 +21,9 @@ from medtune.runs.stages import (
     evaluate_stage,
     samples_of,
     scores_of,
+    tasks_of,
     train_stage,
+    trained_model,
 )
 from medtune.training.processes import Processes
 
@@ -99,8 +100,7 @@ def _stages(plan: Plan, run: RunDirectory, processes: Processes, stages: tuple[s
 
 
 def _hash_result(run: RunDirectory, plan: Plan) -> None:
-    adapter = (run.model / "adapter_config.json").exists()
-    located = Located(plan.recipe.name, plan.base.base, run.model) if adapter else Located(plan.recipe.name, run.model)
+    located = trained_model(plan, run)
     run.update(
         result={"fingerprint": located.fingerprint(), "weights_sha256": located.weights_hash()},
         base=run.state()["base"] | {"weights_sha256_after": plan.base_weights},
@@ -117,7 +117,9 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         if not needed:
             return
         before, after = samples_of(run.before, recipe), samples_of(run.after, recipe)
-        change = compare(before, after, recipe.evaluate.resamples, recipe.seed) if before and after else {}
+        change = (
+            compare(before, after, recipe.evaluate.resamples, recipe.seed, tasks_of(recipe)) if before and after else {}
+        )
         if change:
             write_json(run.comparison, change)
         run.update(end=now())

@@ -9,14 +9,16 @@ from medtune.data.contamination import benchmark_sources
 from medtune.data.sources import source_files
 from medtune.errors import RecipeError
 from medtune.files import sha256_file, sha256_json
-from medtune.models.loading import Located, context_length, load_tokenizer, locate, read_config
+from medtune.models.loading import Located, context_length, load_tokenizer, read_config
+from medtune.models.opening import Found, find
 from medtune.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from medtune.tokens.labels import Encoder
+    from medtune.tokens.seq2seq import PairEncoder
 
 # Raised when a stage's code changes what it makes from the same inputs.
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Plan:
     """A recipe with its model found, and the hashes on which each stage depends, computed when asked for."""
 
     recipe: Recipe
-    base: Located
+    base: Found
     data_dir: Path | None
 
     @classmethod
@@ -32,8 +34,8 @@ class Plan:
         """Find model and data. Raises where one is not to be had, before anything is computed."""
         for source in recipe.data.source:
             source_files(source.name, data_dir)
-        base = locate(recipe.model.name, recipe.model.revision)
-        if base.adapter:
+        base = find(recipe.model)
+        if isinstance(base, Located) and base.adapter:
             raise RecipeError(
                 f"{recipe.model.name} is an adapter, and adapters are not trained further",
                 where="model.name",
@@ -51,23 +53,43 @@ class Plan:
         """SHA-256 over the base's weight files."""
         return self.base.weights_hash()
 
+    @property
+    def local(self) -> Located:
+        """The base on this machine. Raises ``RecipeError`` for a remote one."""
+        if isinstance(self.base, Located):
+            return self.base
+        raise RecipeError(
+            f"{self.base.name} runs behind an endpoint",
+            where="model.endpoint",
+            fix="This needs a model on this machine.",
+        )
+
+    @cached_property
+    def is_seq2seq(self) -> bool:
+        """Whether the model reads the question with an encoder and answers with a decoder."""
+        return isinstance(self.base, Located) and bool(read_config(self.base).is_encoder_decoder)
+
     @cached_property
     def context(self) -> int:
         """Tokens that the model can see at once."""
-        return context_length(read_config(self.base))
+        return context_length(read_config(self.local))
 
     @cached_property
     def max_length(self) -> int:
         """Tokens of one training row at most."""
         return min(self.recipe.train.max_length, self.context)
 
-    def encoder(self) -> "Encoder":
+    def encoder(self) -> "Encoder | PairEncoder":
         """Conversations to tokens, as this recipe trains on them."""
+        train, model = self.recipe.train, self.recipe.model
+        tokenizer = load_tokenizer(self.local, model.chat_template, model.prompt)
+        if self.is_seq2seq:
+            from medtune.tokens.seq2seq import PairEncoder
+
+            return PairEncoder(tokenizer, self.max_length, train.max_target_length or self.max_length)
         from medtune.tokens.labels import Encoder
 
-        return Encoder(
-            load_tokenizer(self.base, self.recipe.model.chat_template), self.max_length, self.recipe.train.loss_on
-        )
+        return Encoder(tokenizer, self.max_length, train.loss_on)
 
     def prepare_inputs(self) -> str:
         """Hash of everything that the splits and the audit depend on. No weight is read for it."""
@@ -80,14 +102,19 @@ class Plan:
             recipe.seed,
             recipe.evaluate.topics,
             [sha256_file(path) for path in files],
-            [self.base.behaviour_hash(), recipe.model.chat_template, recipe.train.max_length, recipe.train.loss_on],
+            [
+                self.base.behaviour_hash(),
+                [recipe.model.chat_template, recipe.model.prompt],
+                [recipe.train.max_length, recipe.train.max_target_length, recipe.train.loss_on],
+            ],
         )
 
     def evaluate_inputs(self, test_hash: str, fingerprint: str) -> str:
         """Hash of everything that an evaluation depends on."""
         recipe = self.recipe
         wanted = recipe.evaluate.model_dump(mode="json")
-        return self._hash("evaluate", wanted, recipe.model.chat_template, recipe.seed, test_hash, fingerprint)
+        model = [recipe.model.chat_template, recipe.model.prompt]
+        return self._hash("evaluate", wanted, model, recipe.seed, test_hash, fingerprint)
 
     def train_inputs(self, data_hashes: dict[str, str]) -> str:
         """Hash of everything that the trained weights depend on. Logging and saving intervals do not count."""

@@ -10,9 +10,7 @@ from medtune.data.normalize import normalize
 from medtune.errors import DataError
 from medtune.evaluation.evaluate import evaluate
 from medtune.evaluation.tasks import TaskSettings
-from medtune.models.loading import locate
-from medtune.models.local import LocalModel
-from medtune.models.precision import evaluation_dtype
+from medtune.models.opening import find, open_model
 from medtune.recipe.schema import Recipe
 from medtune.runs.plan import Plan
 from medtune.runs.preparation import prepare_splits
@@ -35,16 +33,16 @@ def _refuse_training_rows(model: str, items: Sequence[Conversation]) -> None:
 
 def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path | None) -> dict[str, Any]:
     """Scores by task and metric. With ``out``, samples and scores are kept there, and found again."""
-    located = locate(model)
+    own = model == recipe.model.name
+    found = find(
+        recipe.model if own else recipe.model.model_copy(update={"name": model, "revision": None, "endpoint": None})
+    )
     with tempfile.TemporaryDirectory() as temporary:
         prepare_splits(Plan.make(recipe, data_dir), Path(temporary))
-        items = read_conversations(Path(temporary) / "test.parquet")
+        items = read_conversations(Path(temporary) / f"{recipe.evaluate.on}.parquet")
     _refuse_training_rows(model, items)
-    dtype = evaluation_dtype(located, recipe.evaluate.dtype)
-    template = recipe.model.chat_template if model == recipe.model.name else "auto"
-    loaded = LocalModel.load(located, dtype, recipe.evaluate.batch_size, template)
+    wanted = recipe.evaluate
+    loaded = open_model(found, recipe.model, batch_size=wanted.batch_size, dtype=wanted.dtype, trained=not own)
     settings = TaskSettings.of(recipe)
     with tempfile.TemporaryDirectory() as temporary:
-        return evaluate(
-            loaded, recipe.evaluate.tasks, items, settings, recipe.evaluate.resamples, out or Path(temporary)
-        )
+        return evaluate(loaded, wanted.tasks, items, settings, wanted.resamples, out or Path(temporary))

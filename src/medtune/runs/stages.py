@@ -9,15 +9,15 @@ from typing import Any
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RunError
 from medtune.evaluation.evaluate import evaluate, read_samples, score
-from medtune.evaluation.tasks import TASKS, TaskSettings
+from medtune.evaluation.tasks import TASKS, Task, TaskSettings
 from medtune.files import sha256_file, whole_directory, whole_file, write_json
 from medtune.models.adapters import add_lora
 from medtune.models.attention import NAME as ROW_ATTENTION
 from medtune.models.attention import register
 from medtune.models.hashes import frozen_hash
-from medtune.models.loading import Located, load_tokenizer, load_weights, locate
-from medtune.models.local import LocalModel
-from medtune.models.precision import compute_dtype, evaluation_dtype
+from medtune.models.loading import Located, load_tokenizer, load_weights
+from medtune.models.opening import Found, find, open_model
+from medtune.models.precision import compute_dtype
 from medtune.models.saving import save_model
 from medtune.progress import detail, say
 from medtune.recipe.schema import Recipe
@@ -37,32 +37,33 @@ def read_split(run: RunDirectory, name: str) -> list[Conversation]:
 def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
     """eval/before/ or eval/after/: the tasks on the test split, with the untouched or the trained model."""
     recipe = plan.recipe
-    located = plan.base if which == "before" else Located(recipe.name, *_trained(plan, run))
-    fingerprint = plan.base_fingerprint if which == "before" else located.fingerprint()
-    directory = run.before if which == "before" else run.after
-    inputs = plan.evaluate_inputs(sha256_file(run.data / "test.parquet"), fingerprint)
+    before = which == "before"
+    found = plan.base if before else trained_model(plan, run)
+    fingerprint = plan.base_fingerprint if before else found.fingerprint()
+    directory = run.before if before else run.after
+    items_file = run.data / f"{recipe.evaluate.on}.parquet"
+    inputs = plan.evaluate_inputs(sha256_file(items_file), fingerprint)
     with run.stage(f"evaluate_{which}", inputs, [directory]) as needed:
         if not needed:
             return
-        dtype = evaluation_dtype(located, recipe.evaluate.dtype)
-        model = LocalModel.load(located, dtype, recipe.evaluate.batch_size, recipe.model.chat_template)
+        wanted = recipe.evaluate
+        model = open_model(found, recipe.model, batch_size=wanted.batch_size, dtype=wanted.dtype, trained=not before)
         settings = TaskSettings.of(recipe)
         for file in directory.glob("*") if directory.exists() else []:
-            if file.name.split(".")[0] not in recipe.evaluate.tasks:
+            if file.name.split(".")[0] not in {spec.key for spec in wanted.tasks}:
                 file.unlink()
-        results = evaluate(
-            model, recipe.evaluate.tasks, read_split(run, "test"), settings, recipe.evaluate.resamples, directory
-        )
+        results = evaluate(model, wanted.tasks, read_split(run, wanted.on), settings, wanted.resamples, directory)
         for task, scores in results.items():
             for metric, score in scores.items():
                 detail(f"  {task} {metric}: {score['value']:.4g} (n = {score['n']})")
 
 
-def _trained(plan: Plan, run: RunDirectory) -> tuple[Path, Path | None]:
+def trained_model(plan: Plan, run: RunDirectory) -> Found:
+    """What training made. Raises ``RunError`` where there is nothing yet."""
     if not (run.model / "config.json").exists() and not (run.model / "adapter_config.json").exists():
         raise RunError("there is no trained model yet", where=str(run.root), fix="Train first: medtune train")
     adapter = (run.model / "adapter_config.json").exists()
-    return (plan.base.base, run.model) if adapter else (run.model, None)
+    return Located(plan.recipe.name, plan.local.base, run.model) if adapter else Located(plan.recipe.name, run.model)
 
 
 def train_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
@@ -92,7 +93,7 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
     rows, _ = encode_all(encoder, read_split(run, "train"), recipe.data.overlong)
     validation, _ = encode_all(encoder, read_split(run, "validation"), "truncate")
     dtype = compute_dtype(recipe.model.dtype)
-    model = load_weights(plan.base, dtype, ROW_ATTENTION)
+    model = load_weights(plan.local, dtype, ROW_ATTENTION)
     if recipe.train.method == "lora":
         model = add_lora(model, recipe.train.lora, recipe.seed)
     frozen = frozen_hash(model)
@@ -113,7 +114,7 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
             fix="This is a fault of medtune: please report it.",
         )
     if processes.main:
-        tokenizer = load_tokenizer(plan.base, recipe.model.chat_template)
+        tokenizer = load_tokenizer(plan.local, recipe.model.chat_template, recipe.model.prompt)
         with whole_directory(run.model) as place:
             use = {
                 "system_prompt": recipe.data.system_prompt,
@@ -148,7 +149,7 @@ def write_training_results(run: RunDirectory, result: TrainingResult, method: st
 
 def check_base_untouched(plan: Plan) -> None:
     """The base's weight files hash as they did at the start. Raises ``RunError`` otherwise."""
-    if locate(plan.recipe.model.name, plan.recipe.model.revision).weights_hash() != plan.base_weights:
+    if find(plan.recipe.model).weights_hash() != plan.base_weights:
         raise RunError(
             "the base model's weight files changed during the run",
             where=plan.base.name,
@@ -156,14 +157,20 @@ def check_base_untouched(plan: Plan) -> None:
         )
 
 
+def tasks_of(recipe: Recipe) -> dict[str, Task]:
+    """The recipe's tasks, by the key of their files and figures."""
+    return {spec.key: TASKS[spec.task] for spec in recipe.evaluate.tasks}
+
+
 def samples_of(which: Path, recipe: Recipe) -> dict[str, list[dict[str, Any]]]:
     """Task → samples of one evaluation, in the order of the recipe; empty where it is not whole."""
-    if not all((which / f"{task}.json").exists() for task in recipe.evaluate.tasks):
+    if not all((which / f"{task}.json").exists() for task in tasks_of(recipe)):
         return {}
-    return {task: read_samples(which, task) for task in recipe.evaluate.tasks}
+    return {task: read_samples(which, task) for task in tasks_of(recipe)}
 
 
 def scores_of(which: Path, recipe: Recipe) -> dict[str, dict[str, Any]]:
     """Task → scores, computed from the saved samples alone."""
     samples = samples_of(which, recipe)
-    return {task: score(TASKS[task], samples[task], recipe.evaluate.resamples, recipe.seed) for task in samples}
+    tasks = tasks_of(recipe)
+    return {key: score(tasks[key], samples[key], recipe.evaluate.resamples, recipe.seed) for key in samples}

@@ -89,8 +89,27 @@ def special_tokens(tokenizer: "PreTrainedTokenizerBase") -> dict[str, int]:
     return {**dict(named), **dict(added)}
 
 
-def choose_template(tokenizer: "PreTrainedTokenizerBase", wanted: str) -> str:
-    """The template's text for ``wanted``: a family's name, or ``auto``."""
+def with_prompt(template: str, prompt: str) -> str:
+    """The template with ``prompt`` around every user turn, {question} standing for its text.
+
+    Part of the template itself, so that a saved model is asked the way it was trained, by whichever program.
+    """
+    before, after = (repr(part) for part in prompt.split("{question}"))
+    return (
+        "{%- set asked = namespace(messages=[]) -%}{%- for m in messages -%}"
+        f"{{%- set text = {before} + m['content'] + {after} if m['role'] == 'user' else m['content'] -%}}"
+        "{%- set asked.messages = asked.messages + [{'role': m['role'], 'content': text}] -%}{%- endfor -%}"
+        "{%- set messages = asked.messages -%}" + template
+    )
+
+
+def choose_template(tokenizer: "PreTrainedTokenizerBase", wanted: str, prompt: str | None = None) -> str:
+    """The template's text for ``wanted``: a family's name, or ``auto``; with the recipe's ``prompt`` where there is one."""
+    template = _template(tokenizer, wanted)
+    return with_prompt(template, prompt) if prompt else template
+
+
+def _template(tokenizer: "PreTrainedTokenizerBase", wanted: str) -> str:
     if wanted != "auto":
         return TEMPLATES[wanted]
     if tokenizer.chat_template:

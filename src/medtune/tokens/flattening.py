@@ -23,6 +23,16 @@ class FlatBatch:
     predictors: torch.Tensor
     targets: torch.Tensor
 
+    @property
+    def supervised(self) -> int:
+        """Tokens that are learnt."""
+        return len(self.targets)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all rows."""
+        return sum(self.lengths)
+
     def to(self, device: torch.device) -> "FlatBatch":
         """The same on another device."""
         return FlatBatch(

@@ -1,13 +1,13 @@
 """Fine-tuning on conversations: one loop for all weights or adapters, one process or many, exactly resumable.
 
-The rows of a forward pass lie end to end without padding; the loss is the summed cross-entropy of the supervised
-tokens, and gradients are divided once by the number of supervised tokens of the whole optimizer step. So neither
-accumulation nor the number of processes changes what is learnt.
+What a forward pass is, the objective knows. Its loss is the summed cross-entropy of the supervised tokens, and gradients are
+divided once by the number of supervised tokens of the whole optimizer step. So neither accumulation nor the number of
+processes changes what is learnt.
 """
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,17 +18,12 @@ from safetensors.torch import load_file, save_file
 
 from medtune.errors import RunError
 from medtune.files import whole_file
-from medtune.models.attention import NAME as ROW_ATTENTION
-from medtune.models.attention import register, row_edges
-from medtune.models.heads import split_head
 from medtune.progress import say, track
 from medtune.recipe.schema import Train
-from medtune.tokens.flattening import FlatBatch, flatten
-from medtune.tokens.labels import Encoded
 from medtune.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
-from medtune.training.losses import linear_cross_entropy
 from medtune.training.memory import peak_memory_bytes
 from medtune.training.metrics_log import MetricsLog
+from medtune.training.objectives import Batch, CausalObjective, Objective
 from medtune.training.optimizers import MasterWeights, adamw, muon
 from medtune.training.processes import Processes
 from medtune.training.schedules import learning_rate_factor
@@ -89,14 +84,15 @@ class SupervisedTrainer:
         model: "PreTrainedModel",
         settings: Train,
         seed: int,
-        train: Sequence[Encoded],
-        validation: Sequence[Encoded],
+        train: Sequence[Any],
+        validation: Sequence[Any],
         directory: Path,
         fingerprint: str,
         processes: Processes | None = None,
+        objective: Objective | None = None,
     ) -> None:
-        register()
-        model.set_attn_implementation(ROW_ATTENTION)
+        self.objective: Objective = objective or CausalObjective()
+        self.objective.prepare(model)
         self.model, self.settings, self.seed = model, settings, seed
         self.rows, self.validation = train, validation
         self.directory, self.fingerprint = directory, fingerprint
@@ -112,25 +108,15 @@ class SupervisedTrainer:
             return muon(parameters, s.learning_rate, s.adam_learning_rate, s.weight_decay, s.betas)
         return adamw(parameters, s.learning_rate, s.weight_decay, s.betas)
 
-    def loss(self, batch: FlatBatch) -> torch.Tensor:
+    def loss(self, batch: Batch) -> torch.Tensor:
         """Summed NLL (nats) of the batch's supervised tokens."""
-        body, head = split_head(self.model)
-        hidden = body(
-            input_ids=batch.input_ids,
-            position_ids=batch.position_ids,
-            cu_seq_lens_q=row_edges(batch.lengths, batch.input_ids.device),
-            use_cache=False,
-        ).last_hidden_state[0]
-        chosen = hidden[batch.predictors]
-        if isinstance(head, torch.nn.Linear):
-            return linear_cross_entropy(chosen, head.weight, batch.targets, head.bias)
-        return torch.nn.functional.cross_entropy(head(chosen).float(), batch.targets, reduction="sum")
+        return self.objective.loss(self.model, batch)
 
-    def _batches(self, rows: Sequence[Encoded]) -> list[FlatBatch]:
+    def _batches(self, rows: Sequence[Any]) -> Iterator[Batch]:
         """This process's share of the rows, in forward passes of at most ``batch_size`` rows over all processes."""
-        size, world, rank = self.settings.batch_size, self.processes.count, self.processes.rank
-        shares = (rows[start : start + size][rank::world] for start in range(0, len(rows), size))
-        return [flatten(share).to(self.model.device) for share in shares if share]
+        world, rank = self.processes.count, self.processes.rank
+        size = math.ceil(self.settings.batch_size / world)
+        return self.objective.batches(rows[rank::world], size, self.model.device)
 
     def step(self) -> tuple[float, float]:
         """One optimizer step; returns the mean loss a supervised token and the gradient norm."""
@@ -148,8 +134,8 @@ class SupervisedTrainer:
             self.weights.collect()
             total, targets, tokens = (
                 total + float(loss.detach()),
-                targets + len(batch.targets),
-                tokens + sum(batch.lengths),
+                targets + batch.supervised,
+                tokens + batch.tokens,
             )
         total, targets_all, tokens_all = self.processes.sums([total, targets, tokens])
         self.processes.sum_in_place(self.weights.gradients())
@@ -171,7 +157,7 @@ class SupervisedTrainer:
         self.model.eval()
         total, targets = 0.0, 0
         for batch in self._batches(self.validation):
-            total, targets = total + float(self.loss(batch)), targets + len(batch.targets)
+            total, targets = total + float(self.loss(batch)), targets + batch.supervised
         self.model.train()
         total, count = self.processes.sums([total, targets])
         return total / max(1.0, count)

@@ -7,7 +7,7 @@ import numpy as np
 from medtune.conversation import Conversation
 from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
 from medtune.evaluation.text_metrics import repeated_words, rouge_l, token_f1
-from medtune.models.protocol import DecodingSettings, LanguageModel
+from medtune.models.protocol import LanguageModel
 from medtune.progress import track
 
 
@@ -30,7 +30,7 @@ class Answers:
         if settings.limit is not None and settings.limit < len(chosen):
             picked = np.random.default_rng(settings.seed).permutation(len(chosen))[: settings.limit]
             chosen = [chosen[i] for i in sorted(picked)]
-        decoding = DecodingSettings(settings.decoding.max_new_tokens)
+        decoding = settings.decoding_settings()
         with track("answers", len(chosen), "answers") as bar:
             outputs = model.generate([item.prompt for item in chosen], decoding, bar.advance)
         return [

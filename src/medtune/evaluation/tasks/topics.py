@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from medtune.conversation import Conversation, user_asks
 from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
 from medtune.evaluation.text_metrics import distinct_n, repeated_words
-from medtune.models.protocol import DecodingSettings, LanguageModel
+from medtune.models.protocol import LanguageModel
 from medtune.progress import track
 
 
@@ -28,11 +28,9 @@ class Topics:
         """A greedy and a sampled answer to each question; the data's system message is asked with."""
         system = next((m.content for item in items[:1] for m in item.messages if m.role == "system"), None)
         prompts = [user_asks(question, system) for question in settings.topics]
-        decoding = settings.decoding
-        sampled = DecodingSettings(decoding.max_new_tokens, decoding.temperature, decoding.top_p, settings.seed)
         with track("topics", 2 * len(prompts), "answers") as bar:
-            greedy_answers = model.generate(prompts, DecodingSettings(decoding.max_new_tokens), bar.advance)
-            sampled_answers = model.generate(prompts, sampled, bar.advance)
+            greedy_answers = model.generate(prompts, settings.decoding_settings(), bar.advance)
+            sampled_answers = model.generate(prompts, settings.decoding_settings(sampled=True), bar.advance)
         return [
             {
                 "id": f"topic-{number}",

@@ -1,0 +1,110 @@
+"""`evaluate` and `chat`: what is measured before and after training, and how the trained model is spoken with."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from medtune.recipe.sections.base import Positive, Section
+
+TOPICS = [
+    "What are the symptoms and treatment for paracetamol poisoning?",
+    "Explain the causes and symptoms of Congenital adrenal hyperplasia.",
+    "Describe the transmission, symptoms, and treatment of Anthrax.",
+    "What is Cachexia, and how does it affect the body?",
+    "Explain the causes, symptoms, and treatment of Botulism.",
+]
+
+
+TaskName = Literal["perplexity", "answers", "topics", "classification", "safety"]
+
+
+class TaskSpec(Section):
+    """One task of the measurement."""
+
+    task: TaskName = Field(description="What is measured.")
+    name: Annotated[str, Field(pattern=r"^[a-z][\w-]*$")] | None = Field(
+        None, description="Under which its figures are kept; null: the task's name."
+    )
+    limit: Positive | None = Field(None, description="Items at most, drawn by seed; null: as evaluate.limit.")
+    scoring: Literal["likelihood", "generation"] = Field(
+        "likelihood",
+        description="classification: the likeliest of all labels, or the answer that is generated, read strictly.",
+    )
+    temperature: Annotated[float, Field(ge=0)] = Field(
+        0, description="classification by generation: 0 is greedy; above, sampled as published projects did."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"task": value} if isinstance(value, str) else value
+
+    @model_serializer(mode="wrap")
+    def _short(self, serialize: SerializerFunctionWrapHandler) -> Any:
+        """A task without settings of its own is written as its name."""
+        values = serialize(self)
+        fields = type(self).model_fields
+        return self.task if all(values[k] == fields[k].default for k in values if k != "task") else values
+
+    @property
+    def key(self) -> str:
+        """Name of its files and figures."""
+        return self.name or self.task
+
+
+class Decoding(Section):
+    """How texts are generated. Greedy for figures; the sampled answers are for reading."""
+
+    max_new_tokens: Positive = Field(160, description="Tokens at most in one answer.")
+    temperature: Annotated[float, Field(gt=0)] = Field(0.7, description="Of the sampled answers of `topics`.")
+    beams: Positive = Field(1, description="Beams of the search; 1: none.")
+    no_repeat_ngram: Annotated[int, Field(ge=0)] = Field(
+        0, description="No run of this many tokens comes twice in an answer; 0: allowed."
+    )
+    top_p: Annotated[float, Field(gt=0, le=1)] = Field(0.95, description="Nucleus of the sampled answers of `topics`.")
+
+
+class Evaluate(Section):
+    """What is measured before and after training, on the same items."""
+
+    tasks: list[TaskSpec] = Field(
+        default_factory=lambda: [TaskSpec(task="perplexity"), TaskSpec(task="answers"), TaskSpec(task="topics")],
+        description="Tasks, by name or as `{task: …, limit: …}`.",
+    )
+    on: Literal["test", "train"] = Field(
+        "test", description="Rows that are measured; train is a published mistake, kept for -faithful recipes."
+    )
+    published: list[Literal["row_mean_perplexity", "before_after_training"]] = Field(
+        default=[],
+        description="Figures computed the way a published project did, mistakes included, shown beside the right ones: "
+        "perplexity as the mean of row means over the first 100 rows; the answers 'before' from the trained model.",
+    )
+    limit: Positive | None = Field(None, description="Test conversations at most in `answers`, drawn by seed.")
+    topics: list[str] = Field(
+        default=TOPICS, description="Questions for `topics`. Rows of the data on the same subject never train."
+    )
+    decoding: Decoding = Field(default_factory=Decoding, description="Settings of generation.")
+    batch_size: Positive = Field(16, description="Answers generated together. Figures do not depend on it in float32.")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Number format of the measurement; auto: float32 for models up to 1 GiB, else as model.dtype auto.",
+    )
+    resamples: Positive = Field(10_000, description="Bootstrap resamples behind intervals and p-values.")
+
+    @model_validator(mode="after")
+    def _keys_differ(self) -> "Evaluate":
+        keys = [spec.key for spec in self.tasks]
+        double = next((key for key in keys if keys.count(key) > 1), None)
+        if double:
+            raise ValueError(f"the task {double} is there twice; give one of them a name")
+        return self
+
+
+class Chat(Section):
+    """How `ask` and `chat` speak with the trained model."""
+
+    temperature: Annotated[float, Field(ge=0)] = Field(0, description="0 is greedy (or beam search).")
+    max_new_tokens: Positive | None = Field(None, description="Tokens of an answer; null: as in evaluate.decoding.")
+    banner: str | None = Field(None, description="What the shell says first; null: the model's name and how to end.")
+    question: str = Field("Question: ", description="The shell's prompt.")
+    answer: str = Field("Answer: ", description="What stands before an answer.")
