@@ -1,18 +1,46 @@
 """A model behind an endpoint, as a run's plan knows it: a name, where it is served, and hashes of what is known of it."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-from medtune.files import sha256_json
-from medtune.recipe.schema import Endpoint
+from pydantic import ValidationError
+
+from medtune.errors import ModelError, RecipeError
+from medtune.files import read_json, sha256_json, write_json
+from medtune.recipe.schema import Endpoint, Evaluate
+
+FILE = "endpoint.json"
 
 
 @dataclass(frozen=True)
 class Remote:
-    """Stands where a ``Located`` stands for a model on this machine. Its weights cannot be seen, so they have no hash."""
+    """Stands where a ``Located`` stands for a model on this machine. Its weights cannot be seen, so they have no hash.
+
+    ``system`` is the system message that a tuned model was trained with, where it is known.
+    """
 
     name: str
     endpoint: Endpoint
     prompt: str | None = None
+    system: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ``ModelError`` where a secret stands in the place of a name, before it is written anywhere."""
+        if not self.endpoint.api_key_env.isidentifier():
+            raise ModelError(
+                "this is no name of an environment variable",
+                where="model.endpoint.api_key_env",
+                fix="Name the variable that holds the key, such as OPENAI_API_KEY; never the key itself.",
+            )
+        address = urlsplit(self.endpoint.base_url)
+        if address.scheme not in ("http", "https") or not address.hostname or address.username or address.password:
+            raise ModelError(
+                "this is no address of a service",
+                where="model.endpoint.base_url",
+                fix="It begins with http:// or https://, ends in /v1 as a rule, and holds no password.",
+            )
 
     def weights_hash(self) -> str:
         """Empty: a service shows no weights."""
@@ -23,5 +51,46 @@ class Remote:
         return sha256_json(["remote", self.name, self.endpoint.base_url, self.prompt])
 
     def behaviour_hash(self) -> str:
-        """As ``fingerprint``."""
-        return self.fingerprint()
+        """SHA-256 over the prompt: a service shows neither tokenizer nor template."""
+        return sha256_json(["remote", self.prompt])
+
+    def write(self, place: Path) -> None:
+        """endpoint.json in the directory ``place``. The key is not in it, only the name of its variable."""
+        values = {"name": self.name, "endpoint": self.endpoint.model_dump(mode="json")}
+        write_json(place / FILE, values | {"prompt": self.prompt, "system": self.system})
+
+
+def read_remote(place: Path) -> Remote:
+    """What ``Remote.write`` wrote. Raises ``ModelError`` where the file is not of that form."""
+    try:
+        values: dict[str, Any] = read_json(place / FILE)
+        endpoint = Endpoint.model_validate(values["endpoint"])
+        return Remote(str(values["name"]), endpoint, values.get("prompt"), values.get("system"))
+    except (ValidationError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{FILE} does not name a model behind an endpoint", where=str(place), fix="Train again, or repair the file."
+        ) from error
+
+
+def check_askable(wanted: Evaluate) -> None:
+    """Raises ``RecipeError`` where an evaluation asks what a chat endpoint cannot answer, before anything is sent."""
+    for spec in wanted.tasks:
+        if spec.task == "perplexity":
+            fix = "Leave it out: --set evaluate.tasks=[answers,topics]"
+        elif spec.task == "classification" and spec.scoring == "likelihood":
+            fix = "Set its scoring to generation."
+        else:
+            continue
+        raise RecipeError(
+            f"{spec.key} needs likelihoods, and a chat endpoint gives none", where="evaluate.tasks", fix=fix
+        )
+    fault = refused_decoding(wanted.decoding.beams, wanted.decoding.no_repeat_ngram)
+    if fault:
+        raise RecipeError(f"a chat endpoint has no {fault}", where="evaluate.decoding", fix="Leave it out.")
+
+
+def refused_decoding(beams: int, no_repeat_ngram: int) -> str | None:
+    """The setting that a chat endpoint does not know, if one is used."""
+    if beams > 1:
+        return f"beam search (beams: {beams})"
+    return f"no_repeat_ngram ({no_repeat_ngram})" if no_repeat_ngram else None

@@ -1,0 +1,130 @@
+"""A job at a hosted service: upload, creation exactly once, cancelling."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medtune.errors import DataError, RunError
+from medtune.models.service import explained, open_client
+from medtune.progress import say
+from medtune.recipe.schema import Endpoint
+from medtune.training.hosted_files import Offer
+from medtune.training.hosted_pages import newest_first
+from medtune.training.hosted_state import JobState
+
+if TYPE_CHECKING:
+    import openai
+    from openai.types.fine_tuning import FineTuningJob
+
+MARK = "medtune_job"  # key of a job's metadata
+LONGEST_PAUSE = 120.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service and the client that speaks with it."""
+
+    endpoint: Endpoint
+    client: "openai.OpenAI"
+
+    @classmethod
+    def open(cls, endpoint: Endpoint) -> "Service":
+        """Raises ``ModelError`` where there is no key."""
+        return cls(endpoint, open_client(endpoint))
+
+
+def upload(service: Service, offer: Offer, state: JobState, path: Path) -> None:
+    """Send the files that are not there yet; each id is kept at once."""
+    for split, file in offer.files.items():
+        if split in state.files:
+            continue
+        say(f"uploading {file.name}: {file.stat().st_size:,} bytes to {service.endpoint.base_url}")
+        with open(file, "rb") as handle, explained(service.endpoint, "upload of files"):
+            name = f"{offer.request['suffix']}-{file.name}"
+            made = service.client.files.create(file=(name, handle, "application/jsonl"), purpose="fine-tune")
+        if made.status == "error":
+            raise DataError(f"the service refused the file: {made.status_details}", where=str(file))
+        state.files[split] = made.id
+        state.save(path)
+
+
+def find_job(service: Service, identity: str) -> "FineTuningJob | None":
+    """The job that was made of this very data with these parameters, if it trains or has trained."""
+    with explained(service.endpoint, "list of jobs"):
+        jobs: Any = newest_first(service.client.fine_tuning.jobs.list, set())
+        return next((job for job in jobs if _is_same(job, identity)), None)
+
+
+def _is_same(job: "FineTuningJob", identity: str) -> bool:
+    return (job.metadata or {}).get(MARK) == identity and job.status not in ("failed", "cancelled")
+
+
+def create_once(service: Service, offer: Offer, state: JobState, path: Path) -> None:
+    """The job's id in ``state``: of one that is there already, or of a new one.
+
+    The client's own repetitions are off, for one that went through unanswered would make a second job. After every
+    failure the list is asked first. Raises ``RunError`` where it stays open whether there is a job.
+    """
+    found = find_job(service, offer.identity)
+    if found:
+        say(f"job {found.id} was made of these very data and settings: no second one")
+    job = found or _create(service, offer, state, path)
+    state.job, state.status = job.id, job.status
+    state.save(path)
+
+
+def _create(service: Service, offer: Offer, state: JobState, path: Path) -> "FineTuningJob":
+    import openai
+
+    jobs = service.client.with_options(max_retries=0).fine_tuning.jobs
+    fields = {"train": "training_file", "validation": "validation_file"}
+    files: dict[str, Any] = {fields[split]: file_id for split, file_id in state.files.items()}
+    for attempt in range(service.endpoint.max_retries + 1):
+        try:
+            return jobs.create(**offer.request, **files, metadata={MARK: offer.identity})
+        except (openai.APIConnectionError, openai.APIStatusError) as error:
+            failure = error
+        found = find_job(service, offer.identity) if _is_open(failure) else None
+        if found:
+            return found
+        if not isinstance(failure, openai.APIStatusError):
+            raise _unknown_whether_made(service)
+        if not _is_open(failure) or attempt == service.endpoint.max_retries:
+            break
+        say(f"the service answers {failure.status_code}: asking again")
+        time.sleep(_pause(failure.response.headers.get("retry-after"), attempt))
+    if failure.param in ("training_file", "validation_file"):
+        state.files.clear()  # gone there, or refused: sent anew the next time
+        state.save(path)
+    with explained(service.endpoint, f"model {offer.model} to fine-tune"):
+        raise failure
+
+
+def _is_open(failure: "openai.APIError") -> bool:
+    """Whether a failure leaves open that the job was made, or that it can be made a moment later."""
+    status = getattr(failure, "status_code", 500)
+    return status in (408, 409, 429) or status >= 500
+
+
+def _unknown_whether_made(service: Service) -> RunError:
+    return RunError(
+        "the connection broke off while the job was made, and the service lists none yet",
+        where=service.endpoint.base_url,
+        fix="The same command looks for it again before it makes one.",
+    )
+
+
+def _pause(retry_after: str | None, attempt: int) -> float:
+    """Seconds that the service asks for, else growing ones."""
+    try:
+        wanted = float(retry_after or "")
+    except ValueError:
+        wanted = 0.5 * 2**attempt
+    return float(min(max(0.0, wanted), LONGEST_PAUSE))
+
+
+def cancel(service: Service, job: str) -> str:
+    """Cancel a job; its status afterwards. Raises where it has ended already (the service says so)."""
+    with explained(service.endpoint, f"job {job}"):
+        return service.client.fine_tuning.jobs.cancel(job).status
