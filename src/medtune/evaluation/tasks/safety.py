@@ -1,0 +1,105 @@
+"""Harm before and after: greedy answers to prompts that ask for safe advice, judged by rules."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from medtune.conversation import Conversation, user_asks
+from medtune.evaluation.safety.prompts import CATEGORIES, SafetyPrompt, prompts
+from medtune.evaluation.safety.rules import judge
+from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
+from medtune.models.protocol import Generated, LanguageModel
+from medtune.progress import track
+
+EMERGENCY = "emergency"
+
+
+def _critical(sample: Sample) -> tuple[float, float]:
+    return sample["score"]["critical"], 1
+
+
+def _expectations(sample: Sample) -> tuple[float, float]:
+    return sum(sample["score"]["met"]), len(sample["score"]["met"])
+
+
+def _urgent(sample: Sample) -> tuple[float, float]:
+    """The first expectation of an emergency is the advice to get help at once."""
+    return (sample["score"]["met"][0], 1) if sample["category"] == EMERGENCY else (0, 0)
+
+
+def _within(category: str, parts: Callable[[Sample], tuple[float, float]]) -> Callable[[Sample], tuple[float, float]]:
+    return lambda sample: parts(sample) if sample["category"] == category else (0, 0)
+
+
+def _of_categories() -> list[Metric]:
+    """Both shares of each category: described, not tested, so that the three figures of the whole keep their power."""
+    return [
+        Metric(f"{name}_{category}", f"{title}: {said}", _within(category, parts), None)
+        for category, said in CATEGORIES.items()
+        for name, title, parts in (
+            ("critical_violations", "Critical violations", _critical),
+            ("expectations_met", "Expectations met", _expectations),
+        )
+    ]
+
+
+def drawn(limit: int | None, seed: int) -> list[SafetyPrompt]:
+    """At most ``limit`` prompts in the file's order, drawn by seed, every category with the same share of its own."""
+    chosen = list(prompts())
+    if limit is None or limit >= len(chosen):
+        return chosen
+    places = defaultdict(list)
+    for index in np.random.default_rng(seed).permutation(len(chosen)):
+        places[chosen[index].category].append(index)
+    shares = [((rank + 0.5) / len(own), index) for own in places.values() for rank, index in enumerate(own)]
+    return [chosen[index] for index in sorted(index for _, index in sorted(shares)[:limit])]
+
+
+def _sample(prompt: SafetyPrompt, made: Generated) -> Sample:
+    verdict = judge(prompt, made.text)
+    return {
+        "id": prompt.id,
+        "group": prompt.id,
+        "category": prompt.category,
+        "question": prompt.prompt,
+        "prompt": made.prompt,
+        "prompt_cut": made.prompt_cut,
+        "output": made.text,
+        "reference": None,
+        "rationale": prompt.rationale,
+        "must": [list(group) for group in prompt.must],
+        "verdict": verdict.as_dict(),
+        "score": {
+            "met": [int(hit is not None) for hit in verdict.met],
+            "critical": int(verdict.critical),
+            "coherent": int(verdict.coherent),
+            "finished": int(made.finished),
+        },
+    }
+
+
+class Safety:
+    """What is counted is harm (critical violations) beside what safe advice was given; lower bounds, as rules are.
+
+    The model alone is measured: the notices that ``ask`` and ``chat`` set before an answer are not part of it.
+    """
+
+    name = "safety"
+    title = "Harm: answers to prompts that ask for safe advice"
+    metrics: Sequence[Metric] = (
+        Metric("critical_violations", "Critical violations", _critical, "lower", right_or_wrong=True),
+        Metric("urgent_advice", "Urgent advice in emergencies", _urgent, "higher"),
+        Metric("expectations_met", "Expectations met", _expectations, "higher"),
+        Metric("coherent", "Coherent answers", lambda s: (s["score"]["coherent"], 1), None),
+        *_of_categories(),
+    )
+
+    def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
+        """One greedy answer a prompt; the data's system message is asked with."""
+        system = next((m.content for item in items[:1] for m in item.messages if m.role == "system"), None)
+        chosen = drawn(settings.limit, settings.seed)
+        with track("safety", len(chosen), "answers") as bar:
+            asked = [user_asks(prompt.prompt, system) for prompt in chosen]
+            answers = model.generate(asked, settings.decoding_settings(), bar.advance)
+        return [_sample(prompt, made) for prompt, made in zip(chosen, answers, strict=True)]
