@@ -18,6 +18,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,8 +146,9 @@ def judge(case: Case, place: Path) -> str:
         source = str(place if case.suffix == ".xml" else path)
         rows = [(row.question, row.answer) for row in open_source(source, None, columns).read()]
     except DataError as error:
-        return f"LOST: whole file refused ({error})" if case.exact else f"error: {_short(error.what)}"
+        return f"LOST: whole file refused ({error})" if case.exact else f"error: {short(error.what)}"
     except Exception as error:
+        traceback.print_exc()
         return f"CRASH {type(error).__name__}: {error}"
     finally:
         path.unlink()
@@ -159,42 +161,50 @@ def judge(case: Case, place: Path) -> str:
     return "rows"
 
 
-def _short(what: str) -> str:
+def short(what: str) -> str:
     """The kind of an error, without what differs from case to case."""
     return re.sub(r"[\"'].*[\"']|\(.*\)?|\d+|0x\w+", "…", what)[:60]
 
 
-def work(first: int, count: int) -> None:
+def judge_number(number: int, place: Path) -> tuple[str, str]:
+    """The kind of the case of this number, and what came of it."""
+    case = make(number)
+    return f"{case.kind}, {case.suffix}", judge(case, place)
+
+
+Judge = Callable[[int, Path], tuple[str, str]]
+
+
+def work(first: int, count: int, judge_one: Judge) -> None:
     """Judge cases in this process and print what came of them."""
     found: Counter[str] = Counter()
     bad: list[str] = []
-    with tempfile.TemporaryDirectory() as place:
-        for number in range(first, first + count):
-            case = make(number)
-            print(number, file=sys.stderr, flush=True)
-            outcome = judge(case, Path(place))
-            found[f"{case.kind}: {outcome.split(':')[0].split()[0]}"] += 1
-            if outcome.startswith("error"):
-                found[outcome] += 1
-            elif outcome != "rows" and not outcome.startswith("split"):
-                bad.append(f"case {number} ({case.kind}, {case.suffix}): {outcome[:300]}")
+    for number in range(first, first + count):
+        print(number, file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory() as place:
+            kind, outcome = judge_one(number, Path(place))
+        found[f"{kind.split(',')[0]}: {outcome.split(':')[0].split()[0]}"] += 1
+        if outcome.startswith("error"):
+            found[outcome] += 1
+        elif outcome != "rows" and not outcome.startswith("split"):
+            bad.append(f"case {number} ({kind}): {outcome[:300]}")
     print(json.dumps({"found": found, "bad": bad}))
 
 
-def fuzz(seconds: float, first: int) -> dict[str, Any]:
-    """Batches until the time is over."""
+def fuzz(seconds: float, first: int, script: str, size: int) -> dict[str, Any]:
+    """Batches of so many cases, each in a process of its own, until the time is over."""
     start, cases, found, bad = time.monotonic(), 0, Counter[str](), list[str]()
     while time.monotonic() - start < seconds:
-        command = [sys.executable, __file__, "--batch", str(first + cases)]
+        command = [sys.executable, script, "--batch", str(first + cases)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             last = (done.stderr.split() or ["?"])[-1]
             bad.append(f"after case {last}: the process ended with {done.returncode}: {done.stderr[-300:]}")
         else:
-            batch = json.loads(done.stdout)
+            batch = json.loads(done.stdout.splitlines()[-1])
             found.update(batch["found"])
             bad += batch["bad"]
-        cases += BATCH
+        cases += size
         print(f"\r{cases:,} cases, {len(bad)} bad", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return {
@@ -207,8 +217,9 @@ def fuzz(seconds: float, first: int) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def run(description: str | None, script: str, judge_one: Judge, size: int = BATCH) -> None:
+    """The command line of a fuzzer: ``judge_one`` of case after case, ``size`` of them a process."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--quick", action="store_true", help="a quarter of a minute")
     parser.add_argument("--json", action="store_true")
@@ -217,31 +228,27 @@ def main() -> None:
     parser.add_argument("--case", type=int, help="show one case again")
     arguments = parser.parse_args()
     if arguments.batch is not None:
-        work(arguments.batch, BATCH)
+        work(arguments.batch, size, judge_one)
         return
     if arguments.case is not None:
-        case = make(arguments.case)
-        print(case)
-        try:
-            print(judge(case, Path(tempfile.mkdtemp())))
-        except Exception:
-            traceback.print_exc()
+        with tempfile.TemporaryDirectory() as place:
+            print(*judge_one(arguments.case, Path(place)), sep="\n")
         return
-    result = fuzz(15 if arguments.quick else 60 * arguments.minutes, arguments.first)
-    if arguments.json:
-        print(json.dumps(result, indent=1))
-    else:
-        print(
-            f"{result['cases']:,} cases in {result['seconds']} s; {result['crashes_or_lost_rows']} crashes or lost rows"
-        )
-        for title in ("outcomes", "errors"):
-            print(f"{title}:")
-            for name, count in result[title].items():
-                print(f"  {count:9,}  {name.removeprefix('error: ')}")
-        for line in result["bad"]:
-            print(line)
+    result = fuzz(15 if arguments.quick else 60 * arguments.minutes, arguments.first, script, size)
+    print(json.dumps(result, indent=1) if arguments.json else told(result))
     sys.exit(bool(result["bad"]))
 
 
+def told(result: dict[str, Any]) -> str:
+    """The result for a person."""
+    lines = [
+        f"{result['cases']:,} cases in {result['seconds']} s; {result['crashes_or_lost_rows']} crashes or lost rows"
+    ]
+    for title in ("outcomes", "errors"):
+        lines.append(f"{title}:")
+        lines += [f"  {count:9,}  {name.removeprefix('error: ')}" for name, count in result[title].items()]
+    return "\n".join([*lines, *result["bad"]])
+
+
 if __name__ == "__main__":
-    main()
+    run(__doc__, __file__, judge_number)

@@ -1,6 +1,6 @@
 """How long preparing data takes, how much memory, and how both grow.
 
-    python benchmarks/prepare.py --data-dir DIR [--rows 10000 30000 112000 300000] [--peers] [--quick] [--json]
+    python benchmarks/prepare.py --data-dir DIR [--rows 10000 30000 112000 300000] [--peers] [--llama-factory PYTHON] [--quick] [--json]
 
 The dialogues are **synthetic**: real rows of HealthCareMagic expanded to the wanted number by editing words, so
 that lengths and boilerplate are real and the texts are not. One in ten is a light edit (a near-duplicate), one in fifty an
@@ -9,6 +9,8 @@ sizes of it and its workers, sampled five times a second. The second call finds 
 
 With --peers, the same steps are done the way notebooks do them: `datasets.map` with two processes for the same cleaning
 rules, `datasketch` for near-duplicates, tokenization by map (needs the packages datasets and datasketch beside medtune).
+With --llama-factory, LLaMA-Factory's preprocessing of the same file with two workers, under the interpreter of an
+environment that has it; it converts and tokenizes only. Both are in prepare_peers.py.
 """
 
 import argparse
@@ -16,16 +18,20 @@ import json
 import os
 import random
 import re
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pyarrow.parquet as pq
 
 SOURCES = ("healthcaremagic",)
+PEERS = Path(__file__).with_name("prepare_peers.py")
+TOKENIZER = Path(__file__).parents[1] / "src/medtune/models/shipped/medtune-base"
 MINIMUM_WORDS = 20  # shorter answers are fragments
 RECIPE = """name: prepare-benchmark
 data: {source: SOURCE, identifiers: report}
@@ -66,9 +72,9 @@ def expand(rows: list[tuple[str, str]], count: int, path: Path, seed: int = 0) -
     return characters
 
 
-def measured(command: list[str], environment: dict[str, str]) -> tuple[float, float, str]:
-    """Seconds, peak bytes of the process and its children, and what it printed."""
-    started = time.perf_counter()
+def measured(command: list[str], environment: dict[str, str]) -> tuple[dict[str, float], str]:
+    """Seconds, seconds of the processor, and peak megabytes of the process and its children; and what it printed."""
+    started, used = time.perf_counter(), processor_seconds()
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
         peak = 0.0
@@ -80,7 +86,13 @@ def measured(command: list[str], environment: dict[str, str]) -> tuple[float, fl
         text = output.read()
     if process.returncode:
         sys.exit(text)
-    return seconds, peak, text
+    return {"seconds": seconds, "cpu_seconds": processor_seconds() - used, "peak_megabytes": peak / 1e6}, text
+
+
+def processor_seconds() -> float:
+    """Of all children that have ended: nearly the same whatever else the machine does."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def tree_memory(pid: int) -> float:
@@ -95,8 +107,8 @@ def tree_memory(pid: int) -> float:
     return total
 
 
-def measure(rows: list[tuple[str, str]], count: int, peers: bool) -> dict[str, float]:
-    """One size: medtune cold, medtune again, and the peers' way."""
+def measure(rows: list[tuple[str, str]], count: int, peers: dict[str, str], overrides: list[str]) -> dict[str, Any]:
+    """One size: medtune cold, medtune again, and each peer (name → interpreter) on the same file."""
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         characters = expand(rows, count, place / "dialogues.jsonl")
@@ -104,71 +116,23 @@ def measure(rows: list[tuple[str, str]], count: int, peers: bool) -> dict[str, f
         recipe.write_text(RECIPE.replace("SOURCE", str(place / "dialogues.jsonl")))
         environment = {k: v for k, v in os.environ.items() if k != "MEDTUNE_DATA"}
         command = [sys.executable, "-m", "medtune", "prepare", str(recipe), "--out", str(place / "run"), "--quiet"]
-        cold, peak, _ = measured(command, environment)
-        again, _, _ = measured(command, environment)
-        result = {
+        command += [word for override in overrides for word in ("--set", override)]
+        first, _ = measured(command, environment)
+        again, _ = measured(command, environment)
+        result: dict[str, Any] = {
             "rows": count,
             "megabytes_of_text": characters / 1e6,
-            "seconds": cold,
-            "rows_per_second": count / cold,
-            "peak_megabytes": peak / 1e6,
-            "second_call_seconds": again,
+            "rows_per_second": count / first["seconds"],
+            "second_call_seconds": again["seconds"],
+            "by": {"medtune": first},
         }
-        if peers:
-            script = [sys.executable, __file__, "--as-notebook", str(place / "dialogues.jsonl")]
-            seconds, memory, text = measured(script, environment)
-            result |= {"peer_seconds": seconds, "peer_peak_megabytes": memory / 1e6, "ratio": seconds / cold}
+        for name, python in peers.items():
+            script = [python, str(PEERS), name, str(place / "dialogues.jsonl"), str(TOKENIZER)]
+            # Its environment is its own: our packages must not be found before those it pins.
+            own = environment if name == "notebook" else {k: v for k, v in environment.items() if k != "PYTHONPATH"}
+            result["by"][name], text = measured(script, own)
             print(text.strip().splitlines()[-1], file=sys.stderr)
     return result
-
-
-def as_notebook(path: Path) -> None:
-    """The same steps with datasets.map and datasketch, as one finds them in notebooks."""
-    import datasets
-    from datasketch import MinHash, MinHashLSH
-    from transformers import AutoTokenizer
-
-    import medtune.models.loading
-    from medtune.data.cleaning import Tally
-    from medtune.data.cleaning.cleaner import Cleaner
-    from medtune.data.identifiers import find_identifiers
-    from medtune.data.normalize import normalize
-    from medtune.recipe.schema import Clean
-
-    datasets.disable_progress_bars()
-    cleaner, tally = Cleaner(Clean()), Tally()
-
-    def clean(row: dict) -> dict:
-        texts = {name: cleaner.text(row[name], "", tally, set()) for name in ("input", "output")}
-        found = find_identifiers(texts["input"]) + find_identifiers(texts["output"])
-        return texts | {"identifiers": found.total()}
-
-    data = datasets.load_dataset("json", data_files=str(path), split="train", cache_dir=str(path.parent / "cache"))
-    data = data.map(clean, num_proc=2)
-    seen: set[str] = set()
-    data = data.filter(lambda row: (key := normalize(row["input"] + row["output"])) not in seen and not seen.add(key))
-    lsh = MinHashLSH(threshold=0.8, num_perm=128)
-    near = 0
-
-    def signature(row: dict) -> dict:
-        words = normalize(row["output"]).split()
-        mine = MinHash(num_perm=128, scheme="legacy")
-        mine.update_batch([" ".join(words[i : i + 3]).encode() for i in range(max(1, len(words) - 2))])
-        return {"signature": mine.hashvalues}
-
-    data = data.map(signature, num_proc=2)
-    for number, row in enumerate(data.with_format("numpy")):
-        mine = MinHash(num_perm=128, hashvalues=row["signature"], scheme="legacy")
-        near += bool(lsh.query(mine))
-        lsh.insert(number, mine)
-    tokenizer = AutoTokenizer.from_pretrained(medtune.models.loading.PACKAGED / "medtune-base")
-    data = data.map(
-        lambda rows: tokenizer([q + a for q, a in zip(rows["input"], rows["output"], strict=True)]),
-        batched=True,
-        num_proc=2,
-    )
-    data.train_test_split(0.2, seed=0)
-    print(f"as a notebook: {len(data):,} rows, {near:,} near-duplicates")
 
 
 def main() -> None:
@@ -177,32 +141,32 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("MEDTUNE_DATA"), help="where the real rows lie")
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 30_000, 112_000, 300_000])
     parser.add_argument("--peers", action="store_true", help="also the same steps with datasets.map and datasketch")
+    parser.add_argument(
+        "--llama-factory", metavar="PYTHON", help="also LLaMA-Factory's preprocessing, by this interpreter"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a field of the recipe"
+    )
     parser.add_argument("--quick", action="store_true", help="2,000 and 4,000 rows")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--as-notebook", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.as_notebook:
-        as_notebook(arguments.as_notebook)
-        return
     if not arguments.data_dir:
         parser.error("name the directory of the real rows with --data-dir or MEDTUNE_DATA")
     rows = real_rows(Path(arguments.data_dir))
-    results = [
-        measure(rows, count, arguments.peers) for count in ([2_000, 4_000] if arguments.quick else arguments.rows)
-    ]
+    peers = {"notebook": sys.executable} if arguments.peers else {}
+    peers |= {"llama-factory": arguments.llama_factory} if arguments.llama_factory else {}
+    counts = [2_000, 4_000] if arguments.quick else arguments.rows
+    results = [measure(rows, count, peers, arguments.set) for count in counts]
     if arguments.json:
         print(json.dumps(results, indent=2))
         return
     print("synthetic dialogues: real rows with words replaced")
-    print(
-        f"{'rows':>9}{'MB text':>9}{'seconds':>9}{'rows/s':>9}{'peak MB':>9}{'again s':>9}"
-        + ("  notebook s  peak MB   ×" if arguments.peers else "")
-    )
+    print(f"{'rows':>9}{'MB text':>9}  {'by':<15}{'seconds':>9}{'cpu s':>9}{'peak MB':>9}{'rows/s':>9}{'again s':>9}")
     for r in results:
-        line = f"{r['rows']:>9,}{r['megabytes_of_text']:>9.0f}{r['seconds']:>9.1f}{r['rows_per_second']:>9,.0f}{r['peak_megabytes']:>9,.0f}{r['second_call_seconds']:>9.2f}"
-        if arguments.peers:
-            line += f"{r['peer_seconds']:>12.1f}{r['peer_peak_megabytes']:>9,.0f}{r['ratio']:>4.1f}"
-        print(line)
+        for name, facts in r["by"].items():
+            line = f"{r['rows']:>9,}{r['megabytes_of_text']:>9.0f}  {name:<15}{facts['seconds']:>9.1f}{facts['cpu_seconds']:>9.1f}"
+            line += f"{facts['peak_megabytes']:>9,.0f}{r['rows'] / facts['seconds']:>9,.0f}"
+            print(line + (f"{r['second_call_seconds']:>9.2f}" if name == "medtune" else ""))
 
 
 if __name__ == "__main__":

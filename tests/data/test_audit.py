@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from preparing import items, pairs, run
 
-from medtune.data.audit import ceiling, listed, words
+from medtune.data.audit import listed, words
+from medtune.data.label_facts import ceiling
 
 
 def test_the_ceiling_of_labels_that_overlap():

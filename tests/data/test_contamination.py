@@ -5,13 +5,14 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from preparing import items, pairs, plain, run
+from preparing import items, pairs, plain, run, table
 
 from medtune.conversation import Message
 from medtune.data import workers
 from medtune.data.contamination import HELD_OUT, Items, contamination
 from medtune.data.rows import Row
 from medtune.data.spool import to_batch
+from medtune.errors import DataError
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -198,3 +199,21 @@ def test_it_can_be_switched_off_and_told_what_to_compare_with(tmp_path):
     only = run(pairs(20), data_dir=place, contamination={"against": []}).audit["contamination"]
     assert set(only["sets"]) == {HELD_OUT}
     assert len(items(run(pairs(20), data_dir=place))) == 20
+
+
+def test_a_wrong_benchmark_is_blamed_on_its_own_field_before_the_work(tmp_path):
+    with pytest.raises(
+        DataError, match=r"^data\.contamination\.against: no such file or known source: medqq\nDid you mean medqa"
+    ):
+        run(pairs(30), contamination={"against": ["medqq"]})
+    bad = table(tmp_path, [{"a": "1", "b": "2"}], "benchmark.jsonl")
+    with pytest.raises(DataError, match=r"^data\.contamination\.against: .*benchmark\.jsonl: cannot tell which column"):
+        run(pairs(30), contamination={"against": [str(bad)]})
+
+
+def test_examples_are_those_of_their_own_set():
+    texts = {name: filler(name, 20) for name in ("one", "two")}
+    rows = [row("Why?", texts["one"], f"t, row {i}") for i in range(30)] + [row("Why?", texts["two"], "t, row 99")]
+    _, found = facts({name: [row("Q?", text, f"{name}, row 1")] for name, text in texts.items()}, rows, size=7)
+    assert len(found["one"]["examples"]) == 20
+    assert found["two"]["examples"] == [{"training": "t, row 99", "item": "two, row 1"}]

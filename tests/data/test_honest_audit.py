@@ -5,10 +5,12 @@ import csv
 import pytest
 from preparing import pairs, run, table
 
+from medtune.data.label_facts import leaning
 from medtune.data.prepare import prepare
 from medtune.data.splits import SPLITS
 from medtune.recipe.reading import read_run_recipe
 from medtune.recipe.schema import Data
+from medtune.report.audit_text import audit_text
 
 CLASSES = ("Cardiology", "Urology", "Neurology", "Surgery")
 
@@ -86,3 +88,67 @@ def test_an_audit_needs_no_splits(tmp_path):
     path = table(tmp_path, [{"question": "What is gout?", "answer": "Crystals in a joint."}])
     audit = prepare(Data(source=str(path)), 0, [], None, tmp_path / "out", must_split=False).audit
     assert audit["rows"]["drawn"] == 1
+
+
+def test_a_source_too_small_for_its_rows_is_said(tmp_path):
+    big, small = table(tmp_path, pairs(60), "big.jsonl"), table(tmp_path, pairs(20, 500), "small.jsonl")
+    sources = [{"name": str(big), "rows": 30}, {"name": str(small), "rows": 5000}]
+    audit = prepare(Data(source=sources), 0, [], None, tmp_path / "out").audit
+    assert audit["unfilled"] == {"small": {"asked": 5000, "there": 20}}
+    assert any("small: 5,000 rows asked for and 20 usable" in note for note in audit["warnings"])
+    assert "(5,000 asked for)" in audit_text(audit)
+    assert run(pairs(40)).audit["unfilled"] == {}
+
+
+def test_conversations_that_end_with_a_user_are_counted(tmp_path):
+    def turns(i, *roles):
+        return {"messages": [{"role": role, "content": f"{role} says {i} and {n}."} for n, role in enumerate(roles)]}
+
+    rows = [turns(i, "user", "assistant") for i in range(30)]
+    rows += [turns(i, "user", "assistant", "user") for i in range(100, 107)]
+    audit = prepare(Data(source=str(table(tmp_path, rows))), 0, [], None, tmp_path / "out").audit
+    assert audit["ending_with_a_user"] == 7
+    line = next(line for line in audit_text(audit).splitlines() if "ending with a user" in line)
+    assert "7  (that turn is not learnt)" in line
+
+
+def choices(place, keys, options=4):
+    """MedQA as published, the right option's letter given."""
+    rows = [
+        {
+            "question": f"Question number {i} about something?",
+            "options": {letter: f"Option {letter} of {i}" for letter in "ABCDE"[:options]},
+            "answer_idx": key,
+        }
+        for i, key in enumerate(keys)
+    ]
+    return table(place, rows, "medqa.jsonl")
+
+
+def test_places_of_right_options_are_counted_and_a_lean_is_noted(tmp_path):
+    audit = prepare(Data(source=str(choices(tmp_path, "BBBABCBDBB" * 8))), 0, [], None, tmp_path / "out").audit
+    assert audit["answer_positions"] == {
+        "rows": 80,
+        "counts": {"A": 8, "B": 56, "C": 8, "D": 8},
+        "even": dict.fromkeys("ABCD", 20.0),
+    }
+    assert any("lean to B: always B is right for 70%" in note for note in audit["warnings"])
+    assert "B 56 (20)" in audit_text(audit)
+
+
+def test_even_places_are_no_lean_and_prose_has_none(tmp_path):
+    audit = prepare(Data(source=str(choices(tmp_path, "ABCD" * 20))), 0, [], None, tmp_path / "out").audit
+    assert leaning(audit["answer_positions"]) is None
+    assert run(pairs(40)).audit["answer_positions"] == {}
+
+
+def test_fewer_options_count_as_they_are():
+    even = {"A": 20.0, "B": 20.0, "C": 7.5, "D": 7.5}  # 25 questions of two options and 30 of four
+    assert leaning({"rows": 55, "counts": {"A": 20, "B": 20, "C": 8, "D": 7}, "even": even}) is None
+    assert leaning({"rows": 55, "counts": {"A": 15, "B": 14, "C": 19, "D": 7}, "even": even}) == "C"
+
+
+def test_one_group_is_one_group():
+    audit = run([*pairs(5), *pairs(5, 10)]).audit
+    assert any("the test split has 1 group:" in note for note in audit["warnings"])
+    assert " 1 groups" not in audit_text(audit)

@@ -230,11 +230,11 @@ class TestEdges:
     def test_classes_with_one_test_item_are_said(self, tmp_path):
         audit = of_classes(tmp_path, [*labelled(60, labels="A"), *labelled(10, 100, labels="B")]).audit
         assert audit["splits"]["test"]["labels"] == {"Class A": 6, "Class B": 1}
-        assert any("1 of 2 classes have one test item" in w for w in audit["warnings"])
+        assert any("1 of 2 classes has one test item" in w for w in audit["warnings"])
 
     def test_classes_without_a_test_item_are_said(self, tmp_path):
         audit = of_classes(tmp_path, [*labelled(60, labels="A"), *labelled(1, 100, labels="B")]).audit
-        assert any("1 classes are trained and not tested" in w for w in audit["warnings"])
+        assert any("1 of 2 classes is trained and not tested" in w for w in audit["warnings"])
 
     def test_questions_with_options_are_not_one_class(self, tmp_path):
         rows = [

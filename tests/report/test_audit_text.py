@@ -72,3 +72,29 @@ def test_what_is_off_is_said(tmp_path):
     assert "Identifiers of patients: not scanned" in text
     assert "not checked" in text
     assert "almost the same" not in text
+
+
+def test_what_is_not_grouped_by_and_lies_on_both_sides_is_counted_by_kind(tmp_path):
+    rows = [
+        {"question": f"What is illness {i}?", "answer": f"It is illness number {i % 10} of ten."} for i in range(60)
+    ]
+    path = tmp_path / "mine.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = Data(source=str(path), split={"group_by": ["question"]}, near_duplicates={"policy": "off"})
+    found = prepare(settings, 0, [], None, tmp_path / "out").audit
+    text = " ".join(audit_text(found).split())
+    assert (
+        f"leaked: {found['leaked']} (held-out rows that share with a training row what the recipe does not group by"
+        in text
+    )
+    assert f"by: answer {found['leaked']})" in text
+    assert found["leaked"] > 0
+    assert "leaked: 0 (no held-out row shares one of these" in " ".join(audit_text(of_one_kind(tmp_path)).split())
+
+
+def of_one_kind(place):
+    path = place / "other.jsonl"
+    path.write_text(
+        "".join(json.dumps({"question": f"What is {i}?", "answer": f"It is {i}."}) + "\n" for i in range(60))
+    )
+    return prepare(Data(source=str(path)), 0, [], None, place / "out2").audit

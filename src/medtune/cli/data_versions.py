@@ -23,10 +23,26 @@ def versions(
     """{combined, combined short, medquad, wikidoc} × {gemma, llama, mistral}: cleaned, split by group, with a card."""
     from medtune.runs.versions import write_versions
 
-    counts = write_versions(out, existing_data_dir(data_dir), wikidoc, medquad, short, seed)
+    place = existing_data_dir(data_dir)
+    _check_wikidoc(wikidoc, place)
+    counts = write_versions(out, place, wikidoc, medquad, short, seed)
     if json:
         print_json(counts)
         return
     for name, splits in counts.items():
         typer.echo(f"{name:<26}" + "   ".join(f"{split} {rows:>7,}" for split, rows in splits.items()))
     typer.echo(f"Written: {out.resolve()}")
+
+
+def _check_wikidoc(name: str, data_dir: Path | None) -> None:
+    """The whole of WikiDoc is found less often than its patient part, which serves too."""
+    from medtune.data.sources import source_files
+    from medtune.errors import DataError
+
+    try:
+        source_files(name, data_dir)
+    except DataError as error:
+        if name != "wikidoc":
+            raise DataError(error.what, where="--wikidoc", fix=error.fix) from error
+        fix = f"{error.fix} Or take its patient part: --wikidoc wikidoc_patient."
+        raise DataError(error.what, where="--wikidoc", fix=fix) from error

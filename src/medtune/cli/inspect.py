@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from medtune.conversation import Conversation
     from medtune.runs.plan import Plan
     from medtune.tokens.labels import Encoder
+    from medtune.tokens.seq2seq import PairEncoder
     from medtune.tokens.views import State, View
 
 Rows = Annotated[int, typer.Option("--rows", min=1, help="Rows to show.")]
@@ -40,6 +41,7 @@ TokenizerName = Annotated[
     ),
 ]
 WORDS: tuple[tuple["State", str], ...] = (("supervised", "learnt"), ("context", "context"), ("cut", "cut"))
+TOKENIZER_FILES = ["*.json", "*.jinja", "*.txt", "*.model"]
 STYLES = {"supervised": "green", "context": "dim", "cut": "red strike"}
 FATES = {"truncate": "cut", "drop": "left out", "error": "too long"}
 
@@ -76,7 +78,8 @@ def command(
         views = [encoder.view(conversation) for conversation in chosen]
         facts = audit["tokens"]["splits"][shown]
         if tokenizer:
-            facts = _measured(encoder, place / f"{shown}.parquet")
+            line = None if plan.is_seq2seq else encoder.max_length
+            facts = _measured(encoder, place / f"{shown}.parquet", line)
     # Only training rows are left out or refused for their length.
     overlong = settings.data.overlong if shown == "train" else "truncate"
     if json:
@@ -84,6 +87,9 @@ def command(
         print_json({"rows": [view.as_dict() for view in views], "lengths": lengths})
     else:
         _print(views, facts, shown, FATES[overlong])
+        if plan.is_seq2seq:
+            limits = f"{plan.max_length:,} tokens of the question, {plan.max_target_length:,} of the answer"
+            typer.echo(f"limits: {limits}; what is above is {FATES[overlong]}")
 
 
 def _check_split(split: str | None) -> None:
@@ -94,17 +100,36 @@ def _check_split(split: str | None) -> None:
         raise RecipeError(f"no such split: {split}", where="--split", fix=f"Name one of {', '.join(SPLITS)}.")
 
 
-def _encoder(plan: "Plan", name: str | None) -> "Encoder":
+def _encoder(plan: "Plan", name: str | None) -> "Encoder | PairEncoder":
     from medtune.models.loading import locate, packaged_models
     from medtune.tokens.bare import load_bare_tokenizer
-    from medtune.tokens.labels import Encoder
 
     if name is None:
         return plan.encoder()
     if name in packaged_models() or (Path(name) / "run.json").exists():
         name = str(locate(name).tokenizer)
-    tokenizer = load_bare_tokenizer(name, plan.recipe.model.chat_template)
-    return Encoder(tokenizer, plan.max_length, plan.recipe.train.loss_on)
+    model = plan.recipe.model
+    place = _tokenizer_place(name)
+    return plan.encoder(load_bare_tokenizer(place, model.chat_template, model.prompt, seq2seq=plan.is_seq2seq))
+
+
+def _tokenizer_place(name: str) -> str:
+    """A path as it is, a hub name as the directory in the hub's cache: transformers would ask a dead line for a minute."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    from medtune.errors import ModelError
+
+    if Path(name).exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        return name
+    try:
+        return str(snapshot_download(name, allow_patterns=TOKENIZER_FILES))
+    except (HFValidationError, HfHubHTTPError, OSError) as error:
+        raise ModelError(
+            f"{name} is no directory, not in the hub's cache, and the hub does not give it",
+            where="--tokenizer",
+            fix="Name a directory of tokenizer files, a model or a run, or fetch it where there is a network.",
+        ) from error
 
 
 def stream(path: Path) -> "Iterator[Conversation]":
@@ -130,12 +155,12 @@ def _by_id(place: Path, splits: list[str], wanted: str) -> "tuple[str, Conversat
     raise DataError(f"no row {wanted} in {', '.join(splits)}", where="--id", fix=fix)
 
 
-def _measured(encoder: "Encoder", path: Path) -> dict[str, Any]:
+def _measured(encoder: "Encoder | PairEncoder", path: Path, limit: int | None) -> dict[str, Any]:
     from medtune.tokens.lengths import LengthTally, length_facts
 
     tally = LengthTally(encoder, "truncate")
     tally.add(stream(path))
-    return length_facts(tally.lengths(), encoder.max_length)
+    return length_facts(tally.lengths(), limit)
 
 
 def _print(views: "list[View]", facts: dict[str, Any], split: str, fate: str) -> None:

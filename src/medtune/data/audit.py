@@ -1,6 +1,6 @@
 """The audit: every figure of preparation in plain values, as an ethics board could read it."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from medtune.data.cleaning import Boilerplate, Tally
 from medtune.data.identifiers import mask_texts
 from medtune.data.index import Index
+from medtune.data.label_facts import answer_positions, label_facts, leaning
 from medtune.data.rows import Row
 from medtune.data.selection import Selection, repeated
 from medtune.data.splits import leaked_rows, random_split
@@ -61,67 +62,41 @@ def duplicate_facts(index: Index, selection: Selection) -> dict[str, int]:
     }
 
 
-def ceiling(prompts: np.ndarray, labels: Sequence[str | None]) -> dict[str, Any] | None:
-    """What labels allow: the accuracy of a classifier that knows for every text its most frequent label.
-
-    No classifier can do better, since it gives one answer to equal texts. None where nothing is labelled.
-    """
-    by_text: dict[int, Counter[str]] = defaultdict(Counter)
-    for prompt, label in zip(prompts.tolist(), labels, strict=True):
-        if label is not None:
-            by_text[prompt][label] += 1
-    total = sum(count for counts in by_text.values() for count in counts.values())
-    if not total:
-        return None
-    classes = sum(by_text.values(), Counter())
-    return {
-        "rows": total,
-        "texts": len(by_text),
-        "classes": len(classes),
-        "largest": max(classes.values()),
-        "smallest": min(classes.values()),
-        "majority_share": max(classes.values()) / total,
-        "texts_with_several_labels": sum(len(counts) > 1 for counts in by_text.values()),
-        "rows_sharing_text_with_another_label": sum(
-            sum(counts.values()) for counts in by_text.values() if len(counts) > 1
-        ),
-        "ceiling": sum(max(counts.values()) for counts in by_text.values()) / total,
-    }
-
-
-def label_facts(index: Index, selection: Selection) -> dict[str, Any]:
-    """The ceiling of all labelled rows as they came, and of those selected; empty where the answer is no label."""
-    if not index.labelled.any():
-        return {}
-    chosen = index.labelled & selection.kept
-    return {
-        "as_read": ceiling(index.prompt[index.labelled], index.label[index.labelled]),
-        "selected": ceiling(index.prompt[chosen], selection.label[chosen]),
-        "label_sets": len(selection.merged),
-    }
-
-
 def warnings(index: Index, selection: Selection, splits: dict[str, dict[str, Any]]) -> list[str]:
     """What a reader of figures must know about these data."""
-    found = []
+    found = [
+        f"{name}: {some(asked, 'row')} asked for and {there:,} usable, so all of them are taken"
+        for name, (asked, there) in selection.unfilled.items()
+    ]
+    positions = answer_positions(index, selection)
+    if letter := leaning(positions):
+        count, rows, even = positions["counts"][letter], positions["rows"], positions["even"][letter]
+        found.append(
+            f"answers lean to {letter}: always {letter} is right for {count / rows:.0%} of the multiple-choice rows (evenly "
+            f"spread {even / rows:.0%}), so a model can gain by learning the letter"
+        )
     labels = Counter(selection.label[selection.kept & index.labelled].tolist())
     if len(labels) == 1:
         found.append(f"there is one class only ({next(iter(labels))}): nothing can be learnt to tell apart")
     tested = Counter(splits["test"]["labels"]) if labels else Counter[str]()
     single = sorted(label for label, count in tested.items() if count == 1)
     if single:
-        found.append(f"{len(single)} of {len(tested)} classes have one test item, so their scores are 0 or 1")
+        verb = "has" if len(single) == 1 else "have"
+        found.append(f"{len(single)} of {len(tested)} classes {verb} one test item, so a score there is 0 or 1")
     missing = sorted(set(splits["train"]["labels"]) - set(tested)) if tested else []
     if missing:
-        found.append(f"{len(missing)} classes are trained and not tested: too few groups")
+        verb = "is" if len(missing) == 1 else "are"
+        found.append(
+            f"{len(missing)} of {len(tested) + len(missing)} classes {verb} trained and not tested: too few groups"
+        )
     largest = int(np.bincount(selection.group[selection.kept]).max())
     if largest > LARGE_GROUP * int(selection.kept.sum()):
         found.append(
             f"one group holds {largest:,} rows: shared answers or subjects chain them together, so it cannot be divided "
             "(fewer of data.split.group_by make smaller groups)"
         )
-    if splits["test"]["groups"] < 30:
-        found.append(f"the test split has {splits['test']['groups']} groups: intervals will be wide")
+    if 0 < splits["test"]["groups"] < 30:
+        found.append(f"the test split has {some(splits['test']['groups'], 'group')}: intervals will be wide")
     if not labels and not index.has_entity[selection.kept].any():
         found.append("no subject column: rows on one disease are not tied together (data.columns.entity names it)")
     return found
@@ -157,9 +132,11 @@ def selection_facts(
 ) -> dict[str, Any]:
     """Duplicates, contradictions, labels, groups, demonstrations, and the proof that nothing leaks."""
     places = selection.place[selection.kept]
+    parted = leaked_rows(selection.keys.by(settings.split.group_by), places)
+    if parted["any"]:
+        raise AssertionError(f"group split leaked: {parted}")
+    # What the recipe does not group by may lie on both sides: that is counted, and said.
     leaked = leaked_rows(selection.keys, places)
-    if leaked["any"]:
-        raise AssertionError(f"group split leaked: {leaked}")
     chance = random_split(len(places), settings.split, seed)
     by_chance = leaked_rows(selection.keys, chance)
     share = by_chance["any"] / max(1, int((chance != 0).sum()))
@@ -170,6 +147,9 @@ def selection_facts(
         "near_duplicates": settings.near_duplicates.model_dump(),
         "contradictions": {"policy": settings.contradictions, "sets": len(selection.contradictory)},
         "labels": label_facts(index, selection),
+        "answer_positions": answer_positions(index, selection),
+        "ending_with_a_user": int((index.left_open & selection.kept).sum()),
+        "unfilled": {name: {"asked": asked, "there": there} for name, (asked, there) in selection.unfilled.items()},
         "groups": {
             "count": int(groups.max()) + 1,
             "largest": int(np.bincount(groups).max()),
@@ -181,6 +161,7 @@ def selection_facts(
             "rows_kept_out_of_training": forced + selection.dropped["demonstration_subject"],
         },
         "leaked": leaked["any"],
+        "leaked_by": leaked,
         "leaked_share_of_a_random_split": share,
         "random_split": by_chance | {"share": share},
     }
@@ -199,6 +180,11 @@ def listings(rows: Spool, selection: Selection) -> dict[str, Any]:
 def _shown(row: Row) -> dict[str, str]:
     question, answer = mask_texts([row.question, row.answer])  # whole: a cut identifier would stay
     return {"place": row.place, "question": question[:EXCERPT], "answer": answer[:EXCERPT]}
+
+
+def some(count: int, noun: str) -> str:
+    """A count with its noun: 1 group, 2 groups."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def listed(counts: dict[str, int]) -> str:

@@ -6,6 +6,7 @@ everywhere make long texts overlap too, so it is also counted how many items hav
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,13 +17,15 @@ import pyarrow as pa
 
 from medtune.data.fingerprints import normalized_word_hashes, run_hashes, text_hash
 from medtune.data.normalize import normalize
-from medtune.data.rows import Row, bare_question
+from medtune.data.rows import Row, Source, bare_question
 from medtune.data.sources import open_source, source_files
 from medtune.data.sources.known import KNOWN
 from medtune.data.spool import CHUNK, Spool, from_batch
 from medtune.data.workers import ordered_map
+from medtune.errors import DataError
 from medtune.recipe.schema import Columns, Data
 
+WHERE = "data.contamination.against"
 BENCHMARKS = ("medqa", "medmcqa", "pubmedqa", "mmlu_medical")
 HELD_OUT = "held_out"
 HELD_OUT_SAMPLE = 20_000  # held-out rows searched for in training at most, evenly spaced
@@ -37,7 +40,25 @@ def benchmark_sources(settings: Data, data_dir: Path | None) -> list[str]:
         return []
     names = [n for n in BENCHMARKS if KNOWN[n].find(data_dir)] if wanted.against is None else wanted.against
     trained = {path.resolve() for source in settings.source for path in source_files(source.name, data_dir)}
-    return [name for name in names if trained.isdisjoint(path.resolve() for path in source_files(name, data_dir))]
+    with _blamed():
+        files = {name: source_files(name, data_dir) for name in names}
+    return [name for name in names if trained.isdisjoint(path.resolve() for path in files[name])]
+
+
+def open_benchmarks(settings: Data, data_dir: Path | None) -> dict[str, Source]:
+    """The same, opened: a faulty one is an error before any long work."""
+    with _blamed():
+        return {name: open_source(name, data_dir, Columns()) for name in benchmark_sources(settings, data_dir)}
+
+
+@contextmanager
+def _blamed() -> Iterator[None]:
+    """Errors of the block name the field of the recipe that named the benchmark."""
+    try:
+        yield
+    except DataError as error:
+        where = WHERE if error.where in ("data.source", WHERE) else f"{WHERE}: {error.where}"
+        raise DataError(error.what, where=where, fix=error.fix) from error
 
 
 @dataclass(frozen=True)
@@ -190,16 +211,17 @@ def _overlaps(items: Items, number: int, examples: Iterable[tuple[str, int]]) ->
             yield {"training": pair[0], "item": items.places[pair[1]]}
 
 
-def check_contamination(rows: Spool, place: np.ndarray, settings: Data, data_dir: Path | None) -> dict[str, Any]:
+def check_contamination(
+    rows: Spool, place: np.ndarray, settings: Data, benchmarks: dict[str, Source]
+) -> dict[str, Any]:
     """The audit's part. ``place`` [rows] is each row's split (0 is training, above it held out, below it left out)."""
     if not settings.contamination.check:
         return {"checked": False}
-    names = benchmark_sources(settings, data_dir)
 
     def sought() -> Iterator[tuple[str, Row]]:
         yield from ((HELD_OUT, row) for row in _held_out(rows, place))
-        for name in names:
-            yield from ((name, row) for row in open_source(name, data_dir, Columns()).read())
+        for name, source in benchmarks.items():
+            yield from ((name, row) for row in source.read())
 
     def training() -> Iterator[pa.RecordBatch]:
         for start, batch in rows.positioned():
@@ -210,7 +232,7 @@ def check_contamination(rows: Spool, place: np.ndarray, settings: Data, data_dir
         "checked": True,
         "ngram": settings.contamination.ngram,
         "sets": found,
-        "not_compared": [name for name in BENCHMARKS if name not in names],
+        "not_compared": [name for name in BENCHMARKS if name not in benchmarks],
     }
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from medtune.conversation import Message
 from medtune.data.cleaning import Boilerplate, Cleaner, Tally
 from medtune.data.cleaning.boilerplate import SAMPLE
+from medtune.data.filters import OUTSIDE, wanted
 from medtune.data.identifiers import scan_row
 from medtune.data.index import Index, index_rows
 from medtune.data.rows import Row
@@ -89,6 +90,9 @@ def judge_chunk(context: Judging, batch: pa.RecordBatch) -> Judged:
     identifiers: Counter[str] = Counter()
     identified = 0
     for row in from_batch(batch):
+        if not wanted(row, settings.where, tally.counted):
+            tally.dropped[OUTSIDE] += 1
+            continue
         judged = cleaner.judge(cleaner.strip_boilerplate(row, habits.boilerplate, tally), tally, habits.terse)
         if judged is None:
             continue

@@ -17,7 +17,8 @@ import numpy as np
 from medtune.conversation import Conversation, read_conversations
 from medtune.data import audit as facts
 from medtune.data.cleaning import Tally
-from medtune.data.contamination import check_contamination
+from medtune.data.contamination import check_contamination, open_benchmarks
+from medtune.data.filters import check_found
 from medtune.data.index import Index, IndexFile
 from medtune.data.passes import Habits, Judging, judge_chunk, learn_habits, repair_chunk
 from medtune.data.rows import Row, Source
@@ -71,14 +72,15 @@ def prepare(
     be read or leaves too few rows to split; with ``must_split`` false (for an audit alone) one row is enough.
     """
     place.mkdir(parents=True, exist_ok=True)
-    sources = _opened(settings, data_dir)
+    sources, benchmarks = _opened(settings, data_dir), open_benchmarks(settings, data_dir)
     done = _Progress(Tally(), Counter(), Counter())
     with tempfile.TemporaryDirectory(prefix=TEMPORARY_MARK, dir=place) as scratch:
         repaired = _repair(sources, settings, Path(scratch) / "repaired", done)
         habits = learn_habits(repaired.batches(), done.read, settings)
         rows, index = _judge(repaired, habits, settings, demonstrations, Path(scratch) / "rows", done)
         repaired.remove()
-        _enough(index, settings, done, 3 if must_split else 1)
+        check_found(settings.where, done.tally.counted)
+        _enough(index, settings, done, _least(settings) if must_split else 1)
         selection = select(index, settings, [source.name for source in sources], seed)
         splits = {name: facts.split_facts(index, selection, number) for number, name in enumerate(SPLITS)}
         if must_split:
@@ -95,7 +97,7 @@ def prepare(
             },
             "splits": splits,
             "warnings": facts.warnings(index, selection, splits),
-            "contamination": check_contamination(rows, selection.place, settings, data_dir),
+            "contamination": check_contamination(rows, selection.place, settings, benchmarks),
             **facts.listings(rows, selection),
         }
         audit["warnings"] += facts.overlap_warnings(audit["contamination"])
@@ -163,12 +165,17 @@ def _judge(
     return spool, index.whole()
 
 
+def _least(settings: Data) -> int:
+    """Rows without which no split of a share above 0 can hold one."""
+    return sum(share > 0 for share in (settings.split.train, settings.split.validation, settings.split.test))
+
+
 def _enough(index: Index, settings: Data, done: _Progress, least: int) -> None:
     usable = len(np.unique(index.conversation))
     if usable < least:
         dropped = done.tally.dropped | Counter(repeated=len(index) - usable)
         raise DataError(
-            f"only {usable} usable rows of {done.read.total():,}",
+            f"only {facts.some(usable, 'usable row')} of {done.read.total():,}",
             where=", ".join(spec.name for spec in settings.source),
             fix=f"At least {least} {'are' if least > 1 else 'is'} needed. Left out: {facts.listed(dropped)}.",
         )
@@ -180,7 +187,7 @@ def _check_splits(splits: dict[str, dict[str, Any]], settings: Data, selection: 
     groups = int(selection.group.max(initial=-1)) + 1
     if empty:
         raise DataError(
-            f"nothing is left for {' and '.join(empty)}: all rows fall into {groups} group{'s' if groups != 1 else ''}",
+            f"nothing is left for {' and '.join(empty)}: all rows fall into {facts.some(groups, 'group')}",
             where="data.split",
             fix="Give more rows, or fewer of data.split.group_by.",
         )
@@ -208,6 +215,8 @@ def _tell(audit: dict[str, Any]) -> None:
     repaired = {rule: entry["rows"] for rule, entry in audit["cleaning"]["rules"].items()}
     say(f"rows repaired: {facts.listed(repaired)}")
     sizes = ", ".join(f"{name} {split['rows']:,}" for name, split in audit["splits"].items())
-    say(f"splits: {sizes}; leaked 0 (a random split would leak {audit['leaked_share_of_a_random_split']:.0%})")
+    say(
+        f"splits: {sizes}; leaked {audit['leaked']:,} (a random split would leak {audit['leaked_share_of_a_random_split']:.0%})"
+    )
     for warning in audit["warnings"]:
         say(f"note: {warning}")

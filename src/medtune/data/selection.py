@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from medtune.data.duplicates import components, similar_pairs
+from medtune.data.filters import BEYOND, draw_per_label
 from medtune.data.index import NEAR_PARTS, Index
 from medtune.data.splits import PARTS, Keys, draw, group_rows, split_groups
 from medtune.recipe.schema import Data
@@ -16,7 +17,8 @@ from medtune.recipe.schema import Data
 class Selection:
     """Over all indexed rows: which stay, their ``group`` and ``place`` (index into SPLITS; both −1 where left out).
 
-    ``merged`` gives the labels of rows that stand for a set, ``label`` every row's (first) label after that.
+    ``merged`` gives the labels of rows that stand for a set, ``label`` every row's (first) label after that;
+    ``unfilled`` the sources of fewer rows than the recipe draws from them: (asked for, there).
     """
 
     kept: np.ndarray
@@ -29,6 +31,7 @@ class Selection:
     merged: dict[int, list[str]]
     label: np.ndarray
     near: dict[str, int]
+    unfilled: dict[str, tuple[int, int]]
     clusters: list[list[int]] = field(default_factory=list)
     contradictory: list[list[int]] = field(default_factory=list)
 
@@ -142,6 +145,13 @@ def mixture(sources: Sequence[str], settings: Data, names: Sequence[str]) -> dic
     return quotas | _largest_remainders({name: total * weight / whole for name, weight in weights.items()})
 
 
+def unfilled(sources: Sequence[str], settings: Data, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Source → (rows asked for, usable rows there), where there are too few."""
+    there = Counter(sources)
+    asked = {name: spec.rows for name, spec in zip(names, settings.source, strict=True) if spec.rows is not None}
+    return {name: (rows, there[name]) for name, rows in asked.items() if rows > there[name]}
+
+
 def _largest_remainders(exact: dict[str, float]) -> dict[str, int]:
     """Whole numbers that add up to the whole part of the sum (Hamilton's method)."""
     counts = {name: int(share + 1e-9) for name, share in exact.items()}
@@ -192,6 +202,13 @@ def select(index: Index, settings: Data, names: Sequence[str], seed: int) -> Sel
     sets, merged = _resolve_contradictions(index, kept, settings.contradictions)
     dropped["contradictory"] = usable - int(kept.sum())
     ties, near, clusters, dropped["near_duplicate"] = _near_duplicates(index, kept, settings)
+    lacking = unfilled(index.source[kept].tolist(), settings, names)
+    label = index.label.copy()
+    for row, labels in merged.items():
+        label[row] = labels[0]
+    if settings.per_label is not None:
+        dropped[BEYOND], few = draw_per_label(label, kept, settings.per_label, seed)
+        lacking |= few
     not_drawn = _draw(index, kept, settings, names, seed)
     keys = index.keys.joined(ties)
     groups, dropped["demonstration_subject"] = _groups(index, kept, keys, settings)
@@ -201,8 +218,5 @@ def select(index: Index, settings: Data, names: Sequence[str], seed: int) -> Sel
     group, place = np.full(len(index), -1, np.int64), np.full(len(index), -1, np.int8)
     group[positions] = groups
     place[positions] = split_groups(stratum, groups, settings.split, seed, forced)
-    tied = keys.by(settings.split.group_by).only(kept)
-    label = index.label.copy()
-    for row, labels in merged.items():
-        label[row] = labels[0]
-    return Selection(kept, group, place, tied, dropped, not_drawn, forced, merged, label, dict(near), clusters, sets)
+    counted = (dropped, not_drawn, forced, merged, label, dict(near), lacking)
+    return Selection(kept, group, place, keys.only(kept), *counted, clusters, sets)

@@ -23,7 +23,10 @@ RULES = {
 
 def audit_text(audit: dict[str, Any], *, examples: bool = False) -> str:
     """The whole audit in words; with ``examples``, before and after of every cleaning rule."""
-    sections = (_sources, _rows, _cleaning, _duplicates, _labels, _leakage, _overlap, _identifiers, _tokens, _notes)
+    sections = (
+        *(_sources, _rows, _cleaning, _duplicates, _labels, _positions),
+        *(_leakage, _overlap, _identifiers, _tokens, _notes),
+    )
     blocks = ["\n".join(lines) for section in sections if (lines := list(section(audit)))]
     if examples:
         blocks.append("\n".join(_examples(audit)))
@@ -61,12 +64,18 @@ def _rows(audit: dict[str, Any]) -> Iterator[str]:
     yield f"  {'= used':<28}{rows['drawn']:>10,}"
     for name, facts in audit["splits"].items():
         answer = facts["answer_words"]
-        yield f"    {name:<24}{facts['rows']:>12,}{facts['groups']:>8,} groups; median answer {answer['median']:.0f} words"
+        noun = "group" if facts["groups"] == 1 else "groups"
+        yield f"    {name:<24}{facts['rows']:>12,}{facts['groups']:>8,} {noun}; median answer {answer['median']:.0f} words"
     sources = {name: facts["sources"] for name, facts in audit["splits"].items()}
     if len(audit["sources"]) > 1:
         for source in audit["sources"]:
             used = sum(counts.get(source["name"], 0) for counts in sources.values())
-            yield f"    {'of ' + source['name']:<26}{used:>10,}"
+            lacking = audit.get("unfilled", {}).get(source["name"])
+            yield f"    {'of ' + source['name']:<26}{used:>10,}" + (
+                f"  ({lacking['asked']:,} asked for)" if lacking else ""
+            )
+    if audit.get("ending_with_a_user"):
+        yield f"  {'of these ending with a user':<28}{audit['ending_with_a_user']:>10,}  (that turn is not learnt)"
 
 
 def _cleaning(audit: dict[str, Any]) -> Iterator[str]:
@@ -116,16 +125,29 @@ def _labels(audit: dict[str, Any]) -> Iterator[str]:
             )
 
 
+def _positions(audit: dict[str, Any]) -> Iterator[str]:
+    facts = audit.get("answer_positions")
+    if not facts:
+        return
+    yield f"Right options of {facts['rows']:,} multiple-choice rows (evenly spread)"
+    yield _wrapped(", ".join(f"{letter} {n:,} ({facts['even'][letter]:,.0f})" for letter, n in facts["counts"].items()))
+
+
 def _leakage(audit: dict[str, Any]) -> Iterator[str]:
     groups, chance = audit["groups"], audit["random_split"]
     yield "Leakage"
     ties = [part for part in groups["group_by"] if part != "entity" or groups["entities"]]
     if audit["near_duplicates"]["policy"] != "off":
         ties.append("near-duplicate")
+    many = "group" if groups["count"] == 1 else "groups"
     yield _wrapped(
-        f"{groups['count']:,} groups (largest {groups['largest']:,}), tied by {', '.join(ties)}; leaked: {audit['leaked']} (no "
-        "held-out row shares one of these with a training row)"
+        f"{groups['count']:,} {many} (largest {groups['largest']:,}), tied by {', '.join(ties) or 'nothing'}"
     )
+    told = "no held-out row shares one of these with a training row"
+    if audit["leaked"]:
+        shared = _counts({part: count for part, count in audit["leaked_by"].items() if part != "any"})
+        told = f"held-out rows that share with a training row what the recipe does not group by: {shared}"
+    yield _wrapped(f"leaked: {audit['leaked']:,} ({told})")
     parts = _counts({part: chance[part] for part in ("question", "answer", "entity", "near")})
     yield _wrapped(f"a random split would leak {chance['share']:.0%} of its held-out rows (shared: {parts})")
 

@@ -3,8 +3,8 @@
 An aid, not a guarantee: what no rule sees stays in the text. Matches are never logged.
 """
 
-from medtune.data.identifiers.masking import apply_policy, mask, mask_texts, scan_row
+from medtune.data.identifiers.masking import mask, mask_texts, scan_row
 from medtune.data.identifiers.scan import find_identifiers, find_spans
 from medtune.data.identifiers.spans import Span
 
-__all__ = ["Span", "apply_policy", "find_identifiers", "find_spans", "mask", "mask_texts", "scan_row"]
+__all__ = ["Span", "find_identifiers", "find_spans", "mask", "mask_texts", "scan_row"]

@@ -76,10 +76,3 @@ def _masked_row(row: Row, texts: Sequence[str], masked: Sequence[str]) -> Row:
         options=row.options and tuple(new.get(text, text) for text in row.options),
         id=row.id if not row.id or new[row.id] == row.id else None,
     )
-
-
-def apply_policy(rows: Sequence[Row], policy: str) -> tuple[list[Row], dict[str, int], int]:
-    """Rows after the policy, how many of each kind were found, and how many rows held any."""
-    scanned = [scan_row(row, policy) for row in rows]
-    found = sum((counts for _, counts in scanned), Counter[str]())
-    return [row for row, _ in scanned if row], dict(sorted(found.items())), sum(bool(counts) for _, counts in scanned)
