@@ -1,0 +1,36 @@
+"""Frozen weights in 4 or 8 bits, through bitsandbytes: NF4 with double quantization (Dettmers et al. 2023, arXiv:2305.14314)."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from medtune.errors import RecipeError
+
+if TYPE_CHECKING:
+    import torch
+
+BITS = {"nf4": 4.127, "int8": 8.0}  # a weight, with its share of the doubly quantized scales (QLoRA, section 3)
+
+
+def require_bitsandbytes(wanted: str) -> None:
+    """Raise ``RecipeError`` where the library is not installed; ``wanted`` is the field that needs it."""
+    if find_spec("bitsandbytes") is None:
+        raise RecipeError(
+            "quantized weights and 8-bit optimizers need the library bitsandbytes, which is not installed",
+            where=wanted,
+            fix="pip install 'medtune[quantized]'",
+        )
+
+
+def quantization_config(quantization: str, double: bool, dtype: "torch.dtype") -> Any:
+    """Transformers' description of the wanted format; products are computed in ``dtype``."""
+    from transformers import BitsAndBytesConfig
+
+    require_bitsandbytes("model.quantization")
+    if quantization == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=double,
+        bnb_4bit_compute_dtype=dtype,
+    )

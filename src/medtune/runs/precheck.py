@@ -1,0 +1,90 @@
+"""A recipe is checked before it costs: libraries, number formats, lengths and memory, each with a full sentence."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medtune.conversation import Conversation, read_conversations
+from medtune.errors import RecipeError
+from medtune.models.loading import context_length, read_config
+from medtune.models.quantization import require_bitsandbytes
+from medtune.models.remote import Remote
+from medtune.progress import say
+from medtune.runs.plan import Plan
+
+if TYPE_CHECKING:
+    from medtune.training.footprint import Footprint
+    from medtune.training.objectives import Objective
+
+
+def precheck(plan: Plan) -> None:
+    """What can be told from the recipe and the model's configuration. Raises ``RecipeError``."""
+    recipe = plan.recipe
+    if recipe.model.quantization:
+        require_bitsandbytes("model.quantization")
+    if recipe.train.optimizer == "adamw_8bit" and recipe.train.method != "hosted":
+        require_bitsandbytes("train.optimizer")
+    if isinstance(plan.base, Remote):
+        return
+    if plan.is_seq2seq and recipe.model.dtype == "float16":
+        raise RecipeError(
+            "T5 models overflow in float16: losses become NaN",
+            where="model.dtype",
+            fix="Set model.dtype to bfloat16, float32 or auto.",
+        )
+    context = context_length(read_config(plan.base))
+    if recipe.train.max_length > context and "max_length" in recipe.train.model_fields_set:
+        say(f"train.max_length {recipe.train.max_length:,} is above the model's context: {context:,} tokens are used")
+
+
+def objective_of(plan: Plan) -> "Objective":
+    """How rows of this plan's model become losses."""
+    if plan.is_seq2seq:
+        from medtune.training.seq2seq import Seq2SeqObjective
+
+        return Seq2SeqObjective()
+    from medtune.training.objectives import CausalObjective
+
+    return CausalObjective()
+
+
+def memory_of(plan: Plan, lengths: Sequence[int], rows: Callable[[list[int]], Sequence[Any]]) -> "Footprint":
+    """Memory at the highest point of training rows of these lengths; ``rows`` gives the rows of chosen numbers."""
+    from medtune.models.precision import compute_dtype
+    from medtune.training.footprint import footprint
+    from medtune.training.supervised import heaviest_batch
+
+    recipe = plan.recipe
+    heaviest = rows(heaviest_batch(lengths, recipe.train, recipe.seed))
+    dtype = compute_dtype(recipe.model.dtype)
+    return footprint(read_config(plan.local), recipe, dtype, objective_of(plan), heaviest)
+
+
+def memory_from_splits(plan: Plan, data: Path) -> "Footprint":
+    """The same from a prepared ``train.parquet``: all rows are measured, the heaviest are encoded."""
+    encoder, conversations = plan.encoder(), read_conversations(data / "train.parquet")
+    limit = encoder.max_length if plan.recipe.data.overlong != "drop" else None
+    found = [length for chunk in _chunks(conversations) for length in encoder.lengths(chunk)]
+    kept = [n for n, length in enumerate(found) if limit or length.tokens <= encoder.max_length]
+    lengths = [min(found[n].tokens, encoder.max_length) for n in kept]
+    return memory_of(plan, lengths, lambda chosen: [encoder.encode(conversations[kept[i]]) for i in chosen])
+
+
+def require_fit(found: "Footprint", plan: Plan) -> None:
+    """Raise ``RecipeError`` where this machine has less memory than training needs; say so where it is only short."""
+    from medtune.training.memory import available_bytes
+
+    available = available_bytes() + found.process
+    if found.total > available:
+        raise RecipeError(
+            f"training needs about {found.total / 2**30:.1f} GiB of memory, and {available / 2**30:.1f} GiB are to be had",
+            where="train",
+            fix="Lower train.batch_size or train.max_length, or use train.method: lora or qlora, or a smaller model.",
+        )
+    if found.checkpointing and plan.recipe.train.gradient_checkpointing == "auto":
+        say("memory is short: activations are recomputed in the backward pass (train.gradient_checkpointing)")
+
+
+def _chunks(conversations: Sequence[Conversation], size: int = 1000) -> Iterator[Sequence[Conversation]]:
+    for start in range(0, len(conversations), size):
+        yield conversations[start : start + size]
