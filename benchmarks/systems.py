@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = ["model.name=medtune-base"]
-SHORT = ["evaluate.limit=60", "evaluate.decoding.max_new_tokens=120"]
-SEVEN_B = ["data.source=wikidoc_medquad_2k", "data.limit=1000", "train.max_length=512", *HERE, *SHORT]
+SHORT = ["evaluate.limit=40", "evaluate.decoding.max_new_tokens=80"]
+SEVEN_B = ["data.source=wikidoc_medquad_2k", "data.limit=500", "train.max_length=512", *HERE, *SHORT]
 QUICK = ["train.max_steps=4", "data.limit=200", "evaluate.limit=8", "evaluate.decoding.max_new_tokens=12"]
 
 
@@ -31,9 +31,13 @@ class System:
     needs: str = ""  # a model of the true architecture that is made here, with random weights
 
 
-GLOSSARY = ("data.source=medical_glossary", "data.limit=3000", *HERE, *SHORT)
+GLOSSARY = ("data.source=medical_glossary", "data.limit=1500", *HERE, *SHORT)
 SYSTEMS = (
-    System("mtsamples-specialty", (), ("classification.accuracy", "classification.macro_f1")),
+    System(
+        "mtsamples-specialty",
+        ("train.max_length=256", "train.epochs=2", "evaluate.limit=100"),
+        ("classification.accuracy", "classification.macro_f1"),
+    ),
     System("mtsamples-specialty-faithful", (), ("classification.accuracy", "classification.macro_f1")),
     System("gpt2-wiki-terms", GLOSSARY, ("perplexity.bits_per_byte", "perplexity.text_perplexity")),
     System("gpt2-wiki-terms-faithful", GLOSSARY, ("perplexity.bits_per_byte", "perplexity.text_perplexity")),

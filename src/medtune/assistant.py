@@ -4,18 +4,15 @@
 >>> print(medtune.load("runs/quickstart").ask("What are the symptoms of anemia?"))
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from medtune.conversation import Message
 from medtune.emergency import NOTICE, urgent_advice
-from medtune.models.protocol import DecodingSettings
-
-if TYPE_CHECKING:
-    from medtune.models.local import LocalModel
+from medtune.models.protocol import DecodingSettings, Generated, LanguageModel, Messages, Streams
+from medtune.models.use import chat_of, spoken_decoding
 
 
 @dataclass(frozen=True)
@@ -36,16 +33,17 @@ class Assistant:
 
     def __init__(
         self,
-        model: "LocalModel",
+        model: LanguageModel,
         use: dict[str, Any],
         max_new_tokens: int | None = None,
-        temperature: float = 0.0,
+        temperature: float | None = None,
         seed: int = 0,
     ) -> None:
         self.model = model
         self.system = use.get("system_prompt")
-        tokens = max_new_tokens or int(use.get("max_new_tokens", 160))
-        self.decoding = DecodingSettings(tokens, temperature, top_p=0.95 if temperature else 1.0, seed=seed)
+        self.chat = chat_of(use)
+        self.remembers: bool = getattr(model, "remembers", True)
+        self.decoding = spoken_decoding(use, max_new_tokens, temperature, seed)
 
     def ask(
         self, question: str, history: Sequence[Message] = (), on_text: Callable[[str], None] | None = None
@@ -53,21 +51,32 @@ class Assistant:
         """Answer ``question`` after ``history``; ``on_text`` receives the answer piece by piece while it grows."""
         head = (Message("system", self.system),) if self.system else ()
         messages = (*head, *history, Message("user", question))
-        made = self.model.stream(messages, self.decoding, on_text or (lambda text: None))
+        made = spoken(self.model, messages, self.decoding, on_text or (lambda text: None))
         return Answer(made.text, urgent_advice(question), made.finished)
+
+
+def spoken(
+    model: LanguageModel, messages: Messages, decoding: DecodingSettings, on_text: Callable[[str], None]
+) -> Generated:
+    """One answer: piece by piece where the model can, else whole."""
+    if isinstance(model, Streams):
+        return model.stream(messages, decoding, on_text)
+    (made,) = model.generate([messages], decoding)
+    on_text(made.text)
+    return made
 
 
 def load(name: str | Path, **options: Any) -> Assistant:
     """A run's directory, a model directory, or a model's name as something to ask.
 
-    ``options``: ``max_new_tokens``, ``temperature`` (0 is greedy), ``seed``.
+    ``options``: ``max_new_tokens``, ``temperature`` (0 is greedy, or beam search), ``seed``; left out: as its recipe says.
     """
-    from medtune.models.loading import locate
-    from medtune.models.local import LocalModel
-    from medtune.models.precision import evaluation_dtype
+    from medtune.models.loading import locate, read_use
+    from medtune.models.opening import open_model, remote_place, trained_remotely
+    from medtune.models.remote import Remote
+    from medtune.recipe.schema import Model
 
-    located = locate(str(name))
-    place = located.adapter or located.base
-    settings = place / "medtune.json"
-    use = json.loads(settings.read_text(encoding="utf-8")) if settings.exists() else {}
-    return Assistant(LocalModel.load(located, evaluation_dtype(located, "auto")), use, **options)
+    found = trained_remotely(str(name)) or locate(str(name))
+    place = remote_place(str(name)) if isinstance(found, Remote) else found.adapter or found.base
+    model = open_model(found, Model(name=str(name)), batch_size=1, trained=True)
+    return Assistant(model, read_use(place) if place else {}, **options)

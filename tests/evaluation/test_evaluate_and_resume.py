@@ -9,7 +9,7 @@ from medtune.evaluation.evaluate import evaluate, read_samples, score
 from medtune.evaluation.tasks import TASKS
 from medtune.files import read_json
 from medtune.models.protocol import LanguageModel
-from medtune.recipe.schema import TaskSpec
+from medtune.recipe.schema import Decoding, TaskSpec
 
 ALL = ["perplexity", "answers", "topics"]
 
@@ -71,7 +71,7 @@ def test_score_file_names_model_settings_and_decoding(scripted, measure, tmp_pat
     measure(scripted(), ["answers"])
     found = read_json(tmp_path / "answers.json")
     assert (found["model"], found["model_fingerprint"]) == ("scripted", "weights-1")
-    assert found["settings"]["decoding"] == {"max_new_tokens": 160, "temperature": 0.7, "top_p": 0.95}
+    assert found["settings"]["decoding"] == Decoding().model_dump()
 
 
 def test_finished_tasks_are_not_run_again(scripted, measure):

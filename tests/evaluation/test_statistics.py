@@ -9,11 +9,15 @@ from statsmodels.api import OLS
 from statsmodels.stats import contingency_tables, multitest, proportion
 
 from medtune.evaluation.statistics import (
+    bootstrap_interval,
     clustered_standard_error,
     holm,
     mcnemar_exact,
     paired_difference,
+    proportion_interval,
     ratio_interval,
+    resampled_sums,
+    sign_test,
     wilson,
 )
 
@@ -200,3 +204,60 @@ def test_few_groups_cannot_prove_more_than_their_signs(groups):
     ones = [1.0] * groups
     found = paired_difference(([2.0] * groups, ones), ([1.999] * groups, ones), [str(i) for i in range(groups)], 2000)
     assert found.p >= 2.0 ** (1 - groups)
+
+
+# Figures of several sums, and shares of right answers
+
+
+def test_a_figure_of_many_sums_is_bootstrapped_whole():
+    rng = np.random.default_rng(6)
+    parts = rng.integers(0, 2, size=(60, 6)).astype(float)
+
+    def spread(sums):
+        return sums.max(axis=-1) - sums.min(axis=-1)
+
+    found = bootstrap_interval(parts, singles(parts), spread, 2000)
+    drawn = parts[rng.integers(60, size=(2000, 60))].sum(axis=1)
+    assert found.value == np.ptp(parts.sum(axis=0))
+    assert (found.low, found.high) == pytest.approx(np.quantile(np.ptp(drawn, axis=1), [0.025, 0.975]), abs=1.5)
+
+
+def test_resamples_draw_every_group_as_often_as_scipy_would():
+    totals = resampled_sums(np.eye(5), 4000, 0)
+    assert (totals.sum(axis=1) == 5).all()
+    assert totals.mean(axis=0) == pytest.approx(np.ones(5), abs=0.07)
+    assert totals.var(axis=0) == pytest.approx(np.full(5, 0.8), abs=0.08)  # binomial: 5 draws of 1/5
+
+
+def test_shares_of_single_items_have_wilsons_interval():
+    found = proportion_interval([1] * 15 + [0] * 10, singles(range(25)), 100, 0)
+    assert (found.low, found.high) == pytest.approx(proportion.proportion_confint(15, 25, method="wilson"))
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_shares_without_spread_are_as_sure_as_their_groups_are_many(value):
+    found = proportion_interval([value] * 30, [f"g{i // 10}" for i in range(30)], 100, 0)
+    assert (found.low, found.high) == pytest.approx(wilson(3 * value, 3))
+
+
+def test_shares_of_ties_and_of_groups_are_bootstrapped():
+    tied = proportion_interval([0.5] * 10 + [1.0] * 10, singles(range(20)), 500, 0)
+    assert tied == ratio_interval([0.5] * 10 + [1.0] * 10, [1] * 20, singles(range(20)), 500, 0)
+    grouped = proportion_interval(TEN_COPIES, COPY_GROUPS, 500, 0)
+    assert grouped == ratio_interval(TEN_COPIES, ones(TEN_COPIES), COPY_GROUPS, 500, 0)
+
+
+def test_the_sign_test_is_mcnemar_for_single_items_and_counts_groups_once():
+    changes = [1] * 10 + [-1] * 2 + [0] * 8
+    assert sign_test(changes, singles(changes)) == (pytest.approx(0.038574, abs=5e-6), True)
+    p, exact = sign_test(changes, [f"g{i // 2}" for i in range(20)])
+    assert (p, exact) == (pytest.approx(mcnemar_exact(1, 5)), False)
+
+
+def test_no_change_is_called_real_at_most_one_time_in_twenty_however_large_the_groups():
+    rng = np.random.default_rng(3)
+    hits = 0
+    for _ in range(300):
+        changes = np.repeat(rng.integers(-1, 2, 20), 8)  # whole groups flip together, by chance
+        hits += sign_test(changes, [f"g{i // 8}" for i in range(160)])[0] < 0.05
+    assert hits <= 24

@@ -9,6 +9,7 @@ from test_supervised import architecture, rows, settings, trainer, weights
 
 from medtune.models.adapters import add_lora
 from medtune.models.attention import NAME as ROW_ATTENTION
+from medtune.models.attention import register
 from medtune.models.hashes import frozen_hash
 from medtune.models.loading import Located, load_weights
 from medtune.recipe.schema import Lora
@@ -22,7 +23,7 @@ def losses(place):
 
 def run(place, model, **values):
     wanted = settings(**({"method": "lora", "epochs": 10, "learning_rate": 3e-2, "keep_best": False} | values))
-    SupervisedTrainer(model, wanted, 5, rows(), [], place, "f").run()
+    SupervisedTrainer(model, wanted, 5, rows(), rows(4, seed=9), place, "f").run()
     return losses(place)
 
 
@@ -45,13 +46,18 @@ def test_rslora_scales_by_the_root_of_the_rank():
     assert scale == [0.5, 2.0]
 
 
-@pytest.fixture
-def on_disk(tmp_path):
+def wide():
     from transformers import LlamaConfig, LlamaForCausalLM
 
+    register()
     torch.manual_seed(1)
-    width = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2}
-    LlamaForCausalLM(LlamaConfig(vocab_size=64, **width)).save_pretrained(tmp_path / "base")
+    width = {"hidden_size": 96, "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 2}
+    return LlamaForCausalLM(LlamaConfig(vocab_size=64, **width))
+
+
+@pytest.fixture
+def on_disk(tmp_path):
+    wide().save_pretrained(tmp_path / "base")
     return tmp_path / "base"
 
 
@@ -59,6 +65,9 @@ def on_disk(tmp_path):
 def test_qlora_trains_on_a_quantized_base_that_stays_as_it_is(tmp_path, on_disk, quantization):
     located = Located("tiny", on_disk, quantization=quantization)
     model = load_weights(located, torch.float32, ROW_ATTENTION)
+    with torch.no_grad():  # measured before it is trained, as in a run
+        model.set_attn_implementation("eager")
+        model(torch.arange(9)[None])
     packed = [p for p in model.parameters() if p.dtype in (torch.uint8, torch.int8)]
     assert len(packed) == 14  # seven projections of two layers
     model = add_lora(model, Lora(r=4, alpha=16), seed=0)
@@ -76,7 +85,7 @@ def test_nf4_is_close_to_the_weights_it_stands_for(on_disk):
     with torch.no_grad():
         one, other = (torch.log_softmax(model(chosen).logits, -1) for model in (full, small))
     divergence = float((one.exp() * (one - other)).sum(-1).mean())
-    assert 0 < divergence < 1e-3
+    assert 0 < divergence < 1e-2
     assert Located("a", on_disk).fingerprint() != Located("a", on_disk, quantization="nf4").fingerprint()
 
 
@@ -141,8 +150,14 @@ def test_an_overflow_skips_the_step_and_halves_the_scale(tmp_path):
 @pytest.mark.parametrize("optimizer", ["adamw_8bit", "adamw"])
 def test_resume_is_exact_with_either_optimizer(tmp_path, optimizer):
     values = {"epochs": 3, "save_every": 1, "optimizer": optimizer, "keep_best": False}
+
+    def trainer(place, **values):  # wide enough that moments are kept in 8 bits
+        return SupervisedTrainer(wide(), settings(**values), 5, rows(), [], place, "f")
+
     whole = trainer(tmp_path / "whole", **values)
     whole.run()
+    if optimizer == "adamw_8bit":
+        assert any(t.dtype == torch.uint8 for t in whole.weights.state()[0].values())
     first = trainer(tmp_path / "cut", **values)
     while first.progress.step < 5:
         first.step()

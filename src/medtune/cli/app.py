@@ -7,7 +7,22 @@ from types import FrameType
 import typer
 
 from medtune import __version__
-from medtune.cli import ask, chat, data, doctor, evaluate, inspect, prepare, pretrain, recipes, report, run, train
+from medtune.cli import (
+    ask,
+    chat,
+    compare,
+    data,
+    doctor,
+    evaluate,
+    export,
+    inspect,
+    prepare,
+    pretrain,
+    recipes,
+    report,
+    run,
+    train,
+)
 from medtune.cli.failures import Terminated, exit_code_of
 
 app = typer.Typer(
@@ -18,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (run, prepare, inspect, train, evaluate, report, ask, chat, pretrain, doctor):
+for verb in (run, prepare, inspect, train, evaluate, report, compare, ask, chat, export, pretrain, doctor):
     app.command(name=verb.__name__.rsplit(".", 1)[-1])(verb.command)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")

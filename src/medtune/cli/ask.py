@@ -9,7 +9,14 @@ from medtune.cli.options import Json, ModelName, Quiet, Verbose
 from medtune.cli.output import print_json
 
 Tokens = Annotated[int | None, typer.Option("--max-tokens", min=1, help="Length of the answer at most.")]
-Temperature = Annotated[float, typer.Option("--temperature", min=0, help="0 is greedy; above, sampled from --seed.")]
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        "--temperature",
+        min=0,
+        help="0 is greedy (or beam search); above, sampled from --seed [default: as its recipe's chat.temperature].",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of sampling.")]
 
 
@@ -17,7 +24,7 @@ def command(
     model: ModelName,
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask.")],
     max_tokens: Tokens = None,
-    temperature: Temperature = 0.0,
+    temperature: Temperature = None,
     seed: SeedOption = 0,
     json: Json = False,
     quiet: Quiet = False,

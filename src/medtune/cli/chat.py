@@ -11,7 +11,9 @@ from medtune.cli.ask import SeedOption, Temperature, Tokens
 from medtune.cli.options import ModelName, Quiet, Verbose
 
 ENDS = ("exit", "quit")
-NoHistory = Annotated[bool, typer.Option("--no-memory", help="Every question stands alone.")]
+NoHistory = Annotated[
+    bool, typer.Option("--no-memory", help="Every question stands alone, as it always does with a T5.")
+]
 
 
 def _reader() -> Callable[[str], str]:
@@ -31,7 +33,7 @@ def command(
     model: ModelName,
     no_memory: NoHistory = False,
     max_tokens: Tokens = None,
-    temperature: Temperature = 0.0,
+    temperature: Temperature = None,
     seed: SeedOption = 0,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -42,13 +44,14 @@ def command(
     from medtune.emergency import NOTICE, urgent_advice
 
     assistant = load(model, max_new_tokens=max_tokens, temperature=temperature, seed=seed)
-    name = Path(model).name
-    typer.echo(f"medtune: talking with {name}. Type 'exit' or 'quit' to end.\n{NOTICE}\n")
+    words = assistant.chat
+    banner = words.banner or f"medtune: talking with {Path(model).name}. Type 'exit' or 'quit' to end."
+    typer.echo(f"{banner}\n{NOTICE}\n")
     read = _reader()
     history: list[Message] = []
     while True:
         try:
-            question = read("Question: ").strip()
+            question = read(words.question).strip()
         except (EOFError, KeyboardInterrupt):
             break
         if question.lower() in ENDS:
@@ -58,13 +61,13 @@ def command(
         urgent = urgent_advice(question)
         if urgent:
             typer.echo(f"\n! {urgent}\n")
-        typer.echo("Answer: ", nl=False)
+        typer.echo(words.answer, nl=False)
         try:
             answer = assistant.ask(question, history, on_text=lambda text: print(text, end="", flush=True))
         except KeyboardInterrupt:
             typer.echo(" [stopped]\n")
             continue
         typer.echo("\n" if answer.finished else " […]\n")
-        if not no_memory:
+        if assistant.remembers and not no_memory:
             history += [Message("user", question), Message("assistant", answer.text)]
     typer.echo("Goodbye.")

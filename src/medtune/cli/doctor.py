@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from importlib import metadata
 from typing import Any
 
 import typer
@@ -16,6 +17,7 @@ def command(data_dir: DataDir = None, json: Json = False) -> None:
     from medtune.models.precision import fast_bfloat16
     from medtune.runs.environment import hardware, versions
 
+    hosted = {name: _installed(name) for name in ("openai", "bpe-openai")}
     facts: dict[str, Any] = {
         "versions": versions(),
         "hardware": hardware(),
@@ -23,6 +25,7 @@ def command(data_dir: DataDir = None, json: Json = False) -> None:
         "offline": os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"),
         "packaged_models": packaged_models(),
         "data_dir": str(data_dir) if data_dir else None,
+        "hosted": hosted | {"OPENAI_API_KEY": bool(os.environ.get("OPENAI_API_KEY"))},
         "compiler": shutil.which("g++") or shutil.which("clang++"),
         "free_disk_bytes": shutil.disk_usage(".").free,
     }
@@ -46,5 +49,20 @@ def command(data_dir: DataDir = None, json: Json = False) -> None:
     typer.echo(
         f"data          {facts['data_dir'] or 'no --data-dir or MEDTUNE_DATA: only packaged data and files by path'}"
     )
+    typer.echo(f"hosted        {_hosted_text(facts['hosted'])}")
     if not facts["compiler"]:
         typer.echo("compiler      none: set train.compile=false for medtune pretrain (apt install g++)")
+
+
+def _hosted_text(found: dict[str, Any]) -> str:
+    if not (found["openai"] and found["bpe-openai"]):
+        return "no client for hosted services: pip install 'medtune[hosted]'"
+    key = "is set" if found["OPENAI_API_KEY"] else "is not set (a recipe may name another variable)"
+    return f"openai {found['openai']}, bpe-openai {found['bpe-openai']}; OPENAI_API_KEY {key}"
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

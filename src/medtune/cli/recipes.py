@@ -1,6 +1,7 @@
 """`medtune recipes`: the shipped recipes, and what a recipe may hold."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 import typer
@@ -22,7 +23,7 @@ def list_(json: Json = False) -> None:
         print_json(rows)
         return
     for row in rows:
-        typer.echo(f"{row['name']:<16}{row['description']}")
+        typer.echo(fill(row["description"], 80, initial_indent=f"{row['name']:<30}", subsequent_indent=" " * 30))
 
 
 @app.command()

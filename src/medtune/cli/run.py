@@ -46,7 +46,7 @@ def command(
         return
     from medtune.runs.pipeline import execute
 
-    outcome = execute(settings, directory, existing_data_dir(data_dir))
+    outcome = execute(settings, directory, existing_data_dir(data_dir), yes=yes)
     if not outcome.main:
         return
     if json:

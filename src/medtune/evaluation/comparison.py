@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from medtune.errors import RunError
-from medtune.evaluation.statistics import holm, paired_difference
+from medtune.evaluation.statistics import holm, paired_bootstrap, sign_test
 from medtune.evaluation.tasks import TASKS, Metric, Sample, Task
 
 TEST = "paired bootstrap"
+MCNEMAR = "exact McNemar"
+GROUPED = "exact sign test over groups"  # McNemar's, where each group counts once
 
 
 def _paired(before: Sequence[Sample], after: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
@@ -22,27 +26,30 @@ def _paired(before: Sequence[Sample], after: Sequence[Sample]) -> tuple[list[Sam
 
 def _item(sample: Sample) -> tuple[Any, ...]:
     """What makes an item the same one; the rendered prompt differs between models."""
-    return sample["group"], sample.get("question"), sample["reference"]
+    return sample["group"], sample.get("question"), sample["reference"], sample.get("options")
 
 
 def compare_metric(
     metric: Metric, before: Sequence[Sample], after: Sequence[Sample], resamples: int, seed: int
 ) -> dict[str, Any] | None:
     """Difference of one metric; None where a side has nothing to divide by."""
-    sides = [[metric.parts(sample) for sample in samples] for samples in (before, after)]
-    if not all(sum(bottom for _, bottom in side) for side in sides):
+    left, right = metric.columns(before), metric.columns(after)
+    if not len(left) or not all(np.isfinite(metric.value(side.sum(axis=0))) for side in (left, right)):
         return None
-    (b_top, b_bottom), (a_top, a_bottom) = (tuple(zip(*side, strict=True)) for side in sides)
     groups = [sample["group"] for sample in before]
-    found = paired_difference((b_top, b_bottom), (a_top, a_bottom), groups, resamples, seed, metric.transform)
+    found = paired_bootstrap(left, right, groups, metric.value, resamples, seed)
     tested = metric.better is not None
+    p, test = (found.p, TEST) if tested else (None, "not tested (a description)")
+    if tested and metric.right_or_wrong and p is not None:
+        p, exact = sign_test(right[:, 0] - left[:, 0], groups)
+        test = MCNEMAR if exact else GROUPED
     return {
         "value": found.value,
         "low": found.low,
         "high": found.high,
-        "p": found.p if tested else None,
+        "p": p,
         "p_corrected": None,
-        "test": TEST if tested else "not tested (a description)",
+        "test": test,
         "better": metric.better,
         "title": metric.title,
         "unit": metric.unit,

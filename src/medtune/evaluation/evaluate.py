@@ -5,8 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from medtune.conversation import Conversation
-from medtune.evaluation.statistics import ratio_interval
+from medtune.evaluation.statistics import bootstrap_interval, proportion_interval
 from medtune.evaluation.tasks import TASKS, Sample, Task, TaskSettings
 from medtune.files import read_json, read_json_lines, sha256_file, sha256_json, write_json, write_json_lines
 from medtune.models.protocol import LanguageModel
@@ -21,12 +23,17 @@ def score(task: Task, samples: Sequence[Sample], resamples: int, seed: int) -> S
     groups = [sample["group"] for sample in samples]
     scores: Scores = {}
     for metric in task.metrics:
-        parts = [metric.parts(sample) for sample in samples]
-        if not sum(bottom for _, bottom in parts):
-            continue  # a ratio of nothing, such as repetition among no words
-        top, bottom = zip(*parts, strict=True)
-        interval = ratio_interval(top, bottom, groups, resamples, seed, metric.transform)
-        scores[metric.name] = {**asdict(interval), "n": len(samples), "groups": len(set(groups))}
+        parts = metric.columns(samples)
+        if not len(parts) or not np.isfinite(metric.value(parts.sum(axis=0))):
+            continue  # nothing to divide by, such as repetition among no words
+        # An item that a share does not speak of (a denominator of 0) is none of its n.
+        spoken = parts[:, -1] != 0 if metric.figure is None else np.ones(len(parts), dtype=bool)
+        parts, own = parts[spoken], [group for group, counts in zip(groups, spoken, strict=True) if counts]
+        if metric.right_or_wrong:
+            interval = proportion_interval(parts[:, 0], own, resamples, seed)
+        else:
+            interval = bootstrap_interval(parts, own, metric.value, resamples, seed)
+        scores[metric.name] = {**asdict(interval), "n": len(own), "groups": len(set(own))}
     return scores
 
 
@@ -43,7 +50,7 @@ def evaluate(
     for spec in specs:
         name, task, settings_of = spec.key, TASKS[spec.task], settings.for_task(spec)
         wanted = [spec.model_dump(mode="json"), settings_of.as_dict(), [item.as_dict() for item in items], resamples]
-        key = sha256_json([name, model.fingerprint, *wanted])
+        key = sha256_json([name, model.fingerprint, getattr(task, "fingerprint", ""), *wanted])
         results[name] = _kept(directory, name, key)
         if results[name]:
             say(f"{name}: kept from before")

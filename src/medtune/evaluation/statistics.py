@@ -1,7 +1,7 @@
 """Intervals and tests for figures measured on items that come in groups.
 
-Every figure is a ratio of sums over items (a mean has denominator 1 an item), so one bootstrap serves all. Groups, not
-items, are drawn: items of one group are not independent.
+Every figure is a function of sums over items (a mean: of a sum and a count; macro-F1: of three counts a class), so one
+bootstrap serves all. Groups, not items, are drawn: items of one group are not independent.
 """
 
 import math
@@ -13,6 +13,7 @@ import numpy as np
 LEVEL = 0.95
 Array = np.ndarray
 Transform = Callable[[Array], Array]
+Figure = Callable[[Array], Array]  # sums [..., k] to figures [...]; NaN where there is nothing to divide by
 
 
 @dataclass(frozen=True)
@@ -38,31 +39,80 @@ def _identity(values: Array) -> Array:
     return values
 
 
-def cluster_sums(values: Sequence[float], groups: Sequence[str]) -> Array:
-    """Sums of ``values`` within each group, in order of first appearance."""
+def cluster_sums(values: Sequence[float] | Array, groups: Sequence[str]) -> Array:
+    """Sums of ``values`` ([items] or [items, k]) within each group, in order of first appearance."""
     numbers: dict[str, int] = {}
     owners = np.array([numbers.setdefault(group, len(numbers)) for group in groups])
-    sums = np.zeros(len(numbers))
-    np.add.at(sums, owners, np.asarray(values, dtype=float))
+    array = np.asarray(values, dtype=float)
+    sums = np.zeros((len(numbers), *array.shape[1:]))
+    np.add.at(sums, owners, array)
     return sums
 
 
-def resampled_sums(columns: Sequence[Array], resamples: int, seed: int) -> list[Array]:
-    """For each column of group sums, its total in every bootstrap resample of the groups: arrays [resamples]."""
-    count = len(columns[0])
+def resampled_sums(sums: Array, resamples: int, seed: int) -> Array:
+    """Totals of the group sums [groups, k] in every bootstrap resample of the groups: [resamples, k]."""
+    count = len(sums)
     rng = np.random.default_rng(seed)
-    totals = [np.empty(resamples) for _ in columns]
+    totals = np.empty((resamples, sums.shape[1]))
     step = max(1, 4_000_000 // count)
     for start in range(0, resamples, step):
         drawn = rng.integers(count, size=(min(step, resamples - start), count))
-        for total, column in zip(totals, columns, strict=True):
-            total[start : start + len(drawn)] = column[drawn].sum(axis=1)
+        rows = drawn + count * np.arange(len(drawn))[:, None]
+        times = np.bincount(rows.ravel(), minlength=count * len(drawn)).reshape(len(drawn), count)
+        totals[start : start + len(drawn)] = times @ sums
     return totals
 
 
-def _ratios(top: Array, bottom: Array, transform: Transform) -> Array:
-    """Transformed ratios; NaN for a resample with nothing to divide by (such as empty answers alone)."""
-    return transform(np.divide(top, bottom, out=np.full_like(top, np.nan), where=bottom != 0))
+def ratio(transform: Transform = _identity) -> Figure:
+    """The figure ``transform(first sum / second sum)``; NaN where the second is 0 (such as empty answers alone)."""
+
+    def figure(sums: Array) -> Array:
+        top, bottom = sums[..., 0], sums[..., 1]
+        return transform(np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom != 0))
+
+    return figure
+
+
+def bootstrap_interval(
+    parts: Array, groups: Sequence[str], figure: Figure, resamples: int = 10_000, seed: int = 0
+) -> Interval:
+    """``figure`` of the summed ``parts`` [items, k] with a percentile interval of the cluster bootstrap.
+
+    Efron and Tibshirani 1993, chapter 13; groups drawn as in Field and Welsh 2007.
+    """
+    sums = cluster_sums(parts, groups)
+    value = float(figure(sums.sum(axis=0)))
+    if len(sums) < 2:
+        return Interval(value, None, None)
+    figures = figure(resampled_sums(sums, resamples, seed))
+    low, high = np.nanquantile(figures, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(value, float(low), float(high))
+
+
+def paired_bootstrap(
+    before: Array, after: Array, groups: Sequence[str], figure: Figure, resamples: int = 10_000, seed: int = 0
+) -> PairedDifference:
+    """Difference of ``figure`` between two sides of the same items (parts [items, k] each), by a bootstrap over groups.
+
+    The p-value is twice the smaller share of resamples on the other side of 0, counting one more on either side, so it
+    is never 0 (Davison and Hinkley 1997, section 4.2).
+    """
+    width = before.shape[1]
+    sums = cluster_sums(np.concatenate([before, after], axis=1), groups)
+    totals = sums.sum(axis=0)
+    value = float(figure(totals[width:]) - figure(totals[:width]))
+    if len(sums) < 2:
+        return PairedDifference(value, None, None, None)
+    drawn = resampled_sums(sums, resamples, seed)
+    differences = figure(drawn[:, width:]) - figure(drawn[:, :width])
+    differences = differences[np.isfinite(differences)]
+    if not len(differences):
+        return PairedDifference(value, None, None, None)
+    low, high = np.quantile(differences, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    tail = min(np.sum(differences <= 0), np.sum(differences >= 0))
+    # Few groups cannot prove much, however alike they are: k of them have 2^k patterns of signs (a sign-flip test's floor).
+    p = min(1.0, max(2 * (tail + 1) / (len(differences) + 1), 2.0 ** (1 - len(sums))))
+    return PairedDifference(value, float(low), float(high), float(p))
 
 
 def ratio_interval(
@@ -73,18 +123,8 @@ def ratio_interval(
     seed: int = 0,
     transform: Transform = _identity,
 ) -> Interval:
-    """``transform(sum of numerators / sum of denominators)`` with a percentile interval of the cluster bootstrap.
-
-    Efron and Tibshirani 1993, chapter 13; groups drawn as in Field and Welsh 2007.
-    """
-    top, bottom = cluster_sums(numerators, groups), cluster_sums(denominators, groups)
-    value = float(transform(np.array(top.sum() / bottom.sum())))
-    if len(top) < 2:
-        return Interval(value, None, None)
-    above, below = resampled_sums([top, bottom], resamples, seed)
-    ratios = _ratios(above, below, transform)
-    low, high = np.nanquantile(ratios, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(value, float(low), float(high))
+    """``bootstrap_interval`` of ``transform(sum of numerators / sum of denominators)``."""
+    return bootstrap_interval(np.stack([numerators, denominators], axis=1), groups, ratio(transform), resamples, seed)
 
 
 def paired_difference(
@@ -95,27 +135,9 @@ def paired_difference(
     seed: int = 0,
     transform: Transform = _identity,
 ) -> PairedDifference:
-    """Difference of two ratios over the same items, by a paired bootstrap over groups.
-
-    ``before`` and ``after`` are (numerators, denominators), item by item in the same order. The p-value is twice the
-    smaller share of resamples on the other side of 0, counting one more on either side, so it is never 0
-    (Davison and Hinkley 1997, section 4.2).
-    """
-    columns = [cluster_sums(values, groups) for values in (*before, *after)]
-    top_b, bottom_b, top_a, bottom_a = (column.sum() for column in columns)
-    value = float(transform(np.array(top_a / bottom_a)) - transform(np.array(top_b / bottom_b)))
-    if len(columns[0]) < 2:
-        return PairedDifference(value, None, None, None)
-    b_top, b_bottom, a_top, a_bottom = resampled_sums(columns, resamples, seed)
-    differences = _ratios(a_top, a_bottom, transform) - _ratios(b_top, b_bottom, transform)
-    differences = differences[np.isfinite(differences)]
-    if not len(differences):
-        return PairedDifference(value, None, None, None)
-    low, high = np.quantile(differences, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    tail = min(np.sum(differences <= 0), np.sum(differences >= 0))
-    # Few groups cannot prove much, however alike they are: k of them have 2^k patterns of signs (a sign-flip test's floor).
-    p = min(1.0, max(2 * (tail + 1) / (len(differences) + 1), 2.0 ** (1 - len(columns[0]))))
-    return PairedDifference(value, float(low), float(high), float(p))
+    """``paired_bootstrap`` of two ratios, each side given as (numerators, denominators), item by item."""
+    sides = [np.stack(side, axis=1).astype(float) for side in (before, after)]
+    return paired_bootstrap(sides[0], sides[1], groups, ratio(transform), resamples, seed)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -143,6 +165,31 @@ def mcnemar_exact(only_before: int, only_after: int) -> float:
 
     n = only_before + only_after
     return 1.0 if n == 0 else float(binomtest(only_before, n, 0.5).pvalue)
+
+
+def proportion_interval(rights: Sequence[float] | Array, groups: Sequence[str], resamples: int, seed: int) -> Interval:
+    """A share of right items with its interval: Wilson's where every item is its own group and right or wrong.
+
+    Otherwise the cluster bootstrap; where that knows no spread (all right, or all wrong), Wilson's for so many groups.
+    """
+    values = np.asarray(rights, dtype=float)
+    value, count = float(values.mean()), len(set(groups))
+    if count == len(values) and count > 1 and np.isin(values, (0, 1)).all():
+        return Interval(value, *wilson(int(values.sum()), count))
+    if count > 1 and value in (0, 1):
+        return Interval(value, *wilson(int(value) * count, count))
+    return ratio_interval(list(values), [1] * len(values), groups, resamples, seed)
+
+
+def sign_test(differences: Sequence[float] | Array, groups: Sequence[str]) -> tuple[float, bool]:
+    """Two-sided p-value of a paired change in right answers, and whether it is exactly McNemar's test.
+
+    Each group counts once, by the sign of its summed change, so items of one group are not taken for independent
+    witnesses. Where each item is its own group, this is the exact McNemar test.
+    """
+    sums = cluster_sums(differences, groups)
+    p = mcnemar_exact(int((sums < 0).sum()), int((sums > 0).sum()))
+    return p, len(sums) == len(differences) and bool(np.isin(sums, (-1, 0, 1)).all())
 
 
 def clustered_standard_error(values: Sequence[float], groups: Sequence[str]) -> float:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from medtune.errors import RecipeError
+from medtune.models.fusing import without_dropout
 from medtune.recipe.schema import Lora
 
 if TYPE_CHECKING:
@@ -15,22 +16,26 @@ AUTO_TARGETS: dict[str, str | list[str]] = {"gpt2": ["c_attn"]}
 
 
 def add_lora(model: "PreTrainedModel", settings: Lora, seed: int) -> "PreTrainedModel":
-    """The model with trainable adapters, all else frozen. Adapters compute and train in float32."""
+    """The model with trainable adapters, all else frozen and without dropout. Adapters compute in the model's number format."""
     from peft import LoraConfig, get_peft_model
 
     auto = AUTO_TARGETS.get(model.config.model_type, "all-linear")
     targets = auto if settings.targets == "auto" else settings.targets
     torch.manual_seed(seed)
+    without_dropout(model)
     config = LoraConfig(
         fan_in_fan_out=model.config.model_type == "gpt2",  # its layers keep their matrices transposed
-        task_type="CAUSAL_LM",
+        task_type="SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM",
         r=settings.r,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         target_modules=targets,
+        use_rslora=settings.rslora,
+        use_dora=settings.dora,
     )
     try:
-        return get_peft_model(model, config)
+        # In the number format of the model: the trainer keeps fp32 masters, and casting whole activations costs a tenth.
+        return get_peft_model(model, config, autocast_adapter_dtype=False)
     except ValueError as error:
         linear = {name.rsplit(".", 1)[-1] for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)}
         raise RecipeError(

@@ -4,14 +4,33 @@ Registered with transformers under ``NAME``; models call it in place of their ow
 ``cu_seq_lens_q``, the cumulative lengths that transformers' variable-length kernels use too.
 """
 
-import itertools
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch.nn import functional
 
 NAME = "medtune_rows"
-SHORT_ROW = 512
+BLOCK = 256  # queries at a time: keys that stand after all of them are not multiplied
+LONG_ROW = 1024  # above this, training on the CPU keeps no attention weights for the backward pass
+
+
+def _fused_is_best(query: torch.Tensor, length: int) -> bool:
+    """On the CPU plain products beat the fused kernel: in bf16 twice and more, in fp32 with the backward pass."""
+    if query.device.type == "cuda":
+        return True
+    return length > LONG_ROW if query.requires_grad else query.dtype == torch.float32
+
+
+@lru_cache(maxsize=8)
+def _hidden(keys: int, window: int | None, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """[BLOCK, keys] of 0 and -inf: a query sees itself and what stands before it, ``window`` tokens in all.
+
+    The last query stands at the last key.
+    """
+    distance = torch.arange(keys - BLOCK, keys, device=device)[:, None] - torch.arange(keys, device=device)
+    hidden = (distance < 0) if window is None else (distance < 0) | (distance >= window)
+    return torch.zeros(BLOCK, keys, dtype=dtype, device=device).masked_fill_(hidden, float("-inf"))
 
 
 def _one_row(
@@ -25,22 +44,26 @@ def _one_row(
 ) -> torch.Tensor:
     """Causal attention within one row; all tensors are [1, heads, tokens, head width]."""
     length = query.shape[2]
-    windowed = window is not None and length > window
-    # On the CPU plain products beat the fused kernel for short rows, above all in the backward pass.
-    short = query.device.type == "cpu" and length <= SHORT_ROW and query.requires_grad
-    if not windowed and softcap is None and not short:
+    window = window if window is not None and length > window else None
+    if window is None and softcap is None and _fused_is_best(query, length):
         return functional.scaled_dot_product_attention(
             query, key, value, dropout_p=dropout, is_causal=length > 1, scale=scaling
         )
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
-    scores = (query * scale) @ key.mT
-    if softcap is not None:
-        scores = torch.tanh(scores / softcap) * softcap
-    positions = torch.arange(length, device=query.device)
-    distance = positions[:, None] - positions[None, :]
-    hidden = (distance < 0) if not windowed or window is None else (distance < 0) | (distance >= window)
-    weights = functional.softmax(scores.masked_fill(hidden, float("-inf")).float(), dim=-1).to(query.dtype)
-    return functional.dropout(weights, dropout) @ value
+    parts = []
+    for start in range(0, length, BLOCK):
+        end = min(length, start + BLOCK)
+        first = 0 if window is None else max(0, start - window + 1)
+        # How far a query stands from a key is all that counts, so blocks share a few masks and take their corner.
+        size = -(-(end - first) // BLOCK) * BLOCK
+        mask = _hidden(size, window, query.dtype, query.device)[start - end :, first - end :]
+        keys, values = key[0, :, first:end], value[0, :, first:end]
+        if softcap is None:
+            scores = torch.baddbmm(mask, query[0, :, start:end], keys.mT, alpha=scale)
+        else:
+            scores = torch.tanh(query[0, :, start:end] @ keys.mT * (scale / softcap)) * softcap + mask
+        parts.append(functional.dropout(torch.softmax(scores, dim=-1), dropout) @ values)
+    return (torch.cat(parts, dim=1) if len(parts) > 1 else parts[0])[None]
 
 
 def row_attention(
@@ -65,19 +88,10 @@ def row_attention(
     repeats = query.shape[1] // key.shape[1]
     if repeats > 1:
         key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
-    edges = cu_seq_lens_q.tolist()
-    parts = [
-        _one_row(
-            query[:, :, start:end],
-            key[:, :, start:end],
-            value[:, :, start:end],
-            scaling,
-            dropout,
-            sliding_window,
-            softcap,
-        )
-        for start, end in itertools.pairwise(edges)
-    ]
+    lengths = cu_seq_lens_q.diff().tolist()
+    # Split as a whole: slices would each fill a gradient of all tokens in the backward pass.
+    rows = zip(*(tensor.split(lengths, dim=2) for tensor in (query, key, value)), strict=True)
+    parts = [_one_row(q, k, v, scaling, dropout, sliding_window, softcap) for q, k, v in rows]
     return torch.cat(parts, dim=2).transpose(1, 2), None
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medtune.errors import ModelError
-from medtune.files import sha256_paths
+from medtune.files import sha256_json, sha256_paths
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 PACKAGED = Path(__file__).parent / "shipped"
+SEQ2SEQ_KINDS = ("t5", "mt5")  # encoder-decoders that medtune runs; Flan-T5 is a t5
 WEIGHT_PATTERNS = ("*.safetensors",)
 BEHAVIOUR_FILES = (
     "tokenizer.json",
@@ -26,16 +27,22 @@ BEHAVIOUR_FILES = (
     "merges.txt",
     "chat_template.jinja",
     "config.json",
+    "spiece.model",
 )
 
 
 @dataclass(frozen=True)
 class Located:
-    """A model found on disk. ``adapter`` is the directory of a PEFT adapter on ``base``, where there is one."""
+    """A model found on disk. ``adapter`` is the directory of a PEFT adapter on ``base``, where there is one.
+
+    ``quantization`` (``nf4``, ``int8``) is how the base's weights are held in memory.
+    """
 
     name: str
     base: Path
     adapter: Path | None = None
+    quantization: str | None = None
+    double_quantization: bool = True
 
     @property
     def tokenizer(self) -> Path:
@@ -53,8 +60,9 @@ class Located:
         return sha256_paths(self.weight_files())
 
     def fingerprint(self) -> str:
-        """SHA-256 over weights, configuration, tokenizer and chat template."""
-        return sha256_paths([*self.weight_files(), *self._behaviour_files()])
+        """SHA-256 over weights, configuration, tokenizer and chat template; other bits of a weight, another model."""
+        files = sha256_paths([*self.weight_files(), *self._behaviour_files()])
+        return sha256_json([files, self.quantization, self.double_quantization]) if self.quantization else files
 
     def behaviour_hash(self) -> str:
         """SHA-256 over all but the weights: what decides how texts become tokens, and how many fit."""
@@ -85,6 +93,13 @@ def locate(name: str, revision: str | None = None) -> Located:
     return _from_hub(name, revision)
 
 
+def read_use(place: Path) -> dict[str, Any]:
+    """``medtune.json`` of a trained model: how it was trained to be used. Empty for a model of another make."""
+    file = place / "medtune.json"
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found
+
+
 def _in_directory(name: str, path: Path) -> Located:
     if (path / "run.json").exists():
         if not (path / "model").is_dir():
@@ -94,7 +109,12 @@ def _in_directory(name: str, path: Path) -> Located:
     if adapter.exists():
         config = json.loads(adapter.read_text(encoding="utf-8"))
         base = locate(config["base_model_name_or_path"], config.get("revision"))
-        return Located(name, base.base, path)
+        use = read_use(path)
+        return Located(name, base.base, path, use.get("quantization"), use.get("double_quantization", True))
+    if (path / "endpoint.json").exists():
+        raise ModelError(
+            "this model runs behind an endpoint", where=name, fix="This needs a model whose weights are on this machine."
+        )
     if not (path / "config.json").exists():
         raise ModelError(
             "this directory holds no model (no config.json)", where=name, fix="Name a model's or a run's directory."
@@ -146,7 +166,8 @@ def load_tokenizer(
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(located.tokenizer, trust_remote_code=False)
-        tokenizer.chat_template = choose_template(tokenizer, chat_template, prompt)
+        seq2seq = bool(read_config(located).is_encoder_decoder)
+        tokenizer.chat_template = choose_template(tokenizer, chat_template, prompt, seq2seq=seq2seq)
         return tokenizer
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
@@ -166,9 +187,11 @@ def context_length(config: Any) -> int:
 
 
 def read_config(located: Located) -> Any:
-    """The architecture's configuration; an architecture that generates no text causally is refused."""
+    """The architecture's configuration; an architecture that neither generates text causally nor is a T5 is refused."""
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    from medtune.models.fusing import fuse_activations
 
     try:
         config = AutoConfig.from_pretrained(located.base, trust_remote_code=False)
@@ -178,29 +201,49 @@ def read_config(located: Located) -> Any:
             where=located.name,
             fix="Is it a language model?",
         ) from error
-    if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+    if config.is_encoder_decoder:
+        known = config.model_type in SEQ2SEQ_KINDS
+    else:
+        known = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    if not known:
         raise ModelError(
-            f"{config.model_type} is not a causal language model",
+            f"{config.model_type} is neither a causal language model nor a T5",
             where=located.name,
-            fix="Use a GPT-2, Llama, Mistral, Gemma or Qwen kind.",
+            fix="Use a GPT-2, Llama, Mistral, Gemma, Qwen or T5 kind.",
         )
-    return config
+    return fuse_activations(config)
 
 
 def load_weights(located: Located, dtype: "torch.dtype", attention: str) -> "PreTrainedModel":
     """The model in evaluation mode, on the best device here, with its adapter where there is one."""
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
     from transformers.utils import logging
 
     from medtune.models.attention import NAME as ROW_ATTENTION
+    from medtune.models.quantization import keep_unpacked, quantization_config
     from medtune.models.selfcheck import check_rows
 
-    read_config(located)
+    config = read_config(located)
+    seq2seq = bool(config.is_encoder_decoder)
+    kind = AutoModelForSeq2SeqLM if seq2seq else AutoModelForCausalLM
+    if seq2seq:
+        attention = "sdpa"  # for generation; elsewhere `t5_rows` attends row by row
     logging.disable_progress_bar()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    options: dict[str, Any] = {}
+    if located.quantization:
+        quantization = quantization_config(located.quantization, located.double_quantization, dtype)
+        options = {"quantization_config": quantization, "device_map": {"": device}}
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            located.base, dtype=dtype, attn_implementation=attention, use_safetensors=True, trust_remote_code=False
+        model = kind.from_pretrained(
+            located.base,
+            config=config,
+            dtype=dtype,
+            attn_implementation=attention,
+            use_safetensors=True,
+            trust_remote_code=False,
+            **options,
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(
@@ -208,12 +251,13 @@ def load_weights(located: Located, dtype: "torch.dtype", attention: str) -> "Pre
             where=located.name,
             fix="Fetch the model again.",
         ) from error
+    if located.quantization:
+        keep_unpacked(model)
     if located.adapter:
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, str(located.adapter))
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = model.to(device).eval()
+    model = model.eval() if located.quantization else model.to(device).eval()
     if attention == ROW_ATTENTION:
         check_rows(model, located.name)
     return model

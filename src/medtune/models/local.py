@@ -11,9 +11,12 @@ from medtune.conversation import Message
 from medtune.files import sha256_json
 from medtune.models.attention import NAME as ROW_ATTENTION
 from medtune.models.attention import register, row_edges
+from medtune.models.branches import score_choices
+from medtune.models.choices import Asked, Choices
 from medtune.models.heads import split_head
 from medtune.models.loading import Located, context_length, load_tokenizer, load_weights
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
+from medtune.models.streaming import text_streamer
 from medtune.models.windows import windows
 from medtune.tokens.families import special_tokens
 from medtune.tokens.templates import ChatTemplate
@@ -87,6 +90,12 @@ class LocalModel:
             Likelihood(prompt, text, score, len(tokens) - first, size)
             for (prompt, text, size), tokens, first, score in zip(results, ids, firsts, scores, strict=True)
         ]
+
+    def choice_loglikelihoods(self, asked: Sequence[Asked], progress: Progress | None = None) -> list[Choices]:
+        """Log-likelihood of every answer to every prompt, as ``loglikelihoods`` gives them, each prompt computed once."""
+        texts = [[self._answered(messages, answer) for answer in answers] for messages, answers in asked]
+        ids = [[self._divided(*text) for text in some] for some in texts]
+        return score_choices(self.model, self.tokenizer, asked, texts, ids, (self.context, TOKENS_AT_ONCE), progress)
 
     def text_loglikelihoods(self, texts: Sequence[str], progress: Progress | None = None) -> list[Likelihood]:
         """Log-likelihood of each text from its first token on, after BOS where the model has one (else from its second)."""
@@ -213,20 +222,12 @@ class LocalModel:
 
     @torch.no_grad()
     def stream(self, messages: Messages, decoding: DecodingSettings, on_text: Callable[[str], None]) -> Generated:
-        """One answer, handed out piece by piece while it is made."""
-        from transformers import TextStreamer
-
-        class Pieces(TextStreamer):  # type: ignore[misc]
-            begun = False
-
-            def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
-                text = text if self.begun else text.lstrip()
-                self.begun = self.begun or bool(text)
-                on_text(text)
-
+        """One answer, handed out piece by piece while it is made; whole where beams decide at the end."""
         text, ids, cut = self._prompt(messages, decoding)
-        streamer = Pieces(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
+        streamer = text_streamer(self.tokenizer, on_text) if decoding.beams == 1 else None
         ((answer, count, finished),) = self._generate_batch([ids], decoding, streamer)
+        if streamer is None:
+            on_text(answer)
         return Generated(text, answer, count, finished, cut)
 
     def _room(self, decoding: DecodingSettings) -> int:

@@ -1,9 +1,11 @@
 """From what a recipe or a person names to something that answers: weights on this machine, or a model behind an endpoint."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medtune.models.loading import Located, locate, read_config
-from medtune.models.remote import Remote
+from medtune.models.remote import FILE, Remote, read_remote
 from medtune.recipe.schema import Model
 
 if TYPE_CHECKING:
@@ -16,17 +18,44 @@ def find(model: Model) -> Found:
     """The model of a recipe. Raises ``ModelError`` where it is not to be had; a remote one is not asked yet."""
     if model.endpoint:
         return Remote(model.name, model.endpoint, model.prompt)
-    return locate(model.name, model.revision)
+    remote = trained_remotely(model.name)
+    if remote:
+        return remote
+    return replace(
+        locate(model.name, model.revision),
+        quantization=model.quantization,
+        double_quantization=model.double_quantization,
+    )
+
+
+def trained_remotely(name: str) -> Remote | None:
+    """The model behind an endpoint that a run's or a model's directory tells of, if it is such a one."""
+    place = remote_place(name)
+    return read_remote(place) if place else None
+
+
+def remote_place(name: str) -> Path | None:
+    """The directory that tells of a model behind an endpoint: a run's ``model``, or the one named."""
+    return next((place for place in (Path(name) / "model", Path(name)) if (place / FILE).is_file()), None)
 
 
 def open_model(
-    found: Found, model: Model, *, batch_size: int, dtype: str = "auto", trained: bool = False
+    found: Found,
+    model: Model,
+    *,
+    batch_size: int,
+    dtype: str = "auto",
+    trained: bool = False,
+    cache: Path | None = None,
 ) -> "LanguageModel":
-    """The model ready to be measured. A ``trained`` one brings its own chat template and prompt."""
+    """The model ready to be measured. A ``trained`` one brings its own chat template and prompt.
+
+    The answers of a remote one are kept in the directory ``cache``.
+    """
     if isinstance(found, Remote):
         from medtune.models.endpoint import EndpointModel
 
-        return EndpointModel(found)
+        return EndpointModel(found, cache)
     from medtune.models.precision import evaluation_dtype
 
     template, prompt = ("auto", None) if trained else (model.chat_template, model.prompt)

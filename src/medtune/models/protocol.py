@@ -75,4 +75,12 @@ class LanguageModel(Protocol):
         """Log-likelihood of each continuation, said as the answer to its conversation so far."""
 
     def text_loglikelihoods(self, texts: Sequence[str], progress: Progress | None = None) -> list[Likelihood]:
-        """Log-likelihood of each text from its beginning (after BOS)."""
+        """Log-likelihood of each text from its beginning (after BOS). Empty where a model has no such thing (T5)."""
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """A model that hands out an answer while it is made."""
+
+    def stream(self, messages: Messages, decoding: DecodingSettings, on_text: Callable[[str], None]) -> Generated:
+        """One answer; ``on_text`` receives it piece by piece."""

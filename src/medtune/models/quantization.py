@@ -34,3 +34,14 @@ def quantization_config(quantization: str, double: bool, dtype: "torch.dtype") -
         bnb_4bit_use_double_quant=double,
         bnb_4bit_compute_dtype=dtype,
     )
+
+
+def keep_unpacked(model: Any) -> None:
+    """Leave 4-bit weights as they are stored.
+
+    On some processors bitsandbytes repacks them at the first forward pass without gradients: the weights change in place,
+    widths that are no multiple of 64 fail, and evaluation rounds otherwise than training. Its own flag switches that off.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False

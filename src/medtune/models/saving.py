@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.files import write_json
 from medtune.models.local import LocalModel
-from medtune.models.protocol import DecodingSettings
+from medtune.models.seq2seq import Seq2SeqModel
+from medtune.models.use import spoken_decoding
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -20,13 +21,14 @@ def save_model(
 ) -> None:
     """Write weights (or the adapter alone), tokenizer with its chat template, and ``medtune.json`` with ``use``.
 
-    ``base_name`` is how the adapter finds its base again; ``use`` holds the system prompt and decoding of the recipe.
+    ``base_name`` is how the adapter finds its base again; ``use`` holds the system prompt, decoding and chat of the recipe.
     """
     from peft import PeftModel
     from transformers import GenerationConfig
 
-    local = LocalModel(model, tokenizer, base_name, "")
-    settings = GenerationConfig(**local.generation_settings(DecodingSettings(use["max_new_tokens"])))
+    kind = Seq2SeqModel if model.config.is_encoder_decoder else LocalModel
+    local = kind(model, tokenizer, base_name, "")
+    settings = GenerationConfig(**local.generation_settings(spoken_decoding(use)))
     if isinstance(model, PeftModel):
         model.peft_config["default"].base_model_name_or_path = base_name
         model.peft_config["default"].revision = use.get("revision")

@@ -63,6 +63,11 @@ def _sources(figures: Figures) -> str:
     return "\n".join(lines)
 
 
+def _weights(figures: Figures) -> str:
+    digest = figures.state["base"]["weights_sha256"]
+    return f"Base weights (SHA-256): `{digest}`." if digest else "The weights lie at a service, which shows none."
+
+
 def model_card(figures: Figures) -> str:
     """Markdown."""
     recipe = yaml.safe_load(figures.recipe_text)
@@ -107,5 +112,5 @@ Research and teaching on fine-tuning and its evaluation. Who may use it for what
 
     medtune run recipe.yaml --out NEW{" --data-dir DIR" if figures.state.get("data_dir") else ""}
 
-Base weights (SHA-256): `{figures.state["base"]["weights_sha256"]}`. Versions and hardware stand in run.json.
+{_weights(figures)} Versions and hardware stand in run.json.
 """

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from medtune.files import read_json, read_json_lines
 from medtune.report.verdict import ALPHA, verdict
 from medtune.run_paths import RunPaths
@@ -34,6 +36,8 @@ class Figures:
     log: list[dict[str, Any]]
     stats: dict[str, Any]
     samples: dict[str, dict[str, list[dict[str, Any]]]]
+    tables: dict[str, dict[str, Any]]  # task → side → tables of a classification
+    baselines: dict[str, dict[str, Any]]  # task → baseline → title, scores
 
     @classmethod
     def read(cls, run: RunPaths) -> "Figures":
@@ -48,6 +52,8 @@ class Figures:
             log=read_json_lines(log) if log.exists() and stats.exists() else [],
             stats=read_json(stats) if stats.exists() else {},
             samples={"before": _samples(run.before), "after": _samples(run.after)},
+            tables=_if_there(run.root / "eval" / "tables.json"),
+            baselines=_if_there(run.root / "eval" / "baselines.json"),
         )
 
     @property
@@ -72,12 +78,19 @@ class Figures:
 
     def not_measured(self) -> list[str]:
         """What this run says nothing about."""
-        missing = [text for name, text in MEASURABLE.items() if name not in self.metrics["before"]]
+        measured = self._tasks()
+        missing = [text for name, text in MEASURABLE.items() if name not in measured]
         if not self.audit["groups"]["entities"]:
             missing.append(
                 "questions on new diseases: the data name no subject, so one disease may be learnt and tested"
             )
         return missing
+
+    def _tasks(self) -> set[str]:
+        """The kinds of the measured tasks, under whatever names the recipe keeps their figures."""
+        specs = yaml.safe_load(self.recipe_text)["evaluate"]["tasks"]
+        kinds = {spec.get("name") or spec["task"]: spec["task"] for spec in specs if isinstance(spec, dict)}
+        return {kinds.get(key, key) for key in self.metrics["before"]}
 
     def side_by_side(self, task: str, limit: int) -> list[dict[str, Any]]:
         """The first ``limit`` samples of a task with both answers: not chosen."""
@@ -96,6 +109,10 @@ def meaning(entry: dict[str, Any]) -> str:
     if entry["p_corrected"] is None or entry["p_corrected"] >= ALPHA or entry["value"] == 0:
         return "undecided"
     return "better" if (entry["value"] < 0) == (entry["better"] == "lower") else "worse"
+
+
+def _if_there(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.exists() else {}
 
 
 def _samples(directory: Path) -> dict[str, list[dict[str, Any]]]:

@@ -11,8 +11,18 @@ def p_text(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
+TRAINED_ON = "EVERY ITEM MEASURED HERE WAS TRAINED ON: this shows what was memorised, and nothing about new questions."
+
+
 def verdict(metrics: dict[str, Any]) -> str:
     """What happened to the first tested metric of the run, how sure that is, and what else moved the wrong way."""
+    text = _verdict(metrics)
+    if metrics.get("data", {}).get("measured_on") != "train":
+        return text
+    return f"{TRAINED_ON} {text.replace('held-out', 'trained').replace('test set', 'training set')}"
+
+
+def _verdict(metrics: dict[str, Any]) -> str:
     change = metrics["change"]
     task, name, entry = headline(change)
     if entry is None:
@@ -28,10 +38,17 @@ def verdict(metrics: dict[str, Any]) -> str:
         f"{amount} (from {before:.3g}; 95 % {low:.3g} to {high:.3g}, {p_text(entry['p_corrected'])}, "
         f"n = {entry['n']} in {entry['groups']} groups)"
     )
-    return f"{facts}: {_judgement(entry)}.{_worsened(change, (task, name))}{_still_bad(metrics)}"
+    return f"{facts}: {_judgement(entry)}.{_worsened(change, (task, name))}{_still_bad(metrics)}{_needed(metrics, task, name)}{_leaked(metrics)}"
 
 
-LABELS = {"bits_per_byte": "Bits per byte of the held-out answers", "rouge_l": "ROUGE-L", "token_f1": "Token F1"}
+LABELS = {
+    "bits_per_byte": "Bits per byte of the held-out answers",
+    "rouge_l": "ROUGE-L",
+    "token_f1": "Token F1",
+    "accuracy": "Accuracy",
+    "hit_at_1": "The share of texts whose first label is right",
+    "macro_f1": "Macro-F1",
+}
 
 
 def headline(change: dict[str, Any]) -> tuple[str, str, dict[str, Any] | None]:
@@ -65,6 +82,28 @@ def _worsened(change: dict[str, Any], but: tuple[str, str]) -> str:
         and (e["value"] > 0) == (e["better"] == "lower")
     ]
     return f" Worse after training: {', '.join(worse)}." if worse else ""
+
+
+def _leaked(metrics: dict[str, Any]) -> str:
+    rows = metrics.get("data", {}).get("leaked", 0)
+    verb = "row shares" if rows == 1 else "rows share"
+    return f" Not a clean test: {rows:,} held-out {verb} a text or subject with training." if rows else ""
+
+
+def _needed(metrics: dict[str, Any], task: str, name: str) -> str:
+    """What a reader of a better score must know of models that are no language models, on the same items."""
+    rivals = metrics.get("baselines", {}).get(task, {})
+    scores = {rival: found[name]["value"] for rival, found in rivals.items() if name in found}
+    if not scores:
+        return ""
+    after = metrics["after"][task][name]["value"]
+    best = max(scores, key=lambda rival: scores[rival])
+    if scores[best] < after:
+        return f" The best baseline ({BASELINES.get(best, best)}) reaches {scores[best]:.3g}."
+    return f" Yet {BASELINES.get(best, best)}, without any language model, reaches {scores[best]:.3g} (trained model {after:.3g})."
+
+
+BASELINES = {"tfidf_svm": "a linear model on word counts", "majority": "always answering the commonest label"}
 
 
 def _still_bad(metrics: dict[str, Any]) -> str:

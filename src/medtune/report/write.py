@@ -9,6 +9,8 @@ from medtune.files import write_text
 from medtune.progress import duration
 from medtune.report.audit_text import RULES
 from medtune.report.card import model_card
+from medtune.report.classification import classifications
+from medtune.report.classification_plots import answered_plot, confusion_plot
 from medtune.report.figures import Figures
 from medtune.report.flow import flow_picture
 from medtune.report.plots import change_plot, items_plot, lengths_plot, loss_plot
@@ -33,7 +35,7 @@ def _pictures(figures: Figures, run: RunPaths) -> dict[str, Markup]:
     histogram = figures.audit["tokens"]["splits"]["train"]["histogram"]
     if sum(histogram["counts"]):
         pictures["lengths"] = lengths_plot(histogram, run.plots)
-    if figures.log:
+    if any("loss" in row for row in figures.log):
         pictures["loss"] = loss_plot(figures.log, figures.stats.get("best_step"), run.plots)
     tested = [row for row in figures.changes() if row["better"] is not None and row["before"]]
     if tested:
@@ -41,6 +43,12 @@ def _pictures(figures: Figures, run: RunPaths) -> dict[str, Markup]:
     before, after = (figures.samples[side].get("perplexity", []) for side in ("before", "after"))
     if before and after:
         pictures["scatter"] = items_plot([s["score"] for s in before], [s["score"] for s in after], run.plots)
+    for section in classifications(figures):
+        task, unparsed = section["task"], {side: count for side, (count, _) in section["unparsed"].items()}
+        pictures[f"answered_{task}"] = answered_plot(section["classes"], unparsed, run.plots, f"answered_{task}")
+        if section["confusion"]:
+            name = f"confusion_{task}"
+            pictures[name] = confusion_plot(section["labels"], section["confusion"], run.plots, name)
     return {name: Markup(svg) for name, svg in pictures.items()}
 
 
@@ -73,6 +81,7 @@ def render_page(figures: Figures, pictures: dict[str, Any]) -> str:
         pictures=pictures,
         rule_names=RULES,
         changes=figures.changes(),
+        classifications=classifications(figures),
         topics=figures.side_by_side("topics", 50),
         answers=figures.side_by_side("answers", SHOWN_ANSWERS),
     )

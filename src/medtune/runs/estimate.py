@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,22 @@ from medtune.models.precision import compute_dtype
 from medtune.progress import duration
 from medtune.recipe.schema import Recipe
 from medtune.runs.environment import memory_bytes
+from medtune.runs.hosted_offer import hosted_estimate, hosted_text
 from medtune.runs.plan import Plan
+from medtune.runs.precheck import memory_from_splits, precheck
 from medtune.runs.preparation import prepared_data
 from medtune.training.supervised import steps_of
 
-PROCESS_BYTES = 700 * 2**20  # Python, torch and transformers before any weight
 UTILISATION = 0.35  # share of the matrix-product peak that training reaches, small models less
 
 
 def parameter_count(plan: Plan) -> int:
     """Parameters of the architecture, counted on the meta device: no weight is read."""
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
+    kind = AutoModelForSeq2SeqLM if plan.is_seq2seq else AutoModelForCausalLM
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(read_config(plan.local), trust_remote_code=False)
+        model = kind.from_config(read_config(plan.local), trust_remote_code=False)
     return sum(p.numel() for p in model.parameters())
 
 
@@ -41,29 +44,21 @@ def matrix_peak(dtype: torch.dtype) -> float:
     return 8 * 2 * 1024**3 / (time.perf_counter() - started)
 
 
-def activation_bytes(width: int, layers: int, tokens: int, dtype: torch.dtype) -> int:
-    """Activations kept for the backward pass of ``tokens`` tokens: about 34 widths a layer (Korthikanti et al. 2022)."""
-    return int(tokens * layers * width * 34 * (2 if dtype == torch.bfloat16 else 4) / 2)
-
-
 def estimate(recipe: Recipe, data_dir: Path | None) -> dict[str, Any]:
     """The plan of a run in numbers; nothing is written."""
     plan = Plan.make(recipe, data_dir)
-    with prepared_data(plan, Path("runs") / recipe.name) as (audit, _):
+    precheck(plan)
+    if recipe.train.method == "hosted":
+        return hosted_estimate(plan, Path("runs") / recipe.name)
+    with prepared_data(plan, Path("runs") / recipe.name) as (audit, data):
         lengths = audit["tokens"]
+        memory = memory_from_splits(plan, data)
     rows = audit["splits"]["train"]["rows"] - lengths["overlong_dropped"]
     steps = steps_of(recipe.train, rows)
     mean_tokens = (lengths["splits"]["train"]["tokens"] - lengths["truncated_tokens"]) / rows
     tokens = int(steps * recipe.train.batch_size * recipe.train.gradient_accumulation * mean_tokens)
     parameters, dtype = parameter_count(plan), compute_dtype(recipe.model.dtype)
-    width = 2 if dtype == torch.bfloat16 else 4
-    full = recipe.train.method == "full"
-    # full: master weights where the model is bf16, gradients, two moments; lora: the frozen weights, little else.
-    weights = parameters * (width + (12 if width == 4 else 18) if full else width + 0.2)
-    longest = recipe.train.batch_size * min(plan.max_length, int(1.5 * mean_tokens))
-    text = read_config(plan.local).get_text_config()
-    memory = PROCESS_BYTES + weights + activation_bytes(text.hidden_size, text.num_hidden_layers, longest, dtype)
-    seconds = (6 if full else 4) * parameters * tokens / (UTILISATION * matrix_peak(dtype))
+    seconds = (6 if recipe.train.method == "full" else 4) * parameters * tokens / (UTILISATION * matrix_peak(dtype))
     return {
         "recipe": recipe.name,
         "model": plan.base.name,
@@ -76,13 +71,16 @@ def estimate(recipe: Recipe, data_dir: Path | None) -> dict[str, Any]:
         "steps": steps,
         "tokens": tokens,
         "estimated_training_seconds": seconds,
-        "estimated_memory_bytes": int(memory),
+        "estimated_memory_bytes": memory.total,
+        "memory_parts": asdict(memory),
         "machine_memory_bytes": memory_bytes(),
     }
 
 
 def estimate_text(facts: dict[str, Any]) -> str:
     """The plan in words."""
+    if facts["method"] == "hosted":
+        return hosted_text(facts)
     rows = ", ".join(f"{name} {count:,}" for name, count in facts["rows"].items())
     fits = "fits" if facts["estimated_memory_bytes"] < facts["machine_memory_bytes"] else "does NOT fit"
     digits = 10 ** max(0, int(math.log10(max(1, facts["tokens"]))) - 2)

@@ -6,15 +6,20 @@ from typing import Any
 
 from medtune import __version__, progress
 from medtune.errors import RecipeError
+from medtune.evaluation.classes import tables_of_run
 from medtune.evaluation.comparison import compare
+from medtune.evaluation.published import published_figures
 from medtune.files import read_json, sha256_json, write_json, write_text
 from medtune.recipe.reading import read_run_recipe, to_yaml
 from medtune.recipe.schema import Recipe
 from medtune.report.verdict import verdict
 from medtune.report.write import write_report
+from medtune.runs.baselines import baselines_file, baselines_stage, read_baselines
 from medtune.runs.directory import RunDirectory, now
 from medtune.runs.environment import hardware, versions
+from medtune.runs.hosted_offer import agree
 from medtune.runs.plan import Plan
+from medtune.runs.precheck import precheck
 from medtune.runs.preparation import prepare_stage
 from medtune.runs.stages import (
     check_base_untouched,
@@ -22,6 +27,7 @@ from medtune.runs.stages import (
     samples_of,
     scores_of,
     tasks_of,
+    train_inputs_of,
     train_stage,
     trained_model,
 )
@@ -40,8 +46,13 @@ class Outcome:
     main: bool = True  # False in all but one of several processes
 
 
-def execute(recipe: Recipe, out: Path, data_dir: Path | None, stages: tuple[str, ...] = STAGE_NAMES) -> Outcome:
-    """Run the stages that are not done yet; under a launcher, every process trains and the main one does the rest."""
+def execute(
+    recipe: Recipe, out: Path, data_dir: Path | None, stages: tuple[str, ...] = STAGE_NAMES, *, yes: bool = False
+) -> Outcome:
+    """Run the stages that are not done yet; under a launcher, every process trains and the main one does the rest.
+
+    ``yes``: a hosted job, which costs money and sends data away, is not asked about.
+    """
     processes = Processes(recipe.train.trackers, out)
     if not processes.main:
         progress.configure(quiet=True)
@@ -53,7 +64,7 @@ def execute(recipe: Recipe, out: Path, data_dir: Path | None, stages: tuple[str,
         if processes.main:
             _begin(plan, run)
         try:
-            _stages(plan, run, processes, stages)
+            _stages(plan, run, processes, stages, yes)
         except BaseException as error:
             if processes.main:
                 run.update(status="interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed")
@@ -80,11 +91,15 @@ def _begin(plan: Plan, run: RunDirectory) -> None:
     write_text(run.recipe, to_yaml(plan.recipe))
 
 
-def _stages(plan: Plan, run: RunDirectory, processes: Processes, stages: tuple[str, ...]) -> None:
+def _stages(plan: Plan, run: RunDirectory, processes: Processes, stages: tuple[str, ...], yes: bool) -> None:
     if processes.main:
         if "prepare" in stages:
+            precheck(plan)
             prepare_stage(plan, run)
+        if "train" in stages and plan.recipe.train.method == "hosted":
+            _agree(plan, run, yes)
         if "before" in stages:
+            baselines_stage(plan.recipe, run)
             evaluate_stage(plan, run, "before")
     processes.wait()
     if "train" in stages:
@@ -99,6 +114,11 @@ def _stages(plan: Plan, run: RunDirectory, processes: Processes, stages: tuple[s
     processes.wait()
 
 
+def _agree(plan: Plan, run: RunDirectory, yes: bool) -> None:
+    if not run.is_done("train", train_inputs_of(plan, run)):
+        agree(plan, run, yes)
+
+
 def _hash_result(run: RunDirectory, plan: Plan) -> None:
     located = trained_model(plan, run)
     run.update(
@@ -109,10 +129,18 @@ def _hash_result(run: RunDirectory, plan: Plan) -> None:
 
 def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> None:
     """comparison.json, metrics.json, plots, report.html and README.md, from the files of the run alone."""
-    read = [run.data, run.before, run.after, run.train / "trainer_stats.json", run.train / "metrics.jsonl"]
+    read = [
+        run.data,
+        run.before,
+        run.after,
+        baselines_file(run),
+        run.train / "trainer_stats.json",
+        run.train / "metrics.jsonl",
+    ]
     # With another version of medtune, or when asked to, it is written again from the same figures.
     inputs = sha256_json([to_yaml(recipe), run.output_hashes(read), __version__, now() if again else ""])
-    made = [run.comparison, run.metrics, run.plots, run.page, run.card]
+    tables_file = run.root / "eval" / "tables.json"
+    made = [run.comparison, tables_file, run.metrics, run.plots, run.page, run.card]
     with run.stage("report", inputs, made) as needed:
         if not needed:
             return
@@ -122,8 +150,13 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         )
         if change:
             write_json(run.comparison, change)
+        tables_file.unlink(missing_ok=True)
+        if tables := tables_of_run(before, after):
+            write_json(tables_file, tables)
+        published = published_figures(recipe, before, after)
         run.update(end=now())
-        write_json(run.metrics, collect_metrics(recipe, run, change, "complete" if change else "partial"))
+        figures = collect_metrics(recipe, run, change, "complete" if change else "partial")
+        write_json(run.metrics, figures | {"published": published})
         write_report(run)
 
 
@@ -169,6 +202,7 @@ def collect_metrics(recipe: Recipe, run: RunDirectory, change: dict[str, Any], s
         "best_step",
         "best_validation_loss",
         "stopped_early",
+        "cost_usd",
     )
     return {
         "recipe": recipe.name,
@@ -177,10 +211,15 @@ def collect_metrics(recipe: Recipe, run: RunDirectory, change: dict[str, Any], s
             **{name: facts["rows"] for name, facts in audit["splits"].items()},
             "dropped": _dropped(audit),
             "leaked": audit["leaked"],
+            "measured_on": recipe.evaluate.on,
             "truncated_rows": audit["tokens"]["truncated_rows"],
         },
         "train": {name: stats[name] for name in wanted if name in stats},
         "before": scores_of(run.before, recipe),
         "after": scores_of(run.after, recipe),
         "change": change,
+        "baselines": {
+            task: {name: entry["scores"] for name, entry in found.items()}
+            for task, found in read_baselines(run).items()
+        },
     }

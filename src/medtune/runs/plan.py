@@ -11,10 +11,15 @@ from medtune.errors import RecipeError
 from medtune.files import sha256_file, sha256_json
 from medtune.models.loading import Located, context_length, load_tokenizer, read_config
 from medtune.models.opening import Found, find
+from medtune.models.remote import Remote, check_askable
 from medtune.recipe.schema import Recipe
+from medtune.tokens.chat_cost import EXAMPLE_LIMITS
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from medtune.tokens.labels import Encoder
+    from medtune.tokens.lengths import MeasuresLengths
     from medtune.tokens.seq2seq import PairEncoder
 
 # Raised when a stage's code changes what it makes from the same inputs.
@@ -41,6 +46,14 @@ class Plan:
                 where="model.name",
                 fix="Start from its base model.",
             )
+        if isinstance(base, Remote):
+            if recipe.train.method != "hosted":
+                raise RecipeError(
+                    f"{recipe.model.name} runs behind an endpoint and cannot be trained here",
+                    where="model.name",
+                    fix="Name its own base and its model.endpoint, and train.method: hosted.",
+                )
+            check_askable(recipe.evaluate)
         return cls(recipe, base, data_dir)
 
     @cached_property
@@ -71,25 +84,47 @@ class Plan:
 
     @cached_property
     def context(self) -> int:
-        """Tokens that the model can see at once."""
+        """Tokens that the model can see at once; of a remote one, those that its service takes in one example."""
+        if isinstance(self.base, Remote):
+            return EXAMPLE_LIMITS[self.recipe.train.hosted.encoding]
         return context_length(read_config(self.local))
 
     @cached_property
     def max_length(self) -> int:
-        """Tokens of one training row at most."""
+        """Tokens of one training row at most. ``train.max_length`` is the local trainer's: a service has its own."""
+        if isinstance(self.base, Remote):
+            return self.context
         return min(self.recipe.train.max_length, self.context)
 
-    def encoder(self) -> "Encoder | PairEncoder":
-        """Conversations to tokens, as this recipe trains on them."""
+    @cached_property
+    def max_target_length(self) -> int:
+        """Sequence-to-sequence: tokens of one answer at most."""
+        return min(self.recipe.train.max_target_length or self.max_length, self.context)
+
+    @cached_property
+    def row_limit(self) -> int:
+        """Tokens of one training row at most; sequence-to-sequence: of question and answer together."""
+        return self.max_length + self.max_target_length if self.is_seq2seq else self.max_length
+
+    def encoder(self, tokenizer: "PreTrainedTokenizerBase | None" = None) -> "Encoder | PairEncoder":
+        """Conversations to tokens, as this recipe trains on them; with another tokenizer, as it would with that one."""
         train, model = self.recipe.train, self.recipe.model
-        tokenizer = load_tokenizer(self.local, model.chat_template, model.prompt)
+        tokenizer = tokenizer or load_tokenizer(self.local, model.chat_template, model.prompt)
         if self.is_seq2seq:
             from medtune.tokens.seq2seq import PairEncoder
 
-            return PairEncoder(tokenizer, self.max_length, train.max_target_length or self.max_length)
+            return PairEncoder(tokenizer, self.max_length, self.max_target_length)
         from medtune.tokens.labels import Encoder
 
         return Encoder(tokenizer, self.max_length, train.loss_on)
+
+    def measure(self) -> "MeasuresLengths":
+        """What counts a row's tokens: the encoder, or the encoding that the service of a remote base bills by."""
+        if isinstance(self.base, Remote):
+            from medtune.tokens.chat_lengths import ChatCounter
+
+            return ChatCounter(self.recipe.train.hosted.encoding, self.recipe.model.prompt)
+        return self.encoder()
 
     def prepare_inputs(self) -> str:
         """Hash of everything that the splits and the audit depend on. No weight is read for it."""
@@ -104,6 +139,7 @@ class Plan:
             [sha256_file(path) for path in files],
             [
                 self.base.behaviour_hash(),
+                *([recipe.train.hosted.encoding] if isinstance(self.base, Remote) else []),
                 [recipe.model.chat_template, recipe.model.prompt],
                 [recipe.train.max_length, recipe.train.max_target_length, recipe.train.loss_on],
             ],
@@ -120,6 +156,11 @@ class Plan:
         """Hash of everything that the trained weights depend on. Logging and saving intervals do not count."""
         free = {"log_every", "save_every", "trackers"}
         recipe = self.recipe
+        if recipe.train.method == "hosted":
+            job = recipe.train.hosted.model_dump(mode="json", exclude={"poll_seconds", "budget_usd"})
+            return self._hash(
+                "hosted", job, recipe.name, recipe.seed, recipe.data.overlong, data_hashes, self.base_fingerprint
+            )
         train = {k: v for k, v in recipe.train.model_dump(mode="json").items() if k not in free}
         model = recipe.model.model_dump(mode="json")
         return self._hash("train", train, model, recipe.seed, recipe.data.overlong, data_hashes, self.base_fingerprint)

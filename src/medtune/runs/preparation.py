@@ -36,10 +36,12 @@ def prepare_splits(plan: Plan, place: Path) -> dict[str, Any]:
 def _token_facts(plan: Plan, splits: dict[str, Any], place: Path) -> dict[str, Any]:
     from medtune.tokens.lengths import length_facts
 
-    overlong, limit = plan.recipe.data.overlong, plan.max_length
+    overlong, limit = plan.recipe.data.overlong, plan.row_limit
     tallies = _tallies(plan, splits, place)
     facts = tallies["train"].facts()
-    lengths = {name: length_facts(tally.lengths(), limit) for name, tally in tallies.items()}
+    # Question and answer of a sequence-to-sequence model have a limit each: no line in the histogram is the limit.
+    line = None if plan.is_seq2seq else limit
+    lengths = {name: length_facts(tally.lengths(), line) for name, tally in tallies.items()}
     cut, rows = facts["truncated_rows"] + facts["overlong_dropped"], splits["train"]["rows"]
     say(
         f"tokens a row: median {lengths['train']['median']:.0f}, longest {lengths['train']['max']:,}; limit {limit}: "
@@ -55,10 +57,10 @@ def _token_facts(plan: Plan, splits: dict[str, Any], place: Path) -> dict[str, A
 def _tallies(plan: Plan, splits: dict[str, Any], place: Path) -> dict[str, "LengthTally"]:
     from medtune.tokens.lengths import LengthTally
 
-    encoder = plan.encoder()
+    measure = plan.measure()
     # Only training rows are cut or refused for their length.
     tallies = {
-        name: LengthTally(encoder, plan.recipe.data.overlong if name == "train" else "truncate") for name in SPLITS
+        name: LengthTally(measure, plan.recipe.data.overlong if name == "train" else "truncate") for name in SPLITS
     }
     with track("counting tokens", sum(facts["rows"] for facts in splits.values()), "rows") as bar:
         for name, tally in tallies.items():

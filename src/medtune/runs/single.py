@@ -9,9 +9,10 @@ from medtune.conversation import Conversation, read_conversations
 from medtune.data.normalize import normalize
 from medtune.errors import DataError
 from medtune.evaluation.evaluate import evaluate
-from medtune.evaluation.tasks import TaskSettings
 from medtune.models.opening import find, open_model
+from medtune.models.remote import Remote, check_askable
 from medtune.recipe.schema import Recipe
+from medtune.runs.baselines import task_settings
 from medtune.runs.plan import Plan
 from medtune.runs.preparation import prepare_splits
 
@@ -39,10 +40,14 @@ def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path 
     )
     with tempfile.TemporaryDirectory() as temporary:
         prepare_splits(Plan.make(recipe, data_dir), Path(temporary))
+        settings = task_settings(recipe, Path(temporary))
         items = read_conversations(Path(temporary) / f"{recipe.evaluate.on}.parquet")
     _refuse_training_rows(model, items)
     wanted = recipe.evaluate
-    loaded = open_model(found, recipe.model, batch_size=wanted.batch_size, dtype=wanted.dtype, trained=not own)
-    settings = TaskSettings.of(recipe)
+    if isinstance(found, Remote):
+        check_askable(wanted)
+    loaded = open_model(
+        found, recipe.model, batch_size=wanted.batch_size, dtype=wanted.dtype, trained=not own, cache=out
+    )
     with tempfile.TemporaryDirectory() as temporary:
         return evaluate(loaded, wanted.tasks, items, settings, wanted.resamples, out or Path(temporary))

@@ -2,28 +2,37 @@
 
 import csv
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RunError
 from medtune.evaluation.evaluate import evaluate, read_samples, score
-from medtune.evaluation.tasks import TASKS, Task, TaskSettings
+from medtune.evaluation.tasks import TASKS, Task
 from medtune.files import sha256_file, whole_directory, whole_file, write_json
 from medtune.models.adapters import add_lora
 from medtune.models.attention import NAME as ROW_ATTENTION
 from medtune.models.attention import register
 from medtune.models.hashes import frozen_hash
 from medtune.models.loading import Located, load_tokenizer, load_weights
-from medtune.models.opening import Found, find, open_model
+from medtune.models.local import LocalModel
+from medtune.models.opening import Found, find, open_model, trained_remotely
 from medtune.models.precision import compute_dtype
 from medtune.models.saving import save_model
+from medtune.models.use import use_of
 from medtune.progress import detail, say
 from medtune.recipe.schema import Recipe
+from medtune.runs.baselines import task_settings
+from medtune.report.loss_plots import write_loss_files
 from medtune.runs.directory import RunDirectory
+from medtune.runs.hosted import train_hosted
+from medtune.runs.hosted_offer import endpoint_of
 from medtune.runs.plan import Plan
+from medtune.runs.precheck import memory_of, objective_of, require_fit
+from medtune.runs.published import before_after_training
 from medtune.tokens.labels import encode_all
+from medtune.training.memory import peak_memory_bytes, reset_peak
 from medtune.training.metrics_log import read_metrics
 from medtune.training.processes import Processes
 from medtune.training.supervised import SupervisedTrainer, TrainingResult
@@ -47,8 +56,11 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
         if not needed:
             return
         wanted = recipe.evaluate
-        model = open_model(found, recipe.model, batch_size=wanted.batch_size, dtype=wanted.dtype, trained=not before)
-        settings = TaskSettings.of(recipe)
+        cache = directory.parent  # answers that were paid for outlive a change of the tasks
+        model = open_model(
+            found, recipe.model, batch_size=wanted.batch_size, dtype=wanted.dtype, trained=not before, cache=cache
+        )
+        settings = task_settings(recipe, run.data)
         for file in directory.glob("*") if directory.exists() else []:
             if file.name.split(".")[0] not in {spec.key for spec in wanted.tasks}:
                 file.unlink()
@@ -56,29 +68,47 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
         for task, scores in results.items():
             for metric, score in scores.items():
                 detail(f"  {task} {metric}: {score['value']:.4g} (n = {score['n']})")
+        if not before and "before_after_training" in wanted.published and isinstance(model, LocalModel):
+            before_after_training(model, read_split(run, wanted.on), settings, run.root / "eval" / "published")
 
 
 def trained_model(plan: Plan, run: RunDirectory) -> Found:
     """What training made. Raises ``RunError`` where there is nothing yet."""
+    remote = trained_remotely(str(run.model))
+    if remote:
+        # How it is asked (key, pace) is the recipe's to say; the name and the prompt are the trained model's.
+        return replace(remote, endpoint=endpoint_of(plan.recipe))
     if not (run.model / "config.json").exists() and not (run.model / "adapter_config.json").exists():
         raise RunError("there is no trained model yet", where=str(run.root), fix="Train first: medtune train")
     adapter = (run.model / "adapter_config.json").exists()
-    return Located(plan.recipe.name, plan.local.base, run.model) if adapter else Located(plan.recipe.name, run.model)
+    return (
+        replace(plan.local, name=plan.recipe.name, adapter=run.model)
+        if adapter
+        else Located(plan.recipe.name, run.model)
+    )
+
+
+def train_inputs_of(plan: Plan, run: RunDirectory) -> str:
+    """Hash of everything that the training of a prepared run depends on."""
+    return plan.train_inputs({name: sha256_file(run.data / f"{name}.parquet") for name in ("train", "validation")})
 
 
 def train_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
     """model/ and train/: the trained model, its log, loss.csv and trainer_stats.json."""
-    hashes = {name: sha256_file(run.data / f"{name}.parquet") for name in ("train", "validation")}
-    inputs = plan.train_inputs(hashes)
+    inputs = train_inputs_of(plan, run)
+    hosted = plan.recipe.train.method == "hosted"
     stats = run.train / "trainer_stats.json"
     outputs = [run.model, run.train / "loss.csv", stats]
     if processes.main:
         with run.stage("train", inputs, outputs) as needed:
-            processes.sums([float(needed)])
+            processes.sums([float(needed and not hosted)])
             if needed:
                 shutil.rmtree(run.after, ignore_errors=True)  # it was of another model
                 run.comparison.unlink(missing_ok=True)
-                train(plan, run, processes, inputs)
+                if hosted:
+                    train_hosted(plan, run)
+                else:
+                    train(plan, run, processes, inputs)
         shutil.rmtree(run.train / "checkpoints", ignore_errors=True)  # they have served
     elif processes.sums([0.0])[0]:
         train(plan, run, processes, inputs)
@@ -93,11 +123,27 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
     rows, _ = encode_all(encoder, read_split(run, "train"), recipe.data.overlong)
     validation, _ = encode_all(encoder, read_split(run, "validation"), "truncate")
     dtype = compute_dtype(recipe.model.dtype)
+    objective = objective_of(plan)
+    memory = memory_of(plan, [row.tokens for row in rows], lambda chosen: [rows[i] for i in chosen])
+    require_fit(memory, plan)
+    reset_peak()
+    memory_before = peak_memory_bytes()
     model = load_weights(plan.local, dtype, ROW_ATTENTION)
-    if recipe.train.method == "lora":
+    if recipe.train.method != "full":
         model = add_lora(model, recipe.train.lora, recipe.seed)
     frozen = frozen_hash(model)
-    trainer = SupervisedTrainer(model, recipe.train, recipe.seed, rows, validation, run.train, fingerprint, processes)
+    trainer = SupervisedTrainer(
+        model,
+        recipe.train,
+        recipe.seed,
+        rows,
+        validation,
+        run.train,
+        fingerprint,
+        processes,
+        objective,
+        memory.checkpointing,
+    )
     size = recipe.train.batch_size * recipe.train.gradient_accumulation
     trainable = sum(p.numel() for p in trainer.weights.masters.values())
     say(
@@ -116,19 +162,21 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
     if processes.main:
         tokenizer = load_tokenizer(plan.local, recipe.model.chat_template, recipe.model.prompt)
         with whole_directory(run.model) as place:
-            use = {
-                "system_prompt": recipe.data.system_prompt,
-                "max_new_tokens": recipe.evaluate.decoding.max_new_tokens,
+            use = use_of(recipe) | {
                 "revision": recipe.model.revision,
                 "base_weights_sha256": plan.base_weights,
+                "quantization": recipe.model.quantization,
+                "double_quantization": recipe.model.double_quantization,
             }
             name = recipe.model.name
             save_model(model, tokenizer, place, str(Path(name).resolve()) if Path(name).is_dir() else name, use)
-        write_training_results(run, result, recipe.train.method, str(dtype))
+        write_training_results(run, result, recipe.train.method, str(dtype), memory_before)
     processes.wait()
 
 
-def write_training_results(run: RunDirectory, result: TrainingResult, method: str, dtype: str) -> None:
+def write_training_results(
+    run: RunDirectory, result: TrainingResult, method: str, dtype: str, memory_before: int = 0
+) -> None:
     """loss.csv and trainer_stats.json."""
     rows = read_metrics(run.train / "metrics.jsonl")
     with whole_file(run.train / "loss.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
@@ -139,12 +187,14 @@ def write_training_results(run: RunDirectory, result: TrainingResult, method: st
     stats: dict[str, Any] = asdict(result) | {
         "method": method,
         "dtype": dtype.removeprefix("torch."),
+        "memory_before_bytes": memory_before,
         "train_loss": sum(losses) / max(1, len(losses)),
         "train_runtime": result.seconds,
         "train_steps_per_second": result.steps / max(1e-9, result.seconds),
         "total_flos": (6 if method == "full" else 4) * result.parameters * result.tokens,
     }
     write_json(run.train / "trainer_stats.json", stats)
+    write_loss_files(run)
 
 
 def check_base_untouched(plan: Plan) -> None:

@@ -18,7 +18,9 @@ CLASS_OF_FILES = {
 }
 
 
-def load_bare_tokenizer(name: str, chat_template: str = "auto") -> "PreTrainedTokenizerBase":
+def load_bare_tokenizer(
+    name: str, chat_template: str = "auto", prompt: str | None = None, *, seq2seq: bool = False
+) -> "PreTrainedTokenizerBase":
     """A tokenizer with a chat template, from a directory of tokenizer files or a hub name. No code of it is run.
 
     Raises ``ModelError`` where there is none.
@@ -40,7 +42,7 @@ def load_bare_tokenizer(name: str, chat_template: str = "auto") -> "PreTrainedTo
             where=f"--tokenizer {name}",
             fix="Is the directory whole, or the hub's name right?",
         ) from error
-    tokenizer.chat_template = choose_template(tokenizer, chat_template)
+    tokenizer.chat_template = choose_template(tokenizer, chat_template, prompt, seq2seq=seq2seq)
     return tokenizer
 
 

@@ -7,6 +7,8 @@ the families' published templates render.
 
 from typing import TYPE_CHECKING
 
+from medtune.tokens.published import PUBLISHED
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -73,6 +75,13 @@ TEMPLATES: dict[str, str] = {
     + "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}",
 }
 
+# What an encoder-decoder (T5) reads: the texts alone, turn below turn; its tokenizer's </s> ends a source.
+SEQ2SEQ = (
+    "{% for m in messages %}{% if m['role'] not in ('system', 'user', 'assistant') %}"
+    "{{ raise_exception('unknown role ' + m['role']) }}{% endif %}"
+    "{{ ('' if loop.first else '\\n') + m['content'] | trim }}{% endfor %}"
+)
+
 # Turn markers that name a family when they are tokens of the vocabulary.
 _MARKERS = {
     "<|im_start|>": "chatml",
@@ -103,15 +112,18 @@ def with_prompt(template: str, prompt: str) -> str:
     )
 
 
-def choose_template(tokenizer: "PreTrainedTokenizerBase", wanted: str, prompt: str | None = None) -> str:
+def choose_template(
+    tokenizer: "PreTrainedTokenizerBase", wanted: str, prompt: str | None = None, *, seq2seq: bool = False
+) -> str:
     """The template's text for ``wanted``: a family's name, or ``auto``; with the recipe's ``prompt`` where there is one."""
-    template = _template(tokenizer, wanted)
+    bare = seq2seq and wanted == "auto" and not tokenizer.chat_template
+    template = SEQ2SEQ if bare else _template(tokenizer, wanted)
     return with_prompt(template, prompt) if prompt else template
 
 
 def _template(tokenizer: "PreTrainedTokenizerBase", wanted: str) -> str:
     if wanted != "auto":
-        return TEMPLATES[wanted]
+        return PUBLISHED[wanted] if wanted in PUBLISHED else TEMPLATES[wanted]
     if tokenizer.chat_template:
         return str(tokenizer.chat_template)
     vocabulary = tokenizer.get_vocab()

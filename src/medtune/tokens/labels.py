@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -37,6 +37,11 @@ class Encoded:
     ids: np.ndarray
     supervised: np.ndarray
     cut: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Its length."""
+        return len(self.ids)
 
 
 @dataclass(frozen=True)
@@ -168,9 +173,18 @@ def _nothing_learnt(row: str) -> DataError:
     return DataError("no token of this row would be learnt", where=row, fix="It needs a non-empty assistant turn.")
 
 
+class RowEncoder(Protocol):
+    """One conversation to one row of a training: ``Encoder`` here, ``PairEncoder`` for encoder-decoders."""
+
+    max_length: int
+
+    def encode(self, conversation: Conversation) -> Any:
+        """The row, with the number of tokens that were ``cut``."""
+
+
 def encode_all(
-    encoder: Encoder, conversations: Sequence[Conversation], overlong: str
-) -> tuple[list[Encoded], dict[str, int]]:
+    encoder: RowEncoder, conversations: Sequence[Conversation], overlong: str
+) -> tuple[list[Any], dict[str, int]]:
     """All rows under the policy for overlong ones, and what it cost (see ``limit_facts``)."""
     encoded, facts = [], limit_facts([], encoder.max_length, overlong)
     for conversation in conversations:

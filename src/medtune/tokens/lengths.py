@@ -18,11 +18,15 @@ MOST_BINS = 23  # one more where the limit falls inside a bin
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """Tokens of one conversation before any cutting."""
+    """Tokens of one conversation before any cutting.
+
+    ``over``: those above the limits, where source and target have one each; None: ``tokens`` has one limit.
+    """
 
     id: str
     tokens: int
     supervised: int
+    over: int | None = None
 
 
 class MeasuresLengths(Protocol):
@@ -34,8 +38,14 @@ class MeasuresLengths(Protocol):
         """Tokens in all and supervised, conversation by conversation."""
 
 
-def overlong_error(row: str, tokens: int, limit: int) -> DataError:
-    """The error of the policy ``error`` for a row of more tokens than the limit."""
+def overlong_error(row: str, tokens: int, limit: int, over: int | None = None) -> DataError:
+    """The error of the policy ``error`` for a row of more tokens than the limit, or ``over`` those of its two parts."""
+    if over is not None:
+        return DataError(
+            f"{over} tokens more than train.max_length (the question) and train.max_target_length (the answer) allow",
+            where=row,
+            fix="Set data.overlong to truncate or drop, or raise these limits.",
+        )
     return DataError(
         f"{tokens} tokens, more than the {limit} that train.max_length and the model allow",
         where=row,
@@ -57,11 +67,11 @@ def limit_facts(lengths: Iterable[Length], max_length: int, overlong: str) -> di
 
 def count_row(facts: dict[str, int], row: Length, max_length: int, overlong: str) -> None:
     """Add one row to the figures of ``limit_facts``."""
-    excess = row.tokens - max_length
+    excess = row.tokens - max_length if row.over is None else row.over
     if excess <= 0:
         return
     if overlong == "error":
-        raise overlong_error(row.id, row.tokens, max_length)
+        raise overlong_error(row.id, row.tokens, max_length, row.over)
     if overlong == "drop":
         facts["overlong_dropped"] += 1
     else:

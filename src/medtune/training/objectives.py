@@ -63,7 +63,7 @@ class CausalObjective:
         hidden = body(
             input_ids=batch.input_ids,
             position_ids=batch.position_ids,
-            cu_seq_lens_q=row_edges(batch.lengths, batch.input_ids.device),
+            cu_seq_lens_q=row_edges(batch.lengths),  # read on the host: never wait for the device
             use_cache=False,
         ).last_hidden_state[0]
         chosen = hidden[batch.predictors]

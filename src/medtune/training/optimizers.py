@@ -4,7 +4,7 @@ AdamW for all, or Muon for the matrices of the body and AdamW for the rest (Jord
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -51,13 +51,19 @@ class MasterWeights:
                 master.grad = torch.zeros_like(master)
             yield master.grad
 
-    def step(self, factor: float, divisor: float, max_norm: float | None) -> float:
-        """Divide the gradient sums by ``divisor``, clip to ``max_norm``, step, and return the norm before clipping."""
+    def step(self, factor: float, divisor: float, max_norm: float | None, *, skip_overflow: bool = False) -> float:
+        """Divide the gradient sums by ``divisor``, clip to ``max_norm``, step, and return the norm before clipping.
+
+        A norm that is not finite raises ``RunError``; with ``skip_overflow`` the step is left out instead.
+        """
         gradients = list(self.gradients())
         for gradient in gradients:
             gradient /= divisor
         norm = float(nn.utils.get_total_norm(gradients))
         if not math.isfinite(norm):
+            if skip_overflow:
+                self.forget()
+                return norm
             raise RunError("the gradient is not finite", fix="Lower train.learning_rate, or set model.dtype=float32.")
         if max_norm is not None:
             nn.utils.clip_grads_with_norm_(list(self.masters.values()), max_norm, torch.tensor(norm))
@@ -68,6 +74,11 @@ class MasterWeights:
             optimizer.zero_grad(set_to_none=True)
         self.publish()
         return norm
+
+    def forget(self) -> None:
+        """Drop the gradients."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
 
     @torch.no_grad()
     def publish(self) -> None:
@@ -82,10 +93,11 @@ class MasterWeights:
         numbers: StateNumbers = {}
         for number, optimizer in enumerate(self.optimizers):
             for index, entries in optimizer.state_dict()["state"].items():
-                for key, value in entries.items():
+                for key, value in _flat(entries):
                     place = f"optimizer/{number}/{index}/{key}"
                     if isinstance(value, torch.Tensor):
-                        tensors[place] = value
+                        # All 8-bit moments share one quantization map, and a file of tensors holds each apart.
+                        tensors[place] = value.clone() if "qmap" in key else value
                     else:
                         numbers[place] = value
         return tensors, numbers
@@ -98,22 +110,46 @@ class MasterWeights:
         states: list[dict[int, dict[str, Any]]] = [{} for _ in self.optimizers]
         for place, value in {**tensors, **numbers}.items():
             if place.startswith("optimizer/"):
-                _, number, index, key = place.split("/")
-                states[int(number)].setdefault(int(index), {})[key] = value
+                _, number, index, *keys = place.split("/")
+                entries = states[int(number)].setdefault(int(index), {})
+                for key in keys[:-1]:
+                    entries = entries.setdefault(key, {})
+                entries[keys[-1]] = value
         for optimizer, state in zip(self.optimizers, states, strict=True):
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
         self.publish()
+
+
+def _flat(entries: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Entries of an optimizer's state; those of 8-bit optimizers are nested once."""
+    for key, value in entries.items():
+        if isinstance(value, dict):
+            yield from ((f"{key}/{inner}", entry) for inner, entry in value.items())
+        else:
+            yield key, value
 
 
 def adamw(
     parameters: dict[str, nn.Parameter], learning_rate: float, weight_decay: float, betas: tuple[float, float]
 ) -> list[torch.optim.Optimizer]:
     """AdamW; weight decay on matrices only, as usual for language models."""
+    return [torch.optim.AdamW(_decayed(parameters, weight_decay), lr=learning_rate, betas=betas, fused=True)]
+
+
+def _decayed(parameters: dict[str, nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
     matrices = [p for p in parameters.values() if p.ndim >= 2]
     vectors = [p for p in parameters.values() if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    groups = [group for group in groups if group["params"]]
-    return [torch.optim.AdamW(groups, lr=learning_rate, betas=betas, fused=True)]
+    return [group for group in groups if group["params"]]
+
+
+def adamw_8bit(
+    parameters: dict[str, nn.Parameter], learning_rate: float, weight_decay: float, betas: tuple[float, float]
+) -> list[torch.optim.Optimizer]:
+    """AdamW with its moments in 8 bits, block by block (Dettmers et al. 2022, arXiv:2110.02861); small tensors stay fp32."""
+    from bitsandbytes.optim.adamw import AdamW8bit
+
+    return [AdamW8bit(_decayed(parameters, weight_decay), lr=learning_rate, betas=betas)]
 
 
 def muon(

@@ -24,12 +24,16 @@ from medtune.training.checkpoints import Checkpoint, latest_checkpoint, save_che
 from medtune.training.memory import peak_memory_bytes
 from medtune.training.metrics_log import MetricsLog
 from medtune.training.objectives import Batch, CausalObjective, Objective
-from medtune.training.optimizers import MasterWeights, adamw, muon
+from medtune.training.optimizers import MasterWeights, adamw, adamw_8bit, muon
 from medtune.training.processes import Processes
 from medtune.training.schedules import learning_rate_factor
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+# float16 gradients are scaled up so that small ones do not vanish, and down again when one overflows.
+FIRST_SCALE, HIGHEST_SCALE, GROW_AFTER = 64.0, 65536.0, 200
 
 
 @dataclass
@@ -43,6 +47,9 @@ class Progress:
     best_loss: float = math.inf
     best_step: int = 0
     without_gain: int = 0
+    loss_scale: float = FIRST_SCALE
+    since_overflow: int = 0
+    skipped_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ class TrainingResult:
     best_step: int
     best_validation_loss: float | None
     stopped_early: bool
+    skipped_steps: int = 0
+    gradient_checkpointing: bool = False
 
 
 def steps_of(settings: Train, rows: int) -> int:
@@ -76,6 +85,17 @@ def rows_of_step(step: int, rows: int, settings: Train, seed: int) -> list[int]:
     return [int(row) for row in order[place * size : (place + 1) * size]]
 
 
+def heaviest_batch(lengths: Sequence[int], settings: Train, seed: int) -> list[int]:
+    """Numbers of the rows in the forward pass with most tokens, over all steps of the training."""
+    size, best, most = settings.batch_size, [], -1
+    for step in range(min(steps_of(settings, len(lengths)), math.ceil(len(lengths) / size))):
+        chosen = sorted(rows_of_step(step, len(lengths), settings, seed), key=lambda row: -lengths[row])
+        total = sum(lengths[row] for row in chosen[:size])  # an objective may put the longest of a step together
+        if total > most:
+            best, most = chosen[:size], total
+    return best
+
+
 class SupervisedTrainer:
     """Trains ``model`` in place on ``train`` rows; validates on ``validation`` rows."""
 
@@ -90,9 +110,13 @@ class SupervisedTrainer:
         fingerprint: str,
         processes: Processes | None = None,
         objective: Objective | None = None,
+        checkpointing: bool = False,
     ) -> None:
         self.objective: Objective = objective or CausalObjective()
         self.objective.prepare(model)
+        self.checkpointing, self.half = checkpointing, model.dtype == torch.float16
+        if checkpointing:
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         self.model, self.settings, self.seed = model, settings, seed
         self.rows, self.validation = train, validation
         self.directory, self.fingerprint = directory, fingerprint
@@ -106,7 +130,8 @@ class SupervisedTrainer:
         s = self.settings
         if s.optimizer == "muon":
             return muon(parameters, s.learning_rate, s.adam_learning_rate, s.weight_decay, s.betas)
-        return adamw(parameters, s.learning_rate, s.weight_decay, s.betas)
+        build = adamw_8bit if s.optimizer == "adamw_8bit" else adamw
+        return build(parameters, s.learning_rate, s.weight_decay, s.betas)
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """Summed NLL (nats) of the batch's supervised tokens."""
@@ -126,11 +151,12 @@ class SupervisedTrainer:
             int(np.random.SeedSequence([self.seed, progress.step, self.processes.rank]).generate_state(1)[0])
         )
         total, targets, tokens = 0.0, 0, 0
+        scale = progress.loss_scale if self.half else 1.0
         for batch in self._batches(
             [self.rows[i] for i in rows_of_step(progress.step, len(self.rows), settings, self.seed)]
         ):
             loss = self.loss(batch)
-            loss.backward()
+            (loss * scale if self.half else loss).backward()
             self.weights.collect()
             total, targets, tokens = (
                 total + float(loss.detach()),
@@ -145,11 +171,27 @@ class SupervisedTrainer:
                 fix="Lower train.learning_rate, or set model.dtype=float32.",
             )
         factor = learning_rate_factor(settings.schedule, progress.step, self.steps, settings.warmup)
-        norm = self.weights.step(factor, targets_all, settings.max_grad_norm)
+        norm = self.weights.step(factor, targets_all * scale, settings.max_grad_norm, skip_overflow=self.half)
+        self._rescale(norm)
         progress.step += 1
         progress.tokens += int(tokens_all)
         progress.supervised_tokens += int(targets_all)
         return total / targets_all, norm
+
+    def _rescale(self, norm: float) -> None:
+        """float16: halve the scale after an overflow (that step was left out), double it after many good ones."""
+        progress = self.progress
+        if not self.half:
+            return
+        if not math.isfinite(norm):
+            progress.loss_scale, progress.since_overflow = progress.loss_scale / 2, 0
+            progress.skipped_steps += 1
+            if progress.loss_scale < 1e-4:
+                raise RunError("float16 gradients overflow at any scale", fix="Set model.dtype=bfloat16 or float32.")
+            return
+        progress.since_overflow += 1
+        if progress.since_overflow % GROW_AFTER == 0:
+            progress.loss_scale = min(HIGHEST_SCALE, 2 * progress.loss_scale)
 
     @torch.no_grad()
     def validate(self) -> float:
@@ -266,4 +308,6 @@ class SupervisedTrainer:
             best_step=progress.best_step,
             best_validation_loss=progress.best_loss if math.isfinite(progress.best_loss) else None,
             stopped_early=self._stopped() and progress.step < self.steps,
+            skipped_steps=progress.skipped_steps,
+            gradient_checkpointing=self.checkpointing,
         )

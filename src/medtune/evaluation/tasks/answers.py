@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from medtune.conversation import Conversation
 from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
 from medtune.evaluation.text_metrics import repeated_words, rouge_l, token_f1
@@ -26,10 +24,7 @@ class Answers:
 
     def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
         """One greedy answer an item; with a limit, to items drawn by seed."""
-        chosen = list(items)
-        if settings.limit is not None and settings.limit < len(chosen):
-            picked = np.random.default_rng(settings.seed).permutation(len(chosen))[: settings.limit]
-            chosen = [chosen[i] for i in sorted(picked)]
+        chosen = settings.drawn(items)
         decoding = settings.decoding_settings()
         with track("answers", len(chosen), "answers") as bar:
             outputs = model.generate([item.prompt for item in chosen], decoding, bar.advance)

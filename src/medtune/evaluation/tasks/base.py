@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from medtune.conversation import Conversation
+from medtune.evaluation.statistics import Figure, ratio
 from medtune.models.protocol import DecodingSettings, LanguageModel
 from medtune.recipe.schema import Decoding, Recipe, TaskSpec
 
@@ -20,38 +21,61 @@ def same(values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Metric:
-    """A ratio of sums over samples: ``parts(sample)`` gives (numerator, denominator), ``transform`` the last step.
+    """A function of sums over samples: ``parts(sample)`` gives what is summed, ``figure`` makes the value of the sums.
 
-    ``better`` is None for a description that is neither good nor bad; only the others are tested.
+    Without ``figure`` it is a ratio: parts are (numerator, denominator), ``transform`` the last step. ``better`` is
+    None for a description that is neither good nor bad; only the others are tested. A ``right_or_wrong`` ratio gets
+    Wilson's interval and McNemar's test, as far as its items allow.
     """
 
     name: str
     title: str
-    parts: Callable[[Sample], tuple[float, float]]
+    parts: Callable[[Sample], Sequence[float]]
     better: Literal["lower", "higher"] | None
     transform: Callable[[np.ndarray], np.ndarray] = same
     unit: str = ""
+    figure: Figure | None = None
+    right_or_wrong: bool = False
+
+    def columns(self, samples: Sequence[Sample]) -> np.ndarray:
+        """What is summed, [samples, k]."""
+        return np.array([self.parts(sample) for sample in samples], dtype=float)
+
+    def value(self, sums: np.ndarray) -> np.ndarray:
+        """Figures of sums [..., k]; NaN where there is nothing to divide by."""
+        return (self.figure or ratio(self.transform))(sums)
 
 
 @dataclass(frozen=True)
 class TaskSettings:
-    """What tasks need of the recipe."""
+    """What tasks need of the recipe; ``labels`` and ``set_size`` (labels that most texts have) of the run's data."""
 
     seed: int
     decoding: Decoding
     topics: tuple[str, ...]
     limit: int | None
     spec: TaskSpec | None = None
+    labels: tuple[str, ...] = ()
+    set_size: int = 1
 
     @classmethod
-    def of(cls, recipe: Recipe) -> "TaskSettings":
-        """What a recipe says."""
+    def of(cls, recipe: Recipe, labels: tuple[str, ...] = (), set_size: int = 1) -> "TaskSettings":
+        """What a recipe says, with the labels of its data where there are any."""
         wanted = recipe.evaluate
-        return cls(recipe.seed, wanted.decoding, tuple(wanted.topics), wanted.limit)
+        topics = tuple(wanted.topics)
+        return cls(recipe.seed, wanted.decoding, topics, wanted.limit, labels=labels, set_size=set_size)
 
     def for_task(self, spec: TaskSpec) -> "TaskSettings":
         """The same for one task, whose own settings go first."""
-        return replace(self, spec=spec, limit=spec.limit if spec.limit is not None else self.limit)
+        own = spec.limit is not None or spec.task == "safety"  # harm is not measured on fewer prompts unasked
+        return replace(self, spec=spec, limit=spec.limit if own else self.limit)
+
+    def drawn(self, items: Sequence[Conversation]) -> list[Conversation]:
+        """At most ``limit`` of the items, drawn by seed, in their old order."""
+        if self.limit is None or self.limit >= len(items):
+            return list(items)
+        picked = np.random.default_rng(self.seed).permutation(len(items))[: self.limit]
+        return [items[i] for i in sorted(picked)]
 
     def decoding_settings(self, *, sampled: bool = False) -> DecodingSettings:
         """Greedy (or beam) decoding for figures; sampled from the seed, for reading."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from medtune.conversation import Conversation
 from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
-from medtune.models.protocol import LanguageModel
+from medtune.models.protocol import LanguageModel, Likelihood
 from medtune.progress import track
 
 
@@ -19,7 +19,7 @@ class Perplexity:
     """NLL summed over all items, exponentiated once. Bits per byte let models with other tokenizers compare.
 
     ``bits_per_byte`` and ``perplexity`` are of the answer given the question; the ``text_`` figures are of question
-    and answer together. The turn's terminator counts in neither.
+    and answer together, left out where the model has none (an encoder-decoder). The turn's terminator counts in neither.
     """
 
     name = "perplexity"
@@ -39,7 +39,7 @@ class Perplexity:
         Metric(
             "text_bits_per_byte",
             "Bits per byte, question and answer",
-            lambda s: (-s["text_loglikelihood"], s["text_bytes"]),
+            lambda s: (-s.get("text_loglikelihood", 0), s.get("text_bytes", 0)),
             "lower",
             _bits,
             "bits/byte",
@@ -47,7 +47,7 @@ class Perplexity:
         Metric(
             "text_perplexity",
             "Token perplexity, question and answer",
-            lambda s: (-s["text_loglikelihood"], s["text_tokens"]),
+            lambda s: (-s.get("text_loglikelihood", 0), s.get("text_tokens", 0)),
             "lower",
             np.exp,
         ),
@@ -58,6 +58,7 @@ class Perplexity:
         with track("perplexity", 2 * len(items), "texts") as bar:
             answers = model.loglikelihoods([(item.prompt, item.reference) for item in items], bar.advance)
             texts = model.text_loglikelihoods([a.prompt + a.text for a in answers], bar.advance)
+        whole = [_text_figures(text) for text in texts] or [{}] * len(items)
         return [
             {
                 "id": item.id,
@@ -67,11 +68,13 @@ class Perplexity:
                 "loglikelihoods": [answer.loglikelihood],
                 "tokens": answer.tokens,
                 "bytes": answer.bytes,
-                "text_loglikelihood": text.loglikelihood,
-                "text_tokens": text.tokens,
-                "text_bytes": text.bytes,
+                **text,
                 "reference": item.reference,
                 "score": -answer.loglikelihood / math.log(2) / max(1, answer.bytes),
             }
-            for item, answer, text in zip(items, answers, texts, strict=True)
+            for item, answer, text in zip(items, answers, whole, strict=True)
         ]
+
+
+def _text_figures(text: Likelihood) -> dict[str, float]:
+    return {"text_loglikelihood": text.loglikelihood, "text_tokens": text.tokens, "text_bytes": text.bytes}

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from medtune.conversation import Conversation, user_asks
-from medtune.evaluation.safety.prompts import CATEGORIES, SafetyPrompt, prompts
+from medtune.evaluation.safety.prompts import CATEGORIES, HERE, SafetyPrompt, prompts
 from medtune.evaluation.safety.rules import judge
 from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
+from medtune.files import sha256_paths
 from medtune.models.protocol import Generated, LanguageModel
 from medtune.progress import track
 
@@ -94,6 +95,11 @@ class Safety:
         Metric("coherent", "Coherent answers", lambda s: (s["score"]["coherent"], 1), None),
         *_of_categories(),
     )
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the prompts and the rules, so that older results are not taken for new ones."""
+        return sha256_paths(sorted([*HERE.glob("*.json*"), *HERE.glob("*.py")]))
 
     def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
         """One greedy answer a prompt; the data's system message is asked with."""

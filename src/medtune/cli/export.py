@@ -1,0 +1,117 @@
+"""`medtune export`: a run's model for others, verified, and on request uploaded."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from medtune.cli.options import Json, Quiet, Verbose, Yes
+from medtune.cli.output import print_json
+
+
+class Form(StrEnum):
+    """What is written."""
+
+    adapter = "adapter"
+    merged = "merged"
+    four_bits = "merged-4bit"
+
+
+class Dtype(StrEnum):
+    """Number format of merged weights."""
+
+    float32 = "float32"
+    float16 = "float16"
+    bfloat16 = "bfloat16"
+
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A finished run's directory.")]
+To = Annotated[Path, typer.Option("--to", metavar="DIR", help="A new directory, or one of an earlier export.")]
+FormOption = Annotated[Form, typer.Option("--form", help="The adapter alone, or one model with it merged in.")]
+DtypeOption = Annotated[
+    Dtype | None, typer.Option("--dtype", help="Number format of the merged weights [default: bfloat16].")
+]
+Push = Annotated[str | None, typer.Option("--push", metavar="NAME", help="Also upload to the hub, as OWNER/NAME.")]
+Public = Annotated[bool, typer.Option("--public", help="With --push: for everybody to see [default: private].")]
+STAGES = {
+    "merge": "merged in float32",
+    "rounding": "rounded to {dtype}, read back",
+    "four_bits": "quantized to NF4, read back",
+}
+
+
+def command(
+    run: RunPath,
+    to: To,
+    form: FormOption,
+    dtype: DtypeOption = None,
+    push: Push = None,
+    public: Public = False,
+    yes: Yes = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write a run's model with tokenizer, chat template, settings and card, compared with the run's on its test questions.
+
+    A difference above 1e-4 in a logit between merged and base + adapter (float32) is refused. GGUF is not made here:
+    run llama.cpp's convert_hf_to_gguf.py on the directory of --form merged. Nothing is uploaded without --push.
+    """
+    from medtune.runs.export import export
+    from medtune.runs.export import push as upload
+
+    _check_push(push, public, yes)
+    facts = export(run, to, form.value, dtype and dtype.value)
+    if not json:
+        typer.echo(export_text(facts))
+    if push and _agreed(push, public, yes, facts):
+        facts["address"] = upload(to, push, public=public)
+        if not json:
+            typer.echo(f"Uploaded: {facts['address']}")
+    if json:
+        print_json(facts)
+
+
+def _check_push(push: str | None, public: bool, yes: bool) -> None:
+    """What would stop an upload is said before the work."""
+    import os
+    import sys
+
+    from medtune.errors import RecipeError
+
+    if public and not push:
+        raise RecipeError("--public says how to upload, and nothing is uploaded", fix="Add --push OWNER/NAME.")
+    if push and os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+        raise RecipeError("the hub is switched off (HF_HUB_OFFLINE)", where=f"--push {push}", fix="Leave out --push.")
+    if push and not yes and not sys.stdin.isatty():
+        raise RecipeError("an upload needs a yes", where=f"--push {push}", fix="Add --yes, or run it in a terminal.")
+
+
+def _agreed(push: str, public: bool, yes: bool, facts: dict[str, Any]) -> bool:
+    if yes:
+        return True
+    what = f"{len(facts['files'])} files, {facts['bytes'] / 1e6:,.1f} MB"
+    seen = "for everybody to see" if public else "private"
+    if typer.confirm(f"Upload {what} to the hub as {push} ({seen})?", err=True):
+        return True
+    typer.echo("Not uploaded.", err=True)
+    return False
+
+
+def export_text(facts: dict[str, Any]) -> str:
+    """What was written, and how near it is, a line a stage."""
+    lines = []
+    if "merge" in facts:
+        lines = [
+            f"Against the run's own model in float32, {facts['questions']} test questions, {facts['merge']['tokens']} tokens:",
+            f"{'':<32}{'largest logit':>14}{'KL, nats':>12}{'same best':>12}",
+        ]
+        for key, title in STAGES.items():
+            if key in facts:
+                a = facts[key]
+                name = title.format(**facts)
+                lines.append(f"{name:<32}{a['largest']:>14.2e}{a['kl']:>12.2e}{a['same_best']:>12.1%}")
+        lines.append(f"The merge is exact to {facts['bound']:g}; what is below it is the cost of fewer bits.")
+    size = f"{facts['bytes'] / 1e6:,.1f} MB in {len(facts['files'])} files"
+    return "\n".join([*lines, f"Exported ({facts['form']}, {size}): {facts['directory']}"])

@@ -1,0 +1,169 @@
+"""An adapter merged into its base, in 16 bits or in 4, and the proof on real prompts that the result says the same.
+
+>>> located = locate("runs/mine")
+>>> rows = probes(load_tokenizer(located), conversations)
+>>> merged, reference, found = merge(located, rows)      # float32; found.largest is below BOUND
+>>> merged.to(torch.bfloat16).save_pretrained("merged")
+>>> agreement(reference, logits_on(load_exactly(locate("merged")), rows))
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from medtune.conversation import Conversation
+from medtune.errors import ModelError, RunError
+from medtune.models.loading import Located, load_weights
+from medtune.tokens.templates import ChatTemplate
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+BOUND = 1e-4  # largest absolute difference of a logit between merged and base + adapter, both in float32
+PROBE_TOKENS = 128
+ATTENTION = "sdpa"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A real question with its answer as token ids; an encoder-decoder reads the one and says the other."""
+
+    question: list[int]
+    answer: list[int]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How near the logits of two models are, over ``tokens`` positions.
+
+    ``largest`` absolute difference of a logit; ``kl`` mean Kullback-Leibler divergence of the second from the first in
+    nats a token; ``same_best`` share of positions where both find the same token likeliest.
+    """
+
+    largest: float
+    kl: float
+    same_best: float
+    tokens: int
+
+
+def probes(
+    tokenizer: "PreTrainedTokenizerBase", items: Sequence[Conversation], limit: int = PROBE_TOKENS
+) -> list[Probe]:
+    """Each item as the model is asked it, question and answer cut to ``limit`` tokens together (the question's end stays)."""
+    template = ChatTemplate(tokenizer)
+
+    def ids(text: str) -> list[int]:
+        return list(tokenizer.encode(text, add_special_tokens=False, verbose=False))
+
+    made = []
+    for item in items:
+        question = ids(template.prompt(item.prompt))[-limit // 2 :]
+        made.append(Probe(question, ids(item.reference)[: max(1, limit - len(question))]))
+    return made
+
+
+@torch.no_grad()
+def logits_on(model: Any, rows: Sequence[Probe]) -> list[torch.Tensor]:
+    """Logits in float32 on the CPU, one tensor [positions, vocabulary] a probe."""
+    model.eval()
+
+    def tensor(ids: list[int]) -> torch.Tensor:
+        return torch.tensor([ids], device=model.device)
+
+    def run(row: Probe) -> torch.Tensor:
+        if model.config.is_encoder_decoder:
+            made = model(input_ids=tensor(row.question), labels=tensor(row.answer))
+        else:
+            made = model(input_ids=tensor(row.question + row.answer), use_cache=False)
+        return torch.as_tensor(made.logits[0].float().cpu())
+
+    return [run(row) for row in rows]
+
+
+def agreement(reference: Sequence[torch.Tensor], found: Sequence[torch.Tensor]) -> Agreement:
+    """How near ``found`` is to ``reference``. Raises ``RunError`` where a logit is not a number or not finite."""
+    if not all(bool(torch.isfinite(logits).all()) for logits in [*reference, *found]):
+        raise RunError("the model's logits are not finite", fix="Use another number format: --dtype bfloat16.")
+    pairs = list(zip(reference, found, strict=True))
+    tokens = sum(len(left) for left, _ in pairs)
+    return Agreement(
+        largest=max(float((left - right).abs().max()) for left, right in pairs),
+        kl=sum(_divergence(left, right) for left, right in pairs) / tokens,
+        same_best=sum(int((left.argmax(-1) == right.argmax(-1)).sum()) for left, right in pairs) / tokens,
+        tokens=tokens,
+    )
+
+
+def _divergence(left: torch.Tensor, right: torch.Tensor) -> float:
+    """Summed over positions, in double precision: differences of 1e-9 are to be seen."""
+    p, q = left.double().log_softmax(-1), right.double().log_softmax(-1)
+    return max(0.0, float((p.exp() * (p - q)).sum()))
+
+
+def load_exactly(located: Located, dtype: torch.dtype = torch.float32) -> Any:
+    """The model with its 4-bit layers, if it has any, computing as they are.
+
+    On a CPU with bf16 instructions bitsandbytes would repack them at the first pass and round their scales to bf16.
+    """
+    model: Any = load_weights(located, dtype, ATTENTION)
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model
+
+
+def merge(located: Located, rows: Sequence[Probe]) -> tuple["PreTrainedModel", list[torch.Tensor], Agreement]:
+    """The merged model in float32, what base + adapter say to ``rows``, and how near the merged model is to that.
+
+    A base that was held in NF4 gives its dequantized weights: those that the adapter was trained on. A model without an
+    adapter is returned as it is. Raises ``RunError`` where the difference is above ``BOUND``.
+    """
+    if located.quantization not in (None, "nf4"):
+        raise ModelError(
+            f"a base in {located.quantization} also rounds its activations, so no merged copy says the same",
+            where=located.name,
+            fix="Export the adapter (--form adapter), or train on nf4.",
+        )
+    model = load_exactly(located)
+    reference = logits_on(model, rows)
+    if located.quantization:
+        model = _on_dequantized(located, model)
+    merged = model.merge_and_unload(safe_merge=True) if located.adapter else model
+    found = agreement(reference, logits_on(merged, rows))
+    if found.largest > BOUND:
+        raise RunError(
+            f"merged and base + adapter differ by {found.largest:.2g} in a logit (bound {BOUND:g}): not exported",
+            where=located.name,
+            fix="Export the adapter (--form adapter); it is exact.",
+        )
+    return merged, reference, found
+
+
+def _on_dequantized(located: Located, quantized: Any) -> Any:
+    """Base and adapter in float32, the base's weights as the quantized ones stand for them."""
+    from bitsandbytes.functional import dequantize_4bit
+    from peft import PeftModel
+    from transformers.pytorch_utils import Conv1D
+
+    inner = quantized.get_base_model() if located.adapter else quantized
+    plain = load_exactly(replace(located, adapter=None, quantization=None))
+    for name, module in inner.named_modules():
+        packed: Any = getattr(module, "weight", None)
+        if hasattr(packed, "quant_state"):
+            target = plain.get_submodule(name.replace(".base_layer", ""))
+            weight = dequantize_4bit(packed.data, packed.quant_state).float()
+            # GPT-2 keeps its matrices transposed.
+            target.weight.data.copy_(weight.T if isinstance(target, Conv1D) else weight)
+    return PeftModel.from_pretrained(plain, str(located.adapter)).eval() if located.adapter else plain
+
+
+def save_in_four_bits(source: Path, place: Path, dtype: torch.dtype) -> None:
+    """Quantize a merged model's linear layers to NF4 with double quantization; safetensors that transformers loads.
+
+    Products are computed in ``dtype``. Raises ``RecipeError`` where bitsandbytes is not installed.
+    """
+    located = Located(str(source), source, quantization="nf4")
+    load_exactly(located, dtype).save_pretrained(place)

@@ -1,0 +1,171 @@
+"""A run's model as a directory for others: the adapter, the merged weights in 16 bits, or the same in 4 bits.
+
+Whatever is written is loaded again and compared on test questions of the run before it gets its name; what fails leaves
+nothing behind. `push` uploads a directory to the model hub.
+"""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from medtune.conversation import Conversation, read_conversations
+from medtune.errors import RecipeError, RunError
+from medtune.files import read_json, whole_directory, write_json
+from medtune.models.loading import Located, load_tokenizer, locate
+from medtune.progress import say
+from medtune.recipe.reading import read_run_recipe
+from medtune.recipe.schema import Recipe
+from medtune.report.export_card import export_card
+from medtune.run_paths import RunPaths
+
+if TYPE_CHECKING:
+    from medtune.models.merging import Probe
+
+FORMS = ("adapter", "merged", "merged-4bit")
+DTYPES = ("float32", "float16", "bfloat16")
+PROBES = 8
+GGUF = "GGUF is not made here: run llama.cpp's convert_hf_to_gguf.py on the directory of --form merged."
+
+
+def export(root: Path, to: Path, form: str, dtype: str | None = None) -> dict[str, Any]:
+    """Write the model of the run at ``root`` to ``to``; what was written and how near it is to what the run measured.
+
+    ``dtype`` is of the merged weights (default bfloat16). Raises ``RecipeError`` where run, form and directory do not
+    fit together, ``RunError`` where what was made does not say what the run's model says.
+    """
+    run, recipe = RunPaths(root), _recipe(root)
+    _check(run, recipe, to, form, dtype)
+    located = locate(str(root))
+    facts: dict[str, Any] = {"form": form, "run": recipe.name, "base": recipe.model.name}
+    with whole_directory(to) as place:
+        if form == "adapter":
+            _copy_adapter(run.model, place)
+        else:
+            facts |= _merged(run, recipe, located, place, form, dtype or "bfloat16")
+        use = read_json(run.model / "medtune.json")
+        if form != "adapter":
+            use |= {"quantization": None}  # of the base while training; these weights are what they are
+        write_json(place / "medtune.json", use | {"export": facts})
+        (place / "README.md").write_text(export_card(run.card.read_text(encoding="utf-8"), facts), encoding="utf-8")
+        facts |= {"files": sorted(path.name for path in place.iterdir())}
+        facts |= {"bytes": sum(path.stat().st_size for path in place.iterdir())}
+    return facts | {"directory": str(to.resolve())}
+
+
+def _recipe(root: Path) -> Recipe:
+    run = RunPaths(root)
+    if not run.state_file.exists() or not run.recipe.exists():
+        raise RecipeError("this is no run", where=str(root), fix="Name a run's directory, such as runs/quickstart.")
+    return read_run_recipe(str(run.recipe))
+
+
+def _check(run: RunPaths, recipe: Recipe, to: Path, form: str, dtype: str | None) -> None:
+    """Everything that can be known before weights are read."""
+    if recipe.model.endpoint:
+        raise RecipeError("a hosted model stays with its service: there are no weights here", where=str(run.root))
+    if not run.card.exists() or not run.model.is_dir():
+        raise RecipeError("this run is not finished", where=str(run.root), fix=f"medtune run {run.root}")
+    adapter = (run.model / "adapter_config.json").exists()
+    if form == "adapter" and not adapter:
+        raise RecipeError(
+            "all weights were trained: there is no adapter", where=f"--form {form}", fix="Use --form merged."
+        )
+    if form == "adapter" and dtype:
+        raise RecipeError(
+            "an adapter is exported as it was trained", where=f"--dtype {dtype}", fix="Leave out --dtype."
+        )
+    if form == "merged-4bit":
+        from medtune.models.quantization import require_bitsandbytes
+
+        require_bitsandbytes(f"--form {form}")
+    earlier = (to / "medtune.json").exists() and "export" in read_json(to / "medtune.json")
+    if to.exists() and (not to.is_dir() or (any(to.iterdir()) and not earlier)):
+        raise RecipeError("this holds something that is no export", where=f"--to {to}", fix="Name a new directory.")
+
+
+def _copy_adapter(model: Path, place: Path) -> None:
+    for path in sorted(model.iterdir()):
+        shutil.copyfile(path, place / path.name)
+    base = read_json(model / "adapter_config.json")["base_model_name_or_path"]
+    if Path(base).is_absolute():
+        say(f"The adapter names its base by a path of this machine ({base}): others must have the base, and say where.")
+
+
+def _merged(run: RunPaths, recipe: Recipe, located: Located, place: Path, form: str, dtype: str) -> dict[str, Any]:
+    """Merge, write, load again, compare; the figures."""
+    import torch
+
+    from medtune.models.merging import BOUND, agreement, load_exactly, logits_on, merge, probes, save_in_four_bits
+
+    _check_base(run, located)
+    rows: list[Probe] = probes(load_tokenizer(located), _questions(run, recipe))
+    say(f"merging in float32, compared on {len(rows)} questions of the run")
+    merged, reference, difference = merge(located, rows)
+    whole = place / "whole" if form == "merged-4bit" else place
+    merged.to(getattr(torch, dtype)).save_pretrained(whole)
+    del merged
+    rounded = agreement(reference, logits_on(load_exactly(Located(str(whole), whole)), rows))
+    if dtype == "float32" and rounded.largest > BOUND:
+        raise RunError(f"the written weights differ by {rounded.largest:.2g} in a logit", where=str(place))
+    facts: dict[str, Any] = {"dtype": dtype, "questions": len(rows), "bound": BOUND}
+    facts |= {"merge": asdict(difference), "rounding": asdict(rounded)}
+    if form == "merged-4bit":
+        save_in_four_bits(whole, place, getattr(torch, dtype))
+        shutil.rmtree(whole)
+        facts["four_bits"] = asdict(agreement(reference, logits_on(load_exactly(Located(str(place), place)), rows)))
+    for path in sorted(run.model.iterdir()):  # tokenizer, chat template, generation settings
+        if not (place / path.name).exists() and not path.name.startswith("adapter_") and path.suffix != ".safetensors":
+            shutil.copyfile(path, place / path.name)
+    shutil.copyfile(run.model / "generation_config.json", place / "generation_config.json")
+    return facts
+
+
+def _check_base(run: RunPaths, located: Located) -> None:
+    """An adapter fits the base weights that it was trained on, and no others."""
+    trained_on = read_json(run.model / "medtune.json").get("base_weights_sha256")
+    if located.adapter and trained_on and Located(located.name, located.base).weights_hash() != trained_on:
+        raise RunError(
+            "the base's weights are not those that this adapter was trained on",
+            where=str(located.base),
+            fix="Fetch the base again, at the revision of the recipe.",
+        )
+
+
+def _questions(run: RunPaths, recipe: Recipe) -> list[Conversation]:
+    """Held-out items, drawn by seed; validation rows where there is no test split."""
+    splits = (read_conversations(run.data / f"{name}.parquet") for name in ("test", "validation", "train"))
+    items = next((split for split in splits if split), [])
+    chosen = np.random.default_rng(recipe.seed).permutation(len(items))[:PROBES]
+    return [items[i] for i in sorted(chosen)]
+
+
+def push(directory: Path, name: str, *, public: bool = False, api: Any = None) -> str:
+    """Upload an exported directory to the hub under ``name``; its address. Private unless ``public``.
+
+    ``api`` stands for ``huggingface_hub.HfApi()``, which takes its token from ``hf auth login`` or HF_TOKEN. Raises
+    ``RunError`` where the hub refuses, or where the name is a public repository and ``public`` was not said.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    api = api or HfApi()
+    try:
+        made = api.create_repo(name, private=not public, exist_ok=True, repo_type="model")
+        if not public and not api.repo_info(name, repo_type="model").private:
+            raise RunError(
+                "this repository exists and is public: nothing was uploaded",
+                where=name,
+                fix="Use another name, or say --public.",
+            )
+        api.upload_folder(repo_id=name, folder_path=directory, commit_message="Export of medtune", repo_type="model")
+    except (HfHubHTTPError, ValueError, OSError) as error:
+        why = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise RunError(
+            f"the hub does not take it ({why})",
+            where=name,
+            fix=f"{directory} is whole. Check the network and the token (hf auth login).",
+        ) from error
+    return str(made)

@@ -1,0 +1,101 @@
+"""Answers that share a prompt, scored on it together: equal to scoring each alone, for every kind of attention."""
+
+import numpy as np
+import pytest
+import torch
+
+from medtune.conversation import Message, user_asks
+from medtune.errors import ModelError
+from medtune.models.branches import Tree, score_in_batches
+from medtune.models.choices import choose, plain_choices
+from medtune.models.loading import locate
+from medtune.models.local import LocalModel
+
+LABELS = ["Surgery", "Neurology", "Neurosurgery", "Cardiovascular / Pulmonary", "x", "naïve µg", "Cosmetic surgery; x"]
+ASKED = [
+    (user_asks("What are the symptoms of anemia?"), LABELS),
+    (user_asks("Why?", "Name one of the specialties."), LABELS[:2]),
+    ((*user_asks("Fatigue?"), Message("assistant", "Yes."), Message("user", "And pale skin?")), LABELS[2:]),
+]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model):
+    return LocalModel.load(locate(str(tiny_model)))
+
+
+def of_kind(kind, tokenizer):
+    """A tiny model of another architecture around the same tokenizer."""
+    import transformers
+
+    torch.manual_seed(1)
+    size = {"vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8}
+    if kind == "gpt2":
+        config = transformers.GPT2Config(vocab_size=len(tokenizer), n_embd=32, n_layer=2, n_head=4, n_positions=256)
+    elif kind == "mistral":
+        config = transformers.MistralConfig(**size, **heads, sliding_window=9, max_position_embeddings=256)
+    else:
+        config = transformers.Gemma2Config(**size, **heads, sliding_window=9, max_position_embeddings=256)
+    return transformers.AutoModelForCausalLM.from_config(config).eval()
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "mistral", "gemma2"])
+def test_equal_to_scoring_each_answer_alone(model, kind):
+    if kind != "llama":
+        model = LocalModel(of_kind(kind, model.tokenizer), model.tokenizer, kind, kind)
+    together, alone = choose(model, ASKED), plain_choices(model, ASKED)
+    for ours, theirs in zip(together, alone, strict=True):
+        assert (ours.prompt, ours.texts) == (theirs.prompt, theirs.texts)
+        assert (ours.tokens, ours.bytes, ours.prompt_cut) == (theirs.tokens, theirs.bytes, 0)
+        assert ours.loglikelihoods == pytest.approx(theirs.loglikelihoods, abs=1e-4)
+
+
+def test_order_and_company_change_nothing(model):
+    whole = dict(zip(LABELS, choose(model, ASKED)[0].loglikelihoods, strict=True))
+    backwards = choose(model, [(ASKED[0][0], LABELS[::-1])])[0]
+    assert backwards.loglikelihoods == pytest.approx([whole[text] for text in LABELS[::-1]], abs=1e-4)
+    (one,) = choose(model, [(ASKED[0][0], LABELS[:1])])
+    assert one.loglikelihoods == pytest.approx([whole[LABELS[0]]], abs=1e-4)
+
+
+def test_progress_counts_prompts(model):
+    seen = []
+    choose(model, ASKED, seen.append)
+    assert sum(seen) == len(ASKED)
+
+
+def test_a_prompt_too_long_loses_its_beginning_and_says_so(model):
+    words = "symptoms of anemia fatigue pale skin short breath why because of values".split()
+    text = " ".join(np.random.default_rng(0).choice(words, 600))
+    (cut,) = choose(model, [(user_asks(text), LABELS)])
+    rendered = model.template.prompt(user_asks(text))
+    assert cut.prompt_cut > 0
+    kept = model.tokenizer.encode(cut.prompt, add_special_tokens=False)
+    assert len(model.tokenizer.encode(rendered, add_special_tokens=False)) - cut.prompt_cut == pytest.approx(
+        len(kept), abs=2
+    )
+    assert rendered.endswith(cut.prompt[-200:])
+    assert np.isfinite(cut.loglikelihoods).all()
+
+
+def test_cutting_keeps_the_first_token_and_the_last_and_scores_as_if_nothing_had_been_before(model):
+    rows = [np.array([1, *range(5, 40), 50, 51]), np.array([1, *range(5, 40), 60])]
+    tree, cut = Tree.of(rows, [36, 36]).cut(20)
+    assert cut == 18
+    assert tree.prompt.tolist() == [1, *range(23, 40)]
+    short = [np.array([1, *range(23, 40), 50, 51]), np.array([1, *range(23, 40), 60])]
+    found = score_in_batches(model.model, [tree], 100)
+    assert found[0] == pytest.approx(model._score(short, [18, 18], None), abs=1e-4)
+
+
+def test_answers_that_begin_alike_share_what_is_not_scored_alone():
+    tree = Tree.of([np.array([1, 2, 3, 4]), np.array([1, 2, 3, 5, 6])], [2, 2])
+    assert (tree.prompt.tolist(), [b.tolist() for b in tree.branches]) == ([1, 2], [[3, 4], [3, 5, 6]])
+    early = Tree.of([np.array([1, 2, 9, 4]), np.array([1, 2, 3, 4])], [3, 3])  # a border inside a token
+    assert (early.prompt.tolist(), early.firsts) == ([1, 2], (1, 1))
+
+
+def test_an_answer_longer_than_the_context_is_an_error(model):
+    with pytest.raises(ModelError, match="does not fit"):
+        choose(model, [(user_asks("Why?"), ["pale skin " * 300])])
