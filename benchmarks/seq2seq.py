@@ -7,8 +7,9 @@ with the packaged model's tokenizer, so that nothing has to be fetched. Every co
 are interleaved, since the machine may be shared, and figures are medians over the steps of all rounds.
 
 Speed, with dropout as published (0.1): real tokens (source and target, padding not counted) a second of optimizer steps, after
-two steps of warm-up, by the clock and by the processor's time (steadier on a shared machine); peak memory of the process. Curve, without dropout, in float32: the largest relative difference of the
-loss, step by step, on the same rows in the same order.
+two steps of warm-up, by the clock and by the processor's time, which is steadier on a shared machine; peak memory of the
+process. Curve, without dropout, in float32: the largest relative difference of the loss, step by step, on the same rows in the
+same order.
 """
 
 import argparse

@@ -1,14 +1,17 @@
 """The Trainer family: TRL's SFTTrainer, transformers' Trainer, and LLaMA-Factory, which is built on it.
 
-    PYTHON hugging_face.py NAME JOB.json SCRATCH
+PYTHON hugging_face.py NAME JOB.json SCRATCH
 """
 
+import itertools
+import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
-from job import ALPHA, LEARNING_RATE, RANK, Clock, Job
+from job import ALPHA, LEARNING_RATE, RANK, SEED, Clock, Job
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
 NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
@@ -27,13 +30,16 @@ class Watch(TrainerCallback):
         self.tokens += int(mask.sum()) if mask is not None and mask.dim() == 2 else kwargs["input_ids"].numel()
 
     def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
+        """The Trainer begins an optimizer step."""
         self.tokens = 0
         self.clock.start()
 
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+        """It has ended one."""
         self.clock.stop(self.tokens)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+        """Its loss."""
         if logs and "loss" in logs:
             self.clock.losses.append(float(logs["loss"]))
 
@@ -60,8 +66,21 @@ def adapter() -> Any:
     from peft import LoraConfig
 
     return LoraConfig(
-        r=RANK, lora_alpha=ALPHA, lora_dropout=0.0, target_modules=["c_attn"], fan_in_fan_out=True, task_type="CAUSAL_LM"
+        r=RANK,
+        lora_alpha=ALPHA,
+        lora_dropout=0.0,
+        target_modules=["c_attn"],
+        fan_in_fan_out=True,
+        task_type="CAUSAL_LM",
     )
+
+
+def adapted(model: Any) -> Any:
+    """The model with adapters drawn from the seed that medtune takes."""
+    from peft import get_peft_model
+
+    torch.manual_seed(SEED)
+    return get_peft_model(model, adapter())
 
 
 def segments(module: Any, query: Any, key: Any, value: Any, mask: Any, *, cu_seq_lens_q: Any, **kwargs: Any) -> Any:
@@ -71,7 +90,7 @@ def segments(module: Any, query: Any, key: Any, value: Any, mask: Any, *, cu_seq
         torch.nn.functional.scaled_dot_product_attention(
             query[:, :, a:b], key[:, :, a:b], value[:, :, a:b], is_causal=True, scale=kwargs.get("scaling")
         )
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in itertools.pairwise(edges)
     ]
     return torch.cat(parts, dim=2).transpose(1, 2), None
 
@@ -93,6 +112,9 @@ def trl(job: Job, scratch: str, name: str, clock: Clock) -> None:
         options |= {"gradient_accumulation_steps": max(1, job.accumulation // 2)}
         changes = NO_DROPOUT | {"dtype": torch.bfloat16, "activation_function": "gelu_pytorch_tanh"}
     model = AutoModelForCausalLM.from_pretrained(job.model, **({"dtype": torch.float32} | changes))
+    adapters = adapter() if job.method == "lora" else None
+    if name == "trl-fp32" and adapters:  # TRL would draw other adapters, and the curve could not be compared
+        model, adapters = adapted(model), None
     if name == "trl-best":
         AttentionInterface.register("segments", segments)
         model.set_attn_implementation("segments")
@@ -107,19 +129,18 @@ def trl(job: Job, scratch: str, name: str, clock: Clock) -> None:
         args=SFTConfig(**(common(job, scratch) | {"completion_only_loss": True} | options)),
         train_dataset=data,
         processing_class=AutoTokenizer.from_pretrained(job.model),
-        peft_config=adapter() if job.method == "lora" else None,
+        peft_config=adapters,
     )
     train(trainer, clock)
 
 
 def plain(job: Job, scratch: str, clock: Clock) -> None:
-    """transformers' Trainer in fp32, batches padded to their longest row."""
-    from peft import get_peft_model
+    """Transformers' Trainer in fp32, batches padded to their longest row."""
     from transformers import DataCollatorForSeq2Seq, Trainer, TrainingArguments
 
     model = AutoModelForCausalLM.from_pretrained(job.model, dtype=torch.float32, **NO_DROPOUT)
     if job.method == "lora":
-        model = get_peft_model(model, adapter())
+        model = adapted(model)
     tokenizer = AutoTokenizer.from_pretrained(job.model)
     tokenizer.pad_token = tokenizer.eos_token
     arguments = TrainingArguments(**common(job, scratch), train_sampling_strategy="sequential")
@@ -148,13 +169,18 @@ def llama_factory(job: Job, scratch: str, clock: Clock, dtype: str) -> None:
     tokenized = str(Path(scratch) / "tokenized")
     DatasetDict({"train": Dataset.from_dict(columns)}).save_to_disk(tokenized)
 
+    model = Path(scratch) / "model"
+    shutil.copytree(job.model, model)
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | NO_DROPOUT))  # it has no option for it
+
     class Hooked(Watch):
         def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
             body = next(m for m in model.modules() if type(m).__name__ == "GPT2Model")
             body.register_forward_pre_hook(self.count, with_kwargs=True)
 
     arguments = common(job, scratch) | {
-        "model_name_or_path": job.model,
+        "model_name_or_path": str(model),
         "stage": "sft",
         "do_train": True,
         "template": "default",
@@ -179,7 +205,7 @@ def main() -> None:
     name, path, scratch = sys.argv[1:]
     job = Job.read(path)
     clock = Clock(job.warmup)
-    torch.manual_seed(0)
+    torch.manual_seed(SEED)
     if name.startswith("trl"):
         trl(job, scratch, name, clock)
     elif name == "hf":

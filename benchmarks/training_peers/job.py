@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-RANK, ALPHA, LEARNING_RATE = 8, 32, 2e-4
+RANK, ALPHA, LEARNING_RATE, SEED = 8, 32, 2e-4, 0
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Job:
     warmup: int
     steps: int
     threads: int
+    clock: str
     method: str
 
     @classmethod

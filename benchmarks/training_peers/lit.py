@@ -1,6 +1,6 @@
 """LitGPT's own LoRA fine-tuning of the benchmark's rows. It has no GPT-2: a GPT-NeoX of the same shapes stands in.
 
-    PYTHON lit.py litgpt-fp32|litgpt-bf16 JOB.json SCRATCH
+PYTHON lit.py litgpt-fp32|litgpt-bf16 JOB.json SCRATCH
 """
 
 import shutil
@@ -22,7 +22,7 @@ from litgpt.utils import save_config
 from torch.utils.data import DataLoader
 
 
-class Done(Exception):
+class DoneError(Exception):
     """Enough steps were timed."""
 
 
@@ -55,7 +55,7 @@ class Rows(DataModule):
             if self.asked:
                 self.clock.stop(self.tokens)
             if len(self.clock.seconds) == self.job.all_steps:
-                raise Done
+                raise DoneError
             self.tokens = 0
             self.clock.start()
         self.asked += 1
@@ -118,10 +118,12 @@ def main() -> None:
                 epochs=10,
                 max_seq_length=512,
             ),
-            eval=EvalArgs(interval=10**6, max_new_tokens=1, max_iters=1, initial_validation=False, final_validation=False),
+            eval=EvalArgs(
+                interval=10**6, max_new_tokens=1, max_iters=1, initial_validation=False, final_validation=False
+            ),
             optimizer={"class_path": "torch.optim.AdamW", "init_args": {"lr": LEARNING_RATE, "weight_decay": 0.0}},
         )
-    except Done:
+    except DoneError:
         clock.report()
 
 

@@ -1,6 +1,6 @@
 """medtune's own training of the benchmark's rows, through the classes that `medtune train` uses.
 
-    PYTHON ours.py ours-fp32|ours-bf16 JOB.json SCRATCH
+PYTHON ours.py ours-fp32|ours-bf16 JOB.json SCRATCH
 """
 
 import sys
@@ -8,16 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from job import ALPHA, LEARNING_RATE, RANK, Clock, Job
+from job import ALPHA, LEARNING_RATE, RANK, SEED, Clock, Job
 
 from medtune.models.adapters import add_lora
 from medtune.models.attention import NAME, register
-from medtune.models.loading import locate, load_weights
+from medtune.models.fusing import without_dropout
+from medtune.models.loading import load_weights, locate
 from medtune.recipe.schema import Lora, Train
 from medtune.tokens.labels import Encoded
 from medtune.training.supervised import SupervisedTrainer, rows_of_step
-
-SEED = 0
 
 
 def main() -> None:
@@ -28,10 +27,8 @@ def main() -> None:
     model = load_weights(locate(job.model), torch.bfloat16 if name.endswith("bf16") else torch.float32, NAME)
     if job.method == "lora":
         model = add_lora(model, Lora(r=RANK, alpha=ALPHA, dropout=0.0), SEED)
-    elif job.method == "full":
-        for module in model.modules():  # full training keeps the architecture's dropout; curves are compared without
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0
+    else:
+        without_dropout(model)  # medtune's full training keeps the architecture's; curves are compared without
     settings = Train(
         method=job.method,
         learning_rate=LEARNING_RATE,

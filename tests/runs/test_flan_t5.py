@@ -172,6 +172,12 @@ def test_float16_is_refused_with_a_sentence_before_a_weight_is_loaded(tiny, tmp_
     assert "Traceback" not in done.stderr
 
 
+def test_learning_the_question_is_refused_since_it_cannot_be(tiny, tmp_path):
+    done = call(tmp_path, "inspect", "flan-t5-medqa", *settings(tiny, data__limit=40, train__loss_on="all"))
+    assert done.returncode == 2
+    assert "train.loss_on" in done.stderr
+
+
 def test_a_dry_run_counts_steps_and_memory_and_writes_nothing(tiny, tmp_path):
     done = call(tmp_path, "run", "flan-t5-medqa", *settings(tiny, data__limit=40), "--dry-run", "--json")
     facts = json.loads(done.stdout)

@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 
+from medtune.data.index import conversation_hash
 from medtune.data.rows import Row
 from medtune.errors import DataError
 from medtune.recipe.sections.data import Where
@@ -14,10 +15,19 @@ OUTSIDE, BEYOND = "outside_where", "beyond_per_label"
 def wanted(row: Row, where: Where, counted: Counter[str]) -> bool:
     """Whether a repaired row has one of the values of every field that is named; its values are counted."""
     named = [(field, values) for field, values in where if values is not None]
-    if not all(getattr(row, field) in values for field, values in named):
+    found = [(field, _names(row, field).intersection(values)) for field, values in named]
+    if not all(names for _, names in found):
         return False
-    counted.update(_key(field, getattr(row, field)) for field, _ in named)
+    counted.update(_key(field, name) for field, names in found for name in names)
     return True
+
+
+def _names(row: Row, field: str) -> set[str | None]:
+    """A row's values of a field; its id is its own, and the one that it will have in the splits."""
+    if field != "id":
+        return {getattr(row, field)}
+    digest = f"{conversation_hash(row):016x}"
+    return {row.id, f"{row.source}-{row.id}-{digest[:6]}" if row.id else f"{row.source}-{digest[:12]}"}
 
 
 def check_found(where: Where, counted: Counter[str]) -> None:

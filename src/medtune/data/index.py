@@ -62,7 +62,8 @@ class Index:
         return len(self.conversation)
 
 
-def _conversation_hash(row: Row) -> int:
+def conversation_hash(row: Row) -> int:
+    """Of all that is said and the label; a row's id in the splits ends with it."""
     text = "\x1f".join(f"{m.role}\x1e{m.content}" for m in row.messages)
     return text_hash(f"{text}\x1f{row.label}")
 
@@ -96,7 +97,7 @@ def _near(rows: Sequence[Row], min_words: int) -> Near:
 def index_rows(rows: Sequence[Row], demonstrations: Sequence[str], min_words: int | None) -> Index:
     """The index of a chunk. ``min_words`` of a text to be compared for near-duplicates; None: none is."""
     return Index(
-        np.array([_conversation_hash(row) for row in rows], np.uint64),
+        np.array([conversation_hash(row) for row in rows], np.uint64),
         np.array([text_hash(prompt_text(row.messages)) for row in rows], np.uint64),
         np.array([text_hash(normalize(row.answer)) for row in rows], np.uint64),
         np.array([len(row.question.split()) for row in rows], np.int32),

@@ -16,7 +16,7 @@ AUTO_TARGETS: dict[str, str | list[str]] = {"gpt2": ["c_attn"]}
 
 
 def add_lora(model: "PreTrainedModel", settings: Lora, seed: int) -> "PreTrainedModel":
-    """The model with trainable adapters, all else frozen and without dropout. Adapters compute in the model's number format."""
+    """The model with trainable adapters in its own number format, all else frozen and without dropout."""
     from peft import LoraConfig, get_peft_model
 
     auto = AUTO_TARGETS.get(model.config.model_type, "all-linear")

@@ -113,7 +113,9 @@ def _in_directory(name: str, path: Path) -> Located:
         return Located(name, base.base, path, use.get("quantization"), use.get("double_quantization", True))
     if (path / "endpoint.json").exists():
         raise ModelError(
-            "this model runs behind an endpoint", where=name, fix="This needs a model whose weights are on this machine."
+            "this model runs behind an endpoint",
+            where=name,
+            fix="This needs a model whose weights are on this machine.",
         )
     if not (path / "config.json").exists():
         raise ModelError(

@@ -77,8 +77,8 @@ class Recipe(Section):
             raise ValueError("train.method: hosted and model.endpoint belong together: both or neither")
         if model.quantization and method not in ("lora", "qlora"):
             raise ValueError("model.quantization freezes the weights: use train.method: qlora")
-        if not split.test and self.evaluate.on == "test":
-            raise ValueError("data.split: test must be above 0 (only evaluate.on: train does without)")
+        if not split.test and self.evaluate.split == "test":
+            raise ValueError("data.split: test must be above 0 (only evaluate.split: train does without)")
         return self
 
 

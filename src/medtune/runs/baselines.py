@@ -62,7 +62,7 @@ def baselines_stage(recipe: Recipe, run: RunDirectory) -> None:
     specs = classifications(recipe)
     if not specs:
         return
-    files = [run.data / "train.parquet", run.data / f"{recipe.evaluate.on}.parquet"]
+    files = [run.data / "train.parquet", run.data / f"{recipe.evaluate.split}.parquet"]
     wanted = [recipe.evaluate.model_dump(mode="json"), recipe.seed, [sha256_file(file) for file in files]]
     place = baselines_file(run)
     with run.stage("baselines", sha256_json([STAGE_VERSION, *wanted]), [place]) as needed:

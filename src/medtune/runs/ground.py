@@ -38,7 +38,7 @@ class Ground:
     @property
     def items(self) -> Sequence[Conversation]:
         """The items."""
-        return read_conversations(self.data / f"{self.recipe.evaluate.on}.parquet")
+        return read_conversations(self.data / f"{self.recipe.evaluate.split}.parquet")
 
     @property
     def tasks(self) -> dict[str, Task]:

@@ -211,7 +211,7 @@ def collect_metrics(recipe: Recipe, run: RunDirectory, change: dict[str, Any], s
             **{name: facts["rows"] for name, facts in audit["splits"].items()},
             "dropped": _dropped(audit),
             "leaked": audit["leaked"],
-            "measured_on": recipe.evaluate.on,
+            "measured_on": recipe.evaluate.split,
             "truncated_rows": audit["tokens"]["truncated_rows"],
         },
         "train": {name: stats[name] for name in wanted if name in stats},

@@ -113,6 +113,12 @@ class Plan:
         if self.is_seq2seq:
             from medtune.tokens.seq2seq import PairEncoder
 
+            if train.loss_on == "all":
+                raise RecipeError(
+                    "an encoder-decoder learns answers only: it does not predict what its encoder reads",
+                    where="train.loss_on",
+                    fix="Set train.loss_on to answer.",
+                )
             return PairEncoder(tokenizer, self.max_length, self.max_target_length)
         from medtune.tokens.labels import Encoder
 

@@ -41,7 +41,7 @@ def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path 
     with tempfile.TemporaryDirectory() as temporary:
         prepare_splits(Plan.make(recipe, data_dir), Path(temporary))
         settings = task_settings(recipe, Path(temporary))
-        items = read_conversations(Path(temporary) / f"{recipe.evaluate.on}.parquet")
+        items = read_conversations(Path(temporary) / f"{recipe.evaluate.split}.parquet")
     _refuse_training_rows(model, items)
     wanted = recipe.evaluate
     if isinstance(found, Remote):

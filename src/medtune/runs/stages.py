@@ -50,7 +50,7 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
     found = plan.base if before else trained_model(plan, run)
     fingerprint = plan.base_fingerprint if before else found.fingerprint()
     directory = run.before if before else run.after
-    items_file = run.data / f"{recipe.evaluate.on}.parquet"
+    items_file = run.data / f"{recipe.evaluate.split}.parquet"
     inputs = plan.evaluate_inputs(sha256_file(items_file), fingerprint)
     with run.stage(f"evaluate_{which}", inputs, [directory]) as needed:
         if not needed:
@@ -64,12 +64,12 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
         for file in directory.glob("*") if directory.exists() else []:
             if file.name.split(".")[0] not in {spec.key for spec in wanted.tasks}:
                 file.unlink()
-        results = evaluate(model, wanted.tasks, read_split(run, wanted.on), settings, wanted.resamples, directory)
+        results = evaluate(model, wanted.tasks, read_split(run, wanted.split), settings, wanted.resamples, directory)
         for task, scores in results.items():
             for metric, score in scores.items():
                 detail(f"  {task} {metric}: {score['value']:.4g} (n = {score['n']})")
         if not before and "before_after_training" in wanted.published and isinstance(model, LocalModel):
-            before_after_training(model, read_split(run, wanted.on), settings, run.root / "eval" / "published")
+            before_after_training(model, read_split(run, wanted.split), settings, run.root / "eval" / "published")
 
 
 def trained_model(plan: Plan, run: RunDirectory) -> Found:

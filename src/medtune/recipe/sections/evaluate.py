@@ -71,7 +71,7 @@ class Evaluate(Section):
         default_factory=lambda: [TaskSpec(task="perplexity"), TaskSpec(task="answers"), TaskSpec(task="topics")],
         description="Tasks, by name or as `{task: …, limit: …}`.",
     )
-    on: Literal["test", "train"] = Field(
+    split: Literal["test", "train"] = Field(
         "test", description="Rows that are measured; train is a published mistake, kept for -faithful recipes."
     )
     published: list[Literal["row_mean_perplexity", "before_after_training"]] = Field(
