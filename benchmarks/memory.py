@@ -55,7 +55,19 @@ def make_model(kind: str, tokenizers: Path, place: Path) -> Path:
 def medtune(command: str, settings: dict[str, Any], out: Path, *more: str) -> dict[str, Any]:
     """One command's JSON."""
     sets = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-    line = [sys.executable, "-m", "medtune", command, "quickstart", *sets, "--out", str(out), "--json", "--quiet", *more]
+    line = [
+        sys.executable,
+        "-m",
+        "medtune",
+        command,
+        "quickstart",
+        *sets,
+        "--out",
+        str(out),
+        "--json",
+        "--quiet",
+        *more,
+    ]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)

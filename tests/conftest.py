@@ -40,6 +40,15 @@ def make_tiny_model(place: Path, *, context: int = 256, seed: int = 0) -> Path:
     return place
 
 
+@pytest.fixture(autouse=True)
+def _usual_talk():
+    """What a command inside the test process set about talking ends with its test."""
+    yield
+    from medtune import progress
+
+    progress.configure(quiet=False, verbose=False)
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")

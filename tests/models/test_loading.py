@@ -34,7 +34,7 @@ def test_pickled_weights_are_refused(tiny_model, tmp_path):
 def test_an_encoder_is_no_language_model(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "vit"}))
     (tmp_path / "model.safetensors").write_bytes(b"")
-    with pytest.raises(ModelError, match="not a causal language model"):
+    with pytest.raises(ModelError, match="neither a causal language model"):
         read_config(locate(str(tmp_path)))
 
 

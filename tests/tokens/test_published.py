@@ -33,7 +33,11 @@ def test_llama_2_renders_what_was_published(llama, real_data):
     ("name", "start", "end"),
     [
         ("mistral-published", "<s><s>[INST] Why? [/INST] \\n ", "So.</s>"),
-        ("gemma-published", "<s><start_of_turn>user\\nWhy?<end_of_turn>\\n<start_of_turn>model\\n", "<end_of_turn>\\nmodel"),
+        (
+            "gemma-published",
+            "<s><start_of_turn>user\\nWhy?<end_of_turn>\\n<start_of_turn>model\\n",
+            "<end_of_turn>\\nmodel",
+        ),
         ("llama-2-published", "[s][INST] Why? [/INST] \\n ", "So.[/s]"),
     ],
 )

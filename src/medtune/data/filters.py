@@ -42,7 +42,7 @@ def check_found(where: Where, counted: Counter[str]) -> None:
             )
 
 
-def _key(field: str, value: str) -> str:
+def _key(field: str, value: str | None) -> str:
     return f"where {field} {value}"
 
 

@@ -5,7 +5,7 @@ import string
 from collections import Counter
 
 _WORDS = re.compile(r"[a-z0-9]+")
-_ANY_WORDS = re.compile(r"\w+")
+_ANY_WORDS = re.compile(r"[^\W_]+")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 

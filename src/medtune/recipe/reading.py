@@ -14,7 +14,7 @@ from medtune.recipe.schema import SHIPPED, AnyRecipe, Data, PretrainRecipe, Reci
 
 def shipped_recipes() -> dict[str, Path]:
     """Names and files of the recipes in the package."""
-    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"), key=lambda path: path.stem)}
 
 
 def find_recipe(name: str) -> Path:

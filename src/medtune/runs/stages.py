@@ -23,8 +23,8 @@ from medtune.models.saving import save_model
 from medtune.models.use import use_of
 from medtune.progress import detail, say
 from medtune.recipe.schema import Recipe
-from medtune.runs.baselines import task_settings
 from medtune.report.loss_plots import write_loss_files
+from medtune.runs.baselines import task_settings
 from medtune.runs.directory import RunDirectory
 from medtune.runs.hosted import train_hosted
 from medtune.runs.hosted_offer import endpoint_of
