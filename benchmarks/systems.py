@@ -36,7 +36,7 @@ SYSTEMS = (
     System(
         "mtsamples-specialty",
         ("train.max_length=256", "train.epochs=2", "evaluate.limit=100"),
-        ("classification.accuracy", "classification.macro_f1"),
+        ("by_likelihood.accuracy", "by_likelihood.macro_f1"),
     ),
     System("mtsamples-specialty-faithful", (), ("classification.accuracy", "classification.macro_f1")),
     System("gpt2-wiki-terms", GLOSSARY, ("perplexity.bits_per_byte", "perplexity.text_perplexity")),
