@@ -15,9 +15,10 @@ from medtune.recipe.sections.data import (
     SourceSpec,
     Split,
 )
-from medtune.recipe.sections.evaluate import TOPICS, Chat, Decoding, Evaluate, TaskSpec
+from medtune.recipe.sections.evaluate import TOPICS, Arm, Chat, Decoding, Evaluate, Judge, TaskSpec
 from medtune.recipe.sections.model import Endpoint, Model
 from medtune.recipe.sections.pretrain import Architecture, Corpus, Pretraining, PretrainRecipe
+from medtune.recipe.sections.statement import Statement
 from medtune.recipe.sections.train import Hosted, Lora, Train
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "TOPICS",
     "AnyRecipe",
     "Architecture",
+    "Arm",
     "Chat",
     "Clean",
     "Columns",
@@ -35,6 +37,7 @@ __all__ = [
     "Endpoint",
     "Evaluate",
     "Hosted",
+    "Judge",
     "Lora",
     "Model",
     "NearDuplicates",
@@ -44,6 +47,7 @@ __all__ = [
     "Section",
     "SourceSpec",
     "Split",
+    "Statement",
     "TaskSpec",
     "Train",
 ]
@@ -60,6 +64,7 @@ class Recipe(Section):
     train: Train = Field(default_factory=Train)
     evaluate: Evaluate = Field(default_factory=Evaluate)
     chat: Chat = Field(default_factory=Chat)
+    statement: Statement = Field(default_factory=Statement)
 
     @model_validator(mode="before")
     @classmethod

@@ -27,7 +27,7 @@ class Answers:
         chosen = settings.drawn(items)
         decoding = settings.decoding_settings()
         with track("answers", len(chosen), "answers") as bar:
-            outputs = model.generate([item.prompt for item in chosen], decoding, bar.advance)
+            outputs = model.generate([settings.asked(item.prompt) for item in chosen], decoding, bar.advance)
         return [
             {
                 "id": item.id,

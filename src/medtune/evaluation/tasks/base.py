@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from medtune.conversation import Conversation
+from medtune.conversation import Conversation, Message, user_asks
 from medtune.evaluation.statistics import Figure, ratio
 from medtune.models.protocol import DecodingSettings, LanguageModel
 from medtune.recipe.schema import Decoding, Recipe, TaskSpec
@@ -48,7 +48,10 @@ class Metric:
 
 @dataclass(frozen=True)
 class TaskSettings:
-    """What tasks need of the recipe; ``labels`` and ``set_size`` (labels that most texts have) of the run's data."""
+    """What tasks need of the recipe; ``labels`` and ``set_size`` (labels that most texts have) of the run's data.
+
+    ``examples`` are worked ones that stand before every question; ``system`` replaces the data's system message.
+    """
 
     seed: int
     decoding: Decoding
@@ -57,6 +60,8 @@ class TaskSettings:
     spec: TaskSpec | None = None
     labels: tuple[str, ...] = ()
     set_size: int = 1
+    examples: tuple[Conversation, ...] = ()
+    system: str | None = None
 
     @classmethod
     def of(cls, recipe: Recipe, labels: tuple[str, ...] = (), set_size: int = 1) -> "TaskSettings":
@@ -77,6 +82,20 @@ class TaskSettings:
         picked = np.random.default_rng(self.seed).permutation(len(items))[: self.limit]
         return [items[i] for i in sorted(picked)]
 
+    def asked(self, prompt: Sequence[Message], examples: Sequence[Message] | None = None) -> tuple[Message, ...]:
+        """The conversation that is put to the model: the system message, worked examples, then ``prompt``.
+
+        ``examples`` are their turns, where a task words them itself.
+        """
+        own = tuple(message for message in prompt if message.role == "system")
+        rest = tuple(message for message in prompt if message.role != "system")
+        head = own if self.system is None else (Message("system", self.system),)
+        if examples is None:
+            examples = [
+                m for item in self.examples for m in (*user_asks(item.question), Message("assistant", item.reference))
+            ]
+        return (*head, *examples, *rest)
+
     def decoding_settings(self, *, sampled: bool = False) -> DecodingSettings:
         """Greedy (or beam) decoding for figures; sampled from the seed, for reading."""
         wanted = self.decoding
@@ -91,7 +110,8 @@ class TaskSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values."""
-        return asdict(self) | {"decoding": self.decoding.model_dump(), "spec": self.spec and self.spec.model_dump()}
+        own = {"decoding": self.decoding.model_dump(), "spec": self.spec and self.spec.model_dump()}
+        return asdict(replace(self, examples=())) | own | {"examples": [item.id for item in self.examples]}
 
 
 class Task(Protocol):

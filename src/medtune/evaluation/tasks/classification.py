@@ -135,7 +135,7 @@ class Classification:
 def _likeliest(
     model: LanguageModel, items: Sequence[Conversation], options: Sequence[str], settings: TaskSettings, advance: Any
 ) -> list[Sample]:
-    found = choose(model, [(item.prompt, options) for item in items], advance)
+    found = choose(model, [(settings.asked(item.prompt), options) for item in items], advance)
     sets = any(item.labels for item in items)
     samples = []
     for item, scored in zip(items, found, strict=True):
@@ -154,7 +154,7 @@ def _likeliest(
             | ({"sets": True, "further": []} if sets else {})
         )
     if sets:
-        _choose_further(model, items, samples, settings.set_size)
+        _choose_further(model, items, samples, settings)
     return samples
 
 
@@ -165,14 +165,16 @@ def _best(options: Sequence[str], scores: np.ndarray) -> dict[str, float]:
 
 
 def _choose_further(
-    model: LanguageModel, items: Sequence[Conversation], samples: Sequence[Sample], set_size: int
+    model: LanguageModel, items: Sequence[Conversation], samples: Sequence[Sample], settings: TaskSettings
 ) -> None:
     """Extend each prediction, label by label, to as many as most training texts have: the likeliest way to go on."""
     named = [[next(iter(sample["score"]["top"]))] for sample in samples]
-    for _ in range(min(set_size, len(samples[0]["options"])) - 1):
+    for _ in range(min(settings.set_size, len(samples[0]["options"])) - 1):
         left = [[o for o in s["options"] if o not in have] for s, have in zip(samples, named, strict=True)]
         longer = [[f"{SEPARATOR} ".join([*have, o]) for o in rest] for have, rest in zip(named, left, strict=True)]
-        found = choose(model, [(item.prompt, answers) for item, answers in zip(items, longer, strict=True)])
+        found = choose(
+            model, [(settings.asked(item.prompt), answers) for item, answers in zip(items, longer, strict=True)]
+        )
         for sample, have, rest, scored in zip(samples, named, left, found, strict=True):
             have.append(rest[int(np.argmax(scored.loglikelihoods))])
             sample["further"].append(
@@ -189,7 +191,7 @@ def _generated(
     decoding = settings.decoding_settings()
     if warmth:  # sampled as such: no nucleus, no beams
         decoding = replace(decoding, temperature=warmth, seed=settings.seed, beams=1)
-    outputs = model.generate([item.prompt for item in items], decoding, advance)
+    outputs = model.generate([settings.asked(item.prompt) for item in items], decoding, advance)
     sets = any(item.labels for item in items)
     samples = []
     for item, made in zip(items, outputs, strict=True):

@@ -56,7 +56,9 @@ class Perplexity:
     def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
         """Score every item twice: the answer after its prompt, and both from the beginning."""
         with track("perplexity", 2 * len(items), "texts") as bar:
-            answers = model.loglikelihoods([(item.prompt, item.reference) for item in items], bar.advance)
+            answers = model.loglikelihoods(
+                [(settings.asked(item.prompt), item.reference) for item in items], bar.advance
+            )
             texts = model.text_loglikelihoods([a.prompt + a.text for a in answers], bar.advance)
         whole = [_text_figures(text) for text in texts] or [{}] * len(items)
         return [

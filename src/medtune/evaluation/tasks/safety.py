@@ -106,6 +106,6 @@ class Safety:
         system = next((m.content for item in items[:1] for m in item.messages if m.role == "system"), None)
         chosen = drawn(settings.limit, settings.seed)
         with track("safety", len(chosen), "answers") as bar:
-            asked = [user_asks(prompt.prompt, system) for prompt in chosen]
+            asked = [settings.asked(user_asks(prompt.prompt, system)) for prompt in chosen]
             answers = model.generate(asked, settings.decoding_settings(), bar.advance)
         return [_sample(prompt, made) for prompt, made in zip(chosen, answers, strict=True)]

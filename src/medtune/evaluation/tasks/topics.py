@@ -27,7 +27,7 @@ class Topics:
     def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
         """A greedy and a sampled answer to each question; the data's system message is asked with."""
         system = next((m.content for item in items[:1] for m in item.messages if m.role == "system"), None)
-        prompts = [user_asks(question, system) for question in settings.topics]
+        prompts = [settings.asked(user_asks(question, system)) for question in settings.topics]
         with track("topics", 2 * len(prompts), "answers") as bar:
             greedy_answers = model.generate(prompts, settings.decoding_settings(), bar.advance)
             sampled_answers = model.generate(prompts, settings.decoding_settings(sampled=True), bar.advance)

