@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from medtune.evaluation.evaluate import evaluate, read_samples, score
+from medtune.evaluation.evaluate import Job, evaluate, read_samples, score
 from medtune.evaluation.tasks import TASKS
 from medtune.files import read_json
 from medtune.models.protocol import LanguageModel
@@ -26,7 +26,9 @@ def measure(items, settings, tmp_path):
     usual = settings()
 
     def run(model, tasks=ALL, items=items, settings=usual, resamples=100):
-        return evaluate(model, [TaskSpec(task=name) for name in tasks], items, settings, resamples, tmp_path)
+        return evaluate(
+            model, Job.of_all([TaskSpec(task=name) for name in tasks], items, settings), resamples, tmp_path
+        )
 
     return run
 
@@ -146,6 +148,8 @@ def test_a_model_on_disk_gives_the_same_bytes_twice(tiny_model, items, settings,
     assert isinstance(model, LanguageModel)
     places = [tmp_path / "one", tmp_path / "two"]
     for place in places:
-        evaluate(model, [TaskSpec(task=name) for name in ALL], items, settings(max_new_tokens=6), 100, place)
+        evaluate(
+            model, Job.of_all([TaskSpec(task=name) for name in ALL], items, settings(max_new_tokens=6)), 100, place
+        )
     for path in places[0].iterdir():
         assert path.read_bytes() == (places[1] / path.name).read_bytes()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from medtune.errors import RunError
-from medtune.evaluation.statistics import holm, paired_bootstrap, sign_test
+from medtune.evaluation.statistics import FEWEST_SWITCHES, PairedDifference, holm, paired_bootstrap, sign_test
 from medtune.evaluation.tasks import TASKS, Metric, Sample, Task
 
 TEST = "paired bootstrap"
@@ -49,6 +49,7 @@ def compare_metric(
         "high": found.high,
         "p": p,
         "p_corrected": None,
+        "detectable": _detectable(metric, found, len(set(groups))),
         "test": test,
         "better": metric.better,
         "title": metric.title,
@@ -56,6 +57,13 @@ def compare_metric(
         "n": len(before),
         "groups": len(set(groups)),
     }
+
+
+def _detectable(metric: Metric, found: PairedDifference, groups: int) -> float | None:
+    """The smallest difference that these items could have shown; of right answers at least what McNemar's test needs."""
+    if metric.better is None or found.detectable is None:
+        return None
+    return max(found.detectable, FEWEST_SWITCHES / groups) if metric.right_or_wrong else found.detectable
 
 
 def compare(

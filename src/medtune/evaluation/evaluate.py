@@ -1,7 +1,7 @@
 """A model measured on tasks: every item kept, every score with its n and interval."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,20 @@ from medtune.progress import say
 from medtune.recipe.schema import TaskSpec
 
 Scores = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One task with its settings and the items it is measured on."""
+
+    spec: TaskSpec
+    settings: TaskSettings
+    items: Sequence[Conversation]
+
+    @classmethod
+    def of_all(cls, specs: Sequence[TaskSpec], items: Sequence[Conversation], settings: TaskSettings) -> "list[Job]":
+        """One a task, all on the same items."""
+        return [cls(spec, settings.for_task(spec), items) for spec in specs]
 
 
 def score(task: Task, samples: Sequence[Sample], resamples: int, seed: int) -> Scores:
@@ -37,41 +51,39 @@ def score(task: Task, samples: Sequence[Sample], resamples: int, seed: int) -> S
     return scores
 
 
-def evaluate(
-    model: LanguageModel,
-    specs: Sequence[TaskSpec],
-    items: Sequence[Conversation],
-    settings: TaskSettings,
-    resamples: int,
-    directory: Path,
-) -> dict[str, Scores]:
+def evaluate(model: LanguageModel, jobs: Sequence[Job], resamples: int, directory: Path) -> dict[str, Scores]:
     """Run tasks and write ``<task>.json`` and ``<task>.samples.jsonl``; a task whose files are there is not run again."""
     results = {}
-    for spec in specs:
-        name, task, settings_of = spec.key, TASKS[spec.task], settings.for_task(spec)
-        wanted = [spec.model_dump(mode="json"), settings_of.as_dict(), [item.as_dict() for item in items], resamples]
-        key = sha256_json([name, model.fingerprint, getattr(task, "fingerprint", ""), *wanted])
+    for job in jobs:
+        name, task, settings = job.spec.key, TASKS[job.spec.task], job.settings
+        wanted = [job.spec.model_dump(mode="json"), settings.as_dict(), [i.as_dict() for i in job.items], resamples]
+        key = sha256_json([name, model.fingerprint, getattr(task, "fingerprint", ""), _source_hash(job.spec), *wanted])
         results[name] = _kept(directory, name, key)
         if results[name]:
             say(f"{name}: kept from before")
             continue
-        samples = task.run(model, items, settings_of)
+        samples = task.run(model, job.items, settings)
         results[name] = score(task, samples, resamples, settings.seed)
         samples_path = directory / f"{name}.samples.jsonl"
         write_json_lines(samples_path, samples)
         write_json(
             directory / f"{name}.json",
             {
-                "task": spec.task,
+                "task": job.spec.task,
                 "model": model.name,
                 "model_fingerprint": model.fingerprint,
                 "key": key,
                 "samples_sha256": sha256_file(samples_path),
-                "settings": settings_of.as_dict(),
+                "settings": settings.as_dict(),
                 "scores": results[name],
             },
         )
     return results
+
+
+def _source_hash(spec: TaskSpec) -> str:
+    """Of the file that a task reads itself, if it names one."""
+    return sha256_file(Path(spec.source)) if spec.source and Path(spec.source).is_file() else ""
 
 
 def _kept(directory: Path, name: str, key: str) -> Scores:

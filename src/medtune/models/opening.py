@@ -50,12 +50,21 @@ def open_model(
 ) -> "LanguageModel":
     """The model ready to be measured. A ``trained`` one brings its own chat template and prompt.
 
-    The answers of a remote one are kept in the directory ``cache``.
+    What it answers is kept in the directory ``cache``, item by item, and not computed (or paid for) again.
     """
     if isinstance(found, Remote):
         from medtune.models.endpoint import EndpointModel
 
         return EndpointModel(found, cache)
+    opened = _open_local(found, model, batch_size, dtype, trained=trained)
+    if cache is None:
+        return opened
+    from medtune.models.kept import KeptModel
+
+    return KeptModel(opened, cache / f"results-{opened.fingerprint[:12]}.jsonl")
+
+
+def _open_local(found: Located, model: Model, batch_size: int, dtype: str, *, trained: bool) -> "LanguageModel":
     from medtune.models.precision import evaluation_dtype
 
     template, prompt = ("auto", None) if trained else (model.chat_template, model.prompt)

@@ -79,6 +79,10 @@ def check_askable(wanted: Evaluate) -> None:
             fix = "Leave it out: --set evaluate.tasks=[answers,topics]"
         elif spec.task == "classification" and spec.scoring == "likelihood":
             fix = "Set its scoring to generation."
+        elif spec.task == "multiple_choice" and spec.primary != "generation":
+            fix = "Set its primary to generation."
+        elif spec.task == "forgetting":
+            fix = "Leave it out."
         else:
             continue
         raise RecipeError(

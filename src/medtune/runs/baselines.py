@@ -1,77 +1,47 @@
-"""What no language model is needed for: the majority's label, and a linear model on word counts, on the same items."""
+"""What no language model is needed for, on the same items: one answer always, guessing, a linear model on word counts."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from medtune.conversation import Conversation, iter_conversations, read_conversations
+from medtune.conversation import Conversation
 from medtune.errors import ModelError
-from medtune.evaluation.evaluate import score
-from medtune.evaluation.tasks import TASKS, Sample, TaskSettings
+from medtune.evaluation.evaluate import Job, score
+from medtune.evaluation.tasks import TASKS, Sample
 from medtune.evaluation.tasks.classification import classified, is_classified, right_labels, sample_of
+from medtune.evaluation.tasks.multiple_choice import answerable, multiple_choice_sample, names_of, right_share
 from medtune.files import read_json, sha256_file, sha256_json, write_json
-from medtune.recipe.schema import Recipe, TaskSpec
+from medtune.recipe.schema import Recipe
 from medtune.runs.directory import RunDirectory
+from medtune.runs.measured import Measured, source_hashes
 from medtune.runs.plan import STAGE_VERSION
 
 TITLES = {
     "majority": "always the commonest label of training",
+    "constant": "always the option that is right most often here",
+    "chance": "guessing",
     "tfidf_svm": "word counts (TF-IDF) with a linear support vector machine",
 }
 
 
-@dataclass(frozen=True)
-class LabelSpace:
-    """The fixed list of labels, of train and test, and how many of them most training texts have."""
-
-    labels: tuple[str, ...] = ()
-    set_size: int = 1
-
-
-def classifications(recipe: Recipe) -> list[TaskSpec]:
-    """The recipe's tasks that ask for labels."""
-    return [spec for spec in recipe.evaluate.tasks if spec.task == "classification"]
-
-
-def label_space(recipe: Recipe, data: Path) -> LabelSpace:
-    """Of the splits in a directory; empty where the recipe classifies nothing."""
-    if not classifications(recipe):
-        return LabelSpace()
-    labels: set[str] = set()
-    sizes: Counter[int] = Counter()
-    for split in ("train", "test"):
-        for chunk in iter_conversations(data / f"{split}.parquet"):
-            found = [right_labels(item) for item in chunk if is_classified(item)]
-            labels.update(label for some in found for label in some)
-            sizes.update(len(some) for some in found if split == "train")
-    return LabelSpace(tuple(sorted(labels)), sizes.most_common(1)[0][0] if sizes else 1)
-
-
-def task_settings(recipe: Recipe, data: Path) -> TaskSettings:
-    """The settings of a recipe's tasks, with the labels of its data."""
-    space = label_space(recipe, data)
-    return TaskSettings.of(recipe, space.labels, space.set_size)
-
-
-def baselines_stage(recipe: Recipe, run: RunDirectory) -> None:
-    """eval/baselines.json, where the recipe classifies; each baseline on the very items of each task."""
-    specs = classifications(recipe)
+def baselines_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> None:
+    """eval/baselines.json, where the recipe asks for labels or options; each baseline on the very items of each task."""
+    specs = [spec for spec in recipe.evaluate.tasks if spec.task in MAKERS]
     if not specs:
         return
     files = [run.data / "train.parquet", run.data / f"{recipe.evaluate.split}.parquet"]
-    wanted = [recipe.evaluate.model_dump(mode="json"), recipe.seed, [sha256_file(file) for file in files]]
+    hashes = [sha256_file(file) for file in files] + source_hashes(recipe, data_dir)
+    wanted = [recipe.evaluate.model_dump(mode="json"), recipe.seed, hashes]
     place = baselines_file(run)
     with run.stage("baselines", sha256_json([STAGE_VERSION, *wanted]), [place]) as needed:
         if not needed:
             return
-        train, items = (list(read_conversations(file)) for file in files)
-        settings = task_settings(recipe, run.data)
-        learnt = [item for item in train if is_classified(item)]
-        made = {spec.key: _measure(learnt, items, settings.for_task(spec), recipe) for spec in specs}
+        measured = Measured(recipe, run.data, data_dir)
+        train = list(measured.split("train"))
+        made = {job.spec.key: _measure(train, job, recipe) for job in measured.jobs() if job.spec.task in MAKERS}
         place.parent.mkdir(exist_ok=True)
         write_json(place, made)
 
@@ -87,17 +57,34 @@ def read_baselines(run: RunDirectory) -> dict[str, Any]:
     return read_json(place) if place.exists() else {}
 
 
-def _measure(
-    train: Sequence[Conversation], items: Sequence[Conversation], settings: TaskSettings, recipe: Recipe
-) -> dict[str, Any]:
-    chosen = classified(items, settings)
-    makers = {"majority": majority, "tfidf_svm": tfidf_svm}
-    resamples, task = recipe.evaluate.resamples, TASKS["classification"]
-    made = {name: maker(train, chosen, settings.labels) for name, maker in makers.items()}
+def _measure(train: Sequence[Conversation], job: Job, recipe: Recipe) -> dict[str, Any]:
+    made = MAKERS[job.spec.task](train, job)
+    resamples, task = recipe.evaluate.resamples, TASKS[job.spec.task]
     return {
         name: {"title": TITLES[name], "trained_on": len(train), "scores": score(task, samples, resamples, recipe.seed)}
         for name, samples in made.items()
     }
+
+
+def _of_labels(train: Sequence[Conversation], job: Job) -> dict[str, list[Sample]]:
+    items, labels = classified(job.items, job.settings), job.settings.labels
+    learnt = [item for item in train if is_classified(item)]
+    return {"majority": majority(learnt, items, labels), "tfidf_svm": tfidf_svm(learnt, items, labels)}
+
+
+def _of_options(train: Sequence[Conversation], job: Job) -> dict[str, list[Sample]]:
+    """What needs no knowledge: the option that is right most often of these very items, and guessing."""
+    items = answerable(job.items, job.settings)
+    made = [multiple_choice_sample(item, names_of(items)) for item in items]
+    counts = Counter(sample["reference"] for sample in made)
+    always = min(counts, key=lambda option: (-counts[option], option))
+    guess = [dict.fromkeys(sample["options"], 1 / len(sample["options"])) for sample in made]
+    return {"constant": [_answered(s, {always: 1.0}) for s in made], "chance": list(map(_answered, made, guess))}
+
+
+def _answered(sample: Sample, top: dict[str, float]) -> Sample:
+    scores = {"correct": right_share(sample, top), "top": top, "predicted": top}
+    return {**sample, "prompt_cut": 0, "score": scores}
 
 
 def majority(train: Sequence[Conversation], items: Sequence[Conversation], labels: Sequence[str]) -> list[Sample]:
@@ -148,3 +135,9 @@ def _chosen(item: Conversation, labels: Sequence[str], scores: np.ndarray, sets:
 
 def _texts(items: Sequence[Conversation]) -> list[str]:
     return [item.question for item in items]
+
+
+MAKERS: dict[str, Callable[[Sequence[Conversation], Job], dict[str, list[Sample]]]] = {
+    "classification": _of_labels,
+    "multiple_choice": _of_options,
+}

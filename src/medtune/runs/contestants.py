@@ -16,7 +16,7 @@ from medtune.run_paths import RunPaths
 from medtune.runs.directory import RunDirectory
 from medtune.runs.ground import Ground, Samples, read_side
 from medtune.runs.plan import Plan
-from medtune.runs.single import _refuse_training_rows as refuse_training_rows
+from medtune.runs.single import refuse_training_rows
 
 COSTS = ("seconds", "tokens_per_second", "peak_memory_bytes", "trainable_parameters", "parameters", "cost_usd")
 

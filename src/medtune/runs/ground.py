@@ -19,7 +19,7 @@ from medtune.models.opening import Found, open_model
 from medtune.progress import say
 from medtune.recipe.schema import Model, Recipe
 from medtune.run_paths import RunPaths
-from medtune.runs.baselines import task_settings
+from medtune.runs.measured import Measured
 from medtune.runs.plan import Plan
 from medtune.runs.preparation import prepare_splits
 
@@ -34,6 +34,7 @@ class Ground:
     data: Path
     place: Path
     samples: Samples | None = None
+    data_dir: Path | None = None
 
     @property
     def items(self) -> Sequence[Conversation]:
@@ -48,7 +49,9 @@ class Ground:
     @classmethod
     def of_run(cls, paths: RunPaths, recipe: Recipe, place: Path) -> "Ground":
         """The items that a run was measured on."""
-        return cls(recipe, paths.data, place, read_side(paths.after, recipe)[0])
+        told = read_json(paths.state_file).get("data_dir")
+        data_dir = Path(told) if told else None
+        return cls(recipe, paths.data, place, read_side(paths.after, recipe)[0], data_dir)
 
     @classmethod
     def of_recipe(cls, recipe: Recipe, place: Path, data_dir: Path | None) -> "Ground":
@@ -59,7 +62,7 @@ class Ground:
             with whole_directory(data) as temporary:
                 write_json(temporary / "audit.json", prepare_splits(plan, temporary))
                 write_json(temporary / "inputs.json", inputs)
-        return cls(recipe, data, place)
+        return cls(recipe, data, place, data_dir=data_dir)
 
     def holds(self, recipe: Recipe, samples: Samples) -> bool:
         """Whether samples saved under ``recipe`` are of these items, on every task that both have (and there is one)."""
@@ -81,8 +84,7 @@ class Ground:
             model = open_model(
                 found, asked, batch_size=wanted.batch_size, dtype=wanted.dtype, trained=trained, cache=place
             )
-            settings = task_settings(self.recipe, self.data)
-            evaluate(model, wanted.tasks, self.items, settings, wanted.resamples, place)
+            evaluate(model, Measured(self.recipe, self.data, self.data_dir).jobs(), wanted.resamples, place)
             write_json(place / "stamp.json", stamp)
         return read_side(place, self.recipe)
 

@@ -99,7 +99,7 @@ def _stages(plan: Plan, run: RunDirectory, processes: Processes, stages: tuple[s
         if "train" in stages and plan.recipe.train.method == "hosted":
             _agree(plan, run, yes)
         if "before" in stages:
-            baselines_stage(plan.recipe, run)
+            baselines_stage(plan.recipe, run, plan.data_dir)
             evaluate_stage(plan, run, "before")
     processes.wait()
     if "train" in stages:

@@ -151,12 +151,12 @@ class Plan:
             ],
         )
 
-    def evaluate_inputs(self, test_hash: str, fingerprint: str) -> str:
-        """Hash of everything that an evaluation depends on."""
+    def evaluate_inputs(self, items: list[str], fingerprint: str) -> str:
+        """Hash of everything that an evaluation depends on; ``items`` are the hashes of what is measured on."""
         recipe = self.recipe
         wanted = recipe.evaluate.model_dump(mode="json")
         model = [recipe.model.chat_template, recipe.model.prompt]
-        return self._hash("evaluate", wanted, model, recipe.seed, test_hash, fingerprint)
+        return self._hash("evaluate", wanted, model, recipe.seed, items, fingerprint)
 
     def train_inputs(self, data_hashes: dict[str, str]) -> str:
         """Hash of everything that the trained weights depend on. Logging and saving intervals do not count."""

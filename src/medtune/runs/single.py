@@ -12,12 +12,12 @@ from medtune.evaluation.evaluate import evaluate
 from medtune.models.opening import find, open_model
 from medtune.models.remote import Remote, check_askable
 from medtune.recipe.schema import Recipe
-from medtune.runs.baselines import task_settings
+from medtune.runs.measured import Measured
 from medtune.runs.plan import Plan
 from medtune.runs.preparation import prepare_splits
 
 
-def _refuse_training_rows(model: str, items: Sequence[Conversation]) -> None:
+def refuse_training_rows(model: str, items: Sequence[Conversation]) -> None:
     """A trained run must not be measured on what it was trained on."""
     trained = Path(model) / "data" / "train.parquet"
     if not trained.exists():
@@ -40,9 +40,8 @@ def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path 
     )
     with tempfile.TemporaryDirectory() as temporary:
         prepare_splits(Plan.make(recipe, data_dir), Path(temporary))
-        settings = task_settings(recipe, Path(temporary))
-        items = read_conversations(Path(temporary) / f"{recipe.evaluate.split}.parquet")
-    _refuse_training_rows(model, items)
+        jobs = Measured(recipe, Path(temporary), data_dir).jobs()
+    refuse_training_rows(model, [item for job in jobs for item in job.items])
     wanted = recipe.evaluate
     if isinstance(found, Remote):
         check_askable(wanted)
@@ -50,4 +49,4 @@ def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path 
         found, recipe.model, batch_size=wanted.batch_size, dtype=wanted.dtype, trained=not own, cache=out
     )
     with tempfile.TemporaryDirectory() as temporary:
-        return evaluate(loaded, wanted.tasks, items, settings, wanted.resamples, out or Path(temporary))
+        return evaluate(loaded, jobs, wanted.resamples, out or Path(temporary))

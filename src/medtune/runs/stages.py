@@ -15,6 +15,7 @@ from medtune.models.adapters import add_lora
 from medtune.models.attention import NAME as ROW_ATTENTION
 from medtune.models.attention import register
 from medtune.models.hashes import frozen_hash
+from medtune.models.kept import KeptModel
 from medtune.models.loading import Located, load_tokenizer, load_weights
 from medtune.models.local import LocalModel
 from medtune.models.opening import Found, find, open_model, trained_remotely
@@ -24,10 +25,10 @@ from medtune.models.use import use_of
 from medtune.progress import detail, say
 from medtune.recipe.schema import Recipe
 from medtune.report.loss_plots import write_loss_files
-from medtune.runs.baselines import task_settings
 from medtune.runs.directory import RunDirectory
 from medtune.runs.hosted import train_hosted
 from medtune.runs.hosted_offer import endpoint_of
+from medtune.runs.measured import Measured, source_hashes
 from medtune.runs.plan import Plan
 from medtune.runs.precheck import memory_of, objective_of, require_fit
 from medtune.runs.published import before_after_training
@@ -36,6 +37,8 @@ from medtune.training.memory import peak_memory_bytes, reset_peak
 from medtune.training.metrics_log import read_metrics
 from medtune.training.processes import Processes
 from medtune.training.supervised import SupervisedTrainer, TrainingResult
+
+VALIDATION = "validation"  # below a side: what was asked of validation rows, for calibration
 
 
 def read_split(run: RunDirectory, name: str) -> list[Conversation]:
@@ -51,7 +54,8 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
     fingerprint = plan.base_fingerprint if before else found.fingerprint()
     directory = run.before if before else run.after
     items_file = run.data / f"{recipe.evaluate.split}.parquet"
-    inputs = plan.evaluate_inputs(sha256_file(items_file), fingerprint)
+    measured = Measured(recipe, run.data, plan.data_dir)
+    inputs = plan.evaluate_inputs([sha256_file(items_file), *source_hashes(recipe, plan.data_dir)], fingerprint)
     with run.stage(f"evaluate_{which}", inputs, [directory]) as needed:
         if not needed:
             return
@@ -60,16 +64,18 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
         model = open_model(
             found, recipe.model, batch_size=wanted.batch_size, dtype=wanted.dtype, trained=not before, cache=cache
         )
-        settings = task_settings(recipe, run.data)
-        for file in directory.glob("*") if directory.exists() else []:
+        for file in directory.glob("*.json*") if directory.exists() else []:
             if file.name.split(".")[0] not in {spec.key for spec in wanted.tasks}:
                 file.unlink()
-        results = evaluate(model, wanted.tasks, read_split(run, wanted.split), settings, wanted.resamples, directory)
+        results = evaluate(model, measured.jobs(), wanted.resamples, directory)
+        evaluate(model, measured.validation_jobs(), wanted.resamples, directory / VALIDATION)
         for task, scores in results.items():
             for metric, score in scores.items():
                 detail(f"  {task} {metric}: {score['value']:.4g} (n = {score['n']})")
-        if not before and "before_after_training" in wanted.published and isinstance(model, LocalModel):
-            before_after_training(model, read_split(run, wanted.split), settings, run.root / "eval" / "published")
+        inner = model.model if isinstance(model, KeptModel) else model
+        if not before and "before_after_training" in wanted.published and isinstance(inner, LocalModel):
+            items = read_split(run, wanted.split)
+            before_after_training(inner, items, measured.settings(), run.root / "eval" / "published")
 
 
 def trained_model(plan: Plan, run: RunDirectory) -> Found:

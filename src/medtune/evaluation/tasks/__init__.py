@@ -3,10 +3,12 @@
 from medtune.evaluation.tasks.answers import Answers
 from medtune.evaluation.tasks.base import Metric, Sample, Task, TaskSettings
 from medtune.evaluation.tasks.classification import Classification
+from medtune.evaluation.tasks.multiple_choice import MultipleChoice
 from medtune.evaluation.tasks.perplexity import Perplexity
 from medtune.evaluation.tasks.safety import Safety
 from medtune.evaluation.tasks.topics import Topics
 
-TASKS: dict[str, Task] = {task.name: task for task in (Perplexity(), Answers(), Topics(), Classification(), Safety())}
+_ALL: tuple[Task, ...] = (Perplexity(), Answers(), Topics(), Classification(), MultipleChoice(), Safety())
+TASKS = {task.name: task for task in _ALL}
 
 __all__ = ["TASKS", "Metric", "Sample", "Task", "TaskSettings"]

@@ -140,7 +140,7 @@ def _likeliest(
     samples = []
     for item, scored in zip(items, found, strict=True):
         raw = np.array(scored.loglikelihoods)
-        top, per_byte = _best(options, raw), _best(options, raw / np.maximum(1, scored.bytes))
+        top, per_byte = tied_best(options, raw), tied_best(options, raw / np.maximum(1, scored.bytes))
         sample = sample_of(item, options, top, top)
         sample["score"]["per_byte"] = sum(w for label, w in per_byte.items() if label in sample["labels"])
         samples.append(
@@ -158,7 +158,7 @@ def _likeliest(
     return samples
 
 
-def _best(options: Sequence[str], scores: np.ndarray) -> dict[str, float]:
+def tied_best(options: Sequence[str], scores: np.ndarray) -> dict[str, float]:
     """The options of the highest score, each with its share of 1: the expected choice where they tie."""
     tied = [option for option, score in zip(options, scores, strict=True) if score >= scores.max() - TIE]
     return {option: 1 / len(tied) for option in tied}
