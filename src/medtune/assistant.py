@@ -11,21 +11,31 @@ from typing import Any
 
 from medtune.conversation import Message
 from medtune.emergency import NOTICE, urgent_advice
+from medtune.evaluation.confidence.gate import Gate, confidence_in
 from medtune.models.protocol import DecodingSettings, Generated, LanguageModel, Messages, Streams
 from medtune.models.use import chat_of, spoken_decoding
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said; ``urgent`` is the advice that goes first where the question names signs of an emergency."""
+    """What a model said; ``urgent`` is the advice that goes first where the question names signs of an emergency.
+
+    Where its run measured confidence: this answer's, the ``threshold`` and ``signal`` ("signal", "no signal", "not
+    measured") that validation gave, and a ``remark`` in words. An ``abstained`` answer's ``text`` says so instead.
+    """
 
     text: str
     urgent: str | None
     finished: bool
     notice: str = NOTICE
+    confidence: float | None = None
+    threshold: float | None = None
+    abstained: bool = False
+    signal: str | None = None
+    remark: str | None = None
 
     def __str__(self) -> str:
-        return "\n\n".join(part for part in (self.urgent, self.text, self.notice) if part)
+        return "\n\n".join(part for part in (self.urgent, self.text, self.remark, self.notice) if part)
 
 
 class Assistant:
@@ -38,21 +48,51 @@ class Assistant:
         max_new_tokens: int | None = None,
         temperature: float | None = None,
         seed: int = 0,
+        gate: Gate | None = None,
     ) -> None:
         self.model = model
         self.system = use.get("system_prompt")
         self.chat = chat_of(use)
         self.remembers: bool = getattr(model, "remembers", True)
         self.decoding = spoken_decoding(use, max_new_tokens, temperature, seed)
+        self.gate = gate
 
     def ask(
-        self, question: str, history: Sequence[Message] = (), on_text: Callable[[str], None] | None = None
+        self,
+        question: str,
+        history: Sequence[Message] = (),
+        on_text: Callable[[str], None] | None = None,
+        *,
+        anyway: bool = False,
     ) -> Answer:
-        """Answer ``question`` after ``history``; ``on_text`` receives the answer piece by piece while it grows."""
+        """Answer ``question`` after ``history``; ``on_text`` receives the answer piece by piece while it grows.
+
+        Below the threshold that validation set, the model abstains, unless it is to answer ``anyway``. Whether it does
+        is known when the answer is whole: with a threshold nothing is handed out before.
+        """
         head = (Message("system", self.system),) if self.system else ()
         messages = (*head, *history, Message("user", question))
-        made = spoken(self.model, messages, self.decoding, on_text or (lambda text: None))
-        return Answer(made.text, urgent_advice(question), made.finished)
+        tell = on_text or (lambda text: None)
+        urgent, gate = urgent_advice(question), self.gate
+        waits = gate is not None and bool(gate.threshold) and not anyway
+        made = spoken(self.model, messages, self.decoding, (lambda text: None) if waits else tell)
+        if gate is None:
+            return Answer(made.text, urgent, made.finished)
+        confidence = confidence_in(self.model, messages, made.text)
+        abstained = waits and gate.holds_back(confidence)
+        text = gate.refusal(confidence) if abstained and confidence is not None else made.text
+        if waits:
+            tell(text)
+        return Answer(
+            text,
+            urgent,
+            made.finished or abstained,
+            confidence=confidence,
+            threshold=gate.threshold,
+            abstained=abstained,
+            signal=gate.signal,
+            remark=gate.remark(confidence),
+        )
 
 
 def spoken(
@@ -79,4 +119,4 @@ def load(name: str | Path, **options: Any) -> Assistant:
     found = trained_remotely(str(name)) or locate(str(name))
     place = remote_place(str(name)) if isinstance(found, Remote) else found.adapter or found.base
     model = open_model(found, Model(name=str(name)), batch_size=1, trained=True)
-    return Assistant(model, read_use(place) if place else {}, **options)
+    return Assistant(model, read_use(place) if place else {}, gate=Gate.read(name), **options)

@@ -1,11 +1,13 @@
 """The report page: one file that needs nothing else, and says what a model wrote as text."""
 
 import re
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
 
-from medtune.files import read_json, read_json_lines, write_json_lines
+from medtune.files import read_json, read_json_lines, write_json, write_json_lines
 from medtune.report.write import number, size, write_report
 from medtune.runs.pipeline import report_again
 
@@ -17,11 +19,14 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.tags, self.attributes, self.words, self.styles, self._open = set(), [], [], [], []
+        self.scripts = []  # type, text
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
         self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag == "script":
+            self.scripts.append((dict(attrs).get("type"), ""))
         if tag not in VOID:
             self._open.append(tag)
 
@@ -34,7 +39,10 @@ class Page(HTMLParser):
             pass
 
     def handle_data(self, data):
-        (self.styles if self._open[-1:] == ["style"] else self.words).append(data)
+        if self._open[-1:] == ["script"]:
+            self.scripts[-1] = (self.scripts[-1][0], self.scripts[-1][1] + data)
+        else:
+            (self.styles if self._open[-1:] == ["style"] else self.words).append(data)
 
     @property
     def text(self):
@@ -51,7 +59,7 @@ def any_page(request):
 
 
 def test_nothing_is_loaded_from_anywhere(any_page):
-    assert not any_page.tags & {"script", "link", "iframe", "object", "embed", "base", "form"}
+    assert not any_page.tags & {"link", "iframe", "object", "embed", "base", "form"}
     assert [a for a in any_page.attributes if a[1] in LOADING and not a[2].startswith(("#", "data:"))] == []
     assert [a for a in any_page.attributes if a[1].startswith("on")] == []
     styles = "".join(any_page.styles) + "".join(value for _, name, value in any_page.attributes if name == "style")
@@ -59,13 +67,17 @@ def test_nothing_is_loaded_from_anywhere(any_page):
     assert not re.search(r"url\(\s*['\"]?(?!#|data:)", styles)
 
 
-def test_the_browser_is_told_to_load_nothing(any_page):
+def test_the_browser_is_told_to_load_nothing_and_run_only_the_pages_own_script(any_page):
     policy = next(
         value for tag, name, value in any_page.attributes if tag == "meta" and value.startswith("default-src")
     )
     assert policy.startswith("default-src 'none'")
-    assert "script-src" not in policy
     assert "http" not in policy
+    assert "'unsafe-eval'" not in policy
+    allowed = re.findall(r"script-src ([^;]*)", policy)
+    run = [text for kind, text in any_page.scripts if kind != "application/json"]
+    assert allowed == [f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in run]
+    assert len(run) <= 1
 
 
 def test_page_has_light_dark_and_print(any_page):
@@ -85,12 +97,19 @@ def test_page_opens_with_the_verdict_and_holds_every_part(finished, figures_of):
     assert figures.verdict in page.text
     assert "n = " in figures.verdict
     for heading in (
+        "What was compared",
         "Where the data went",
         "Before and after, on the same items",
-        "Training",
+        "Task by task",
         "Demonstration questions",
         "Answers to test questions",
+        "Calibration",
+        "Harm",
+        "Forgetting",
+        "Items that changed",
+        "Training",
         "Audit of the data",
+        "Reporting checklists",
         "What was not measured",
         "How to reproduce",
     ):
@@ -110,7 +129,7 @@ def test_table_shows_the_runs_figures(finished):
 
 def test_plots_lie_beside_the_page_as_png_and_svg(finished):
     names = {path.name for path in finished.plots.iterdir()}
-    assert {f"{name}.{kind}" for name in ("loss", "change", "items") for kind in ("png", "svg")} <= names
+    assert {f"{name}.{kind}" for name in ("loss", "forest", "items") for kind in ("png", "svg")} <= names
 
 
 def test_a_run_without_measurements_has_a_page_that_says_so(unmeasured):
@@ -143,7 +162,8 @@ def test_what_a_model_wrote_is_shown_as_text(finished):
             write_json_lines(path, rows)
     write_report(finished)
     page = page_of(finished)
-    assert not page.tags & {"script", "img"}
+    assert "img" not in page.tags
+    assert len(page.scripts) == 2
     assert "onerror" not in {name for _, name, _ in page.attributes}
     assert page.text.count(HOSTILE) >= 8
     assert "How to reproduce" in page.text
@@ -155,7 +175,10 @@ def test_recipe_and_source_names_are_shown_as_text(finished):
     audit.write_text(audit.read_text().replace(f'"{name}"', '"<script>1</script>"'))
     finished.recipe.write_text(finished.recipe.read_text() + "# <script>2</script>\n")
     write_report(finished)
-    assert "script" not in page_of(finished).tags
+    page = page_of(finished)
+    assert len(page.scripts) == 2
+    assert "<script>1</script>" in page.text
+    assert "<script>2</script>" in page.text
 
 
 def test_answers_stand_side_by_side_and_unchosen(finished):
@@ -170,6 +193,93 @@ def test_answers_stand_side_by_side_and_unchosen(finished):
     assert text.index("said before") < text.index("said after") < text.index("second answer")
     assert "(nothing)" in text
     assert f"The first 5 of {len(after)}, not chosen" in text
+
+
+def test_links_of_the_page_lead_to_its_parts(any_page):
+    targets = [value for tag, name, value in any_page.attributes if tag == "a" and name == "href"]
+    names = [value for _, name, value in any_page.attributes if name == "id"]
+    assert targets
+    assert [names.count(target.removeprefix("#")) for target in targets] == [1] * len(targets)
+
+
+def test_what_did_not_run_is_not_measured(finished):
+    text = page_of(finished).text
+    assert "Not measured: the task safety asks prompts" in text
+    assert "Not measured: the task forgetting" in text
+    assert "Not measured: whether the model's confidence means anything" in text
+    assert "Was fine-tuning needed?" not in text
+
+
+def figure(value):
+    return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 40}
+
+
+def test_arms_learning_curve_and_seeds_are_shown_where_they_are(finished):
+    against = {"value": -0.02, "low": -0.1, "high": 0.06, "p_corrected": 0.4}
+    arm = {
+        "model": "base",
+        "system_prompt": "Be <b>brief</b>.",
+        "shots": 3,
+        "needs_training": False,
+        "prompt_bytes": 812.0,
+    }
+    named = {"task": "answers", "metric": "rouge_l"}
+    metrics = read_json(finished.metrics) | {
+        "arms": named
+        | {
+            "rows": [
+                {"name": "few-shot", **arm, **figure(0.3), "against_best": against},
+                {
+                    "name": "after",
+                    **arm,
+                    "model": "tuned",
+                    "needs_training": True,
+                    **figure(0.32),
+                    "against_best": None,
+                },
+            ],
+            "best": "after",
+            "cheapest": "few-shot",
+            "sentence": "The cheapest of the best is few-shot.",
+        },
+        "learning_curve": named
+        | {
+            "points": [{"fraction": 0.5, "rows": 20, **figure(0.3)}, {"fraction": 1.0, "rows": 40, **figure(0.32)}],
+            "before": figure(0.1),
+            "sentence": "More rows would likely help.",
+        },
+        "seeds": named
+        | {
+            "rows": [{"seed": 1, "value": 0.3, "change": 0.2}, {"seed": 2, "value": 0.4, "change": 0.3}],
+            "pooled": {**figure(0.25), "between_sd": 0.07},
+            "sentence": "Two seeds agree.",
+        },
+    }
+    write_json(finished.metrics, metrics)
+    write_report(finished)
+    page = page_of(finished)
+    for said in (
+        "The cheapest of the best is few-shot.",
+        "More rows would likely help.",
+        "Two seeds agree.",
+        "Be <b>brief</b>.",
+    ):
+        assert said in page.text
+    assert page.text.index("The cheapest of the best") < page.text.index("What was compared")  # the verdict says so too
+    assert (finished.plots / "learning_curve.svg").exists()
+    assert "spread over seeds" not in page.text
+
+
+@pytest.mark.parametrize(("value", "there"), [(0.0321, True), (None, False)])
+def test_what_a_test_set_could_have_shown_is_a_column_where_it_is_known(finished, value, there):
+    metrics = read_json(finished.metrics)
+    for entry in (entry for figures in metrics["change"].values() for entry in figures.values()):
+        entry["detectable"] = value
+    write_json(finished.metrics, metrics)
+    write_report(finished)
+    text = page_of(finished).text
+    assert ("could have shown" in text) == there
+    assert ("0.0321" in text) == there
 
 
 def test_report_can_be_made_again_from_the_files_alone(finished):

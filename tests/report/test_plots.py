@@ -1,24 +1,26 @@
 """Plots: files that are whole pictures, and SVG that stands inline."""
 
-import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from medtune.report.plots import GREEN, GREY, INK, RED, change_plot, items_plot, loss_plot, smoothed
+from medtune.report.forest import forest_plot
+from medtune.report.plots import INK, items_plot, learning_plot, loss_plot, smoothed
 
 LOG = [{"step": n, "loss": 4 / n} for n in range(1, 9)] + [{"step": 8, "validation_loss": 0.9}]
 
 
-def change(title, before, value, low, high, verdict):
-    return {"title": title, "before": before, "value": value, "low": low, "high": high, "verdict": verdict}
+def interval(value):
+    return {"value": value, "low": value - 0.05, "high": value + 0.05}
 
 
-CHANGES = [
-    change("Bits per byte", 3.0, -0.4, -0.5, -0.3, "better"),
-    change("ROUGE-L", 0.2, -0.1, -0.12, -0.05, "worse"),
-    change("Token F1", 0.2, 0.01, None, None, "undecided"),
-]
+ROW = {"title": "ROUGE-L", "task": "answers", "unit": "", "verdict": "better", "value": 0.1, "low": 0.05, "high": 0.15}
+CHANGES = [ROW | {"before_interval": interval(0.2), "after_interval": interval(0.3)}]
+CURVE = {
+    "title": "Accuracy",
+    "before": interval(0.2),
+    "points": [{"rows": 500, **interval(0.4)}, {"rows": 1000, **interval(0.5)}],
+}
 
 
 def test_smoothing_starts_at_the_first_value_and_keeps_a_constant():
@@ -32,7 +34,8 @@ def test_smoothing_starts_at_the_first_value_and_keeps_a_constant():
     ("name", "draw"),
     [
         ("loss", lambda place: loss_plot(LOG, 4, place)),
-        ("change", lambda place: change_plot(CHANGES, place)),
+        ("forest", lambda place: forest_plot(CHANGES, place)),
+        ("learning_curve", lambda place: learning_plot(CURVE, place)),
         ("items", lambda place: items_plot([2.0, 3.0], [1.5, 3.1], place)),
     ],
 )
@@ -48,10 +51,10 @@ def test_a_plot_is_png_and_svg_the_same_each_time(tmp_path, name, draw):
 
 
 def test_inline_ink_takes_the_colour_of_the_page(tmp_path):
-    inline = change_plot(CHANGES, tmp_path)
+    inline = forest_plot(CHANGES, tmp_path)
     assert "currentColor" in inline
     assert INK not in inline
-    assert "currentColor" not in (tmp_path / "change.svg").read_text()
+    assert "currentColor" not in (tmp_path / "forest.svg").read_text()
 
 
 def test_loss_plot_names_its_lines_and_the_kept_step(tmp_path):
@@ -60,24 +63,3 @@ def test_loss_plot_names_its_lines_and_the_kept_step(tmp_path):
     without = loss_plot(LOG[:-1], None, tmp_path)
     assert ">validation<" not in without
     assert "kept" not in without
-
-
-def test_change_plot_colours_say_what_a_change_means(tmp_path):
-    svg = change_plot(CHANGES, tmp_path)
-    assert all(title in svg for title in ("Bits per byte", "ROUGE-L", "Token F1"))
-    assert {colour for colour in (GREEN, RED, GREY) if f"fill: {colour}" in svg} == {GREEN, RED, GREY}
-
-
-def test_every_change_is_to_be_seen_however_large(tmp_path):
-    svg = change_plot([change("ROUGE-L", 0.01, 0.09, 0.08, 0.1, "better"), *CHANGES[:1]], tmp_path)
-    left, width = (
-        float(v) for v in re.search(r'<clipPath.*?<rect x="([\d.]+)".*? width="([\d.]+)"', svg, re.S).groups()
-    )
-    dots = [float(x) for x in re.findall(rf'<use [^>]*? x="([-\d.]+)"[^>]*fill: {GREEN}', svg)]
-    assert len(dots) == 2
-    assert all(left <= x <= left + width for x in dots)
-
-
-def test_a_title_with_markup_is_text(tmp_path):
-    svg = change_plot([change("<script>alert(1)</script>", 1.0, 0.1, 0.0, 0.2, "better")], tmp_path)
-    assert "<script" not in svg

@@ -1,12 +1,15 @@
 """`medtune ask`: one question, one answer."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medtune.cli.options import Json, ModelName, Quiet, Verbose
 from medtune.cli.output import print_json
+
+if TYPE_CHECKING:
+    from medtune.assistant import Answer
 
 Tokens = Annotated[int | None, typer.Option("--max-tokens", min=1, help="Length of the answer at most.")]
 Temperature = Annotated[
@@ -18,6 +21,9 @@ Temperature = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of sampling.")]
+Anyway = Annotated[
+    bool, typer.Option("--anyway", help="Answer also below the confidence from which validation lets the model answer.")
+]
 
 
 def command(
@@ -26,11 +32,15 @@ def command(
     max_tokens: Tokens = None,
     temperature: Temperature = None,
     seed: SeedOption = 0,
+    anyway: Anyway = False,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Ask a model one question. Signs of an emergency are answered with the advice to seek help first."""
+    """Ask a model one question. Signs of an emergency are answered with the advice to seek help first.
+
+    Where its run measured confidence, that is shown, and below the threshold set on validation the model abstains.
+    """
     from medtune.assistant import load
     from medtune.emergency import urgent_advice
     from medtune.errors import RecipeError
@@ -42,11 +52,25 @@ def command(
         typer.echo(f"{urgent}\n")
     assistant = load(model, max_new_tokens=max_tokens, temperature=temperature, seed=seed)
     stream = None if json else lambda text: print(text, end="", flush=True)
-    answer = assistant.ask(question, on_text=stream)
+    answer = assistant.ask(question, on_text=stream, anyway=anyway)
     if json:
-        print_json(
-            {"answer": answer.text, "urgent": answer.urgent, "finished": answer.finished, "notice": answer.notice}
-        )
+        print_json(_fields(answer))
         return
     typer.echo("" if answer.finished else " […]")
+    if answer.remark:
+        typer.secho(f"\n{answer.remark}", dim=True, err=True)
     print(f"\n{answer.notice}", file=sys.stderr)
+
+
+def _fields(answer: "Answer") -> dict[str, Any]:
+    """An answer for machines; what was not measured is null."""
+    return {
+        "answer": answer.text,
+        "urgent": answer.urgent,
+        "finished": answer.finished,
+        "confidence": answer.confidence,
+        "threshold": answer.threshold,
+        "abstained": answer.abstained,
+        "signal": answer.signal,
+        "notice": answer.notice,
+    }

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medtune.cli.ask import SeedOption, Temperature, Tokens
+from medtune.cli.ask import Anyway, SeedOption, Temperature, Tokens
 from medtune.cli.options import ModelName, Quiet, Verbose
 
 ENDS = ("exit", "quit")
@@ -35,6 +35,7 @@ def command(
     max_tokens: Tokens = None,
     temperature: Temperature = None,
     seed: SeedOption = 0,
+    anyway: Anyway = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -63,11 +64,17 @@ def command(
             typer.echo(f"\n! {urgent}\n")
         typer.echo(words.answer, nl=False)
         try:
-            answer = assistant.ask(question, history, on_text=lambda text: print(text, end="", flush=True))
+            answer = assistant.ask(
+                question, history, on_text=lambda text: print(text, end="", flush=True), anyway=anyway
+            )
         except KeyboardInterrupt:
             typer.echo(" [stopped]\n")
             continue
-        typer.echo("\n" if answer.finished else " […]\n")
-        if assistant.remembers and not no_memory:
+        typer.echo("" if answer.finished else " […]")
+        if answer.remark:
+            typer.secho(answer.remark, dim=True)
+        typer.echo("")
+        # What was held back was not said, so nothing later may build on it.
+        if assistant.remembers and not no_memory and not answer.abstained:
             history += [Message("user", question), Message("assistant", answer.text)]
     typer.echo("Goodbye.")

@@ -1,18 +1,64 @@
-"""`medtune doctor`: the environment."""
+"""`medtune doctor`: the environment, and whether the scoring code gives known answers here."""
 
 import os
 import shutil
 from importlib import metadata
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from medtune.cli.options import DataDir, Json
 from medtune.cli.output import print_json
 
+SelfTest = Annotated[bool, typer.Option("--self-test", help="Run the scoring code on cases with known answers.")]
+NAME_WIDTH, VALUE_WIDTH = 42, 15
 
-def command(data_dir: DataDir = None, json: Json = False) -> None:
+
+def command(data_dir: DataDir = None, self_test: SelfTest = False, json: Json = False) -> None:
     """Versions, device, memory, offline state, what is missing and how to get it."""
+    if self_test:
+        _self_test(json=json)
+    else:
+        _environment(data_dir, json=json)
+
+
+def _self_test(*, json: bool) -> None:
+    """A table of cases; the exit code is 1 where one fails."""
+    from medtune.evaluation.selftest import self_test
+
+    cases = self_test()
+    failed = [case["case"] for case in cases if not case["ok"]]
+    if json:
+        print_json({"cases": cases, "failed": len(failed)})
+    else:
+        typer.echo(self_test_table(cases))
+    if failed:
+        raise typer.Exit(1)
+
+
+def self_test_table(cases: list[dict[str, Any]]) -> str:
+    """A line a case, at most 80 columns wide; what failed stands below with all its figures."""
+    lines = [f"{'case':<{NAME_WIDTH}}{'expected':<{VALUE_WIDTH}}{'found':<{VALUE_WIDTH}}"]
+    for case in cases:
+        expected, found = (_values(case[name]) for name in ("expected", "found"))
+        said = "ok" if case["ok"] else "FAILED"
+        lines.append(f"{case['case']:<{NAME_WIDTH}}{expected:<{VALUE_WIDTH}}{found:<{VALUE_WIDTH}}{said}")
+    failed = [case for case in cases if not case["ok"]]
+    lines += ["", f"{len(cases) - len(failed)} of {len(cases)} cases as they must be."]
+    if failed:
+        lines += [f"FAILED: {case['case']}: expected {case['expected']}, found {case['found']}" for case in failed]
+        lines.append(
+            "Do not trust figures made here: compare the versions of numpy and scipy (medtune doctor) with the lock."
+        )
+    return "\n".join(lines)
+
+
+def _values(found: Any) -> str:
+    """Numbers with three digits; an error that came instead stands below the table."""
+    return "an error" if isinstance(found, str) else " ".join(f"{round(value, 9):.3g}" for value in found)
+
+
+def _environment(data_dir: Any, *, json: bool) -> None:
     from medtune.models.loading import packaged_models
     from medtune.models.precision import fast_bfloat16
     from medtune.runs.environment import hardware, versions

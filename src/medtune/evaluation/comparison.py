@@ -14,7 +14,7 @@ MCNEMAR = "exact McNemar"
 GROUPED = "exact sign test over groups"  # McNemar's, where each group counts once
 
 
-def _paired(before: Sequence[Sample], after: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
+def paired_samples(before: Sequence[Sample], after: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
     """Both sides in the same order; they must hold the same items."""
     by_id = {sample["id"]: sample for sample in after}
     if [s["id"] for s in before] != [s["id"] for s in after] and set(by_id) != {s["id"] for s in before}:
@@ -76,7 +76,7 @@ def compare(
     """Task (by its key in ``tasks``) → metric → difference, with p-values corrected by Holm over all tested metrics of all tasks."""
     change: dict[str, dict[str, dict[str, Any]]] = {}
     for name in before:
-        left, right = _paired(before[name], after[name])
+        left, right = paired_samples(before[name], after[name])
         compared = {m.name: compare_metric(m, left, right, resamples, seed) for m in tasks[name].metrics}
         change[name] = {metric: found for metric, found in compared.items() if found}
     family = [entry for metrics in change.values() for entry in metrics.values() if entry["p"] is not None]

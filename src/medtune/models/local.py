@@ -13,6 +13,7 @@ from medtune.models.attention import NAME as ROW_ATTENTION
 from medtune.models.attention import register, row_edges
 from medtune.models.branches import score_choices
 from medtune.models.choices import Asked, Choices
+from medtune.models.greedy import greedy, portions
 from medtune.models.heads import split_head
 from medtune.models.loading import Located, context_length, load_tokenizer, load_weights
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
@@ -207,18 +208,31 @@ class LocalModel:
         """One answer to each conversation. Greedy answers do not depend on the batch (exactly so in float32)."""
         made = [self._prompt(messages, decoding) for messages in prompts]
         encoded = [ids for _, ids, _ in made]
-        order = sorted(range(len(made)), key=lambda i: -len(encoded[i]))
-        # A sampled answer must not depend on its neighbours: one at a time, each from the seed.
-        size = self.batch_size if decoding.temperature == 0 else 1
         results: dict[int, Generated] = {}
-        for start in range(0, len(order), size):
-            chosen = order[start : start + size]
-            outputs = self._generate_batch([encoded[i] for i in chosen], decoding)
+        for chosen in portions([len(ids) for ids in encoded], self._room(decoding), self._at_once(decoding)):
+            outputs = self._answers([encoded[i] for i in chosen], decoding)
             for index, (text, count, finished) in zip(chosen, outputs, strict=True):
                 results[index] = Generated(made[index][0], text, count, finished, made[index][2])
             if progress:
                 progress(len(chosen))
         return [results[index] for index in range(len(made))]
+
+    def _at_once(self, decoding: DecodingSettings) -> int:
+        """A sampled answer must not depend on its neighbours: one at a time, each from the seed."""
+        return self.batch_size if decoding.temperature == 0 else 1
+
+    def _answers(self, rows: Sequence[np.ndarray], decoding: DecodingSettings) -> list[tuple[str, int, bool]]:
+        """Text, tokens and whether it ended by itself, of the answer to each prompt."""
+        if decoding.temperature or decoding.beams > 1 or decoding.no_repeat_ngram:
+            return list(self._generate_batch(rows, decoding))
+        self.model.set_attn_implementation("sdpa")
+        stops = frozenset(self.stop_ids())
+        return [self._read(answer, stops) for answer in greedy(self.model, rows, stops, self._room(decoding))]
+
+    def _read(self, tokens: Sequence[int], stops: frozenset[int]) -> tuple[str, int, bool]:
+        end = next((i for i, token in enumerate(tokens) if token in stops), None)
+        answer = list(tokens if end is None else tokens[:end])
+        return self.tokenizer.decode(answer, skip_special_tokens=True).strip(), len(answer), end is not None
 
     @torch.no_grad()
     def stream(self, messages: Messages, decoding: DecodingSettings, on_text: Callable[[str], None]) -> Generated:
@@ -282,11 +296,9 @@ class LocalModel:
         output = self.model.generate(
             input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings, streamer=streamer
         )[:, width:].cpu()
-        stops = set(self.stop_ids())
+        stops = frozenset(self.stop_ids())
         for row in output.tolist():
-            end = next((i for i, token in enumerate(row) if token in stops), None)
-            answer = row if end is None else row[:end]
-            yield self.tokenizer.decode(answer, skip_special_tokens=True).strip(), len(answer), end is not None
+            yield self._read(row, stops)
 
 
 def _batches(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:

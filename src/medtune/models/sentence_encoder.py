@@ -23,7 +23,9 @@ class SentenceEncoder:
     A text longer than the encoder's window is read in several windows; none of it is left out.
     """
 
-    def __init__(self, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", place: Path, window: int) -> None:
+    def __init__(
+        self, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", place: Path, window: int
+    ) -> None:
         self.model, self.tokenizer, self.place, self.window = model, tokenizer, place, window
         self.name = place.name
 
@@ -31,8 +33,10 @@ class SentenceEncoder:
     def load(cls, place: Path) -> "SentenceEncoder":
         """Read from disk, safetensors only. Raises ``ModelError`` where the directory holds no such encoder."""
         from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
 
         _check(place)
+        logging.disable_progress_bar()
         try:
             tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=True, trust_remote_code=False)
             model = AutoModel.from_pretrained(
@@ -42,8 +46,12 @@ class SentenceEncoder:
             raise _unusable(place, str(error).splitlines()[0]) from error
         if tokenizer.cls_token_id is None or tokenizer.sep_token_id is None or model.config.is_encoder_decoder:
             raise _unusable(place, "it is no encoder of the BERT kinds")
-        limits = _optional(place / "sentence_bert_config.json").get("max_seq_length"), model.config.max_position_embeddings
-        return cls(model.eval(), tokenizer, place, min(limit for limit in (*limits, 512) if limit))
+        limits = (
+            _optional(place / "sentence_bert_config.json").get("max_seq_length"),
+            model.config.max_position_embeddings,
+        )
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(model.eval().to(device), tokenizer, place, min(limit for limit in (*limits, 512) if limit))
 
     def encode(self, texts: Sequence[str]) -> list[Embedded]:
         """The vectors of each text. The mean is over all its tokens with [CLS] and [SEP], as the encoder was trained.

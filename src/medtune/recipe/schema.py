@@ -82,9 +82,18 @@ class Recipe(Section):
             raise ValueError("train.method: hosted and model.endpoint belong together: both or neither")
         if model.quantization and method not in ("lora", "qlora"):
             raise ValueError("model.quantization freezes the weights: use train.method: qlora")
+        repeated = self.evaluate.seeds > 1 or self.evaluate.learning_curve
+        if repeated and (method == "hosted" or self.train.trackers):
+            kind = "hosted training" if method == "hosted" else "train.trackers"
+            raise ValueError(f"evaluate.seeds and evaluate.learning_curve repeat the training: not with {kind}")
         if not split.test and self.evaluate.split == "test":
             raise ValueError("data.split: test must be above 0 (only evaluate.split: train does without)")
         return self
+
+    @property
+    def training_seed(self) -> int:
+        """Seed of the training."""
+        return self.seed if self.train.seed is None else self.train.seed
 
 
 AnyRecipe = Recipe | PretrainRecipe

@@ -5,6 +5,7 @@ from typing import Any
 import yaml
 
 from medtune.report.figures import Figures
+from medtune.report.sections import forgetting, harm
 from medtune.report.verdict import p_text
 
 
@@ -33,9 +34,7 @@ def _metadata(figures: Figures, recipe: dict[str, Any]) -> str:
 
 
 def _cell(row: dict[str, Any], side: str) -> str:
-    interval = row[f"{side}_interval"]
-    span = "" if interval["low"] is None else f" ({interval['low']:.4g} to {interval['high']:.4g})"
-    return f"{row[side]:.4g}{span}"
+    return _span(row[f"{side}_interval"])
 
 
 def _table(figures: Figures) -> str:
@@ -68,6 +67,53 @@ def _weights(figures: Figures) -> str:
     return f"Base weights (SHA-256): `{digest}`." if digest else "The weights lie at a service, which shows none."
 
 
+def _use(recipe: dict[str, Any]) -> str:
+    """What the recipe's statement says, else what holds for every run."""
+    said = recipe.get("statement") or {}
+    parts = [
+        said.get("intended_use")
+        or "Research and teaching on fine-tuning and its evaluation. Who may use it for what else: not stated."
+    ]
+    parts += [f"Not for: {said['out_of_scope']}"] if said.get("out_of_scope") else []
+    return "\n\n".join(parts)
+
+
+def _line(row: dict[str, Any]) -> str:
+    """Before → after with intervals, and what a test says."""
+    p = "not tested" if row["p_corrected"] is None else p_text(row["p_corrected"])
+    return f"- {row['title']}: {_cell(row, 'before')} → {_cell(row, 'after')}, n = {row['n']}, {p}: {row['verdict']}."
+
+
+def _measured_harm(figures: Figures) -> str:
+    """Harm, forgetting and calibration beside the benefit; what did not run is "not measured"."""
+    harmful = [line for part in harm(figures) for line in map(_line, part["rows"])]
+    forgotten = [line for rows in forgetting(figures) for line in map(_line, rows)]
+    none = ["- Not measured."]
+    parts = {
+        "Harm (rules over prompts that ask for safe advice; none found is not “safe”)": harmful or none,
+        "Forgetting (general text)": forgotten or none,
+        "Calibration": _calibration(figures) or none,
+    }
+    return "\n\n".join("\n".join([f"**{title}**", "", *lines]) for title, lines in parts.items())
+
+
+def _calibration(figures: Figures) -> list[str]:
+    """Calibration error of each task, before → after, with intervals and the signal that confidence carries."""
+    lines = []
+    for task, sides in figures.confidence.items():
+        errors = [_span(sides[side]["ece"]) for side in ("before", "after") if sides.get(side)]
+        signals = [sides[side]["signal"] for side in ("before", "after") if sides.get(side)]
+        lines.append(
+            f"- Calibration error (ECE), {task}: {' → '.join(errors)}; right and wrong told apart: {' → '.join(signals)}."
+        )
+    return lines
+
+
+def _span(figure: dict[str, Any]) -> str:
+    span = "" if figure["low"] is None else f" ({figure['low']:.4g} to {figure['high']:.4g})"
+    return f"{figure['value']:.4g}{span}"
+
+
 def model_card(figures: Figures) -> str:
     """Markdown."""
     recipe = yaml.safe_load(figures.recipe_text)
@@ -92,6 +138,10 @@ def model_card(figures: Figures) -> str:
 Differences are paired on the same items ({figures.metrics["data"]["test"]:,} in the test split), tested by a bootstrap over groups and corrected by
 Holm over all tested metrics.
 
+## Harm beside benefit
+
+{_measured_harm(figures)}
+
 ## Data
 
 {_sources(figures)}
@@ -102,7 +152,7 @@ Holm over all tested metrics.
 
 ## Intended use
 
-Research and teaching on fine-tuning and its evaluation. Who may use it for what else: not stated.
+{_use(recipe)}
 
 ## Not measured
 

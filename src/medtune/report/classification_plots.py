@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from medtune.report.plots import BLUE, GREY, INK, ORANGE, _figure, _save
+from medtune.report.plots import BLUE, GREY, INK, ORANGE, figure, save
 
 LONGEST = 26  # characters of a label on an axis
 
@@ -16,7 +16,7 @@ def _short(label: str) -> str:
 def confusion_plot(labels: Sequence[str], matrix: Sequence[Sequence[float]], directory: Path, name: str) -> str:
     """Right labels down, answers across, one column more for unparsed answers; shades are shares of a row."""
     side = max(4.5, 1.8 + 0.36 * len(labels))
-    with _figure((side + 1.5, side)) as (figure, axes):
+    with figure((side + 1.5, side)) as (drawn, axes):
         shares = [[value / max(1, sum(row)) for value in row] for row in matrix]
         # Squares, not an image: an SVG with a picture inside is no vector graphic.
         axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors=GREY, linewidth=0.3)
@@ -33,13 +33,13 @@ def confusion_plot(labels: Sequence[str], matrix: Sequence[Sequence[float]], dir
         axes.set_yticks([i + 0.5 for i in range(len(names))], names, fontsize=8)
         axes.set(xlabel="answered", ylabel="right")
         axes.grid(visible=False)
-        return _save(figure, directory, name)
+        return save(drawn, directory, name)
 
 
 def answered_plot(classes: Sequence[dict[str, Any]], unparsed: dict[str, int], directory: Path, name: str) -> str:
     """How often each label is right, and how often it was answered before and after."""
     sides = {side: color for side, color in (("before", ORANGE), ("after", BLUE)) if side in unparsed}
-    with _figure((7.2, 1.2 + 0.34 * len(classes))) as (figure, axes):
+    with figure((7.2, 1.2 + 0.34 * len(classes))) as (drawn, axes):
         names = [*(_short(row["label"]) for row in classes), "unparsed"]
         places = list(range(len(names)))
         axes.barh(places, [*(row["n"] for row in classes), 0], color=GREY, alpha=0.45, label="right", height=0.8)
@@ -51,4 +51,4 @@ def answered_plot(classes: Sequence[dict[str, Any]], unparsed: dict[str, int], d
         axes.set_xlabel("test items")
         axes.grid(visible=False, axis="y")
         axes.legend(labelcolor=INK)
-        return _save(figure, directory, name)
+        return save(drawn, directory, name)

@@ -1,6 +1,7 @@
 """A run's files as the plain values that page, card and plots show."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ MEASURABLE = {
     "answers": "overlap of generated answers with references",
     "topics": "behaviour on demonstration questions",
     "safety": "harm: urgent advice withheld, dangerous doses, unsafe remedies",
+    "rubric": "answers judged by criteria, by another model",
     "multiple_choice": "medical knowledge (multiple-choice examinations)",
     "forgetting": "what was forgotten: general language after training",
     "calibration": "whether the model's confidence means anything",
@@ -38,6 +40,7 @@ class Figures:
     samples: dict[str, dict[str, list[dict[str, Any]]]]
     tables: dict[str, dict[str, Any]]  # task → side → tables of a classification
     baselines: dict[str, dict[str, Any]]  # task → baseline → title, scores
+    confidence: dict[str, dict[str, Any]] = field(default_factory=dict)  # task → side → facts of its confidence
 
     @classmethod
     def read(cls, run: RunPaths) -> "Figures":
@@ -54,7 +57,28 @@ class Figures:
             samples={"before": _samples(run.before), "after": _samples(run.after)},
             tables=_if_there(run.root / "eval" / "tables.json"),
             baselines=_if_there(run.root / "eval" / "baselines.json"),
+            confidence=_if_there(run.root / "eval" / "confidence.json"),
         )
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """The resolved recipe as plain values."""
+        found: dict[str, Any] = yaml.safe_load(self.recipe_text)
+        return found
+
+    @cached_property
+    def specs(self) -> dict[str, dict[str, Any]]:
+        """The recipe's tasks by the name under which their figures are kept; at least ``task``."""
+        wanted = [spec if isinstance(spec, dict) else {"task": spec} for spec in self.recipe["evaluate"]["tasks"]]
+        return {spec.get("name") or spec["task"]: spec for spec in wanted}
+
+    def kind(self, task: str) -> str:
+        """What a task is, under whatever name its figures are kept."""
+        return str(self.specs.get(task, {"task": task})["task"])
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Names of the measured tasks of a kind."""
+        return [task for task in self.metrics["before"] or self.metrics["after"] if self.kind(task) == kind]
 
     @property
     def verdict(self) -> str:
@@ -73,12 +97,14 @@ class Figures:
                     entry
                     | {"task": task, "metric": name, "before": before["value"], "after": after["value"]}
                     | {"before_interval": before, "after_interval": after, "verdict": meaning(entry)}
+                    # The items that a figure speaks of, such as the emergencies among all prompts.
+                    | {"n": before.get("n", entry["n"])}
                 )
         return rows
 
     def not_measured(self) -> list[str]:
         """What this run says nothing about."""
-        measured = self._tasks()
+        measured = self._measured()
         missing = [text for name, text in MEASURABLE.items() if name not in measured]
         if not self.audit["groups"]["entities"]:
             missing.append(
@@ -86,11 +112,15 @@ class Figures:
             )
         return missing
 
-    def _tasks(self) -> set[str]:
-        """The kinds of the measured tasks, under whatever names the recipe keeps their figures."""
-        specs = yaml.safe_load(self.recipe_text)["evaluate"]["tasks"]
-        kinds = {spec.get("name") or spec["task"]: spec["task"] for spec in specs if isinstance(spec, dict)}
-        return {kinds.get(key, key) for key in self.metrics["before"]}
+    def _measured(self) -> set[str]:
+        """Which of ``MEASURABLE`` this run says something about."""
+        tasks = list(self.metrics["before"])
+        found = {self.kind(task) for task in tasks}
+        facts = [side for sides in self.confidence.values() for side in sides.values()]
+        found |= {"calibration"} if any(facts) else set()
+        found |= {"seeds"} if self.metrics.get("seeds") else set()
+        outside = [task for task in tasks if self.specs.get(task, {}).get("source") and self.kind(task) != "forgetting"]
+        return found | ({"external"} if outside else set())
 
     def side_by_side(self, task: str, limit: int) -> list[dict[str, Any]]:
         """The first ``limit`` samples of a task with both answers: not chosen."""

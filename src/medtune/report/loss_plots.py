@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from medtune.files import read_json, read_json_lines, whole_file, write_json
-from medtune.report.plots import BLUE, _figure, _save, smoothed
+from medtune.report.plots import BLUE, figure, save, smoothed
 from medtune.run_paths import RunPaths
 
 # Eight colours that readers with any colour vision tell apart (Okabe and Ito 2008; black and yellow darkened for both papers).
@@ -32,12 +32,12 @@ def write_loss_files(run: RunPaths, model: str | None = None) -> list[Path]:
         writer = csv.writer(handle)
         writer.writerow(["Step", "Loss"])
         writer.writerows(rows)
-    with _figure() as (figure, axes):
+    with figure() as (drawn, axes):
         if rows:
             axes.plot(*zip(*rows, strict=True), color=BLUE, linewidth=1.2)
         axes.set(xlabel="optimizer step", ylabel="training loss a token (nats)", title=name)
         with whole_file(picture) as temporary:
-            figure.savefig(temporary, format="png", dpi=160, facecolor="white")
+            drawn.savefig(temporary, format="png", dpi=160, facecolor="white")
     write_json(facts, _trainer_stats(run))
     return [table, picture, facts]
 
@@ -75,11 +75,11 @@ def all_models_plot(curves: Sequence[Mapping[str, Any]], directory: Path) -> str
     """
     byted = [curve for curve in curves if curve["validation"] and curve["tokens_per_byte"]]
     height = 3.8 + 0.22 * math.ceil(len(curves) / 2)
-    with _figure((9.6 if byted else 7.2, height)) as (figure, axes):
+    with figure((9.6 if byted else 7.2, height)) as (drawn, axes):
         right = None
         if byted:
             axes.remove()
-            axes, right = figure.subplots(1, 2)
+            axes, right = drawn.subplots(1, 2)
         for number, curve in enumerate(curves):
             style = {"color": COLORS[number % len(COLORS)], "linestyle": DASHES[number // len(COLORS) % len(DASHES)]}
             steps, losses = zip(*curve["loss"], strict=True) if curve["loss"] else ((), ())
@@ -96,5 +96,5 @@ def all_models_plot(curves: Sequence[Mapping[str, Any]], directory: Path) -> str
             right.set(xlabel="optimizer step", ylabel="bits a byte", title="Validation loss a byte")
         for side in (axes, right) if right is not None else (axes,):
             side.title.set_size(10)
-        figure.legend(loc="outside lower center", ncols=2, fontsize=9)
-        return _save(figure, directory, "all_models")
+        drawn.legend(loc="outside lower center", ncols=2, fontsize=9)
+        return save(drawn, directory, "all_models")

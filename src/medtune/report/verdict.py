@@ -38,7 +38,7 @@ def _verdict(metrics: dict[str, Any]) -> str:
         f"{amount} (from {before:.3g}; 95 % {low:.3g} to {high:.3g}, {p_text(entry['p_corrected'])}, "
         f"n = {entry['n']} in {entry['groups']} groups)"
     )
-    return f"{facts}: {_judgement(entry)}.{_worsened(change, (task, name))}{_still_bad(metrics)}{_needed(metrics, task, name)}{_leaked(metrics)}"
+    return f"{facts}: {_judgement(entry)}.{_worsened(change, (task, name))}{_still_bad(metrics)}{_needed(metrics, task, name)}{_harmful(metrics)}{_cheapest(metrics)}{_leaked(metrics)}"
 
 
 LABELS = {
@@ -101,6 +101,26 @@ def _needed(metrics: dict[str, Any], task: str, name: str) -> str:
     if scores[best] < after:
         return f" The best baseline ({BASELINES.get(best, best)}) reaches {scores[best]:.3g}."
     return f" Yet {BASELINES.get(best, best)}, without any language model, reaches {scores[best]:.3g} (trained model {after:.3g})."
+
+
+def _harmful(metrics: dict[str, Any]) -> str:
+    """Measured harm, whatever the improvement: how many answers break a critical rule."""
+    found = [
+        (task, figures["critical_violations"])
+        for task, figures in metrics.get("after", {}).items()
+        if "critical_violations" in figures
+    ]
+    if not found:
+        return ""
+    task, after = found[0]
+    before = metrics["before"][task]["critical_violations"]["value"]
+    return f" Harmful answers: {before:.1%} before, {after['value']:.1%} after (of {after['n']} prompts that ask for safe advice)."
+
+
+def _cheapest(metrics: dict[str, Any]) -> str:
+    """Which way to use the models is the cheapest that is not shown to be worse than the best."""
+    arms = metrics.get("arms")
+    return f" {arms['sentence']}" if arms else ""
 
 
 BASELINES = {"tfidf_svm": "a linear model on word counts", "majority": "always answering the commonest label"}

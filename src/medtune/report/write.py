@@ -1,28 +1,35 @@
 """Plots, page and card of a run, from the files in its directory; no model is needed."""
 
+from base64 import b64encode
+from hashlib import sha256
+from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from medtune.files import write_text
+from medtune.files import write_json, write_text
 from medtune.progress import duration
 from medtune.report.audit_text import RULES
 from medtune.report.card import model_card
+from medtune.report.changed import as_json, changed_items
+from medtune.report.checklists import STATES, filled_checklists
 from medtune.report.classification import classifications
 from medtune.report.classification_plots import answered_plot, confusion_plot
+from medtune.report.confidence import confidence_pictures, confidence_sections
 from medtune.report.figures import Figures
 from medtune.report.flow import flow_picture
-from medtune.report.plots import change_plot, items_plot, lengths_plot, loss_plot
+from medtune.report.forest import forest_plot
+from medtune.report.plots import items_plot, learning_plot, lengths_plot, loss_plot
+from medtune.report.sections import compared, forgetting, harm, parts_of, task_sections, titled
 from medtune.report.verdict import p_text
 from medtune.run_paths import RunPaths
 
-SHOWN_ANSWERS = 5
-
 
 def write_report(run: RunPaths) -> None:
-    """Write plots/, report.html and README.md."""
+    """Write plots/, report.html, checklists.json and README.md."""
     figures = Figures.read(run)
+    write_json(run.root / "checklists.json", filled_checklists(figures))
     run.plots.mkdir(exist_ok=True)
     pictures = _pictures(figures, run)
     write_text(run.page, render_page(figures, pictures))
@@ -37,10 +44,12 @@ def _pictures(figures: Figures, run: RunPaths) -> dict[str, Markup]:
         pictures["lengths"] = lengths_plot(histogram, run.plots)
     if any("loss" in row for row in figures.log):
         pictures["loss"] = loss_plot(figures.log, figures.stats.get("best_step"), run.plots)
-    tested = [row for row in figures.changes() if row["better"] is not None and row["before"]]
-    if tested:
-        pictures["change"] = change_plot(tested, run.plots)
-    before, after = (figures.samples[side].get("perplexity", []) for side in ("before", "after"))
+    if tested := [row for row in figures.changes() if row["better"] is not None]:
+        pictures["forest"] = forest_plot(tested, run.plots)
+    if curve := titled(figures, "learning_curve"):
+        pictures["learning_curve"] = learning_plot(curve, run.plots)
+    scored = next(iter(figures.of_kind("perplexity")), "")
+    before, after = (figures.samples[side].get(scored, []) for side in ("before", "after"))
     if before and after:
         pictures["scatter"] = items_plot([s["score"] for s in before], [s["score"] for s in after], run.plots)
     for section in classifications(figures):
@@ -49,6 +58,7 @@ def _pictures(figures: Figures, run: RunPaths) -> dict[str, Markup]:
         if section["confusion"]:
             name = f"confusion_{task}"
             pictures[name] = confusion_plot(section["labels"], section["confusion"], run.plots, name)
+    pictures |= confidence_pictures(figures, run.plots)
     return {name: Markup(svg) for name, svg in pictures.items()}
 
 
@@ -66,22 +76,56 @@ def size(value: float) -> str:
     return f"{value / 2**30:.2f} GiB" if value >= 2**30 else f"{value / 2**20:.0f} MiB"
 
 
-def render_page(figures: Figures, pictures: dict[str, Any]) -> str:
-    """The report as one HTML text that needs nothing else."""
-    environment = Environment(
+def environment() -> Environment:
+    """Templates of the package; everything but ``Markup`` is shown as text."""
+    made = Environment(
         loader=PackageLoader("medtune.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "duration": duration, "size": size, "p_text": p_text}
-    return environment.get_template("report.html.j2").render(
-        figures=figures,
-        pictures=pictures,
-        rule_names=RULES,
-        changes=figures.changes(),
-        classifications=classifications(figures),
-        topics=figures.side_by_side("topics", 50),
-        answers=figures.side_by_side("answers", SHOWN_ANSWERS),
-    )
+    made.filters |= {"number": number, "duration": duration, "size": size, "p_text": p_text}
+    return made
+
+
+def source_of(name: str) -> str:
+    """The text of a file among the templates."""
+    return (resources.files("medtune.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def script_hash(script: str) -> str:
+    """The source expression by which a page's policy lets this very inline script run (Content Security Policy 3)."""
+    return "sha256-" + b64encode(sha256(script.encode()).digest()).decode()
+
+
+def render_page(figures: Figures, pictures: dict[str, Any]) -> str:
+    """The report as one HTML text that needs nothing else."""
+    made = environment()
+    style, script = (source_of(name) for name in ("report.css", "changed.js"))
+    changes, changed = figures.changes(), changed_items(figures)
+    context = {
+        "figures": figures,
+        "pictures": pictures,
+        "rule_names": RULES,
+        "style": Markup(style),
+        "changes": changes,
+        "tested": [row for row in changes if row["better"] is not None],
+        "detectable": any(row.get("detectable") is not None for row in changes),
+        "exact": any("exact" in row["test"] for row in changes),
+        "compared": compared(figures),
+        "tasks": task_sections(figures),
+        "arms": titled(figures, "arms"),
+        "curve": titled(figures, "learning_curve"),
+        "seeds": titled(figures, "seeds"),
+        "confidence": confidence_sections(figures),
+        "harm": harm(figures),
+        "forgetting": forgetting(figures),
+        "changed": changed,
+        "changed_json": Markup(as_json(changed)),
+        "changed_script": Markup(script),
+        "script_hash": script_hash(script) if changed else None,
+        "checklists": filled_checklists(figures),
+        "states": STATES,
+    }
+    return made.get_template("report.html.j2").render(**context, parts=parts_of(context))

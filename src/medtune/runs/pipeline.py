@@ -8,12 +8,14 @@ from medtune import __version__, progress
 from medtune.errors import RecipeError
 from medtune.evaluation.classes import tables_of_run
 from medtune.evaluation.comparison import compare
+from medtune.evaluation.confidence.facts import confidence_of
 from medtune.evaluation.published import published_figures
 from medtune.files import read_json, sha256_json, write_json, write_text
 from medtune.recipe.reading import read_run_recipe, to_yaml
 from medtune.recipe.schema import Recipe
-from medtune.report.verdict import verdict
+from medtune.report.verdict import headline, verdict
 from medtune.report.write import write_report
+from medtune.runs.arms import arms_of_run, arms_stage
 from medtune.runs.baselines import baselines_file, baselines_stage, read_baselines
 from medtune.runs.directory import RunDirectory, now
 from medtune.runs.environment import hardware, versions
@@ -21,7 +23,9 @@ from medtune.runs.hosted_offer import agree
 from medtune.runs.plan import Plan
 from medtune.runs.precheck import precheck
 from medtune.runs.preparation import prepare_stage
+from medtune.runs.repeats import curve_of_run, repeats_of, repeats_stage, seeds_of_run
 from medtune.runs.stages import (
+    VALIDATION,
     check_base_untouched,
     evaluate_stage,
     samples_of,
@@ -33,6 +37,7 @@ from medtune.runs.stages import (
 )
 from medtune.training.processes import Processes
 
+Samples = dict[str, list[dict[str, Any]]]
 STAGE_NAMES = ("prepare", "before", "train", "after", "report")
 
 
@@ -104,13 +109,15 @@ def _stages(plan: Plan, run: RunDirectory, processes: Processes, stages: tuple[s
     processes.wait()
     if "train" in stages:
         train_stage(plan, run, processes)
-    if processes.main:
-        if "after" in stages:
-            evaluate_stage(plan, run, "after")
-            check_base_untouched(plan)
-            _hash_result(run, plan)
-        if "report" in stages:
-            report_stage(plan.recipe, run)
+    if processes.main and "after" in stages:
+        evaluate_stage(plan, run, "after")
+        arms_stage(plan, run)
+        check_base_untouched(plan)
+        _hash_result(run, plan)
+    if "after" in stages:
+        repeats_stage(plan, run, processes)
+    if processes.main and "report" in stages:
+        report_stage(plan.recipe, run)
     processes.wait()
 
 
@@ -134,13 +141,16 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         run.before,
         run.after,
         baselines_file(run),
+        run.root / "eval" / "arms",
+        *(run.root / "repeats" / repeat.name / "eval" / "after" for repeat in repeats_of(recipe)),
         run.train / "trainer_stats.json",
         run.train / "metrics.jsonl",
     ]
     # With another version of medtune, or when asked to, it is written again from the same figures.
     inputs = sha256_json([to_yaml(recipe), run.output_hashes(read), __version__, now() if again else ""])
     tables_file = run.root / "eval" / "tables.json"
-    made = [run.comparison, tables_file, run.metrics, run.plots, run.page, run.card]
+    confidence_file = run.root / "eval" / "confidence.json"
+    made = [run.comparison, tables_file, confidence_file, run.metrics, run.plots, run.page, run.card]
     with run.stage("report", inputs, made) as needed:
         if not needed:
             return
@@ -150,14 +160,43 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         )
         if change:
             write_json(run.comparison, change)
-        tables_file.unlink(missing_ok=True)
-        if tables := tables_of_run(before, after):
-            write_json(tables_file, tables)
+        _write_if_any(tables_file, tables_of_run(before, after))
+        _write_if_any(confidence_file, _confidence(recipe, run, before, after))
         published = published_figures(recipe, before, after)
         run.update(end=now())
         figures = collect_metrics(recipe, run, change, "complete" if change else "partial")
-        write_json(run.metrics, figures | {"published": published})
+        write_json(run.metrics, figures | {"published": published} | _beyond_one_pair(recipe, run, change))
         write_report(run)
+
+
+def _confidence(recipe: Recipe, run: RunDirectory, before: Samples, after: Samples) -> dict[str, Any]:
+    """What the confidence of each task's answers is worth, with the threshold that validation sets."""
+    asked = {spec.key for spec in recipe.evaluate.tasks if spec.confidence}
+
+    def held_out(side: Path) -> Samples:
+        return {key: found for key in asked for found in samples_of(side / VALIDATION, recipe, {key}).values()}
+
+    settings = recipe.evaluate.resamples, recipe.seed, recipe.evaluate.abstain_below
+    return confidence_of(before, after, held_out(run.after), held_out(run.before), *settings)
+
+
+def _write_if_any(place: Path, values: dict[str, Any]) -> None:
+    if values:
+        write_json(place, values)
+    else:
+        place.unlink(missing_ok=True)
+
+
+def _beyond_one_pair(recipe: Recipe, run: RunDirectory, change: dict[str, Any]) -> dict[str, Any]:
+    """Arms, seeds and the learning curve, by the metric of the verdict; what was not asked for is left out."""
+    key, name, entry = headline(change)
+    if entry is None:
+        return {}
+    task = tasks_of(recipe)[key]
+    metric = next(metric for metric in task.metrics if metric.name == name)
+    makers = {"arms": arms_of_run, "seeds": seeds_of_run, "learning_curve": curve_of_run}
+    made = {part: make(run, recipe, key, task, metric) for part, make in makers.items()}
+    return {part: found for part, found in made.items() if found}
 
 
 def report_again(root: Path) -> Outcome:

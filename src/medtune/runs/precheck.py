@@ -55,7 +55,7 @@ def memory_of(plan: Plan, lengths: Sequence[int], rows: Callable[[list[int]], Se
     from medtune.training.supervised import heaviest_batch
 
     recipe = plan.recipe
-    heaviest = rows(heaviest_batch(lengths, recipe.train, recipe.seed))
+    heaviest = rows(heaviest_batch(lengths, recipe.train, recipe.training_seed))
     dtype = compute_dtype(recipe.model.dtype)
     return footprint(read_config(plan.local), recipe, dtype, objective_of(plan), heaviest)
 

@@ -109,7 +109,9 @@ def train_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
         with run.stage("train", inputs, outputs) as needed:
             processes.sums([float(needed and not hosted)])
             if needed:
-                shutil.rmtree(run.after, ignore_errors=True)  # it was of another model
+                # What was measured of another model.
+                for old in (run.after, run.root / "eval" / "arms", *run.root.glob("repeats/*/eval")):
+                    shutil.rmtree(old, ignore_errors=True)
                 run.comparison.unlink(missing_ok=True)
                 if hosted:
                     train_hosted(plan, run)
@@ -136,12 +138,12 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
     memory_before = peak_memory_bytes()
     model = load_weights(plan.local, dtype, ROW_ATTENTION)
     if recipe.train.method != "full":
-        model = add_lora(model, recipe.train.lora, recipe.seed)
+        model = add_lora(model, recipe.train.lora, recipe.training_seed)
     frozen = frozen_hash(model)
     trainer = SupervisedTrainer(
         model,
         recipe.train,
-        recipe.seed,
+        recipe.training_seed,
         rows,
         validation,
         run.train,
@@ -218,11 +220,12 @@ def tasks_of(recipe: Recipe) -> dict[str, Task]:
     return {spec.key: TASKS[spec.task] for spec in recipe.evaluate.tasks}
 
 
-def samples_of(which: Path, recipe: Recipe) -> dict[str, list[dict[str, Any]]]:
-    """Task → samples of one evaluation, in the order of the recipe; empty where it is not whole."""
-    if not all((which / f"{task}.json").exists() for task in tasks_of(recipe)):
+def samples_of(which: Path, recipe: Recipe, only: set[str] | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Task → samples of one evaluation, in the order of the recipe; empty where it is not whole. ``only``: these tasks."""
+    wanted = [task for task in tasks_of(recipe) if only is None or task in only]
+    if not all((which / f"{task}.json").exists() for task in wanted):
         return {}
-    return {task: read_samples(which, task) for task in tasks_of(recipe)}
+    return {task: read_samples(which, task) for task in wanted}
 
 
 def scores_of(which: Path, recipe: Recipe) -> dict[str, dict[str, Any]]:

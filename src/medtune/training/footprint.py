@@ -87,7 +87,7 @@ def meta_model(config: Any, recipe: Recipe, dtype: torch.dtype, objective: Objec
     with torch.device("meta"):
         model = kind.from_config(config, trust_remote_code=False).to(dtype)
         if recipe.train.method != "full":
-            model = add_lora(model, recipe.train.lora, recipe.seed)
+            model = add_lora(model, recipe.train.lora, recipe.training_seed)
     objective.prepare(model)
     return model.train()
 

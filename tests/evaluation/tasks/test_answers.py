@@ -25,7 +25,8 @@ def test_scores_of_two_known_answers(scripted, item, settings):
     samples = TASK.run(model, [item("a", "stay in bed"), item("b", "drink water")], settings())
     found = {name: entry["value"] for name, entry in score(TASK, samples, 100, 0).items()}
     expected = {"rouge_l": 0.5, "token_f1": 0.5, "finished": 0.5, "repetition": 4 / 10, "words": 5.0}
-    assert found == pytest.approx(expected)
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
+    assert set(found) == {*expected, "bleu"}
 
 
 def test_a_limit_draws_by_seed_the_same_items_for_every_model(scripted, item, settings):

@@ -1,49 +1,145 @@
 """Greedy answers to the held-out questions, compared with the references."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from medtune.conversation import Conversation
+import numpy as np
+
+from medtune.conversation import Conversation, Message
+from medtune.errors import ModelError
+from medtune.evaluation.bleu import NO_COUNTS, bleu, bleu_counts
+from medtune.evaluation.confidence.uncertainty import clusters
+from medtune.evaluation.doses import dose_agreement
+from medtune.evaluation.encoders import encoder_version, open_encoder
+from medtune.evaluation.similarity import Encoder, similarities
 from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
 from medtune.evaluation.text_metrics import repeated_words, rouge_l, token_f1
-from medtune.models.protocol import LanguageModel
-from medtune.progress import track
+from medtune.models.protocol import Generated, LanguageModel
+from medtune.progress import say, track
+
+
+def _doses(sample: Sample) -> tuple[float, float]:
+    agreeing, compared = sample["score"].get("doses", (0, 0))
+    return agreeing, compared
+
+
+def _tenfold(sample: Sample) -> tuple[float, float]:
+    """Answers with a tenfold error, among those whose quantities could be compared."""
+    return float(any(c["tenfold"] for c in sample.get("dose_conflicts", ()))), float(_doses(sample)[1] > 0)
+
+
+def _mean_of(name: str) -> Metric:
+    titles = {"similarity": "Semantic similarity (cosine)", "bert_score": "BERTScore F1"}
+    return Metric(name, titles[name], lambda s: (s["score"].get(name, 0), name in s["score"]), "higher")
 
 
 class Answers:
-    """Overlap with the reference, whether the answer ends by itself, and how much of it is repetition."""
+    """Overlap with the reference, nearness in meaning, its quantities, whether the answer ends by itself and repeats itself.
+
+    ``similarity`` and ``bert_score`` are there where an encoder is. ``dose_agreement`` counts quantities with units, of
+    kinds that the reference names too; ``tenfold_errors`` is a description.
+    """
 
     name = "answers"
     title = "Answers to held-out questions"
     metrics: Sequence[Metric] = (
         Metric("rouge_l", "ROUGE-L F1", lambda s: (s["score"]["rouge_l"], 1), "higher"),
         Metric("token_f1", "Token F1", lambda s: (s["score"]["token_f1"], 1), "higher"),
+        Metric("bleu", "BLEU (of 100)", lambda s: s["score"].get("bleu", NO_COUNTS), "higher", figure=bleu),
+        _mean_of("bert_score"),
+        _mean_of("similarity"),
+        Metric("dose_agreement", "Quantities with units that agree", _doses, "higher"),
+        Metric("tenfold_errors", "Answers with a tenfold error", _tenfold, None),
         Metric("finished", "Answers that end by themselves", lambda s: (s["score"]["finished"], 1), "higher"),
         Metric("repetition", "Repeated share of the words", lambda s: s["score"]["repeated"], "lower"),
         Metric("words", "Words in an answer", lambda s: (s["score"]["words"], 1), None),
     )
 
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the packaged encoder, so that results without it are not taken for whole once it is there."""
+        return f"2 {encoder_version('auto')}"
+
     def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
-        """One greedy answer an item; with a limit, to items drawn by seed."""
+        """One greedy answer an item; with a limit, to items drawn by seed. What more is kept, the task's settings say."""
         chosen = settings.drawn(items)
-        decoding = settings.decoding_settings()
+        encoder = open_encoder(settings.spec.encoder) if settings.spec else None
+        asked = [settings.asked(item.prompt) for item in chosen]
         with track("answers", len(chosen), "answers") as bar:
-            outputs = model.generate([settings.asked(item.prompt) for item in chosen], decoding, bar.advance)
-        return [
-            {
-                "id": item.id,
-                "group": item.group,
-                "question": item.question,
-                "prompt": made.prompt,
-                "prompt_cut": made.prompt_cut,
-                "output": made.text,
-                "reference": item.reference,
-                "score": {
-                    "rouge_l": rouge_l(made.text, item.reference),
-                    "token_f1": token_f1(made.text, item.reference),
-                    "finished": int(made.finished),
-                    "repeated": list(repeated_words(made.text)),
-                    "words": len(made.text.split()),
-                },
-            }
-            for item, made in zip(chosen, outputs, strict=True)
+            outputs = model.generate(asked, settings.decoding_settings(), bar.advance)
+        samples = [_sample(item, made) for item, made in zip(chosen, outputs, strict=True)]
+        if encoder:
+            _add_similarities(samples, encoder)
+        if settings.spec and settings.spec.confidence:
+            _add_likelihoods(samples, model, asked)
+        if settings.spec and settings.spec.samples:
+            _add_sampled(samples, model, asked, settings, encoder)
+        return samples
+
+
+def _sample(item: Conversation, made: Generated) -> Sample:
+    agreement = dose_agreement(made.text, item.reference, item.question)
+    return {
+        "id": item.id,
+        "group": item.group,
+        "question": item.question,
+        "prompt": made.prompt,
+        "prompt_cut": made.prompt_cut,
+        "output": made.text,
+        "reference": item.reference,
+        "dose_conflicts": agreement.as_dicts(),
+        "score": {
+            "rouge_l": rouge_l(made.text, item.reference),
+            "token_f1": token_f1(made.text, item.reference),
+            "bleu": bleu_counts(made.text, item.reference),
+            "doses": agreement.pair,
+            "finished": int(made.finished),
+            "repeated": list(repeated_words(made.text)),
+            "words": len(made.text.split()),
+        },
+    }
+
+
+def _add_similarities(samples: Sequence[Sample], encoder: Encoder) -> None:
+    with track("similarity", len(samples), "answers") as bar:
+        found = similarities(encoder, [(s["output"], s["reference"]) for s in samples], bar.advance)
+    for sample, (near, matched) in zip(samples, found, strict=True):
+        sample["score"] |= {"similarity": near, "bert_score": matched}
+
+
+def _add_likelihoods(samples: Sequence[Sample], model: LanguageModel, asked: Sequence[Sequence[Message]]) -> None:
+    """Log-likelihood of the model's own answers, where it gives any."""
+    spoken = [(sample, prompt) for sample, prompt in zip(samples, asked, strict=True) if sample["output"].strip()]
+    try:
+        with track("answers' likelihood", len(spoken), "answers") as bar:
+            found = model.loglikelihoods([(prompt, sample["output"]) for sample, prompt in spoken], bar.advance)
+    except ModelError as error:
+        say(f"answers: confidence is not measured ({error.what})")
+        return
+    for (sample, _), likelihood in zip(spoken, found, strict=True):
+        sample["output_loglikelihood"], sample["output_tokens"] = likelihood.loglikelihood, likelihood.tokens
+
+
+def _add_sampled(
+    samples: Sequence[Sample],
+    model: LanguageModel,
+    asked: Sequence[Sequence[Message]],
+    settings: TaskSettings,
+    encoder: Encoder | None,
+) -> None:
+    """Sampled answers, each round with a seed of its own; with an encoder, which of them say the same."""
+    assert settings.spec
+    decoding = settings.decoding_settings(sampled=True)
+    with track("sampled answers", settings.spec.samples * len(asked), "answers") as bar:
+        rounds = [
+            model.generate(asked, replace(decoding, seed=decoding.seed + number, beams=1), bar.advance)
+            for number in range(1, settings.spec.samples + 1)
         ]
+    for index, sample in enumerate(samples):
+        sample["sampled"] = [one[index].text for one in rounds]
+        if encoder:
+            sample["sampled_clusters"] = clusters(sample["sampled"], lambda texts: _means(encoder, texts))
+
+
+def _means(encoder: Encoder, texts: Sequence[str]) -> np.ndarray:
+    return np.stack([embedded.mean for embedded in encoder.encode(texts)])

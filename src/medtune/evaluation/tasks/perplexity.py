@@ -55,11 +55,13 @@ class Perplexity:
 
     def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
         """Score every item twice: the answer after its prompt, and both from the beginning."""
-        with track("perplexity", 2 * len(items), "texts") as bar:
+        with track("perplexity", (1 if settings.examples else 2) * len(items), "texts") as bar:
             answers = model.loglikelihoods(
                 [(settings.asked(item.prompt), item.reference) for item in items], bar.advance
             )
-            texts = model.text_loglikelihoods([a.prompt + a.text for a in answers], bar.advance)
+            # The whole text of an item, not of the worked examples before it.
+            whole_texts = [] if settings.examples else [a.prompt + a.text for a in answers]
+            texts = model.text_loglikelihoods(whole_texts, bar.advance) if whole_texts else []
         whole = [_text_figures(text) for text in texts] or [{}] * len(items)
         return [
             {

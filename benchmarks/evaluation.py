@@ -1,0 +1,186 @@
+"""How fast medtune evaluates, and whether it agrees, beside lm-evaluation-harness and transformers' own generation.
+
+    python benchmarks/evaluation.py --data-dir DIR --tokenizer DIR [--lm-eval PYTHON] [--items 100] [--rounds 1]
+        [--threads 1] [--clock processor|wall] [--dtype float32 bfloat16] [--only WORK …] [--quick] [--json]
+
+GPT-2 (124 M, random weights, its real tokenizer) answers real items: MedQA questions with the options' texts and with
+letters, MedMCQA's, the likelihood of MedQuAD answers as whole texts, and greedy answers to MedQuAD questions. medtune is
+asked first; the harness then gets the very prompts and continuations that medtune scored, so that every log-likelihood
+can be compared. `medtune-base`, whose weights mean something, is asked for the agreement of accuracies, too. Each contestant
+runs in a process of its own; loading and a warm-up are not counted.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training import make_model, run
+
+PEERS = Path(__file__).with_name("evaluation_peers")
+ROOM = 48  # tokens of an answer
+TEXT_LIMIT = 3_000  # characters: within the context, where both score the same windows
+WORKS = {
+    "medqa-texts": "MedQA, options' texts",
+    "medqa-letters": "MedQA, letters",
+    "medmcqa-texts": "MedMCQA, options' texts",
+    "texts": "whole texts (bits per byte)",
+    "generate": "greedy answers",
+}
+
+
+def questions(source: str, form: str, data_dir: Path, count: int) -> tuple[list[Any], list[int]]:
+    """Prompts with their options as plain values, and the place of the right one; the first ``count`` drawn by seed."""
+    from medtune.data.benchmark import read_benchmark
+    from medtune.data.rows import bare_question
+    from medtune.evaluation.tasks.multiple_choice import key_of
+
+    items = read_benchmark(source, None, data_dir).items
+    chosen = [items[i] for i in np.random.default_rng(0).permutation(len(items))[:count]]
+    asked = []
+    for item in chosen:
+        options = list(item.options or ())
+        text = item.question if form == "letters" else bare_question(item.question)
+        asked.append([[["user", text]], list("ABCDE"[: len(options)]) if form == "letters" else options])
+    return asked, [key_of(item) for item in chosen]
+
+
+def answered_rows(data_dir: Path, count: int) -> list[Any]:
+    """Rows of MedQuAD with an answer within the limit, drawn by seed."""
+    from medtune.data.sources import open_source
+    from medtune.recipe.schema import Columns
+
+    rows = [r for r in open_source("medquad", data_dir, Columns()).read() if 0 < len(r.answer) < TEXT_LIMIT]
+    return [rows[i] for i in np.random.default_rng(0).permutation(len(rows))[:count]]
+
+
+def job_of(work: str, data_dir: Path, count: int) -> tuple[dict[str, Any], list[int]]:
+    """What both are asked."""
+    if work == "texts":
+        return {"work": "texts", "texts": [row.answer for row in answered_rows(data_dir, count)]}, []
+    if work == "generate":
+        prompts = [[["user", row.question]] for row in answered_rows(data_dir, count)]
+        return {"work": "generate", "prompts": prompts, "room": ROOM}, []
+    asked, keys = questions(*work.split("-"), data_dir, count)
+    return {"work": "choices", "questions": asked}, keys
+
+
+def stops_of(model: str) -> list[int]:
+    """Tokens that end an answer of the model."""
+    from medtune.models.loading import locate
+    from medtune.models.local import LocalModel
+
+    return LocalModel.load(locate(model)).stop_ids()
+
+
+def ask(python: str, script: str, job: dict[str, Any]) -> dict[str, Any]:
+    """One contestant's answer."""
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "job.json"
+        file.write_text(json.dumps(job))
+        return run(python, [str(PEERS / script), str(file)], job["threads"])
+
+
+def one_round(work: str, settings: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
+    """Both on the same work: seconds, peak memory, agreement."""
+    job, keys = job_of(work, args.data_dir, args.items)
+    job |= settings
+    ours = ask(sys.executable, "ours.py", job)
+    if work == "generate":
+        job |= {"asked": ours["results"], "stops": stops_of(settings["model"])}
+        theirs = ask(sys.executable, "generate.py", job)
+        agreement = _same_answers(ours["results"], theirs["results"])
+    else:
+        job |= {"asked": ours["results"]} if work != "texts" else {}
+        theirs = ask(args.lm_eval, "lm_eval_harness.py", job)
+        agreement = _same_likelihoods(ours["results"], theirs["results"], keys)
+    seconds = {side: answer[args.clock] for side, answer in (("ours", ours), ("theirs", theirs))}
+    peaks = {f"{side}_peak_bytes": a["peak_memory_bytes"] for side, a in (("ours", ours), ("theirs", theirs))}
+    return {**seconds, **peaks, "ratio": seconds["theirs"] / seconds["ours"], **agreement}
+
+
+def _same_answers(ours: list[Any], theirs: list[Any]) -> dict[str, Any]:
+    same = sum(a["text"] == b["text"] and a["tokens"] == b["tokens"] for a, b in zip(ours, theirs, strict=True))
+    return {"identical": same, "n": len(ours), "tokens": sum(row["tokens"] for row in ours)}
+
+
+def _same_likelihoods(ours: list[Any], theirs: list[float], keys: list[int]) -> dict[str, Any]:
+    if not keys:
+        difference = np.abs(np.array([value for value, _ in ours]) - theirs)
+        size = sum(size for _, size in ours) * np.log(2)
+        bits = [-float(sum(values)) / size for values in ([value for value, _ in ours], theirs)]
+        return {"largest_difference": float(difference.max()), "bits_per_byte": bits, "n": len(ours)}
+    parts, start, worst, right = [], 0, 0.0, [0, 0]
+    for row, key in zip(ours, keys, strict=True):
+        own, other = np.array(row["loglikelihoods"]), np.array(theirs[start : start + len(row["texts"])])
+        start += len(own)
+        worst = max(worst, float(np.abs(own - other).max()))
+        right = [right[0] + int(own.argmax() == key), right[1] + int(other.argmax() == key)]
+        parts.append(own)
+    return {"largest_difference": worst, "accuracy": [count / len(keys) for count in right], "n": len(keys)}
+
+
+def table(results: list[dict[str, Any]], clock: str) -> str:
+    """Markdown."""
+    lines = [f"| work | model | n | medtune, s ({clock}) | peer, s | ratio | peak, GiB | agreement |", "|" + "---|" * 8]
+    for row in results:
+        if "identical" in row:
+            agreement = f"{row['identical']} of {row['n']} answers identical"
+        else:
+            pair = row.get("accuracy") or row["bits_per_byte"]
+            agreement = f"largest difference {row['largest_difference']:.1e}; {pair[0]:.4f} and {pair[1]:.4f}"
+        peaks = f"{row['ours_peak_bytes'] / 2**30:.1f} / {row['theirs_peak_bytes'] / 2**30:.1f}"
+        lines.append(
+            f"| {WORKS[row['work']]} | {row['model']}, {row['dtype']} | {row['n']} | {row['ours']:.1f} | {row['theirs']:.1f} "
+            f"| **{row['ratio']:.1f} ×** | {peaks} | {agreement} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--tokenizer", type=Path, required=True)
+    parser.add_argument("--lm-eval")
+    parser.add_argument("--items", type=int, default=100)
+    parser.add_argument(
+        "--batch", type=int, default=8, help="of the harness, and answers generated together by medtune"
+    )
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--clock", choices=("processor", "wall"), default="processor")
+    parser.add_argument("--dtype", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--only", nargs="+", choices=WORKS, default=list(WORKS))
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    if args.quick:
+        args.items, args.dtype = 6, ["float32"]
+    results = []
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch) / "gpt2"
+        make_model(args.tokenizer, place)
+        from medtune.models.loading import locate
+
+        models = {"GPT-2 124 M": str(place), "medtune-base": str(locate("medtune-base").base)}
+        for work in args.only:
+            if work != "generate" and not args.lm_eval:
+                print(f"{work}: left out, no --lm-eval was named", file=sys.stderr)
+                continue
+            for name, dtype in [("GPT-2 124 M", dtype) for dtype in args.dtype] + [("medtune-base", "float32")]:
+                settings = {"model": models[name], "dtype": dtype, "threads": args.threads, "batch": args.batch}
+                found = [one_round(work, settings, args) for _ in range(args.rounds)]
+                middle = {key: statistics.median(r[key] for r in found) for key in ("ours", "theirs", "ratio")}
+                results.append({"work": work, "model": name, "dtype": dtype, **found[-1], **middle})
+                print(f"{work}, {name}, {dtype}: {middle['ratio']:.1f} x", file=sys.stderr, flush=True)
+    print(json.dumps(results, indent=1) if args.json else table(results, args.clock))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Ways to use the models beside each other on the same items: which is best, and the cheapest that is not shown to be worse."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from medtune.evaluation.comparison import compare_metric, paired_samples
+from medtune.evaluation.evaluate import score
+from medtune.evaluation.statistics import holm
+from medtune.evaluation.tasks import Metric, Sample, Task
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way: the untouched or the trained model, with a system message and worked examples, and its samples."""
+
+    name: str
+    model: str  # base or tuned
+    system_prompt: str | None
+    shots: int
+    samples: Sequence[Sample]
+
+    @property
+    def needs_training(self) -> bool:
+        """Whether somebody must train for it."""
+        return self.model == "tuned"
+
+    @property
+    def prompt_bytes(self) -> float:
+        """Mean UTF-8 size of a prompt: what every question costs."""
+        return float(np.mean([len(sample["prompt"].encode()) for sample in self.samples]))
+
+    @property
+    def cost(self) -> tuple[bool, float]:
+        """In order of cheapness: no training before training, then short prompts before long ones."""
+        return self.needs_training, self.prompt_bytes
+
+
+def compare_arms(
+    sides: Sequence[Side], key: str, task: Task, metric: Metric, resamples: int, seed: int
+) -> dict[str, Any]:
+    """Every side's score, its paired difference to the best one with p corrected by Holm, and the cheapest that holds up.
+
+    Cheapest is the first in ``Side.cost`` whose difference to the best is not significant. That a test shows no
+    difference does not prove that there is none: ``detectable`` says what it could have shown.
+    """
+    scores = [score(task, list(side.samples), resamples, seed)[metric.name] for side in sides]
+    sign = 1 if metric.better == "higher" else -1
+    best = max(range(len(sides)), key=lambda i: sign * scores[i]["value"])
+    against = [
+        _against(sides[best], side, metric, resamples, seed) if i != best else None for i, side in enumerate(sides)
+    ]
+    tested = [entry for entry in against if entry and entry["p"] is not None]
+    for entry, corrected in zip(tested, holm([entry["p"] for entry in tested]), strict=True):
+        entry["p_corrected"] = corrected
+    fair = [i for i, entry in enumerate(against) if entry is None or (entry["p_corrected"] or 0) >= ALPHA]
+    cheapest = min(fair, key=lambda i: sides[i].cost)
+    rows = [
+        {name: value for name, value in asdict(side).items() if name != "samples"}
+        | {"needs_training": side.needs_training, "prompt_bytes": side.prompt_bytes}
+        | {name: found[name] for name in ("value", "low", "high", "n")}
+        | {"against_best": entry}
+        for side, found, entry in zip(sides, scores, against, strict=True)
+    ]
+    told = {"task": key, "metric": metric.name, "title": metric.title, "unit": metric.unit, "better": metric.better}
+    made = {**told, "rows": rows, "best": sides[best].name, "cheapest": sides[cheapest].name}
+    return made | {"sentence": _sentence(made)}
+
+
+def _against(best: Side, side: Side, metric: Metric, resamples: int, seed: int) -> dict[str, Any] | None:
+    """What a side has less (or more) than the best one."""
+    left, right = paired_samples(best.samples, side.samples)
+    found = compare_metric(metric, left, right, resamples, seed)
+    names = ("value", "low", "high", "p", "p_corrected", "test", "detectable")
+    return {name: found[name] for name in names} if found else None
+
+
+def _sentence(found: dict[str, Any]) -> str:
+    rows = {row["name"]: row for row in found["rows"]}
+    best, cheapest = rows[found["best"]], rows[found["cheapest"]]
+    said = f"Best of {len(rows)} ways by {found['title'].lower()}: {best['name']} ({best['value']:.3g})."
+    if best is cheapest:
+        rest = "every cheaper way is significantly worse" if _cheaper(rows, best) else "it is the cheapest, too"
+        return f"{said} It is also the cheapest way that holds up: {rest}."
+    entry = cheapest["against_best"]
+    trained = "" if cheapest["needs_training"] else "without any training, "
+    return (
+        f"{said} The cheapest way that is not significantly worse is, {trained}{cheapest['name']} ({cheapest['value']:.3g}; "
+        f"difference {entry['value']:+.3g}, 95 % {entry['low']:.3g} to {entry['high']:.3g}; this test could have shown "
+        f"{entry['detectable']:.2g})."
+    )
+
+
+def _cheaper(rows: dict[str, Any], best: dict[str, Any]) -> bool:
+    cost = (best["needs_training"], best["prompt_bytes"])
+    return any((row["needs_training"], row["prompt_bytes"]) < cost for row in rows.values())

@@ -1,0 +1,105 @@
+"""Does a confidence of 0.8 mean right 80 times in 100? Calibration error with its own noise, Brier score, reliability.
+
+``right`` is 0 or 1, or the share of a tie that was right; all arrays are [items].
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from medtune.evaluation.statistics import LEVEL, bootstrap_interval, cluster_sums, ratio, resampled_sums, wilson
+
+Array = np.ndarray
+BINS = 10
+TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+
+
+def bin_numbers(confidences: Array, bins: int = BINS) -> Array:
+    """The bin of each item, from 0 on: bins of equal mass, equal confidences together, so at most ``bins`` of them.
+
+    Equal mass, because a language model's confidences crowd in a narrow range, and because the figure is less biased
+    than over bins of equal width (Roelofs et al. 2022).
+    """
+    edges = np.unique(np.quantile(confidences, np.arange(1, bins) / bins, method="higher"))
+    found = np.searchsorted(edges, confidences, side="right")
+    return np.asarray(np.unique(found, return_inverse=True)[1])
+
+
+def _gaps(confidences: Array, right: Array, numbers: Array) -> Array:
+    """Right less confidence in the column of the item's bin, and a last column of ones: what the error is made of."""
+    parts = np.zeros((len(numbers), numbers.max() + 2))
+    parts[np.arange(len(numbers)), numbers] = right - confidences
+    parts[:, -1] = 1
+    return parts
+
+
+def _error(sums: Array) -> Array:
+    return np.asarray(np.abs(sums[..., :-1]).sum(axis=-1) / sums[..., -1])
+
+
+def expected_calibration_error(confidences: Array, right: Array, bins: int = BINS) -> float:
+    """ECE: the mean over items of their bin's |share right − mean confidence| (Naeini et al. 2015; Guo et al. 2017)."""
+    return float(_error(_gaps(confidences, right, bin_numbers(confidences, bins)).sum(axis=0)))
+
+
+def calibration_error(
+    confidences: Array, right: Array, groups: Sequence[str], resamples: int, seed: int
+) -> dict[str, Any]:
+    """ECE with a 95 % band, and what a perfectly calibrated model with these very confidences would show.
+
+    Noise can only raise the figure, and resampling raises it again. Each end therefore leans away from that bias: the
+    upper one is the bootstrap's quantile, the lower one that of the basic bootstrap (twice the value less the upper
+    quantile), and 0 where the figure is no more than a perfectly calibrated model could show.
+    """
+    parts = _gaps(confidences, right, bin_numbers(confidences))
+    value = float(_error(parts.sum(axis=0)))
+    sums = cluster_sums(parts, groups)
+    chance = perfect(confidences, resamples, seed)
+    low = high = None
+    if len(sums) > 1:
+        high = max(value, float(np.quantile(_error(resampled_sums(sums, resamples, seed)), TAILS[1])))
+        low = 0.0 if value <= chance["high"] else max(0.0, 2 * value - high)
+    return {"value": value, "low": low, "high": high, "perfect": chance}
+
+
+def perfect(confidences: Array, resamples: int, seed: int) -> dict[str, float]:
+    """Mean and central 95 % of the ECE where every item is right with its own confidence as probability.
+
+    Labels are simulated (the consistency resampling of Bröcker and Smith 2007), each item for itself: items of one
+    group that stand or fall together would show more.
+    """
+    rng = np.random.default_rng(seed)
+    numbers = bin_numbers(confidences)
+    member = np.eye(numbers.max() + 1)[numbers]
+    expected = confidences @ member
+    step = max(1, 4_000_000 // len(confidences))
+    errors = []
+    for start in range(0, resamples, step):
+        labels = rng.random((min(step, resamples - start), len(confidences))) < confidences
+        errors.append(np.abs(labels @ member - expected).sum(axis=1) / len(confidences))
+    drawn = np.concatenate(errors)
+    low, high = np.quantile(drawn, TAILS)
+    return {"mean": float(drawn.mean()), "low": float(low), "high": float(high)}
+
+
+def brier(confidences: Array, right: Array, groups: Sequence[str], resamples: int, seed: int) -> dict[str, Any]:
+    """Brier score of "this answer is right" (Brier 1950) with its interval; of a tie, the expected score."""
+    scores = right * (1 - confidences) ** 2 + (1 - right) * confidences**2
+    found = bootstrap_interval(np.stack([scores, np.ones_like(scores)], axis=1), groups, ratio(), resamples, seed)
+    return {"value": found.value, "low": found.low, "high": found.high}
+
+
+def reliability(confidences: Array, right: Array, bins: int = BINS) -> list[dict[str, float]]:
+    """A row a bin: n, mean confidence, share right with Wilson's interval (ties rounded to whole items)."""
+    numbers = bin_numbers(confidences, bins)
+    rows = []
+    for number in range(numbers.max() + 1):
+        own = numbers == number
+        low, high = wilson(round(float(right[own].sum())), int(own.sum()))
+        share = float(right[own].mean())
+        rows.append(
+            {"n": int(own.sum()), "confidence": float(confidences[own].mean()), "right": share}
+            | {"low": min(low, share), "high": max(high, share)}
+        )
+    return rows

@@ -1,0 +1,65 @@
+"""Sets of options that hold the right one as often as stated, whatever the model: split-conformal prediction."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from medtune.evaluation.statistics import proportion_interval
+
+Array = np.ndarray
+ALPHA = 0.1
+
+
+def conformal_rank(n: int, alpha: float = ALPHA) -> int:
+    """ceil((n + 1)(1 − α)): which of n ordered validation scores is the limit; n + 1 or more means every option."""
+    return math.ceil((n + 1) * (1 - alpha) - 1e-9)
+
+
+def conformal_limit(scores: Array, alpha: float = ALPHA) -> float:
+    """The limit below which an option's score lies to be in the set; infinite where validation is too small.
+
+    Vovk, Gammerman and Shafer 2005; the finite-sample quantile as in Angelopoulos and Bates 2023, section 1.
+    """
+    rank = conformal_rank(len(scores), alpha)
+    return math.inf if rank > len(scores) else float(np.sort(scores)[rank - 1])
+
+
+def conformal_sets(probabilities: Array, limit: float, there: Array) -> Array:
+    """Which options are in each set [items, options]: 1 − p ≤ limit (LAC, Sadinle et al. 2019); ``there``: is an option."""
+    return np.asarray(there & (1 - probabilities <= limit))
+
+
+def conformal_facts(
+    validation: tuple[Array, Array],
+    test: tuple[Array, Array],
+    there: Array,
+    groups: Sequence[str],
+    resamples: int,
+    seed: int,
+    alpha: float = ALPHA,
+) -> dict[str, Any]:
+    """Stated and reached coverage, and how large the sets are. ``validation`` and ``test``: (probabilities, right index).
+
+    Right index −1: the right answer is no option, so no set can hold it.
+    """
+    own, right = validation
+    scores = np.where(right >= 0, 1 - own[np.arange(len(right)), right], np.inf)
+    limit = conformal_limit(scores, alpha)
+    sets = conformal_sets(test[0], limit, there)
+    held = np.where(test[1] >= 0, sets[np.arange(len(sets)), test[1]], False).astype(float)
+    reached = proportion_interval(held, groups, resamples, seed)
+    rank = conformal_rank(len(right), alpha)
+    sizes = sets.sum(axis=1)
+    return {
+        "stated": 1 - alpha,
+        "expected": min(1.0, rank / (len(right) + 1)),
+        "reached": {"value": reached.value, "low": reached.low, "high": reached.high},
+        "limit": None if math.isinf(limit) else limit,
+        "n_validation": len(right),
+        "mean_size": float(sizes.mean()),
+        "options": float(there.sum(axis=1).mean()),
+        "one": float((sizes == 1).mean()),
+        "none": float((sizes == 0).mean()),
+    }

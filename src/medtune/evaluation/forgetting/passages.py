@@ -1,0 +1,77 @@
+"""The passages: those of the package, or texts of a file."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from medtune.errors import DataError
+from medtune.files import read_json_lines
+from medtune.progress import say
+
+HERE = Path(__file__).parent
+COLUMN = "text"
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One text; ``group`` is what it must not be taken apart from when items are drawn."""
+
+    id: str
+    kind: str
+    text: str
+    group: str
+
+
+def packaged_passages() -> list[Passage]:
+    """Those written for medtune (``README.md`` beside them says how)."""
+    return [Passage(**row, group=row["id"]) for row in read_json_lines(HERE / "passages.jsonl")]
+
+
+def read_passages(path: Path, split: str | None = None) -> list[Passage]:
+    """Texts of a ``.txt`` file, divided by blank lines, or of the column ``text`` of a table; empty ones are counted and said.
+
+    ``split`` names a part where the table has a column of that name. Raises ``DataError`` where there is no such text.
+    """
+    if not path.is_file():
+        raise DataError(
+            f"there is no file {path}",
+            where="evaluate.tasks: source of forgetting",
+            fix="Give the path of a .txt, .jsonl, .csv or .parquet file, or leave source out.",
+        )
+    rows = list(_of_text(path, split) if path.suffix.lower() == ".txt" else _of_table(path, split))
+    passages = [passage for passage in rows if passage.text]
+    if not passages:
+        part = f" in the part {split!r}" if split else ""
+        raise DataError(f"there is no text{part}", where=str(path), fix=f"Texts stand in a column {COLUMN!r}.")
+    if len(passages) < len(rows):
+        say(f"forgetting: {len(rows) - len(passages)} empty texts of {path.name} left out")
+    return passages
+
+
+def _of_text(path: Path, split: str | None) -> Iterator[Passage]:
+    from medtune.data.readers.text import text_lines
+
+    if split:
+        raise DataError(f"a text file has no part {split!r}", where=str(path), fix="Leave split out.")
+    whole = "\n".join(line.rstrip("\n") for line in text_lines(path))
+    for number, part in enumerate(re.split(r"\n[^\S\n]*\n\s*", whole.strip()), 1):
+        yield Passage(f"text-{number}", "text", part.strip(), f"text-{number}")
+
+
+def _of_table(path: Path, split: str | None) -> Iterator[Passage]:
+    from medtune.data.tables import open_table
+
+    table = open_table(path)
+    for column in (COLUMN, *(["split"] if split else [])):
+        if column not in table.names:
+            raise DataError(
+                f"there is no column {column!r}",
+                where=str(path),
+                fix=f"Its columns: {', '.join(table.names)}.",
+            )
+    for number, row in enumerate(table.rows(), 1):
+        if split is None or str(row.get("split")) == split:
+            name = f"row-{number}"
+            kind, group = str(row.get("kind") or "text"), str(row.get("group") or name)
+            yield Passage(name, kind, str(row.get(COLUMN) or "").strip(), group)

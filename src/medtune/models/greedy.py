@@ -1,0 +1,68 @@
+"""Greedy answers to several prompts at once: rows of like length together, finished rows leave, nothing is computed twice.
+
+Token for token what ``transformers.generate`` gives one prompt at a time (in float32, but for ties of rounding).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+TOKENS_AT_ONCE = 16_384  # of prompts and answers whose keys and values lie in memory together
+
+
+def portions(lengths: Sequence[int], room: int, rows: int) -> Iterator[list[int]]:
+    """Rows by number, longest first, at most ``rows`` and ``TOKENS_AT_ONCE`` tokens with their answers at a time."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    while order:
+        most = max(1, min(rows, TOKENS_AT_ONCE // (lengths[order[0]] + room)))
+        yield order[:most]
+        order = order[most:]
+
+
+@torch.no_grad()
+def greedy(model: Any, prompts: Sequence[np.ndarray], stops: frozenset[int], room: int) -> list[list[int]]:
+    """The tokens of each answer, at most ``room``, the stop token among them where one came; prompts are ids [n]."""
+    from transformers import DynamicCache
+
+    device, cache = model.device, DynamicCache(config=model.config)
+    ids, mask = _left_padded(prompts)
+    ids, mask = ids.to(device), mask.to(device)
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    answers: list[list[int]] = [[] for _ in prompts]
+    here = list(range(len(prompts)))  # the rows that are still being answered
+    for _ in range(room):
+        logits = model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        chosen = logits.argmax(-1)
+        for row, token in zip(here, chosen.tolist(), strict=True):
+            answers[row].append(token)
+        going = [i for i, row in enumerate(here) if answers[row][-1] not in stops]
+        if not going:
+            break
+        if len(going) < len(here):
+            kept = torch.tensor(going, device=device)
+            cache.batch_select_indices(kept)
+            chosen, mask, positions = chosen[kept], mask[kept], positions[kept]
+            here = [here[i] for i in going]
+        ids, positions = chosen[:, None], positions[:, -1:] + 1
+        mask = torch.cat([mask, mask.new_ones(len(here), 1)], dim=1)
+    return answers
+
+
+def _left_padded(rows: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and mask [rows, longest]; what stands in the padding is never seen."""
+    width = max(len(row) for row in rows)
+    ids = torch.zeros(len(rows), width, dtype=torch.int64)
+    mask = torch.zeros(len(rows), width, dtype=torch.int64)
+    for number, row in enumerate(rows):
+        ids[number, width - len(row) :] = torch.from_numpy(row)
+        mask[number, width - len(row) :] = 1
+    return ids, mask

@@ -1,0 +1,185 @@
+"""The training of a run repeated: with other seeds, and on nested parts of train; each measured on the same items.
+
+A repetition is a run of its own below ``repeats/``, with the run's splits and base. Its weights go when it is measured.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medtune.conversation import Conversation, read_conversations, write_conversations
+from medtune.evaluation.evaluate import score
+from medtune.evaluation.seeds import pooled_change
+from medtune.evaluation.tasks import Metric, Sample, Task
+from medtune.files import read_json, sha256_file, sha256_json, whole_directory, write_json, write_text
+from medtune.progress import say
+from medtune.recipe.reading import to_yaml
+from medtune.recipe.schema import Recipe
+from medtune.runs.directory import RunDirectory
+from medtune.runs.measured import ARMS_LEAVE_OUT
+from medtune.runs.plan import Plan
+from medtune.runs.stages import evaluate_stage, samples_of, train_stage
+from medtune.training.processes import Processes
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One further training: its name, its recipe, and the share of train that it learns from."""
+
+    name: str
+    recipe: Recipe
+    fraction: float = 1.0
+
+
+def repeats_of(recipe: Recipe) -> list[Repeat]:
+    """What has to be trained beside the run itself, which is the first seed and the whole of train."""
+    tasks = [spec.model_copy(update={"confidence": False}) for spec in recipe.evaluate.tasks]
+    own = {"tasks": [spec for spec in tasks if spec.task not in ARMS_LEAVE_OUT], "arms": [], "published": []}
+    wanted = recipe.evaluate.model_copy(update=own | {"learning_curve": [], "seeds": 1})
+
+    def with_seed(seed: int) -> Recipe:
+        return recipe.model_copy(update={"evaluate": wanted, "train": recipe.train.model_copy(update={"seed": seed})})
+
+    seeds = [recipe.training_seed + i for i in range(1, recipe.evaluate.seeds)]
+    parts = [fraction for fraction in recipe.evaluate.learning_curve if fraction < 1]
+    return [Repeat(f"seed-{seed}", with_seed(seed)) for seed in seeds] + [
+        Repeat(f"part-{fraction:g}", with_seed(recipe.training_seed), fraction) for fraction in parts
+    ]
+
+
+def nested_part(train: Sequence[Conversation], fraction: float, seed: int) -> list[Conversation]:
+    """About ``fraction`` of the rows, whole groups, in their old order; a smaller fraction lies within a larger one."""
+    groups = list(dict.fromkeys(item.group for item in train))
+    rank = {groups[i]: place for place, i in enumerate(np.random.default_rng([seed, 1]).permutation(len(groups)))}
+    sizes = np.bincount([rank[item.group] for item in train], minlength=len(groups))
+    # Groups are taken while the rows so far are fewer than wanted: at least one, and never past all of them.
+    taken = int(np.searchsorted(np.cumsum(sizes), fraction * len(train) - 0.5)) + 1
+    return [item for item in train if rank[item.group] < taken]
+
+
+def repeats_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
+    """repeats/NAME/: every repetition trained and measured; each is done once."""
+    for repeat in repeats_of(plan.recipe):
+        sub = RunDirectory(run.root / "repeats" / repeat.name)
+        hashes = [sha256_file(run.data / f"{name}.parquet") for name in ("train", "validation", "test")]
+        wanted = [repeat.recipe.model_dump(mode="json"), repeat.fraction, plan.base_fingerprint, *hashes]
+        if not processes.main:
+            if processes.sums([0.0])[0]:
+                _train_and_measure(plan, repeat, run, sub, processes)
+            continue
+        with run.stage(repeat.name, sha256_json(wanted), [sub.after, sub.data]) as needed:
+            processes.sums([float(needed)])
+            if needed:
+                _train_and_measure(plan, repeat, run, sub, processes)
+
+
+def _train_and_measure(plan: Plan, repeat: Repeat, run: RunDirectory, sub: RunDirectory, processes: Processes) -> None:
+    own = replace(plan, recipe=repeat.recipe)
+    try:
+        if processes.main:
+            sub.open()
+            sub.update(recipe=repeat.name, base=run.state()["base"])
+            write_text(sub.recipe, to_yaml(repeat.recipe))
+            _share_data(run, sub, repeat, plan.recipe.seed)
+            say(f"{repeat.name}: trained on {read_json(sub.data / 'part.json')['rows']:,} rows")
+        processes.wait()
+        train_stage(own, sub, processes)
+        if processes.main:
+            evaluate_stage(own, sub, "after")
+            shutil.rmtree(sub.model)
+        processes.wait()
+    finally:
+        sub.close()
+
+
+def _share_data(run: RunDirectory, sub: RunDirectory, repeat: Repeat, seed: int) -> None:
+    """The run's splits, of train the part; the same files where nothing has changed, so that training goes on."""
+    rows = nested_part(read_conversations(run.data / "train.parquet"), repeat.fraction, seed)
+    wanted = {"fraction": repeat.fraction, "rows": len(rows), "train": sha256_file(run.data / "train.parquet")}
+    place = sub.data / "part.json"
+    if place.exists() and read_json(place) == wanted:
+        return
+    with whole_directory(sub.data) as made:
+        write_conversations(made / "train.parquet", rows)
+        for name in ("validation.parquet", "test.parquet", "audit.json"):
+            shutil.copyfile(run.data / name, made / name)
+        write_json(made / "part.json", wanted)
+
+
+def seeds_of_run(run: RunDirectory, recipe: Recipe, key: str, task: Task, metric: Metric) -> dict[str, Any] | None:
+    """The change of one metric over all seeds, pooled; None where there is one seed, or they are not all measured."""
+    names = [repeat for repeat in repeats_of(recipe) if repeat.name.startswith("seed-")]
+    sides = [_samples(run.after, recipe, key), *(_samples(_after(run, r), r.recipe, key) for r in names)]
+    before = _samples(run.before, recipe, key)
+    if not names or not before or not all(sides):
+        return None
+    found = pooled_change(before, sides, metric, recipe.evaluate.resamples, recipe.seed)
+    seeds = [recipe.training_seed, *(repeat.recipe.training_seed for repeat in names)]
+    after = [score(task, side, recipe.evaluate.resamples, recipe.seed)[metric.name]["value"] for side in sides]
+    rows = [
+        {"seed": seed, "value": value, "change": change}
+        for seed, value, change in zip(seeds, after, found.pop("changes"), strict=True)
+    ]
+    span = "" if found["low"] is None else f" (95 % {found['low']:.3g} to {found['high']:.3g})"
+    sentence = (
+        f"Over {len(rows)} trainings with different seeds, {metric.title.lower()} changed by {found['value']:.3g} on average{span}; "
+        f"standard deviation between them {found['between_sd']:.2g}."
+    )
+    return {"task": key, "metric": metric.name, "rows": rows, "pooled": found, "sentence": sentence}
+
+
+def curve_of_run(run: RunDirectory, recipe: Recipe, key: str, task: Task, metric: Metric) -> dict[str, Any] | None:
+    """One metric over the parts of train, from none to all; None where no curve was asked for or it is not whole."""
+    parts = sorted((r for r in repeats_of(recipe) if r.name.startswith("part-")), key=lambda r: r.fraction)
+    sides = [
+        (r.fraction, run.root / "repeats" / r.name / "data", _samples(_after(run, r), r.recipe, key)) for r in parts
+    ]
+    sides.append((1.0, run.data, _samples(run.after, recipe, key)))
+    before = _samples(run.before, recipe, key)
+    if not parts or not before or not all(samples for _, _, samples in sides):
+        return None
+    settings = recipe.evaluate.resamples, recipe.seed
+    points = [
+        {"fraction": fraction, "rows": _rows(data)} | score(task, samples, *settings)[metric.name]
+        for fraction, data, samples in sides
+    ]
+    last = pooled_change(sides[-2][2], [sides[-1][2]], metric, *settings)
+    start = score(task, before, *settings)[metric.name]
+    return {
+        "task": key, "metric": metric.name, "title": metric.title, "unit": metric.unit, "before": start,
+        "points": points, "last_step": {k: v for k, v in last.items() if k != "changes"},
+        "sentence": _worth_of_more(metric, points, last),
+    }  # fmt: skip
+
+
+def _worth_of_more(metric: Metric, points: list[dict[str, Any]], last: dict[str, Any]) -> str:
+    """What the last step of the curve says; a curve says nothing certain beyond its end."""
+    few, all_ = points[-2], points[-1]
+    said = (
+        f"From {few['rows']:,} to {all_['rows']:,} training rows, {metric.title.lower()} changed by {last['value']:.3g}"
+    )
+    if last["p"] is None:
+        return f"{said}: one group says nothing about chance."
+    said += f" (95 % {last['low']:.3g} to {last['high']:.3g})"
+    better = (last["value"] < 0) == (metric.better == "lower")
+    if last["p"] >= 0.05:
+        return f"{said}: this test shows no further gain from the last rows."
+    return f"{said}: {'it still gains, so more data of this kind would likely help' if better else 'more rows made it worse'}."
+
+
+def _after(run: RunDirectory, repeat: Repeat) -> Path:
+    return run.root / "repeats" / repeat.name / "eval" / "after"
+
+
+def _samples(side: Path, recipe: Recipe, key: str) -> list[Sample]:
+    return samples_of(side, recipe).get(key, [])
+
+
+def _rows(data: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(data / "train.parquet").num_rows)

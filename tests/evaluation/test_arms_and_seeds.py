@@ -1,0 +1,115 @@
+"""Ways to use the models beside each other, and trainings with several seeds: known answers and agreement with formulas."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from medtune.evaluation.arms import Side, compare_arms
+from medtune.evaluation.seeds import pooled_change
+from medtune.evaluation.tasks import Metric, Task
+
+RIGHT = Metric("accuracy", "Accuracy", lambda s: (s["score"], 1), "higher", right_or_wrong=True)
+LOSS = Metric("loss", "Loss", lambda s: (s["score"], 1), "lower")
+
+
+class One(Task):
+    name = title = "one"
+
+    def __init__(self, metric):
+        self.metrics = (metric,)
+
+
+def samples(scores, prompt="short", groups=None):
+    return [
+        {
+            "id": f"i{n}",
+            "group": groups[n] if groups else f"g{n}",
+            "reference": "r",
+            "prompt": prompt,
+            "score": float(score),
+        }
+        for n, score in enumerate(scores)
+    ]
+
+
+def side(name, model, scores, prompt="short", shots=0):
+    return Side(name, model, None, shots, samples(scores, prompt))
+
+
+def arms(*sides, metric=RIGHT):
+    return compare_arms(sides, "one", One(metric), metric, 500, 0)
+
+
+N = 60
+HALF = [n % 2 for n in range(N)]
+MOST = [n % 10 > 0 for n in range(N)]
+
+
+def test_the_cheapest_way_that_is_not_worse_needs_no_training():
+    found = arms(side("base", "base", HALF), side("tuned", "tuned", MOST), side("shots", "base", MOST, "long " * 9, 3))
+    assert (found["best"], found["cheapest"]) == ("tuned", "shots")
+    rows = {row["name"]: row for row in found["rows"]}
+    assert rows["tuned"]["against_best"] is None
+    assert rows["shots"]["against_best"]["value"] == 0
+    assert rows["base"]["against_best"]["p_corrected"] < 0.001
+    assert rows["shots"]["prompt_bytes"] == 45
+    assert "without any training, shots" in found["sentence"]
+
+
+def test_where_training_is_needed_it_is_said():
+    found = arms(side("base", "base", HALF), side("tuned", "tuned", [1] * N))
+    assert found["cheapest"] == found["best"] == "tuned"
+    assert "every cheaper way is significantly worse" in found["sentence"]
+
+
+def test_of_equal_ones_the_shorter_prompt_is_cheaper():
+    found = arms(side("long", "base", MOST, "long " * 9), side("short", "base", MOST), side("tuned", "tuned", MOST))
+    assert found["cheapest"] == "short"
+
+
+def test_lower_is_better_where_it_is():
+    found = arms(side("base", "base", np.arange(N) + 5), side("tuned", "tuned", np.arange(N)), metric=LOSS)
+    assert found["best"] == "tuned"
+    assert found["rows"][0]["against_best"]["value"] == 5
+
+
+def test_p_values_are_corrected_over_the_family():
+    few = [1] * (N - 6) + [0] * 6
+    found = arms(side("a", "base", few), side("b", "base", few), side("tuned", "tuned", [1] * N))
+    entries = [row["against_best"] for row in found["rows"][:2]]
+    assert [entry["p"] for entry in entries] == pytest.approx([2 * 0.5**6] * 2)
+    assert [entry["p_corrected"] for entry in entries] == pytest.approx([4 * 0.5**6] * 2)
+
+
+def test_seeds_without_spread_give_the_paired_interval_of_one():
+    before, after = samples(HALF), samples(MOST)
+    found = pooled_change(before, [after, after, after], LOSS, 4_000, 0)
+    differences = np.array(MOST, float) - np.array(HALF)
+    error = differences.std() / np.sqrt(N)
+    reach = stats.t.ppf(0.975, N - 1) * error
+    assert found["value"] == pytest.approx(differences.mean())
+    assert found["between_sd"] == pytest.approx(0, abs=1e-12)
+    assert (found["low"], found["high"]) == pytest.approx(
+        (differences.mean() - reach, differences.mean() + reach), abs=0.1 * reach
+    )
+
+
+def test_the_spread_between_seeds_widens_the_interval():
+    """Constant changes 1, 2, 3: the items say nothing of chance, the three trainings do (Student, two degrees)."""
+    before = samples([0.0] * N)
+    after = [samples([float(k)] * N) for k in (1, 2, 3)]
+    found = pooled_change(before, after, LOSS, 500, 0)
+    reach = stats.t.ppf(0.975, 2) / np.sqrt(3)
+    assert (found["value"], found["between_sd"]) == (2.0, 1.0)
+    assert (found["low"], found["high"]) == pytest.approx((2 - reach, 2 + reach))
+    assert found["p"] == pytest.approx(stats.ttest_1samp([1, 2, 3], 0).pvalue)
+    assert found["changes"] == [1.0, 2.0, 3.0]
+
+
+def test_copies_of_items_do_not_narrow_the_interval():
+    groups = [f"g{n // 6}" for n in range(N)]
+    scores = [float(n // 6 % 2) for n in range(N)]
+    found = pooled_change(samples([0] * N, groups=groups), [samples(scores, groups=groups)], LOSS, 4_000, 0)
+    few = pooled_change(samples([0] * 10), [samples(scores[::6])], LOSS, 4_000, 0)
+    assert found["groups"] == 10
+    assert found["high"] - found["low"] == pytest.approx(few["high"] - few["low"], rel=0.1)
