@@ -26,7 +26,7 @@ quickstart: setup
 	$(BIN)/medtune run quickstart --out runs/quickstart
 
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
 lint: setup
 	$(BIN)/ruff check .

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from small_run import QUESTIONS, QUICK
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.pop("MEDTUNE_DATA_DIR", None)
@@ -38,6 +40,39 @@ def make_tiny_model(place: Path, *, context: int = 256, seed: int = 0) -> Path:
     LlamaForCausalLM(config).save_pretrained(place)
     tokenizer.save_pretrained(place)
     return place
+
+
+# Files whose tests share something costly (a whole run): each stays in one worker, so that it is made once.
+TOGETHER = {
+    f"tests/{name}.py"
+    for name in (
+        "cli/test_ask_confidence",
+        "cli/test_cli_ask_chat",
+        "cli/test_cli_interruption",
+        "data/test_near_duplicates",
+        "data/test_real_data",
+        "models/test_merging",
+        "runs/test_compare",
+        "runs/test_export",
+        "runs/test_flan_t5",
+        "runs/test_fuller_measurement",
+        "runs/test_mtsamples",
+        "runs/test_quickstart",
+    )
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Tests go to whichever worker is free, but for the files above. (xdist's own groups do not work with pytest 9.2.)"""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FilesTogether(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::")[0]
+            return file if file in TOGETHER else nodeid
+
+    return FilesTogether(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -93,23 +128,6 @@ def medtune(tmp_path):
     return run
 
 
-QUESTIONS = [
-    (
-        "anemia",
-        "What are the symptoms of anemia?",
-        "Tiredness, pale skin and short breath are common symptoms of anemia.",
-    ),
-    ("asthma", "How is asthma treated?", "Asthma is treated with inhaled medicines that open and calm the airways."),
-    ("gout", "What causes gout?", "Gout is caused by crystals of uric acid that settle in a joint."),
-    (
-        "migraine",
-        "Can migraine be prevented?",
-        "Regular sleep, meals and sometimes medicines can prevent migraine attacks.",
-    ),
-    ("eczema", "What does eczema look like?", "Eczema shows as dry, itchy and inflamed patches of skin."),
-]
-
-
 @pytest.fixture
 def questions_csv(tmp_path) -> Path:
     """A table of forty question/answer rows, eight for each of five subjects."""
@@ -123,15 +141,6 @@ def questions_csv(tmp_path) -> Path:
             for subject, question, answer in QUESTIONS:
                 writer.writerow([f"{question} (case {number} of {subject})", f"{answer} This is note {number}."])
     return path
-
-
-QUICK = [
-    "--set", "train.max_steps=4",
-    "--set", "train.batch_size=2",
-    "--set", "train.gradient_accumulation=1",
-    "--set", "evaluate.decoding.max_new_tokens=8",
-    "--set", "evaluate.resamples=200",
-]  # fmt: skip
 
 
 @pytest.fixture

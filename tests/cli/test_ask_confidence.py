@@ -7,8 +7,6 @@ import pytest
 
 from medtune.emergency import NOTICE, URGENT
 
-pytestmark = pytest.mark.xdist_group("cli_ask_chat")  # what its tests share is made once
-
 CHEST_PAIN = "I have crushing chest pain"
 REFUSAL = "I am not sure enough to answer this"
 

@@ -8,8 +8,6 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("cli_interruption")  # what its tests share is made once
-
 STEPS = 200
 
 

@@ -6,7 +6,7 @@ from medtune.cli.output import score_table
 
 
 def metrics_of(before, after, change, low, high):
-    entry = {"value": change, "low": low, "high": high}
+    entry = {"value": change, "low": low, "high": high, "better": "lower"}
     return {
         "before": {"perplexity": {"text_perplexity": {"value": before}}},
         "after": {"perplexity": {"text_perplexity": {"value": after}}},
@@ -37,3 +37,11 @@ def test_every_figure_stands_apart_within_80_columns(figures):
 
 def test_a_figure_that_is_not_there_is_a_dash_and_not_zero():
     assert score_table(metrics_of(1.0, 2.0, 1.0, None, None)).endswith("– to –")
+
+
+def test_descriptions_are_counted_and_not_listed():
+    metrics = metrics_of(1.0, 2.0, 1.0, None, None)
+    metrics["change"]["perplexity"]["words"] = {"value": 1, "low": 0, "high": 2, "better": None}
+    *_, row, note = score_table(metrics).splitlines()
+    assert row.startswith("perplexity text_perplexity")
+    assert note.startswith("1 further figure")

@@ -9,8 +9,6 @@ from medtune.data.duplicates import band_rows, components, similar_pairs
 from medtune.data.fingerprints import PERMUTATIONS, signatures, word_hashes
 from medtune.data.normalize import normalize
 
-pytestmark = pytest.mark.xdist_group("near_duplicates")  # what its tests share is made once
-
 THRESHOLD = 0.8
 
 

@@ -13,7 +13,7 @@ from preparing import SPLITS, items, plain, run, shared_with_training
 
 from medtune.recipe.schema import TOPICS
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("real_data")]  # the audits are made once
+pytestmark = pytest.mark.real
 SUBJECTS = re.compile("paracetamol poisoning|congenital adrenal hyperplasia|anthrax|cachexia|botulism", re.I)
 FAST = {"identifiers": "off", "contamination": {"check": False}}
 

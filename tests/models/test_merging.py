@@ -21,8 +21,6 @@ from medtune.models.merging import (
 )
 from medtune.recipe.schema import Lora
 
-pytestmark = pytest.mark.xdist_group("merging")  # what its tests share is made once
-
 SHAPE = {"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128}
 SIZES = {"vocab_size": 300, "hidden_size": 64, "intermediate_size": 128}
 ROWS = [Probe([1, 5, 9, 200, 31], [7, 8, 9, 10]), Probe([3, 3, 250], [11, 12])]

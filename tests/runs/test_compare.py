@@ -13,8 +13,6 @@ from medtune.runs.compare import compare
 from medtune.runs.contestants import tokenizer_name
 from medtune.tokens.labels import Encoder
 
-pytestmark = pytest.mark.xdist_group("compare")  # what its tests share is made once
-
 SUBJECTS = ["anemia", "asthma", "gout", "migraine", "eczema", "mumps", "scurvy", "sepsis"]
 
 

@@ -16,8 +16,6 @@ from medtune.models.merging import BOUND, load_exactly
 from medtune.recipe.reading import read_run_recipe
 from medtune.runs.export import export, push
 
-pytestmark = pytest.mark.xdist_group("export")  # what its tests share is made once
-
 SMALL = [
     "train.max_steps=2",
     "train.batch_size=2",

@@ -15,8 +15,6 @@ from medtune.emergency import NOTICE, URGENT
 from medtune.recipe.reading import read_run_recipe
 from tiny_t5 import make_tiny_t5
 
-pytestmark = pytest.mark.xdist_group("flan_t5")  # what its tests share is made once
-
 QUICK = {
     "train.max_steps": 4,
     "train.save_every": 1,

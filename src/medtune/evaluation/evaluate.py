@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from medtune.conversation import Conversation
+from medtune.evaluation.encoders import encoder_version
 from medtune.evaluation.statistics import bootstrap_interval, proportion_interval
 from medtune.evaluation.tasks import TASKS, Sample, Task, TaskSettings
 from medtune.files import read_json, read_json_lines, sha256_file, sha256_json, write_json, write_json_lines
@@ -40,8 +41,8 @@ def score(task: Task, samples: Sequence[Sample], resamples: int, seed: int) -> S
         parts = metric.columns(samples)
         if not len(parts) or not np.isfinite(metric.value(parts.sum(axis=0))):
             continue  # nothing to divide by, such as repetition among no words
-        # An item that a share does not speak of (a denominator of 0) is none of its n.
-        spoken = parts[:, -1] != 0 if metric.figure is None else np.ones(len(parts), dtype=bool)
+        # An item of which the figure does not speak is none of its n.
+        spoken = metric.speaks(parts)
         parts, own = parts[spoken], [group for group, counts in zip(groups, spoken, strict=True) if counts]
         if metric.right_or_wrong:
             interval = proportion_interval(parts[:, 0], own, resamples, seed)
@@ -57,7 +58,9 @@ def evaluate(model: LanguageModel, jobs: Sequence[Job], resamples: int, director
     for job in jobs:
         name, task, settings = job.spec.key, TASKS[job.spec.task], job.settings
         wanted = [job.spec.model_dump(mode="json"), settings.as_dict(), [i.as_dict() for i in job.items], resamples]
-        key = sha256_json([name, model.fingerprint, getattr(task, "fingerprint", ""), _source_hash(job.spec), *wanted])
+        key = sha256_json(
+            [name, model.fingerprint, getattr(task, "fingerprint", ""), _read_by_itself(job.spec), *wanted]
+        )
         results[name] = _kept(directory, name, key)
         if results[name]:
             say(f"{name}: kept from before")
@@ -81,8 +84,10 @@ def evaluate(model: LanguageModel, jobs: Sequence[Job], resamples: int, director
     return results
 
 
-def _source_hash(spec: TaskSpec) -> str:
-    """Of the file that a task reads itself, if it names one."""
+def _read_by_itself(spec: TaskSpec) -> str:
+    """Of what a task reads itself: a file that it names, the encoder that compares answers."""
+    if spec.task == "answers":
+        return encoder_version(spec.encoder)
     return sha256_file(Path(spec.source)) if spec.source and Path(spec.source).is_file() else ""
 
 

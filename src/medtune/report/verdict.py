@@ -52,10 +52,14 @@ LABELS = {
 
 
 def headline(change: dict[str, Any]) -> tuple[str, str, dict[str, Any] | None]:
-    """The metric that the verdict speaks of: bits per byte of the answers, else the first tested one."""
+    """The metric that the verdict speaks of: bits per byte of the answers, else the first tested one.
+
+    What training was not for (harm, general text) comes last: it stands beside the benefit, not in its place.
+    """
     tested = [(t, m, e) for t, ms in change.items() for m, e in ms.items() if e["better"] is not None]
-    preferred = [item for item in tested if item[1] == "bits_per_byte"]
-    return (preferred or tested or [("", "", None)])[0]
+    wanted = [item for item in tested if item[2].get("kind", item[0]) not in ("safety", "forgetting")]
+    preferred = [item for item in wanted if item[1] == "bits_per_byte"]
+    return (preferred or wanted or tested or [("", "", None)])[0]
 
 
 def _moved(value: float) -> str:

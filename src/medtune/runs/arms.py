@@ -48,7 +48,12 @@ def _measure(plan: Plan, run: RunDirectory, arm: Arm) -> None:
             trained=tuned,
             cache=run.root / "eval",
         )
-        evaluate(model, Measured(recipe, run.data, plan.data_dir).jobs(arm), wanted.resamples, directory)
+        evaluate(
+            model,
+            Measured(recipe, run.data, plan.data_dir, run.root / "eval" / "judge").jobs(arm),
+            wanted.resamples,
+            directory,
+        )
 
 
 def arms_of_run(run: RunDirectory, recipe: Recipe, key: str, task: Task, metric: Metric) -> dict[str, Any] | None:

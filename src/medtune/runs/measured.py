@@ -55,6 +55,7 @@ class Measured:
     recipe: Recipe
     data: Path
     data_dir: Path | None
+    judgements: Path | None = None
 
     def split(self, name: str) -> Sequence[Conversation]:
         """The conversations of one split."""
@@ -63,7 +64,8 @@ class Measured:
     def settings(self) -> TaskSettings:
         """Of all tasks, with the labels of the data."""
         space = label_space(self.recipe, self.data)
-        return TaskSettings.of(self.recipe, space.labels, space.set_size)
+        made = TaskSettings.of(self.recipe, space.labels, space.set_size)
+        return replace(made, cache=self.judgements)
 
     def jobs(self, arm: Arm | None = None) -> list[Job]:
         """One a task, in the recipe's order; those of an ``arm`` with its system message and worked examples."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from medtune import __version__, progress
 from medtune.errors import RecipeError
+from medtune.evaluation.by_source import by_source
 from medtune.evaluation.classes import tables_of_run
 from medtune.evaluation.comparison import compare
 from medtune.evaluation.confidence.facts import confidence_of
@@ -151,6 +152,7 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
     tables_file = run.root / "eval" / "tables.json"
     confidence_file = run.root / "eval" / "confidence.json"
     made = [run.comparison, tables_file, confidence_file, run.metrics, run.plots, run.page, run.card]
+    made.append(run.root / "checklists.json")
     with run.stage("report", inputs, made) as needed:
         if not needed:
             return
@@ -165,7 +167,9 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         published = published_figures(recipe, before, after)
         run.update(end=now())
         figures = collect_metrics(recipe, run, change, "complete" if change else "partial")
-        write_json(run.metrics, figures | {"published": published} | _beyond_one_pair(recipe, run, change))
+        parts = by_source(before, after, tasks_of(recipe), recipe.evaluate.resamples, recipe.seed) if change else {}
+        figures |= {"published": published} | ({"by_source": parts} if parts else {})
+        write_json(run.metrics, figures | _beyond_one_pair(recipe, run, change))
         write_report(run)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RecipeError
+from medtune.evaluation.tasks.rubric import rubrics
 from medtune.models.loading import context_length, read_config
 from medtune.models.quantization import require_bitsandbytes
 from medtune.models.remote import Remote
@@ -24,6 +25,7 @@ def precheck(plan: Plan) -> None:
         require_bitsandbytes("model.quantization")
     if recipe.train.optimizer == "adamw_8bit" and recipe.train.method != "hosted":
         require_bitsandbytes("train.optimizer")
+    _check_tasks(plan)
     if isinstance(plan.base, Remote):
         return
     if plan.is_seq2seq and recipe.model.dtype == "float16":
@@ -35,6 +37,21 @@ def precheck(plan: Plan) -> None:
     context = context_length(read_config(plan.base))
     if recipe.train.max_length > context and "max_length" in recipe.train.model_fields_set:
         say(f"train.max_length {recipe.train.max_length:,} is above the model's context: {context:,} tokens are used")
+
+
+def _check_tasks(plan: Plan) -> None:
+    """Files that tasks read themselves, and what they ask of the model, before anything is measured."""
+    for spec in plan.recipe.evaluate.tasks:
+        if spec.task == "rubric":
+            rubrics(spec.source)
+        if spec.task == "forgetting" and plan.is_seq2seq:
+            raise RecipeError(
+                "forgetting needs the likelihood of plain text, and an encoder-decoder gives none",
+                where="evaluate.tasks",
+                fix="Leave it out.",
+            )
+        if spec.judge and spec.judge.endpoint:
+            say(f"{spec.key}: questions and answers are sent to the judge at {spec.judge.endpoint.base_url}")
 
 
 def objective_of(plan: Plan) -> "Objective":

@@ -40,7 +40,7 @@ def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path 
     )
     with tempfile.TemporaryDirectory() as temporary:
         prepare_splits(Plan.make(recipe, data_dir), Path(temporary))
-        jobs = Measured(recipe, Path(temporary), data_dir).jobs()
+        jobs = Measured(recipe, Path(temporary), data_dir, out and out / "judge").jobs()
     refuse_training_rows(model, [item for job in jobs for item in job.items])
     wanted = recipe.evaluate
     if isinstance(found, Remote):

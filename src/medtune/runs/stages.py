@@ -54,7 +54,7 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
     fingerprint = plan.base_fingerprint if before else found.fingerprint()
     directory = run.before if before else run.after
     items_file = run.data / f"{recipe.evaluate.split}.parquet"
-    measured = Measured(recipe, run.data, plan.data_dir)
+    measured = Measured(recipe, run.data, plan.data_dir, run.root / "eval" / "judge")
     inputs = plan.evaluate_inputs([sha256_file(items_file), *source_hashes(recipe, plan.data_dir)], fingerprint)
     with run.stage(f"evaluate_{which}", inputs, [directory]) as needed:
         if not needed:

@@ -61,4 +61,8 @@ def test_samples_keep_items_in_order_with_their_groups(scripted, item, settings)
 
 
 def test_lower_is_better_in_every_figure():
-    assert {metric.better for metric in TASK.metrics} == {"lower"}
+    tested = {metric.name: metric.better for metric in TASK.metrics}
+    assert (
+        tested.pop("word_perplexity") is None
+    )  # the same sum as the others: described, so that the family stays small
+    assert set(tested.values()) == {"lower"}

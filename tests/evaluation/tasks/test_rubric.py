@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from medtune.errors import DataError, RecipeError
+from medtune.errors import DataError
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import rubric as module
 from medtune.evaluation.tasks.rubric import Rubric
@@ -124,8 +124,8 @@ def test_without_a_file_the_packaged_prompts_are_asked_with_the_datas_system_mes
 
 def test_no_judge_and_no_file_are_said_before_anything_is_asked(scripted, settings, of, tmp_path):
     model = scripted()
-    with pytest.raises(RecipeError, match="needs a judge"):
-        TASK.run(model, [], settings().for_task(TaskSpec(task="rubric")))
+    with pytest.raises(ValueError, match="needs a judge"):
+        TaskSpec(task="rubric")
     with pytest.raises(DataError, match="no file"):
         TASK.run(model, [], of(tmp_path / "none.jsonl"))
     assert not model.asked

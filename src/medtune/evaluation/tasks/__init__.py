@@ -3,12 +3,23 @@
 from medtune.evaluation.tasks.answers import Answers
 from medtune.evaluation.tasks.base import Metric, Sample, Task, TaskSettings
 from medtune.evaluation.tasks.classification import Classification
+from medtune.evaluation.tasks.forgetting import Forgetting
 from medtune.evaluation.tasks.multiple_choice import MultipleChoice
 from medtune.evaluation.tasks.perplexity import Perplexity
+from medtune.evaluation.tasks.rubric import Rubric
 from medtune.evaluation.tasks.safety import Safety
 from medtune.evaluation.tasks.topics import Topics
 
-_ALL: tuple[Task, ...] = (Perplexity(), Answers(), Topics(), Classification(), MultipleChoice(), Safety())
+_ALL: tuple[Task, ...] = (
+    Perplexity(),
+    Answers(),
+    Topics(),
+    Classification(),
+    MultipleChoice(),
+    Rubric(),
+    Safety(),
+    Forgetting(),
+)
 TASKS = {task.name: task for task in _ALL}
 
 __all__ = ["TASKS", "Metric", "Sample", "Task", "TaskSettings"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -30,14 +31,16 @@ def _tenfold(sample: Sample) -> tuple[float, float]:
 
 def _mean_of(name: str) -> Metric:
     titles = {"similarity": "Semantic similarity (cosine)", "bert_score": "BERTScore F1"}
-    return Metric(name, titles[name], lambda s: (s["score"].get(name, 0), name in s["score"]), "higher")
+    tested: Literal["higher"] | None = "higher" if name == "similarity" else None
+    return Metric(name, titles[name], lambda s: (s["score"].get(name, 0), name in s["score"]), tested)
 
 
 class Answers:
     """Overlap with the reference, nearness in meaning, its quantities, whether the answer ends by itself and repeats itself.
 
     ``similarity`` and ``bert_score`` are there where an encoder is. ``dose_agreement`` counts quantities with units, of
-    kinds that the reference names too; ``tenfold_errors`` is a description.
+    kinds that the reference names too; ``tenfold_errors`` is a description, and so are BLEU and BERTScore, which say much
+    the same as ROUGE-L and the similarity: the family of tests stays small.
     """
 
     name = "answers"
@@ -45,7 +48,7 @@ class Answers:
     metrics: Sequence[Metric] = (
         Metric("rouge_l", "ROUGE-L F1", lambda s: (s["score"]["rouge_l"], 1), "higher"),
         Metric("token_f1", "Token F1", lambda s: (s["score"]["token_f1"], 1), "higher"),
-        Metric("bleu", "BLEU (of 100)", lambda s: s["score"].get("bleu", NO_COUNTS), "higher", figure=bleu),
+        Metric("bleu", "BLEU", lambda s: s["score"].get("bleu", NO_COUNTS), None, unit="of 100", figure=bleu),
         _mean_of("bert_score"),
         _mean_of("similarity"),
         Metric("dose_agreement", "Quantities with units that agree", _doses, "higher"),

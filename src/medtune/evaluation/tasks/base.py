@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -41,6 +42,10 @@ class Metric:
         """What is summed, [samples, k]."""
         return np.array([self.parts(sample) for sample in samples], dtype=float)
 
+    def speaks(self, columns: np.ndarray) -> np.ndarray:
+        """Of which samples the figure speaks [samples]: those with something to divide by, or to count."""
+        return np.asarray(columns.any(axis=1) if self.figure else columns[:, -1] != 0)
+
     def value(self, sums: np.ndarray) -> np.ndarray:
         """Figures of sums [..., k]; NaN where there is nothing to divide by."""
         return (self.figure or ratio(self.transform))(sums)
@@ -51,6 +56,7 @@ class TaskSettings:
     """What tasks need of the recipe; ``labels`` and ``set_size`` (labels that most texts have) of the run's data.
 
     ``examples`` are worked ones that stand before every question; ``system`` replaces the data's system message.
+    In the directory ``cache`` a judge's replies are kept.
     """
 
     seed: int
@@ -62,6 +68,7 @@ class TaskSettings:
     set_size: int = 1
     examples: tuple[Conversation, ...] = ()
     system: str | None = None
+    cache: Path | None = None
 
     @classmethod
     def of(cls, recipe: Recipe, labels: tuple[str, ...] = (), set_size: int = 1) -> "TaskSettings":
@@ -72,7 +79,8 @@ class TaskSettings:
 
     def for_task(self, spec: TaskSpec) -> "TaskSettings":
         """The same for one task, whose own settings go first."""
-        own = spec.limit is not None or spec.task == "safety"  # harm is not measured on fewer prompts unasked
+        # Harm and forgetting are not measured on fewer texts unasked.
+        own = spec.limit is not None or spec.task in ("safety", "forgetting")
         return replace(self, spec=spec, limit=spec.limit if own else self.limit)
 
     def drawn(self, items: Sequence[Conversation]) -> list[Conversation]:
@@ -111,7 +119,7 @@ class TaskSettings:
     def as_dict(self) -> dict[str, Any]:
         """As plain values."""
         own = {"decoding": self.decoding.model_dump(), "spec": self.spec and self.spec.model_dump()}
-        return asdict(replace(self, examples=())) | own | {"examples": [item.id for item in self.examples]}
+        return asdict(replace(self, examples=(), cache=None)) | own | {"examples": [item.id for item in self.examples]}
 
 
 class Task(Protocol):

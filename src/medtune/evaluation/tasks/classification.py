@@ -51,6 +51,7 @@ def sample_of(item: Conversation, options: Sequence[str], top: dict[str, float],
     return {
         "id": item.id,
         "group": item.group,
+        "source": item.source,
         "reference": item.reference,
         "labels": labels,
         "options": list(options),

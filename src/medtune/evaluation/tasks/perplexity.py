@@ -18,7 +18,8 @@ def _bits(values: np.ndarray) -> np.ndarray:
 class Perplexity:
     """NLL summed over all items, exponentiated once. Bits per byte let models with other tokenizers compare.
 
-    ``bits_per_byte`` and ``perplexity`` are of the answer given the question; the ``text_`` figures are of question
+    ``bits_per_byte``, ``perplexity`` (a token) and ``word_perplexity`` (a word between blanks) are of the answer given
+    the question; the ``text_`` figures are of question
     and answer together, left out where the model has none (an encoder-decoder). The turn's terminator counts in neither.
     """
 
@@ -35,6 +36,13 @@ class Perplexity:
         ),
         Metric(
             "perplexity", "Token perplexity, answer", lambda s: (-s["loglikelihoods"][0], s["tokens"]), "lower", np.exp
+        ),
+        Metric(
+            "word_perplexity",
+            "Word perplexity, answer",
+            lambda s: (-s["loglikelihoods"][0], s.get("words", 0)),
+            None,
+            np.exp,
         ),
         Metric(
             "text_bits_per_byte",
@@ -67,11 +75,14 @@ class Perplexity:
             {
                 "id": item.id,
                 "group": item.group,
+                "source": item.source,
+                "question": item.question,
                 "prompt": answer.prompt,
                 "continuations": [answer.text],
                 "loglikelihoods": [answer.loglikelihood],
                 "tokens": answer.tokens,
                 "bytes": answer.bytes,
+                "words": len(answer.text.split()),
                 **text,
                 "reference": item.reference,
                 "score": -answer.loglikelihood / math.log(2) / max(1, answer.bytes),

@@ -43,7 +43,7 @@ class Judge(Section):
 # Settings that some tasks alone read.
 ONLY = {
     "source": ("multiple_choice", "rubric", "forgetting"),
-    "split": ("multiple_choice", "rubric", "forgetting"),
+    "split": ("multiple_choice", "forgetting"),
     "shots": ("perplexity", "answers", "classification", "multiple_choice", "rubric"),
     "primary": ("multiple_choice",),
     "permutations": ("multiple_choice",),
@@ -116,6 +116,8 @@ class TaskSpec(Section):
         for field, tasks in ONLY.items():
             if self.task not in tasks and getattr(self, field) != type(self).model_fields[field].default:
                 raise ValueError(f"{field} is not for {self.task}; only for: {', '.join(tasks)}")
+        if self.task == "rubric" and self.judge is None:
+            raise ValueError("rubric needs a judge: {task: rubric, judge: {name: …, endpoint: {base_url: …}}}")
         return self
 
     @model_serializer(mode="wrap")

@@ -100,8 +100,11 @@ def decisions(facts: Facts) -> str:
         else "No classes were decided."
     )
     found = [side.get("threshold") for sides in facts.figures.confidence.values() for side in sides.values() if side]
-    if any(found):
+    known = [limit["status"] for limit in found if limit]
+    if "set" in known:
         text += " The threshold below which ask and chat abstain was set on validation rows (eval/confidence.json)."
+    elif known:
+        text += f" A threshold below which ask and chat abstain could not be set on validation rows: {known[-1]}."
     return text  # fmt: skip
 
 

@@ -1,0 +1,166 @@
+"""A run with arms, seeds, a learning curve, confidence and questions of a file of one's own, through the real command."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from small_run import QUESTIONS, QUICK
+
+TASKS = "[perplexity, {task: multiple_choice, source: FILE, confidence: true, permutations: 3, shots: 1}]"
+ARMS = (
+    "[{name: same}, {name: shots, shots: 2}, {name: tuned-same, model: tuned}, {name: told, system_prompt: Be brief.}]"
+)
+
+
+def exam(path):
+    rows = [
+        {
+            "question": f"Which of these is number {n}?",
+            "options": {"A": f"number {n}", "B": "gout", "C": "asthma"},
+            "answer_idx": "A",
+            "split": "test" if n < 12 else "train",
+        }
+        for n in range(40)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    return tmp_path_factory.mktemp("fuller")
+
+
+@pytest.fixture(scope="module")
+def command(workplace, tiny_model):
+    data, questions = workplace / "questions.csv", exam(workplace / "exam.jsonl")
+    with open(data, "w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle).writerows(
+            [["question", "answer"]]
+            + [[f"{q} (case {n} of {s})", f"{a} Note {n}."] for n in range(8) for s, q, a in QUESTIONS]
+        )
+    values = {
+        "model.name": tiny_model,
+        "data.source": data,
+        "evaluate.tasks": TASKS.replace("FILE", str(questions)),
+        "evaluate.arms": ARMS,
+        "evaluate.learning_curve": "[0.5, 1]",
+        "evaluate.seeds": 2,
+    }
+    settings = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
+    return ["run", "quickstart", *QUICK, *settings, "--out", str(workplace / "run")]
+
+
+@pytest.fixture(scope="module")
+def run(workplace, command):
+    done = subprocess.run(
+        [sys.executable, "-m", "medtune", *command],
+        capture_output=True,
+        text=True,
+        env={k: v for k, v in os.environ.items() if k != "MEDTUNE_DATA"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return workplace / "run"
+
+
+@pytest.fixture(scope="module")
+def metrics(run):
+    return json.loads((run / "metrics.json").read_text())
+
+
+def test_an_arm_that_changes_nothing_measures_the_same(metrics):
+    rows = {row["name"]: row for row in metrics["arms"]["rows"]}
+    assert list(rows) == ["base as it is", "tuned as it is", "same", "shots", "tuned-same", "told"]
+    for arm, plain in (("same", "base as it is"), ("tuned-same", "tuned as it is")):
+        assert rows[arm]["value"] == pytest.approx(rows[plain]["value"], rel=1e-6)
+        assert rows[arm]["prompt_bytes"] == rows[plain]["prompt_bytes"]
+    assert rows["shots"]["prompt_bytes"] > rows["same"]["prompt_bytes"]
+    assert rows["told"]["value"] != rows["same"]["value"]
+    assert metrics["arms"]["sentence"].startswith("Best of 6 ways")
+
+
+def test_worked_examples_stand_in_the_prompts_and_are_no_test_rows(run):
+    rows = [json.loads(line) for line in (run / "eval/arms/shots/perplexity.samples.jsonl").read_text().splitlines()]
+    plain = [json.loads(line) for line in (run / "eval/before/perplexity.samples.jsonl").read_text().splitlines()]
+    heads = {
+        shots["prompt"].removesuffix(own["prompt"].split("Question", 1)[-1])
+        for shots, own in zip(rows, plain, strict=True)
+    }
+    assert len(heads) == 1
+    assert heads.pop().count("Question:") == 2  # and the item's own
+    assert all(own["reference"] not in rows[0]["prompt"] for own in plain)
+
+
+def test_seeds_are_trainings_of_their_own_on_the_same_items(run, metrics):
+    first, second = metrics["seeds"]["rows"]
+    assert (first["seed"], second["seed"]) == (42, 43)
+    assert first["value"] != second["value"]
+    assert first["change"] == pytest.approx(metrics["change"]["perplexity"]["bits_per_byte"]["value"])
+    pooled = metrics["seeds"]["pooled"]
+    assert pooled["value"] == pytest.approx((first["change"] + second["change"]) / 2)
+    assert (pooled["seeds"], pooled["groups"]) == (2, 1)
+    assert pooled["low"] is None  # the test rows are one group: of chance nothing can be said
+    assert not (run / "repeats/seed-43/model").exists()
+
+
+def test_the_curve_goes_over_nested_parts(run, metrics):
+    from medtune.conversation import read_conversations
+
+    half, whole = metrics["learning_curve"]["points"]
+    assert (half["fraction"], whole["fraction"]) == (0.5, 1.0)
+    rows = {
+        name: [item.id for item in read_conversations(run / name / "train.parquet")]
+        for name in ("repeats/part-0.5/data", "data")
+    }
+    assert half["rows"] == len(rows["repeats/part-0.5/data"]) < whole["rows"] == len(rows["data"])
+    assert set(rows["repeats/part-0.5/data"]) < set(rows["data"])
+
+
+def test_confidence_is_calibrated_on_rows_that_are_not_measured(run):
+    facts = json.loads((run / "eval/confidence.json").read_text())["multiple_choice"]["after"]
+    assert facts["n"] == 12
+    held_out = [
+        json.loads(line)["id"]
+        for line in (run / "eval/after/validation/multiple_choice.samples.jsonl").read_text().splitlines()
+    ]
+    measured = [
+        json.loads(line)["id"] for line in (run / "eval/after/multiple_choice.samples.jsonl").read_text().splitlines()
+    ]
+    assert len(held_out) == 27  # 28 that are not measured, less the worked example
+    assert not set(held_out) & set(measured)
+
+
+def test_guessing_and_one_answer_always_stand_beside_the_score(run):
+    made = json.loads((run / "eval/baselines.json").read_text())["multiple_choice"]
+    assert made["constant"]["scores"]["accuracy"]["value"] == 1.0  # the file's right answers are all A
+    assert made["chance"]["scores"]["accuracy"]["value"] == pytest.approx(1 / 3)
+
+
+def test_a_second_call_does_nothing_and_a_further_arm_is_all_that_is_added(medtune, command, run):
+    again = medtune(*command)
+    assert again.returncode == 0, again.stderr
+    assert again.stderr.count("done before") == 12
+    more = [part.replace("{name: same}, ", "{name: same}, {name: more, shots: 1}, ") for part in command]
+    added = medtune(*more)
+    assert added.returncode == 0, added.stderr
+    assert "[arm_more]" in added.stderr
+    assert "[train] done before" in added.stderr
+
+
+def test_repeated_training_is_refused_where_it_costs_money(medtune):
+    done = medtune("run", "mtsamples-specialty-hosted", "--seeds", "3")
+    assert done.returncode == 2
+    assert "not with hosted training" in done.stderr
+
+
+def test_too_few_rows_for_worked_examples_is_an_error(medtune, tmp_path):
+    place = exam(tmp_path / "exam.jsonl")
+    wanted = f"evaluate.tasks=[{{task: multiple_choice, source: {place}, shots: 99}}]"
+    done = medtune("evaluate", "quickstart", "--set", wanted)
+    assert done.returncode == 2
+    assert "99 worked examples are wanted and there are 28 rows" in done.stderr
