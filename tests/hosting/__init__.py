@@ -4,7 +4,8 @@ It trains nothing: a fine-tuned model answers with what its training file says t
 the base always with the same sentence. Jobs go one status further each time they are looked at.
 """
 
+from hosting.completions import Scorer
 from hosting.server import running
 from hosting.state import BASE, IGNORANT, KEY
 
-__all__ = ["BASE", "IGNORANT", "KEY", "running"]
+__all__ = ["BASE", "IGNORANT", "KEY", "Scorer", "running"]

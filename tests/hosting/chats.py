@@ -11,13 +11,17 @@ class Chats:
     """The route of chat completions."""
 
     def chat(self, asked):
+        return self.counted(lambda: self.complete(asked))
+
+    def counted(self, work):
+        """What ``work`` gives, while the service counts how many requests are under way."""
         service = self.service
         with service.lock:
             service.busy += 1
             service.busiest = max(service.busiest, service.busy)
         try:
             time.sleep(service.slow)
-            return self.complete(asked)
+            return work()
         finally:
             with service.lock:
                 service.busy -= 1

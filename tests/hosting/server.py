@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from hosting.chats import Chats
+from hosting.completions import Completions
 from hosting.jobs import Jobs
 from hosting.state import KEY, Service, error
 
@@ -28,7 +29,7 @@ def running():
         server.server_close()
 
 
-class Handler(Jobs, Chats, BaseHTTPRequestHandler):
+class Handler(Jobs, Chats, Completions, BaseHTTPRequestHandler):
     """One request. Routes are methods named after verb and resource."""
 
     service: Service
@@ -69,6 +70,8 @@ class Handler(Jobs, Chats, BaseHTTPRequestHandler):
                     return getattr(self, name)(*map(unquote, found.groups()), query=query, body=body)
         if (method, path) == ("POST", "/chat/completions"):
             return self.chat(json.loads(body))
+        if (method, path) == ("POST", "/completions"):
+            return self.completions(json.loads(body))
         return error(404, f"no such route: {path}")
 
     def send(self, status, value, kind="application/json", headers=()):

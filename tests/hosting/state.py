@@ -49,6 +49,7 @@ class Service:
     says_has_more: bool = True
     failure: dict | None = None
     slow: float = 0.0
+    scorer: Callable[[dict], dict] | None = None  # answers the route of completions
     busy: int = 0
     busiest: int = 0
     url: str = ""

@@ -144,7 +144,7 @@ def test_guessing_and_one_answer_always_stand_beside_the_score(run):
 def test_a_second_call_does_nothing_and_a_further_arm_is_all_that_is_added(medtune, command, run):
     again = medtune(*command)
     assert again.returncode == 0, again.stderr
-    assert again.stderr.count("done before") == 12
+    assert again.stderr.count("done before") == 13
     more = [part.replace("{name: same}, ", "{name: same}, {name: more, shots: 1}, ") for part in command]
     added = medtune(*more)
     assert added.returncode == 0, added.stderr
@@ -164,3 +164,32 @@ def test_too_few_rows_for_worked_examples_is_an_error(medtune, tmp_path):
     done = medtune("evaluate", "quickstart", "--set", wanted)
     assert done.returncode == 2
     assert "99 worked examples are wanted and there are 28 rows" in done.stderr
+
+
+def test_overlap_of_the_exam_with_training_is_counted(run, metrics):
+    facts = metrics["overlap"]["tasks"]["multiple_choice"]
+    assert (facts["items"], facts["overlapping"]) == (12, 0)
+    assert json.loads((run / "eval/overlap.json").read_text())["tasks"]["multiple_choice"] == facts
+
+
+def test_an_exam_that_was_trained_on_is_found_out(medtune, tmp_path, tiny_model):
+    """The questions of the exam are the rows of the training table."""
+    place = exam(tmp_path / "exam.jsonl")
+    long = "Which of these is, as far as anybody here in this room can tell, number"
+    rows = [json.loads(line) for line in place.read_text().splitlines()]
+    for number, row in enumerate(rows):
+        row["question"] = f"{long} {number}?"
+    place.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = tmp_path / "table.csv"
+    with open(table, "w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle).writerows(
+            [["question", "answer"]] + [[f"{long} {n}?", f"It is number {n}."] for n in range(40)]
+        )
+    done = medtune(
+        "run", "quickstart", *QUICK, "--set", f"model.name={tiny_model}", "--set", f"data.source={table}",
+        "--set", "data.near_duplicates.threshold=1", "--set", "data.split.group_by=[]",
+        "--set", f"evaluate.tasks=[{{task: multiple_choice, source: {place}}}]", "--out", "run",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "multiple_choice: 12 of 12 items share 13 words in a row with train" in done.stderr
+    assert "12 of 12 items share 13 words in a row" in (tmp_path / "run/report.html").read_text()

@@ -15,7 +15,7 @@ from torch.nn import functional
 from medtune.errors import ModelError
 from medtune.models.attention import row_attention, row_edges
 from medtune.models.choices import Asked, Choices
-from medtune.models.heads import split_head
+from medtune.models.heads import split_head, token_loglikelihoods
 from medtune.models.protocol import Progress
 
 NAME = "medtune_branches"
@@ -162,12 +162,9 @@ def score_trees(model: Any, trees: Sequence[Tree]) -> list[list[float]]:
     places = [[(a + start, b + start) for a, b in tree.scored()] for tree, start in zip(trees, starts, strict=True)]
     flat = [pair for tree in places for pair in tree]
     predictors, targets = (torch.from_numpy(np.concatenate(side)).to(device) for side in zip(*flat, strict=True))
-    picked = []
-    for some, wanted in zip(predictors.split(2048), targets.split(2048), strict=True):
-        logits = head(hidden[some]).float()
-        picked.append(logits.gather(1, ids[wanted, None]).squeeze(1) - logits.logsumexp(dim=-1))
+    picked = token_loglikelihoods(head, hidden[predictors], ids[targets])
     owners = torch.from_numpy(np.repeat(np.arange(len(flat)), [len(b) for _, b in flat]))
-    sums = torch.zeros(len(flat), dtype=torch.float64).index_add_(0, owners, torch.cat(picked).double().cpu())
+    sums = torch.zeros(len(flat), dtype=torch.float64).index_add_(0, owners, picked.double().cpu())
     values = iter(sums.tolist())
     return [[next(values) for _ in tree] for tree in places]
 

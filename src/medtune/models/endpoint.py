@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from medtune.errors import ModelError
 from medtune.models.answer_cache import AnswerCache, CachedAnswer, answer_key
+from medtune.models.choices import Asked, Choices, plain_choices
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
 from medtune.models.remote import Remote, refused_decoding
 from medtune.models.service import explained, incomplete, open_client
@@ -20,18 +21,21 @@ if TYPE_CHECKING:
     import openai
     from openai.types.chat import ChatCompletion
 
+    from medtune.models.echo import Echo
+
 CACHE_FILE = "answers-of-service.jsonl"
+PROMPTS_A_WORKER = 8  # between two signs of progress
 
 
 class EndpointModel:
-    """Asks a service. ``generate`` is as in ``LanguageModel``; likelihoods a chat endpoint does not give.
+    """Asks a service. As ``LanguageModel``; likelihoods only where ``endpoint.likelihoods`` says how.
 
     With ``cache``, a directory, answers are kept there and not asked for again.
     """
 
     def __init__(self, remote: Remote, cache: Path | None = None) -> None:
-        self.remote = remote
-        self.name, self.fingerprint = remote.name, remote.fingerprint()
+        self.remote, self._place = remote, cache
+        self.name, self.fingerprint = remote.name, remote.measured_fingerprint()
         self._cache = AnswerCache(cache / CACHE_FILE if cache else None)
 
     @cached_property
@@ -49,7 +53,7 @@ class EndpointModel:
         """
         self._check(decoding)
         sent = [self._sent(messages) for messages in prompts]
-        keys = [answer_key(self.fingerprint, messages, decoding) for messages in sent]
+        keys = [answer_key(self.remote.fingerprint(), messages, decoding) for messages in sent]
         asked = {key: messages for key, messages in zip(keys, sent, strict=True) if self._cache.get(key) is None}
         tell, wanted = progress or (lambda done: None), Counter(keys)
         tell(sum(key not in asked for key in keys))
@@ -133,17 +137,33 @@ class EndpointModel:
         answer = "".join(pieces).strip()
         return Generated(json.dumps(sent, ensure_ascii=False), answer, tokens, reason == "stop")
 
+    # Likelihoods, where the endpoint gives any
+
+    @cached_property
+    def _echo(self) -> "Echo":
+        """What asks for likelihoods. Raises ``ModelError`` where the recipe does not say that the endpoint gives them."""
+        if self.remote.endpoint.likelihoods == "none":
+            raise ModelError(
+                "a chat endpoint gives no likelihoods",
+                where=self.name,
+                fix="Choose tasks that read generated answers, or set model.endpoint.likelihoods: echo where it can.",
+            )
+        from medtune.models.echo import Echo
+
+        return Echo(self.remote, lambda: self.client, self._place)
+
     def loglikelihoods(
         self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
     ) -> list[Likelihood]:
-        """Not to be had: raises ``ModelError``."""
-        self._no_likelihoods()
+        """As in ``LanguageModel``, where the endpoint echoes log-probabilities; else raises ``ModelError``."""
+        return self._echo.answers(pairs, progress)
+
+    def choice_loglikelihoods(self, asked: Sequence[Asked], progress: Progress | None = None) -> list[Choices]:
+        """As in ``ScoresChoices``: every answer is asked for with its whole prompt."""
+        size = PROMPTS_A_WORKER * self.remote.endpoint.concurrency
+        portions = [asked[start : start + size] for start in range(0, len(asked), size)]
+        return [choices for portion in portions for choices in plain_choices(self, portion, progress)]
 
     def text_loglikelihoods(self, texts: Sequence[str], progress: Progress | None = None) -> list[Likelihood]:
-        """Not to be had: raises ``ModelError``."""
-        self._no_likelihoods()
-
-    def _no_likelihoods(self) -> NoReturn:
-        raise ModelError(
-            "a chat endpoint gives no likelihoods", where=self.name, fix="Choose tasks that read generated answers."
-        )
+        """As in ``LanguageModel``; a text longer than the server's context raises ``ModelError``."""
+        return self._echo.texts(texts, progress)

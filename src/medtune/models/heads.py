@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 Head = Callable[[torch.Tensor], torch.Tensor]
+POSITIONS = 256  # of one product with the head: memory stays small, and the head's matrix is read seldom
+BLOCK_LOGITS = 2**20  # of these at a time in float32: 4 MB, so that a block stays in the processor's cache
 
 
 def unwrapped(model: Any) -> Any:
@@ -25,3 +27,15 @@ def split_head(model: Any) -> tuple[nn.Module, Head]:
     if cap is None:
         return body, linear
     return body, lambda hidden: torch.tanh(linear(hidden) / cap) * cap
+
+
+def token_loglikelihoods(head: Head, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Log-likelihood (nats, float32) of each of ``targets`` [n], given the hidden state that predicts it [n, width]."""
+    scores = []
+    for states, wanted in zip(hidden.split(POSITIONS), targets.split(POSITIONS), strict=True):
+        logits = head(states)
+        size = max(1, BLOCK_LOGITS // logits.shape[1]) if logits.device.type == "cpu" else len(logits)
+        for block, tokens in zip(logits.split(size), wanted[:, None].split(size), strict=True):
+            values = block.float()
+            scores.append(values.gather(1, tokens).squeeze(1) - values.logsumexp(dim=-1))
+    return torch.cat(scores)

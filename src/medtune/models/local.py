@@ -14,7 +14,7 @@ from medtune.models.attention import register, row_edges
 from medtune.models.branches import score_choices
 from medtune.models.choices import Asked, Choices
 from medtune.models.greedy import greedy, portions
-from medtune.models.heads import split_head
+from medtune.models.heads import split_head, token_loglikelihoods
 from medtune.models.loading import Located, context_length, load_tokenizer, load_weights
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
 from medtune.models.streaming import text_streamer
@@ -178,13 +178,9 @@ class LocalModel:
             cu_seq_lens_q=row_edges(lengths, device),
             use_cache=False,
         ).last_hidden_state[0]
-        scores = []
-        for part in torch.split(targets, 2048):
-            logits = head(hidden[part - 1]).float()
-            picked = logits.gather(1, tokens[part, None]).squeeze(1)
-            scores.append(picked - logits.logsumexp(dim=-1))
+        scores = token_loglikelihoods(head, hidden[targets - 1], tokens[targets])
         owners = torch.from_numpy(np.repeat(np.arange(len(batch)), [len(w) for w in wanted]))
-        sums = torch.zeros(len(batch), dtype=torch.float64).index_add_(0, owners, torch.cat(scores).double().cpu())
+        sums = torch.zeros(len(batch), dtype=torch.float64).index_add_(0, owners, scores.double().cpu())
         return [float(value) for value in sums]
 
     # Generation

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from medtune.errors import ModelError, RecipeError
 from medtune.files import read_json, sha256_json, write_json
+from medtune.models.echo_template import check_named
 from medtune.recipe.schema import Endpoint, Evaluate
 
 FILE = "endpoint.json"
@@ -18,13 +19,15 @@ FILE = "endpoint.json"
 class Remote:
     """Stands where a ``Located`` stands for a model on this machine. Its weights cannot be seen, so they have no hash.
 
-    ``system`` is the system message that a tuned model was trained with, where it is known.
+    ``system`` is the system message that a tuned model was trained with, where it is known. ``chat_template`` names the
+    family by which conversations are written out where the endpoint gives likelihoods of texts.
     """
 
     name: str
     endpoint: Endpoint
     prompt: str | None = None
     system: str | None = None
+    chat_template: str = "auto"
 
     def __post_init__(self) -> None:
         """Raises ``ModelError`` where a secret stands in the place of a name, before it is written anywhere."""
@@ -50,6 +53,12 @@ class Remote:
         """SHA-256 over name, address and prompt: all that is known here of the model."""
         return sha256_json(["remote", self.name, self.endpoint.base_url, self.prompt])
 
+    def measured_fingerprint(self) -> str:
+        """``fingerprint`` and how likelihoods are asked for: what is measured depends on it, training and answers do not."""
+        if self.endpoint.likelihoods == "none":
+            return self.fingerprint()
+        return sha256_json([self.fingerprint(), self.endpoint.likelihoods, self.chat_template])
+
     def behaviour_hash(self) -> str:
         """SHA-256 over the prompt: a service shows neither tokenizer nor template."""
         return sha256_json(["remote", self.prompt])
@@ -57,7 +66,8 @@ class Remote:
     def write(self, place: Path) -> None:
         """endpoint.json in the directory ``place``. The key is not in it, only the name of its variable."""
         values = {"name": self.name, "endpoint": self.endpoint.model_dump(mode="json")}
-        write_json(place / FILE, values | {"prompt": self.prompt, "system": self.system})
+        known = {"prompt": self.prompt, "system": self.system, "chat_template": self.chat_template}
+        write_json(place / FILE, values | known)
 
 
 def read_remote(place: Path) -> Remote:
@@ -65,18 +75,33 @@ def read_remote(place: Path) -> Remote:
     try:
         values: dict[str, Any] = read_json(place / FILE)
         endpoint = Endpoint.model_validate(values["endpoint"])
-        return Remote(str(values["name"]), endpoint, values.get("prompt"), values.get("system"))
+        template = str(values.get("chat_template", "auto"))
+        return Remote(str(values["name"]), endpoint, values.get("prompt"), values.get("system"), template)
     except (ValidationError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"{FILE} does not name a model behind an endpoint", where=str(place), fix="Train again, or repair the file."
         ) from error
 
 
-def check_askable(wanted: Evaluate) -> None:
-    """Raises ``RecipeError`` where an evaluation asks what a chat endpoint cannot answer, before anything is sent."""
+def check_askable(wanted: Evaluate, remote: Remote | None = None) -> None:
+    """Raises ``RecipeError`` where an evaluation asks what an endpoint cannot answer, before anything is sent.
+
+    Without ``remote``, it is one that gives no likelihoods.
+    """
+    if remote and remote.endpoint.likelihoods == "echo":
+        check_named(remote.chat_template)
+    else:
+        _check_generates(wanted)
+    fault = refused_decoding(wanted.decoding.beams, wanted.decoding.no_repeat_ngram)
+    if fault:
+        raise RecipeError(f"a chat endpoint has no {fault}", where="evaluate.decoding", fix="Leave it out.")
+
+
+def _check_generates(wanted: Evaluate) -> None:
+    """Raises ``RecipeError`` at the first task that needs likelihoods."""
     for spec in wanted.tasks:
         if spec.task == "perplexity":
-            fix = "Leave it out: --set evaluate.tasks=[answers,topics]"
+            fix = "Leave it out: --set evaluate.tasks=[answers,topics]."
         elif spec.task == "classification" and spec.scoring == "likelihood":
             fix = "Set its scoring to generation."
         elif spec.task == "multiple_choice" and spec.primary != "generation":
@@ -86,11 +111,10 @@ def check_askable(wanted: Evaluate) -> None:
         else:
             continue
         raise RecipeError(
-            f"{spec.key} needs likelihoods, and a chat endpoint gives none", where="evaluate.tasks", fix=fix
+            f"{spec.key} needs likelihoods, and a chat endpoint gives none",
+            where="evaluate.tasks",
+            fix=f"{fix} Or, where the server echoes log-probabilities: model.endpoint.likelihoods: echo.",
         )
-    fault = refused_decoding(wanted.decoding.beams, wanted.decoding.no_repeat_ngram)
-    if fault:
-        raise RecipeError(f"a chat endpoint has no {fault}", where="evaluate.decoding", fix="Leave it out.")
 
 
 def refused_decoding(beams: int, no_repeat_ngram: int) -> str | None:

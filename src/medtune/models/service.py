@@ -83,6 +83,31 @@ def explained(endpoint: Endpoint, subject: str) -> Iterator[None]:
         raise incomplete(endpoint, type(error).__name__) from None
 
 
+@contextmanager
+def echo_refused(endpoint: Endpoint, model: str) -> Iterator[None]:
+    """Within ``explained``: a completions route that is not there, or knows no echo of log-probabilities, is said to be so."""
+    import openai
+
+    try:
+        yield
+    except openai.APIStatusError as error:
+        said = message_of(error, endpoint)
+        unknown = error.status_code == 404 and (error.code == "model_not_found" or model in said)
+        # llama.cpp refuses an echo with 500, as if it were a failure.
+        if not unknown and (error.status_code in (400, 404, 405, 422, 501) or "echo" in said):
+            raise no_echo(endpoint, f"its completions route answers {error.status_code}: {said}") from None
+        raise
+
+
+def no_echo(endpoint: Endpoint, what: str) -> ModelError:
+    """The error of a server that does not give the log-probabilities of a text as needed."""
+    return ModelError(
+        f"the server does not give the log-probabilities of a text ({what})",
+        where=endpoint.base_url,
+        fix="Set model.endpoint.likelihoods to none and choose tasks that read generated answers; vLLM's server gives them.",
+    )
+
+
 def incomplete(endpoint: Endpoint, what: str) -> ModelError:
     """The error of an answer that lacks a field, or holds a wrong one."""
     return ModelError(

@@ -1,6 +1,7 @@
 """Pictures of a run, as PNG for papers and as SVG that takes the colour of the page it stands in."""
 
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,9 +53,18 @@ def save(drawn: Any, directory: Path, name: str) -> str:
         drawn.savefig(temporary, format="png", dpi=160, facecolor="white")
     buffer = io.StringIO()
     drawn.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    svg = buffer.getvalue()
+    svg = _with_plain_names(buffer.getvalue(), name)
     write_text(directory / f"{name}.svg", svg)
     return svg[svg.index("<svg") :].replace(INK, "currentColor")
+
+
+def _with_plain_names(svg: str, name: str) -> str:
+    """Clip paths called by number: matplotlib hashes the last digits of the layout, which are not always the same."""
+    names = dict.fromkeys(re.findall(r'<clipPath id="(\w+)"', svg))
+    numbers = {old: f"{name}-clip-{number}" for number, old in enumerate(names)}
+    if not names:
+        return svg
+    return re.sub("|".join(names), lambda match: numbers[match.group()], svg)
 
 
 def smoothed(values: Sequence[float], weight: float = 0.9) -> list[float]:

@@ -10,9 +10,9 @@ from medtune.files import sha256_file, sha256_json
 from medtune.models.opening import open_model
 from medtune.recipe.schema import Arm, Recipe
 from medtune.runs.directory import RunDirectory
-from medtune.runs.measured import Measured, source_hashes
+from medtune.runs.measured import ARMS_LEAVE_OUT, Measured, source_hashes
 from medtune.runs.plan import Plan
-from medtune.runs.stages import samples_of, trained_model
+from medtune.runs.stages import samples_of, tasks_of, trained_model
 
 UNCHANGED = (("base as it is", "base", "before"), ("tuned as it is", "tuned", "after"))
 
@@ -54,6 +54,13 @@ def _measure(plan: Plan, run: RunDirectory, arm: Arm) -> None:
             wanted.resamples,
             directory,
         )
+
+
+def arms_of_task(run: RunDirectory, recipe: Recipe, key: str) -> dict[str, Any] | None:
+    """The comparison on a task's first tested metric; None where it has none, or the arms leave the task out."""
+    task = tasks_of(recipe)[key]
+    metric = next((metric for metric in task.metrics if metric.better), None)
+    return None if metric is None or task.name in ARMS_LEAVE_OUT else arms_of_run(run, recipe, key, task, metric)
 
 
 def arms_of_run(run: RunDirectory, recipe: Recipe, key: str, task: Task, metric: Metric) -> dict[str, Any] | None:

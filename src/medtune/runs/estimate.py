@@ -17,6 +17,7 @@ from medtune.runs.hosted_offer import hosted_estimate, hosted_text
 from medtune.runs.plan import Plan
 from medtune.runs.precheck import memory_from_splits, precheck
 from medtune.runs.preparation import prepared_data
+from medtune.runs.repeats import repeats_of
 from medtune.training.supervised import steps_of
 
 UTILISATION = 0.35  # share of the matrix-product peak that training reaches, small models less
@@ -70,11 +71,16 @@ def estimate(recipe: Recipe, data_dir: Path | None) -> dict[str, Any]:
         "truncated_rows": lengths["truncated_rows"],
         "steps": steps,
         "tokens": tokens,
-        "estimated_training_seconds": seconds,
+        "trainings": 1 + len(repeats_of(recipe)),
+        "estimated_training_seconds": seconds * (1 + sum(repeat.fraction for repeat in repeats_of(recipe))),
         "estimated_memory_bytes": memory.total,
         "memory_parts": asdict(memory),
         "machine_memory_bytes": memory_bytes(),
     }
+
+
+def _times(trainings: int) -> str:
+    return f"{trainings} trainings; the first: " if trainings > 1 else ""
 
 
 def estimate_text(facts: dict[str, Any]) -> str:
@@ -88,7 +94,7 @@ def estimate_text(facts: dict[str, Any]) -> str:
         f"plan of {facts['recipe']}: prepare → evaluate base → train → evaluate tuned → report\n"
         f"model     {facts['model']}, {facts['parameters']:,} parameters, {facts['method']} in {facts['dtype']}\n"
         f"rows      {rows}; {facts['truncated_rows']:,} cut\n"
-        f"training  {facts['steps']:,} steps, about {round(facts['tokens'] / digits) * digits:,} tokens\n"
+        f"training  {_times(facts['trainings'])}{facts['steps']:,} steps, about {round(facts['tokens'] / digits) * digits:,} tokens\n"
         f"time      about {duration(facts['estimated_training_seconds'])} for training, from this machine's matrix speed\n"
         f"memory    about {facts['estimated_memory_bytes'] / 2**30:.1f} GiB of {facts['machine_memory_bytes'] / 2**30:.0f} GiB: {fits}\n"
         "Nothing was written."

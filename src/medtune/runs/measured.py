@@ -20,6 +20,8 @@ from medtune.recipe.schema import Arm, Recipe, TaskSpec
 
 ARMS_LEAVE_OUT = ("topics", "safety", "forgetting")  # they have no held-out items of the run
 
+BARE = {"permutations": 1, "samples": 0, "confidence": False}  # what compares ways to use a model does not need
+
 
 @dataclass(frozen=True)
 class LabelSpace:
@@ -32,6 +34,12 @@ class LabelSpace:
 def classifications(recipe: Recipe) -> list[TaskSpec]:
     """The recipe's tasks that ask for labels."""
     return [spec for spec in recipe.evaluate.tasks if spec.task == "classification"]
+
+
+def main_task(recipe: Recipe) -> TaskSpec | None:
+    """The task that the verdict speaks of: the prediction of answers where it is measured, else the first on the run's items."""
+    wanted = [spec for spec in recipe.evaluate.tasks if spec.task not in ARMS_LEAVE_OUT]
+    return next((spec for spec in wanted if spec.task == "perplexity"), wanted[0] if wanted else None)
 
 
 def label_space(recipe: Recipe, data: Path) -> LabelSpace:
@@ -71,8 +79,10 @@ class Measured:
         """One a task, in the recipe's order; those of an ``arm`` with its system message and worked examples."""
         settings, items, made = self.settings(), self.split(self.recipe.evaluate.split), []
         for spec in self.recipe.evaluate.tasks:
-            if arm and spec.task in ARMS_LEAVE_OUT:
-                continue
+            if arm:
+                if spec.task in ARMS_LEAVE_OUT:
+                    continue
+                spec = spec.model_copy(update=BARE)
             shots = spec.shots + (arm.shots if arm else 0)
             own = _benchmark(spec, self.data_dir)
             pool = (own.others if own else self.split("train")) if shots else []

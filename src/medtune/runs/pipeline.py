@@ -16,11 +16,12 @@ from medtune.recipe.reading import read_run_recipe, to_yaml
 from medtune.recipe.schema import Recipe
 from medtune.report.verdict import headline, verdict
 from medtune.report.write import write_report
-from medtune.runs.arms import arms_of_run, arms_stage
+from medtune.runs.arms import arms_of_run, arms_of_task, arms_stage
 from medtune.runs.baselines import baselines_file, baselines_stage, read_baselines
 from medtune.runs.directory import RunDirectory, now
 from medtune.runs.environment import hardware, versions
 from medtune.runs.hosted_offer import agree
+from medtune.runs.overlap import overlap_file, overlap_stage, read_overlap
 from medtune.runs.plan import Plan
 from medtune.runs.precheck import precheck
 from medtune.runs.preparation import prepare_stage
@@ -106,6 +107,7 @@ def _stages(plan: Plan, run: RunDirectory, processes: Processes, stages: tuple[s
             _agree(plan, run, yes)
         if "before" in stages:
             baselines_stage(plan.recipe, run, plan.data_dir)
+            overlap_stage(plan.recipe, run, plan.data_dir)
             evaluate_stage(plan, run, "before")
     processes.wait()
     if "train" in stages:
@@ -142,6 +144,7 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         run.before,
         run.after,
         baselines_file(run),
+        overlap_file(run),
         run.root / "eval" / "arms",
         *(run.root / "repeats" / repeat.name / "eval" / "after" for repeat in repeats_of(recipe)),
         run.train / "trainer_stats.json",
@@ -168,7 +171,9 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         run.update(end=now())
         figures = collect_metrics(recipe, run, change, "complete" if change else "partial")
         parts = by_source(before, after, tasks_of(recipe), recipe.evaluate.resamples, recipe.seed) if change else {}
-        figures |= {"published": published} | ({"by_source": parts} if parts else {})
+        overlap = read_overlap(run)
+        figures |= {"published": published}
+        figures |= ({"by_source": parts} if parts else {}) | ({"overlap": overlap} if overlap else {})
         write_json(run.metrics, figures | _beyond_one_pair(recipe, run, change))
         write_report(run)
 
@@ -198,8 +203,10 @@ def _beyond_one_pair(recipe: Recipe, run: RunDirectory, change: dict[str, Any]) 
         return {}
     task = tasks_of(recipe)[key]
     metric = next(metric for metric in task.metrics if metric.name == name)
+    others = [arms_of_task(run, recipe, other) for other in tasks_of(recipe) if other != key]
     makers = {"arms": arms_of_run, "seeds": seeds_of_run, "learning_curve": curve_of_run}
-    made = {part: make(run, recipe, key, task, metric) for part, make in makers.items()}
+    made: dict[str, Any] = {part: make(run, recipe, key, task, metric) for part, make in makers.items()}
+    made["arms_by_task"] = [found for found in others if found]
     return {part: found for part, found in made.items() if found}
 
 

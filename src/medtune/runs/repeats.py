@@ -20,7 +20,7 @@ from medtune.progress import say
 from medtune.recipe.reading import to_yaml
 from medtune.recipe.schema import Recipe
 from medtune.runs.directory import RunDirectory
-from medtune.runs.measured import ARMS_LEAVE_OUT
+from medtune.runs.measured import BARE, main_task
 from medtune.runs.plan import Plan
 from medtune.runs.stages import evaluate_stage, samples_of, train_stage
 from medtune.training.processes import Processes
@@ -37,8 +37,10 @@ class Repeat:
 
 def repeats_of(recipe: Recipe) -> list[Repeat]:
     """What has to be trained beside the run itself, which is the first seed and the whole of train."""
-    tasks = [spec.model_copy(update={"confidence": False}) for spec in recipe.evaluate.tasks]
-    own = {"tasks": [spec for spec in tasks if spec.task not in ARMS_LEAVE_OUT], "arms": [], "published": []}
+    spec = main_task(recipe)
+    if spec is None:
+        return []  # there is nothing to measure them by
+    own = {"tasks": [spec.model_copy(update=BARE)], "arms": [], "published": []}
     wanted = recipe.evaluate.model_copy(update=own | {"learning_curve": [], "seeds": 1})
 
     def with_seed(seed: int) -> Recipe:

@@ -17,6 +17,11 @@ class Endpoint(Section):
     concurrency: Positive = Field(4, description="Requests under way at once.")
     max_retries: Annotated[int, Field(ge=0)] = Field(5, description="Of one request, with growing pauses.")
     timeout: Annotated[float, Field(gt=0)] = Field(60, description="Seconds that one request may take.")
+    likelihoods: Literal["none", "echo"] = Field(
+        "none",
+        description="echo: the server's completions route says a prompt back with log-probabilities (vLLM does), so tasks "
+        "of likelihood are measured too; model.chat_template must name the model's family.",
+    )
 
 
 class Model(Section):

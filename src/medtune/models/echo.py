@@ -1,0 +1,165 @@
+"""Log-likelihoods from a service: its completions route says a text back ("echo"), each token with its log-probability."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medtune.files import sha256_json
+from medtune.models.echo_reading import Echoed, check_whole, joined_start, parted_start, read_echo
+from medtune.models.echo_template import RemoteTemplate
+from medtune.models.protocol import Likelihood, Messages, Progress
+from medtune.models.remote import Remote
+from medtune.models.service import echo_refused, explained
+from medtune.models.side_by_side import side_by_side
+from medtune.progress import say
+from medtune.tokens.chat_lengths import as_asked
+
+if TYPE_CHECKING:
+    import openai
+
+CACHE_FILE = "likelihoods-of-service.jsonl"
+
+
+@dataclass(frozen=True)
+class Score:
+    """Log-likelihood over ``tokens``; ``unscored`` bytes of the text had nothing before them to be predicted from."""
+
+    loglikelihood: float
+    tokens: int
+    unscored: int = 0
+
+
+class Echo:
+    """Asks for the likelihoods of texts. With ``cache``, a directory, scores are kept there and not asked for again.
+
+    Raises ``ModelError`` where the server cannot do it or its answer does not allow it, ``RunError`` where it stays out of
+    reach; what was answered until then is kept.
+    """
+
+    def __init__(self, remote: Remote, client: "Callable[[], openai.OpenAI]", cache: Path | None) -> None:
+        self.remote, self._client = remote, client
+        self._kept = _Scores(cache / CACHE_FILE if cache else None)
+        self._prompts: dict[str, Echoed] = {}
+        self._locks: dict[str, threading.Lock] = {}
+
+    @cached_property
+    def template(self) -> RemoteTemplate:
+        """Raises ``RecipeError`` where the recipe names none."""
+        return RemoteTemplate(self.remote.chat_template)
+
+    def answers(self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None) -> list[Likelihood]:
+        """As ``LocalModel.loglikelihoods``: prompt and answer are one text, divided where the answer's first letter is."""
+        rendered = [
+            self.template.answered(as_asked(messages, self.remote.prompt), answer) for messages, answer in pairs
+        ]
+        scores = self._through(rendered, progress)
+        sizes = [len(answer.strip().encode()) for _, answer in pairs]
+        return [
+            Likelihood(prompt, text, score.loglikelihood, score.tokens, size)
+            for (prompt, text), score, size in zip(rendered, scores, sizes, strict=True)
+        ]
+
+    def texts(self, texts: Sequence[str], progress: Progress | None = None) -> list[Likelihood]:
+        """As ``LocalModel.text_loglikelihoods``: from the first token after BOS, or from the second where there is none."""
+        scores = self._through([("", text) for text in texts], progress)
+        return [
+            Likelihood("", text, score.loglikelihood, score.tokens, len(text.encode()) - score.unscored)
+            for text, score in zip(texts, scores, strict=True)
+        ]
+
+    def _through(self, wanted: Sequence[tuple[str, str]], progress: Progress | None) -> list[Score]:
+        """Scores of (prompt, text) in their order; those not known are asked for side by side, each kept when it comes."""
+        keys = [sha256_json([self.remote.fingerprint(), "echo", *pair]) for pair in wanted]
+        missing = {key: pair for key, pair in zip(keys, wanted, strict=True) if self._kept.get(key) is None}
+        tell, times = progress or (lambda done: None), Counter(keys)
+        tell(sum(key not in missing for key in keys))
+        if missing:
+            self._client()  # made here, once: a missing key is found before any thread starts
+        for key in side_by_side(
+            lambda key: self._kept.put(key, self._score(*missing[key])),
+            list(missing),
+            self.remote.endpoint.concurrency,
+        ):
+            tell(times[key])
+        self._prompts.clear()
+        self._locks.clear()
+        found = [self._kept.get(key) for key in keys]
+        return [score for score in found if score is not None]
+
+    def _score(self, prompt: str, text: str) -> Score:
+        if not text:
+            return Score(0.0, 0)
+        echoed = self._ask(prompt + text)
+        if not prompt:
+            check_whole(self.remote.endpoint, echoed.tokens, text)
+            head = echoed.tokens[0] if text.startswith(echoed.tokens[0]) else ""
+            return Score(echoed.since(1), len(echoed.logprobs), len(head.encode()))
+        first = joined_start(echoed.tokens, prompt + text, len(prompt))
+        if first is None:
+            first = parted_start(self.remote.endpoint, echoed.tokens, self._alone(prompt).tokens, text)
+        return Score(echoed.since(first), len(echoed.tokens) - first)
+
+    def _alone(self, prompt: str) -> Echoed:
+        """The prompt by itself, asked once for all its answers."""
+        with self._locks.setdefault(prompt, threading.Lock()):
+            if prompt not in self._prompts:
+                self._prompts[prompt] = self._ask(prompt)
+            return self._prompts[prompt]
+
+    def _ask(self, text: str) -> Echoed:
+        """One token is generated beside: to some servers, 0 means no limit."""
+        remote = self.remote
+        asked = {"model": remote.name, "prompt": text, "max_tokens": 1, "echo": True, "logprobs": 1, "temperature": 0}
+        with explained(remote.endpoint, f"model {remote.name}"), echo_refused(remote.endpoint, remote.name):
+            # As plain JSON: the client's own type knows no null among log-probabilities, and the first is one.
+            answer = self._client().post("/completions", cast_to=object, body=asked)
+        return read_echo(remote.endpoint, answer)
+
+
+class _Scores:
+    """Key → score, a line each on disk as they come; in memory only where ``path`` is None. Threads may share one."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path, self._lock = path, threading.Lock()
+        self._known: dict[str, Score] = {}
+        if path and path.exists():
+            self._read(path)
+
+    def get(self, key: str) -> Score | None:
+        """The score, if it is known."""
+        return self._known.get(key)
+
+    def put(self, key: str, score: Score) -> None:
+        """Keep a score, on disk at once."""
+        with self._lock:
+            self._known[key] = score
+            if self._path:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                with open(self._path, "a", encoding="utf-8") as handle:
+                    handle.write(json.dumps({"key": key, **asdict(score)}) + "\n")
+
+    def _read(self, path: Path) -> None:
+        """A last line that a crash cut short goes; other unreadable ones are counted, and asked for again."""
+        whole = spoilt = 0
+        with open(path, "r+b") as handle:
+            for raw in handle:
+                if raw.endswith(b"\n"):
+                    whole += len(raw)
+                    spoilt += not self._take(raw)
+            handle.truncate(whole)
+        if spoilt:
+            say(f"{spoilt} unreadable scores in {path.name}: they are asked for again")
+
+    def _take(self, raw: bytes) -> bool:
+        try:
+            row = json.loads(raw)
+            score = Score(float(row["loglikelihood"]), int(row["tokens"]), int(row["unscored"]))
+            self._known[str(row["key"])] = score
+        except (ValueError, KeyError, TypeError):
+            return False
+        return True

@@ -1,0 +1,59 @@
+"""Whether questions of a source that is only measured on were trained on: the same runs of words, looked for in train."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from medtune.conversation import Conversation, iter_conversations
+from medtune.data.contamination import Items, contamination
+from medtune.data.rows import Row
+from medtune.data.spool import to_batch
+from medtune.files import read_json, sha256_file, sha256_json, write_json
+from medtune.progress import say
+from medtune.recipe.schema import Recipe
+from medtune.runs.directory import RunDirectory
+from medtune.runs.measured import Measured, source_hashes
+from medtune.runs.plan import STAGE_VERSION
+
+
+def overlap_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> None:
+    """eval/overlap.json: of each task with a source of its own, how many items share a run of words with train."""
+    keys = {spec.key for spec in recipe.evaluate.tasks if spec.task == "multiple_choice" and spec.source}
+    if not keys:
+        return
+    ngram, place = recipe.data.contamination.ngram, overlap_file(run)
+    wanted = [sorted(keys), ngram, sha256_file(run.data / "train.parquet"), source_hashes(recipe, data_dir)]
+    tasks = [spec.model_dump(mode="json") for spec in recipe.evaluate.tasks]
+    with run.stage("overlap", sha256_json([STAGE_VERSION, recipe.seed, tasks, *wanted]), [place]) as needed:
+        if not needed:
+            return
+        jobs = [job for job in Measured(recipe, run.data, data_dir).jobs() if job.spec.key in keys]
+        rows = [(job.spec.key, _row(item)) for job in jobs for item in job.settings.drawn(job.items)]
+        found = contamination(Items.of(rows, ngram), _training(run.data / "train.parquet"))
+        place.parent.mkdir(exist_ok=True)
+        write_json(place, {"ngram": ngram, "tasks": found})
+        for key, facts in found.items():
+            if facts["overlapping"]:
+                say(f"{key}: {facts['overlapping']:,} of {facts['items']:,} items share {ngram} words in a row with train")
+
+
+def overlap_file(run: RunDirectory) -> Path:
+    """Where it lies."""
+    return run.root / "eval" / "overlap.json"
+
+
+def read_overlap(run: RunDirectory) -> dict[str, Any]:
+    """What ``overlap_stage`` wrote; empty where no task has a source of its own."""
+    place = overlap_file(run)
+    return read_json(place) if place.exists() else {}
+
+
+def _row(item: Conversation) -> Row:
+    return Row(item.messages, item.source, item.id, options=item.options, answer_key=item.answer)
+
+
+def _training(path: Path) -> Iterator[pa.RecordBatch]:
+    for chunk in iter_conversations(path):
+        yield to_batch([_row(item) for item in chunk])
