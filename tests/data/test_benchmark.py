@@ -47,6 +47,56 @@ def test_a_part_that_is_not_there_is_named_with_those_that_are(tmp_path):
     assert "test, train" in str(error.value)
 
 
+def asked(conversations):
+    return [item.prompt[0].content.split("\n")[0] for item in conversations]
+
+
+def test_only_rows_with_as_many_options_stand_beside_the_items(tmp_path, capsys):
+    three = row("four", split="dev", options=("yes", "no", "maybe"))
+    rows = [row("one"), three, row("two", split="dev"), row("five", split="train", options=("x", "y", "z"))]
+    found = read_benchmark(write(tmp_path / "own.jsonl", rows), None, None)
+    assert (asked(found.others), asked(found.examples)) == (["two"], ["two"])
+    assert "2 rows beside the items have another number of options" in capsys.readouterr().err
+    mixed = read_benchmark(write(tmp_path / "mixed.jsonl", [*rows, {**three, "split": "test"}]), None, None)
+    assert asked(mixed.others) == ["five", "two"]  # the items differ themselves
+
+
+def test_worked_examples_are_of_the_first_part_alone(tmp_path):
+    rows = [row("one"), row("odd", split="a"), row("two", split="dev"), row("three", split="train")]
+    rows += [row("Three", split="train"), row("one", split="train"), row("four", split="train")]
+    found = read_benchmark(write(tmp_path / "own.jsonl", rows), None, None)
+    assert asked(found.examples) == ["three", "four"]
+    assert asked(found.others) == ["three", "four", "two", "odd"]
+    other = read_benchmark(write(tmp_path / "other.jsonl", [row("one"), row("b", split="b"), row("a", split="a")]), None, None)  # fmt: skip
+    assert asked(other.examples) == ["a"]
+    assert read_benchmark(write(tmp_path / "bare.jsonl", [row("one")]), None, None).examples == []
+
+
+def test_a_long_id_is_cut_and_the_digest_is_not(tmp_path):
+    rows = [{**row(f"q{i}"), "id": "x" * 80} for i in range(3)]
+    names = [item.id for item in read_benchmark(write(tmp_path / "own.jsonl", rows), None, None).items]
+    assert len(set(names)) == 3
+    assert {len(name) for name in names} == {60}
+
+
+def test_an_empty_option_is_an_error_that_names_the_row(tmp_path):
+    place = write(tmp_path / "own.jsonl", [row("one"), row("two", options=("  ", "no"))])
+    with pytest.raises(DataError, match="option A is empty") as error:
+        read_benchmark(place, None, None)
+    assert "own.jsonl, row 2" in str(error.value)
+    place = write(tmp_path / "trimmed.jsonl", [row("one", options=(" yes ", "no"))])
+    assert read_benchmark(place, None, None).items[0].options == ("yes", "no")
+    place = write(tmp_path / "beside.jsonl", [row("one"), row("two", options=("", "no"), split="dev")])
+    assert read_benchmark(place, None, None).others == []
+
+
+@pytest.mark.real
+def test_medqa_gives_four_options_everywhere_and_examples_of_its_dev_part(real_data):
+    found = read_benchmark("medqa", None, real_data)
+    assert {len(item.options) for item in [*found.items, *found.others]} == {4}
+    assert {item.id.split("-")[1] for item in found.examples} == {"dev"}
+
+
 @pytest.mark.real
 def test_pubmedqa_always_yes_has_its_published_figures(real_data):
     """Majority 0.552 accuracy, 0.2371 macro-F1 on the 500 test items (Jin et al. 2019)."""

@@ -78,7 +78,34 @@ def test_p_values_are_corrected_over_the_family():
     found = arms(side("a", "base", few), side("b", "base", few), side("tuned", "tuned", [1] * N))
     entries = [row["against_best"] for row in found["rows"][:2]]
     assert [entry["p"] for entry in entries] == pytest.approx([2 * 0.5**6] * 2)
-    assert [entry["p_corrected"] for entry in entries] == pytest.approx([4 * 0.5**6] * 2)
+    assert [entry["p_corrected"] for entry in entries] == pytest.approx([6 * 0.5**6] * 2)  # three pairs in the family
+
+
+def test_of_equal_ways_few_are_called_worse_though_the_best_is_picked_on_the_same_items():
+    rng, false = np.random.default_rng(0), 0
+    for _ in range(60):
+        sides = [side(f"w{k}", "base", rng.integers(0, 2, 80)) for k in range(6)]
+        rows = arms(*sides)["rows"]
+        false += any(row["against_best"] and row["against_best"]["p_corrected"] < 0.05 for row in rows)
+    assert false <= 7
+
+
+def test_a_single_group_is_no_test_and_is_not_called_worse():
+    one = ["g"] * N
+    sides = [Side(n, m, None, 0, samples(s, groups=one)) for n, m, s in (("b", "base", HALF), ("t", "tuned", MOST))]
+    found = arms(*sides)
+    assert found["cheapest"] == "b"
+    assert "Nothing was tested" in found["sentence"]
+
+
+def test_a_way_without_the_figure_is_left_out_and_named():
+    some = Metric("m", "M", lambda s: (s["score"], s.get("there", 1)), "higher")
+    missing = [{**sample, "there": 0} for sample in samples(HALF)]
+    sides = [side("a", "base", HALF), side("b", "tuned", MOST), Side("c", "base", None, 0, missing)]
+    found = compare_arms(sides, "one", One(some), some, 200, 0)
+    assert found["unmeasured"] == ["c"]
+    assert [row["name"] for row in found["rows"]] == ["a", "b"]
+    assert compare_arms(sides[1:], "one", One(some), some, 200, 0) is None
 
 
 def test_seeds_without_spread_give_the_paired_interval_of_one():

@@ -40,6 +40,22 @@ def test_labels_of_several_letters(text, label):
     assert parse_label(text, SPECIALTIES) == label
 
 
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Not Surgery", None),
+        ("It isn't Surgery.", None),
+        ("Neither Neurology nor Surgery", None),
+        ("Surgery is wrong", None),
+        ("It is not Neurology but Surgery", "Surgery"),
+        ("Neurology is unlikely. It is cosmetic / plastic\nsurgery", "Cosmetic / Plastic Surgery"),
+        ("Not sure. Surgery", "Surgery"),
+    ],
+)
+def test_a_label_that_is_denied_is_not_named(text, label):
+    assert parse_label(text, SPECIALTIES) == label
+
+
 @pytest.mark.parametrize("text", ["Because it hurts", "A patient with a cold", "I think so", "b", "ABCD", "C and D"])
 def test_words_are_no_option_letters(text):
     assert parse_label(text, [*LETTERS, "I"]) == ("B" if text == "b" else None)
@@ -60,3 +76,4 @@ def test_sets_are_read_whole_or_not_at_all():
     assert parse_labels("Surgery; Surgery", SPECIALTIES) == ["Surgery"]
     assert parse_labels("Neurology; Surg", SPECIALTIES) is None
     assert parse_labels("", SPECIALTIES) is None
+    assert parse_labels("Neurology; not Surgery", SPECIALTIES) is None

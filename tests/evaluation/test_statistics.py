@@ -8,6 +8,7 @@ from scipy import stats
 from statsmodels.api import OLS
 from statsmodels.stats import contingency_tables, multitest, proportion
 
+from medtune.evaluation.comparison import compare_metric
 from medtune.evaluation.statistics import (
     bootstrap_interval,
     clustered_standard_error,
@@ -17,9 +18,10 @@ from medtune.evaluation.statistics import (
     proportion_interval,
     ratio_interval,
     resampled_sums,
-    sign_test,
+    switches,
     wilson,
 )
+from medtune.evaluation.tasks import Metric
 
 
 def ones(values):
@@ -247,17 +249,47 @@ def test_shares_of_ties_and_of_groups_are_bootstrapped():
     assert grouped == ratio_interval(TEN_COPIES, ones(TEN_COPIES), COPY_GROUPS, 500, 0)
 
 
-def test_the_sign_test_is_mcnemar_for_single_items_and_counts_groups_once():
+def test_mcnemars_test_is_for_single_items_that_are_right_or_wrong():
     changes = [1] * 10 + [-1] * 2 + [0] * 8
-    assert sign_test(changes, singles(changes)) == (pytest.approx(0.038574, abs=5e-6), True)
-    p, exact = sign_test(changes, [f"g{i // 2}" for i in range(20)])
-    assert (p, exact) == (pytest.approx(mcnemar_exact(1, 5)), False)
+    assert switches(changes, singles(changes)) == (2, 10)
+    assert switches(changes, [f"g{i // 2}" for i in range(20)]) is None
+    assert switches([0.5, 0, 1], singles([1, 2, 3])) is None
 
 
-def test_no_change_is_called_real_at_most_one_time_in_twenty_however_large_the_groups():
-    rng = np.random.default_rng(3)
-    hits = 0
-    for _ in range(300):
-        changes = np.repeat(rng.integers(-1, 2, 20), 8)  # whole groups flip together, by chance
-        hits += sign_test(changes, [f"g{i // 8}" for i in range(160)])[0] < 0.05
-    assert hits <= 24
+SHARE = Metric("accuracy", "Accuracy", lambda s: (s["score"], 1), "higher", right_or_wrong=True)
+
+
+def compared(changes, groups):
+    """The comparison of items that were half right before, and changed so."""
+    sides = [
+        [
+            {"id": str(i), "group": group, "reference": None, "score": float(value)}
+            for i, (group, value) in enumerate(zip(groups, values, strict=True))
+        ]
+        for values in (np.maximum(0, -np.array(changes)), np.maximum(0, np.array(changes)))
+    ]
+    return compare_metric(SHARE, *sides, 400, 0)
+
+
+@pytest.mark.parametrize("sizes", [[8] * 20, [10] * 4 + [1] * 40])
+def test_no_change_is_called_real_about_one_time_in_twenty_whatever_the_sizes_of_groups(sizes):
+    """Groups flip together, by chance, with a mean change of 0."""
+    rng, hits = np.random.default_rng(3), 0
+    groups = [f"g{i}" for i, size in enumerate(sizes) for _ in range(size)]
+    for _ in range(120):
+        hits += compared(np.repeat(rng.integers(-1, 2, len(sizes)), sizes), groups)["p"] < 0.05
+    assert hits <= 14
+
+
+def test_one_large_group_against_many_small_ones_decides_nothing():
+    """One group of 50 gains and twelve single items lose: the mean rises, and one group is one witness."""
+    changes = [1] * 50 + [-1] * 12 + [0] * 40
+    found = compared(changes, ["big"] * 50 + [f"g{i}" for i in range(52)])
+    assert found["value"] > 0.3
+    assert found["p"] > 0.05
+
+
+def test_where_nothing_changed_the_interval_is_not_nothing():
+    found = compared([0] * 60, singles(range(60)))
+    assert (found["low"], found["high"]) == pytest.approx((-0.05, 0.05))
+    assert found["p"] == 1

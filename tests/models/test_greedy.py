@@ -1,14 +1,25 @@
 """Greedy answers in company: token for token those of transformers one at a time, and none of the work done twice."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import settings as tries
 from hypothesis import strategies as st
-from transformers import AutoModelForCausalLM, Gemma2Config, GenerationConfig, GPT2Config, LlamaConfig, MistralConfig
+from transformers import (
+    AutoModelForCausalLM,
+    BambaConfig,
+    Gemma2Config,
+    GenerationConfig,
+    GPT2Config,
+    LlamaConfig,
+    MambaConfig,
+    MistralConfig,
+)
 
-from medtune.models.greedy import TOKENS_AT_ONCE, greedy, portions
+from medtune.models.greedy import TOKENS_AT_ONCE, greedy, keeps_keys_alone, portions
 
 SIZE = {"vocab_size": 97, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
 HEADS = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 128}
@@ -49,6 +60,33 @@ def test_token_for_token_as_transformers_one_at_a_time(kind):
     wanted = [alone(model, row, stops) for row in rows]
     assert len({len(answer) for answer in wanted}) > 2
     assert greedy(model, rows, stops, ROOM) == wanted
+
+
+def test_models_with_states_are_left_to_transformers(tiny_model):
+    from medtune.conversation import user_asks
+    from medtune.models.loading import load_tokenizer, locate
+    from medtune.models.local import LocalModel
+    from medtune.models.protocol import DecodingSettings
+
+    tokenizer = load_tokenizer(locate(str(tiny_model)))
+    torch.manual_seed(3)
+    config = MambaConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, state_size=4)
+    mamba = LocalModel(AutoModelForCausalLM.from_config(config).eval(), tokenizer, "mamba", "mamba")
+    assert not keeps_keys_alone(mamba.model)
+    asked = [user_asks(text) for text in ("Why?", "What are the symptoms of anemia?", "Fatigue, and pale skin?")]
+    together = mamba.generate(asked, DecodingSettings(6))
+    assert [x.text for x in together] == [mamba.generate([one], DecodingSettings(6))[0].text for one in asked]
+    prompt = torch.tensor([tokenizer.encode(together[1].prompt, add_special_tokens=False)])
+    ids = mamba.model.generate(prompt, max_new_tokens=6, do_sample=False, eos_token_id=mamba.stop_ids(), pad_token_id=0)
+    assert together[1].text == tokenizer.decode(ids[0, prompt.shape[1] :], skip_special_tokens=True).strip()
+
+
+def test_hybrids_hold_states_beside_keys():
+    config = BambaConfig(
+        **SIZE, **{k: v for k, v in HEADS.items() if k != "head_dim"}, attn_layer_indices=[1], mamba_n_heads=4
+    )
+    assert not keeps_keys_alone(SimpleNamespace(config=config))
+    assert all(keeps_keys_alone(SimpleNamespace(config=config)) for config in KINDS.values())
 
 
 def test_rows_that_end_are_not_computed_further():

@@ -163,3 +163,12 @@ def test_real_weights_predict_their_own_kind_of_text(real_models, name):
     scores = model.text_loglikelihoods([natural, scrambled])
     assert scores[0].loglikelihood / scores[0].bytes > scores[1].loglikelihood / scores[1].bytes
     assert np.isfinite([s.loglikelihood for s in scores]).all()
+
+
+def test_how_much_of_a_prompt_was_not_seen_is_told(model):
+    short, long = model.loglikelihoods([PAIRS[0], (user_asks("Is it so? " * 400), "Yes.")])
+    assert short.prompt_cut == 0
+    whole = len(model.tokenizer.encode(long.prompt + long.text, add_special_tokens=False))
+    first, seen = whole - long.tokens, model.context
+    assert 0 < first - long.prompt_cut < seen
+    assert whole - long.prompt_cut <= seen

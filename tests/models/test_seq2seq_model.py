@@ -9,6 +9,7 @@ from medtune.conversation import user_asks
 from medtune.errors import ModelError
 from medtune.evaluation.tasks.perplexity import Perplexity
 from medtune.models.adapters import add_lora
+from medtune.models.choices import ScoresChoices, choose
 from medtune.models.loading import load_tokenizer, locate
 from medtune.models.protocol import DecodingSettings, LanguageModel, Streams
 from medtune.models.saving import save_model
@@ -83,6 +84,52 @@ def test_an_empty_answer_has_nothing_to_score(model):
     made = model.loglikelihoods([(QUESTIONS[0], " "), PAIRS[1]])
     assert (made[0].loglikelihood, made[0].tokens, made[0].bytes) == (0.0, 0, 0)
     assert made[1].tokens > 0
+
+
+ASKED = [
+    (QUESTIONS[0], ["Crystals.", "A virus", "Nobody knows, and nobody ever asked."]),
+    (QUESTIONS[2], ["Dry", "Wet", " ", "Dry"]),
+    (QUESTIONS[1], ["So."]),
+]
+
+
+def encoded(model, monkeypatch):
+    """The lengths of what the encoder's first layer gets, batch by batch."""
+    from medtune.models import t5_rows
+
+    seen, stack = [], t5_rows._stack
+
+    def watched(part, ids, *more):
+        if not part.is_decoder:
+            seen.append(len(ids))
+        return stack(part, ids, *more)
+
+    monkeypatch.setattr(t5_rows, "_stack", watched)
+    return seen
+
+
+def test_choices_equal_each_answer_scored_alone_and_each_question_is_encoded_once(model, monkeypatch):
+    assert isinstance(model, ScoresChoices)
+    alone = [[model.loglikelihoods([(messages, text)])[0] for text in texts] for messages, texts in ASKED]
+    seen = encoded(model, monkeypatch)
+    made = choose(model, ASKED)
+    assert sum(seen) == sum(len(model._source(messages)[1]) for messages, _ in ASKED)
+    for choices, ones in zip(made, alone, strict=True):
+        assert choices.loglikelihoods == pytest.approx([one.loglikelihood for one in ones], abs=1e-4)
+        assert choices.tokens == tuple(one.tokens for one in ones)
+        assert (choices.prompt, choices.texts) == (ones[0].prompt, tuple(one.text for one in ones))
+
+
+def test_choices_in_small_batches_and_windows_are_the_same(model, monkeypatch):
+    texts = ["Dry and itchy skin. " * 8, "So.", "Dry and itchy skin. " * 5]
+    asked = [(QUESTIONS[0], texts), (QUESTIONS[1], texts[::-1])]
+    wanted = [choices.loglikelihoods for choices in choose(model, asked)]
+    monkeypatch.setattr("medtune.models.seq2seq.TOKENS_AT_ONCE", 60)
+    monkeypatch.setattr("medtune.models.seq2seq.PROMPTS_AT_ONCE", 1)
+    told = []
+    small = choose(model, asked, told.append)
+    assert [list(choices.loglikelihoods) for choices in small] == [pytest.approx(some, abs=1e-4) for some in wanted]
+    assert told == [1, 1]
 
 
 def test_the_padding_free_forward_gives_the_hidden_states_of_each_row_alone():
@@ -204,6 +251,10 @@ def test_a_source_beyond_the_context_loses_its_middle_and_that_is_counted(place,
     whole = len(model.encoder.ids(model.encoder.source_text(user_asks("Is it so? " * 40))))
     assert made.prompt_cut == whole - 40
     assert made.prompt.startswith("Medical qu")
+    scored = model.loglikelihoods([(user_asks("Is it so? " * 40), "Yes"), PAIRS[1]])
+    assert [one.prompt_cut for one in scored] == [whole - 40, 0]
+    (choices,) = choose(model, [(user_asks("Is it so? " * 40), ["Yes", "No"])])
+    assert choices.prompt_cut == whole - 40
 
 
 def test_hub_defaults_do_not_sneak_in(place, tmp_path):
@@ -221,16 +272,16 @@ def test_what_has_no_meaning_for_it_is_left_out_of_perplexity(model):
     from medtune.conversation import Conversation, Message
     from medtune.evaluation.comparison import compare
     from medtune.evaluation.evaluate import score
+    from medtune.evaluation.tasks import TaskSettings
+    from medtune.recipe.schema import Decoding
 
     items = [Conversation(f"r{i}", f"g{i}", "t", (*q, Message("assistant", a))) for i, (q, a) in enumerate(PAIRS)]
     assert model.text_loglikelihoods(["some text"]) == []
-    samples = Perplexity().run(model, items, None)
+    samples = Perplexity().run(model, items, TaskSettings(0, Decoding(), (), None))
     assert not any(key.startswith("text_") for sample in samples for key in sample)
-    assert set(score(Perplexity(), samples, 50, 0)) == {"bits_per_byte", "perplexity"}
-    assert set(compare({"perplexity": samples}, {"perplexity": samples}, 50, 0)["perplexity"]) == {
-        "bits_per_byte",
-        "perplexity",
-    }
+    of_answers = {"bits_per_byte", "perplexity", "word_perplexity"}
+    assert set(score(Perplexity(), samples, 50, 0)) == of_answers
+    assert set(compare({"perplexity": samples}, {"perplexity": samples}, 50, 0)["perplexity"]) == of_answers
 
 
 USE = {"max_new_tokens": 9, "decoding": {"beams": 4, "no_repeat_ngram": 3, "top_p": 1.0}, "chat": {"temperature": 0.3}}

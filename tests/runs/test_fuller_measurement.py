@@ -161,6 +161,10 @@ def test_repeated_training_is_refused_where_it_costs_money(medtune):
 def test_too_few_rows_for_worked_examples_is_an_error(medtune, tmp_path):
     place = exam(tmp_path / "exam.jsonl")
     wanted = f"evaluate.tasks=[{{task: multiple_choice, source: {place}, shots: 99}}]"
+    before = medtune("run", "quickstart", "--set", "evaluate.arms=[{name: shown, shots: 9999}]", "--out", "run")
+    assert before.returncode == 2
+    assert "9999 worked examples are wanted" in before.stderr
+    assert "[evaluate_before]" not in before.stderr
     done = medtune("evaluate", "quickstart", "--set", wanted)
     assert done.returncode == 2
     assert "99 worked examples are wanted and there are 28 rows" in done.stderr
@@ -193,3 +197,31 @@ def test_an_exam_that_was_trained_on_is_found_out(medtune, tmp_path, tiny_model)
     assert done.returncode == 0, done.stderr
     assert "multiple_choice: 12 of 12 items share 13 words in a row with train" in done.stderr
     assert "12 of 12 items share 13 words in a row" in (tmp_path / "run/report.html").read_text()
+    assert "and nothing is left without them" in done.stdout.replace("\n", " ")
+
+
+def test_words_for_people_cost_no_new_training(run, command, medtune):
+    done = medtune(*command, "--set", "statement.funding=None.", "--set", "evaluate.resamples=150")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("done before") >= 4  # prepare, train and both repetitions
+    assert "[seed-43] done before" in done.stderr
+    assert "[part-0.5] done before" in done.stderr
+
+
+def test_rows_that_were_trained_on_calibrate_nothing(tmp_path, medtune, tiny_model):
+    """Trained on the exam's own train part, which is also where confidence would be calibrated."""
+    place = exam(tmp_path / "exam.jsonl")
+    done = medtune(
+        "run", "quickstart", *QUICK, "--set", f"model.name={tiny_model}", "--set", f"data.source={place}",
+        "--set", f"evaluate.tasks=[{{task: multiple_choice, source: {place}, confidence: true}}]", "--out", "run",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    from medtune.conversation import read_conversations
+    from medtune.data.rows import bare_question
+
+    train = {bare_question(item.question) for item in read_conversations(tmp_path / "run/data/train.parquet")}
+    file = tmp_path / "run/eval/after/validation/multiple_choice.samples.jsonl"
+    asked = [json.loads(line)["question"] for line in file.read_text().splitlines()]
+    assert asked
+    assert not train & set(asked)
+    assert "rows for calibration were trained on: left out" in done.stderr

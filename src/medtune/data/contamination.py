@@ -172,7 +172,17 @@ def _first_rows(
     return listed
 
 
-def contamination(items: Items, training: Iterator[pa.RecordBatch]) -> dict[str, dict[str, Any]]:
+def overlapping(items: Items, training: Iterable[pa.RecordBatch]) -> list[bool]:
+    """Of each item, whether it overlaps with a training row."""
+    hit = np.zeros(len(items.sought.hashes), bool)
+    for positions, _, _ in ordered_map(search, items.sought, training):
+        hit[positions] = True
+    shared = np.bincount(items.pair_item, weights=hit[items.pair_hash], minlength=len(items.set_of))
+    found: list[bool] = (shared > 0).tolist()
+    return found
+
+
+def contamination(items: Items, training: Iterable[pa.RecordBatch]) -> dict[str, dict[str, Any]]:
     """Set → its items, how many overlap with a training row and how many mostly, the training rows concerned, a list."""
     if not len(items.set_of):
         return {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -42,33 +43,52 @@ class Side:
 
 def compare_arms(
     sides: Sequence[Side], key: str, task: Task, metric: Metric, resamples: int, seed: int
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """Every side's score, its paired difference to the best one with p corrected by Holm, and the cheapest that holds up.
 
-    Cheapest is the first in ``Side.cost`` whose difference to the best is not significant. That a test shows no
-    difference does not prove that there is none: ``detectable`` says what it could have shown.
+    The family of the correction are all pairs of sides, since the best one is picked on these very items. Cheapest is the
+    first in ``Side.cost`` whose difference to the best is not significant. That a test shows no difference does not prove
+    that there is none: ``detectable`` says what it could have shown. None where fewer than two sides have the figure.
     """
-    scores = [score(task, list(side.samples), resamples, seed)[metric.name] for side in sides]
-    sign = 1 if metric.better == "higher" else -1
-    best = max(range(len(sides)), key=lambda i: sign * scores[i]["value"])
-    against = [
-        _against(sides[best], side, metric, resamples, seed) if i != best else None for i, side in enumerate(sides)
-    ]
-    tested = [entry for entry in against if entry and entry["p"] is not None]
-    for entry, corrected in zip(tested, holm([entry["p"] for entry in tested]), strict=True):
-        entry["p_corrected"] = corrected
-    fair = [i for i, entry in enumerate(against) if entry is None or (entry["p_corrected"] or 0) >= ALPHA]
-    cheapest = min(fair, key=lambda i: sides[i].cost)
+    found = [score(task, list(side.samples), resamples, seed).get(metric.name) for side in sides]
+    there = [(side, scores) for side, scores in zip(sides, found, strict=True) if scores]
+    if len(there) < 2:
+        return None
+    measured, sign = [side for side, _ in there], 1 if metric.better == "higher" else -1
+    best = max(range(len(there)), key=lambda i: sign * there[i][1]["value"])
+    against = _against_best(measured, best, metric, resamples, seed)
+    fair = [i for i, entry in enumerate(against) if not _is_worse(entry)]
+    cheapest = min(fair, key=lambda i: measured[i].cost)
     rows = [
         {name: value for name, value in asdict(side).items() if name != "samples"}
         | {"needs_training": side.needs_training, "prompt_bytes": side.prompt_bytes}
-        | {name: found[name] for name in ("value", "low", "high", "n")}
+        | {name: scores[name] for name in ("value", "low", "high", "n")}
         | {"against_best": entry}
-        for side, found, entry in zip(sides, scores, against, strict=True)
+        for (side, scores), entry in zip(there, against, strict=True)
     ]
     told = {"task": key, "metric": metric.name, "title": metric.title, "unit": metric.unit, "better": metric.better}
-    made = {**told, "rows": rows, "best": sides[best].name, "cheapest": sides[cheapest].name}
-    return made | {"sentence": _sentence(made)}
+    whole: dict[str, Any] = {**told, "rows": rows, "best": measured[best].name, "cheapest": measured[cheapest].name}
+    whole["unmeasured"] = [side.name for side, scores in zip(sides, found, strict=True) if not scores]
+    return whole | {"sentence": _sentence(whole)}
+
+
+def _is_worse(entry: dict[str, Any] | None) -> bool:
+    """Significantly; without a test nothing is."""
+    return bool(entry and entry["p_corrected"] is not None and entry["p_corrected"] < ALPHA)
+
+
+def _against_best(
+    sides: Sequence[Side], best: int, metric: Metric, resamples: int, seed: int
+) -> list[dict[str, Any] | None]:
+    """Each side's difference to the best one; the corrected p-values are of the family of all pairs."""
+    count = range(len(sides))
+    others = [(i, j) for i, j in combinations(count, 2) if best not in (i, j)]
+    own = {i: _against(sides[best], sides[i], metric, resamples, seed) for i in count if i != best}
+    entries = [*own.values(), *(_against(sides[i], sides[j], metric, resamples, seed) for i, j in others)]
+    tested = [entry for entry in entries if entry and entry["p"] is not None]
+    for entry, corrected in zip(tested, holm([entry["p"] for entry in tested]), strict=True):
+        entry["p_corrected"] = corrected
+    return [own.get(i) for i in count]
 
 
 def _against(best: Side, side: Side, metric: Metric, resamples: int, seed: int) -> dict[str, Any] | None:
@@ -83,6 +103,8 @@ def _sentence(found: dict[str, Any]) -> str:
     rows = {row["name"]: row for row in found["rows"]}
     best, cheapest = rows[found["best"]], rows[found["cheapest"]]
     said = f"Best of {len(rows)} ways by {found['title'].lower()}: {best['name']} ({best['value']:.3g})."
+    if any(row["against_best"] and row["against_best"]["p_corrected"] is None for row in rows.values()):
+        return f"{said} Nothing was tested: the items are a single group, and chance cannot be told from it."
     if best is cheapest:
         rest = "every cheaper way is significantly worse" if _cheaper(rows, best) else "it is the cheapest, too"
         return f"{said} It is also the cheapest way that holds up: {rest}."

@@ -18,8 +18,9 @@ def class_tables(samples: Sequence[Sample]) -> dict[str, Any]:
     A precision or recall of nothing is None. Ties give each label its share. The confusion matrix has a row a right
     label and a column a label and one for unparsed answers; where texts have several labels there is none.
     """
-    options = samples[0]["options"]
-    sums = np.sum([class_counts(sample) for sample in samples], axis=0)
+    # Questions may have four options or five: letters mean the same in both.
+    options = max((sample["options"] for sample in samples), key=len)
+    sums = np.sum([class_counts({**sample, "options": options}) for sample in samples], axis=0)
     both, named, right = sums.reshape(3, -1)
     scores = f1_by_class(sums)
     unparsed = [sample for sample in samples if not sample["score"]["predicted"]]

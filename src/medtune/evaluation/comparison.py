@@ -6,17 +6,26 @@ from typing import Any
 import numpy as np
 
 from medtune.errors import RunError
-from medtune.evaluation.statistics import FEWEST_SWITCHES, PairedDifference, holm, paired_bootstrap, sign_test
+from medtune.evaluation.statistics import (
+    FEWEST_SWITCHES,
+    RULE_OF_THREE,
+    PairedDifference,
+    holm,
+    mcnemar_exact,
+    paired_bootstrap,
+    switches,
+)
 from medtune.evaluation.tasks import TASKS, Metric, Sample, Task
 
 TEST = "paired bootstrap"
 MCNEMAR = "exact McNemar"
-GROUPED = "exact sign test over groups"  # McNemar's, where each group counts once
 
 
 def paired_samples(before: Sequence[Sample], after: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
     """Both sides in the same order; they must hold the same items."""
     by_id = {sample["id"]: sample for sample in after}
+    if len(by_id) < len(after) or len({sample["id"] for sample in before}) < len(before):
+        raise RunError("two items have one id", fix="Evaluate again; if it stays, please report it.")
     if [s["id"] for s in before] != [s["id"] for s in after] and set(by_id) != {s["id"] for s in before}:
         raise RunError("the two evaluations hold different items", fix="Evaluate both models on the same data.")
     if any(_item(sample) != _item(by_id[sample["id"]]) for sample in before):
@@ -34,6 +43,10 @@ def compare_metric(
 ) -> dict[str, Any] | None:
     """Difference of one metric; None where a side has nothing to divide by."""
     left, right = metric.columns(before), metric.columns(after)
+    if metric.paired_only and len(left):
+        both = metric.speaks(left) & metric.speaks(right)
+        left, right = left[both], right[both]
+        before = [sample for sample, there in zip(before, both, strict=True) if there]
     if not len(left) or not all(np.isfinite(metric.value(side.sum(axis=0))) for side in (left, right)):
         return None
     groups = [sample["group"] for sample in before]
@@ -43,12 +56,14 @@ def compare_metric(
     tested = metric.better is not None
     p, test = (found.p, TEST) if tested else (None, "not tested (a description)")
     if tested and metric.right_or_wrong and p is not None:
-        p, exact = sign_test(right[:, 0] - left[:, 0], groups)
-        test = MCNEMAR if exact else GROUPED
+        changed = switches(right[:, 0] - left[:, 0], groups)
+        if changed:
+            p, test = mcnemar_exact(*changed), MCNEMAR
+    low, high = _spread(metric, found, left, right, len(set(groups)))
     return {
         "value": found.value,
-        "low": found.low,
-        "high": found.high,
+        "low": low,
+        "high": high,
         "p": p,
         "p_corrected": None,
         "detectable": _detectable(metric, found, len(set(groups))),
@@ -59,6 +74,16 @@ def compare_metric(
         "n": sum(spoken),
         "groups": len({group for group, counts in zip(groups, spoken, strict=True) if counts}),
     }
+
+
+def _spread(
+    metric: Metric, found: PairedDifference, left: np.ndarray, right: np.ndarray, groups: int
+) -> tuple[float | None, float | None]:
+    """The interval; of a share of which no item changed at all, what the rule of three leaves open."""
+    if found.low is None or found.low != found.high or not (metric.is_share(left) and metric.is_share(right)):
+        return found.low, found.high
+    reach = min(1.0, RULE_OF_THREE / groups)
+    return found.value - reach, found.value + reach
 
 
 def _detectable(metric: Metric, found: PairedDifference, groups: int) -> float | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from medtune.conversation import Conversation
 from medtune.evaluation.encoders import encoder_version
-from medtune.evaluation.statistics import bootstrap_interval, proportion_interval
+from medtune.evaluation.statistics import Interval, bootstrap_interval, proportion_interval, wilson
 from medtune.evaluation.tasks import TASKS, Sample, Task, TaskSettings
 from medtune.files import read_json, read_json_lines, sha256_file, sha256_json, write_json, write_json_lines
 from medtune.models.protocol import LanguageModel
@@ -44,10 +44,13 @@ def score(task: Task, samples: Sequence[Sample], resamples: int, seed: int) -> S
         # An item of which the figure does not speak is none of its n.
         spoken = metric.speaks(parts)
         parts, own = parts[spoken], [group for group, counts in zip(groups, spoken, strict=True) if counts]
-        if metric.right_or_wrong:
+        if metric.is_share(parts) and (parts[:, 1] == 1).all():
             interval = proportion_interval(parts[:, 0], own, resamples, seed)
         else:
             interval = bootstrap_interval(parts, own, metric.value, resamples, seed)
+        if metric.is_share(parts) and interval.low == interval.high and interval.low in (0, 1):
+            # None, or all: a bootstrap knows no spread.
+            interval = Interval(interval.value, *wilson(int(interval.value) * len(set(own)), len(set(own))))
         scores[metric.name] = {**asdict(interval), "n": len(own), "groups": len(set(own))}
     return scores
 
@@ -58,9 +61,7 @@ def evaluate(model: LanguageModel, jobs: Sequence[Job], resamples: int, director
     for job in jobs:
         name, task, settings = job.spec.key, TASKS[job.spec.task], job.settings
         wanted = [job.spec.model_dump(mode="json"), settings.as_dict(), [i.as_dict() for i in job.items], resamples]
-        key = sha256_json(
-            [name, model.fingerprint, getattr(task, "fingerprint", ""), _read_by_itself(job.spec), *wanted]
-        )
+        key = sha256_json([name, model.fingerprint, judged_by(job.spec), *wanted])
         results[name] = _kept(directory, name, key)
         if results[name]:
             say(f"{name}: kept from before")
@@ -84,11 +85,12 @@ def evaluate(model: LanguageModel, jobs: Sequence[Job], resamples: int, director
     return results
 
 
-def _read_by_itself(spec: TaskSpec) -> str:
-    """Of what a task reads itself: a file that it names, the encoder that compares answers."""
-    if spec.task == "answers":
-        return encoder_version(spec.encoder)
-    return sha256_file(Path(spec.source)) if spec.source and Path(spec.source).is_file() else ""
+def judged_by(spec: TaskSpec) -> str:
+    """Hash of what a task's scores depend on beside its settings: its prompts and rules, its encoder, a file it reads."""
+    own = getattr(TASKS[spec.task], "fingerprint", "")
+    encoder = encoder_version(spec.encoder) if spec.task == "answers" else ""
+    file = sha256_file(Path(spec.source)) if spec.source and Path(spec.source).is_file() else ""
+    return sha256_json([own, encoder, file])
 
 
 def _kept(directory: Path, name: str, key: str) -> Scores:

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from medtune.evaluation.denied import is_denied
+from medtune.evaluation.letters import GONE, named_letters
+
 SEPARATOR = ";"  # between the labels of a set
-AMBIGUOUS = re.compile(r"(?<!\w)(?:A|I)(?=[ '’]\s*\w)")  # the article and the pronoun are no option letters
 
 
 def _plain(text: str) -> str:
@@ -14,27 +16,22 @@ def _plain(text: str) -> str:
 def parse_label(text: str, labels: Sequence[str]) -> str | None:
     """The label that an answer is (but for blanks, case and a full stop), or names once and no other; else None.
 
-    "Because it hurts" names no B: a label stands between word boundaries, and one of a single letter is capital. A
-    label inside a longer one (Surgery in Plastic Surgery) does not count there.
+    "Because it hurts" names no B: a label stands between word boundaries, and labels of a single letter are read as
+    ``named_letters`` reads options. A label inside a longer one (Surgery in Plastic Surgery) does not count there, nor
+    does one that is denied ("not Surgery").
     """
     exact = {_plain(label): label for label in labels}
     if (whole := _plain(text).removesuffix(".").rstrip()) in exact:
         return exact[whole]
     long = sorted((label for label in labels if len(label) > 1), key=len, reverse=True)
-    short = [label for label in labels if len(label) == 1]
-    if short and AMBIGUOUS.search(text):
-        return None
-    found = [exact[_plain(name)] for name in _mentions(" ".join(text.split()), long, re.IGNORECASE)]
-    found += _mentions(text, short)
-    return found[0] if len(found) == 1 else None
-
-
-def _mentions(text: str, labels: Sequence[str], flags: int = 0) -> list[str]:
-    """Every mention of a label, the longest first where they overlap."""
-    if not labels:
-        return []
-    names = "|".join(re.escape(" ".join(label.split())) for label in labels)
-    return re.findall(rf"(?<!\w)(?:{names})(?!\w)", text, flags)
+    found = []
+    if long:
+        names = "|".join(r"\s+".join(map(re.escape, label.split())) for label in long)
+        pattern = re.compile(rf"(?<!\w)(?:{names})(?!\w)", re.IGNORECASE)
+        mentions = [match for match in pattern.finditer(text) if not is_denied(text, *match.span())]
+        found, text = [exact[_plain(match[0])] for match in mentions], pattern.sub(GONE, text)
+    found += named_letters(text, [label for label in labels if len(label) == 1])
+    return found[0] if len(found) == 1 and found[0] in labels else None
 
 
 def parse_labels(text: str, labels: Sequence[str]) -> list[str] | None:

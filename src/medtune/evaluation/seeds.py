@@ -11,13 +11,19 @@ from medtune.evaluation.tasks import Metric, Sample
 
 
 def pooled_change(
-    before: Sequence[Sample], after: Sequence[Sequence[Sample]], metric: Metric, resamples: int, seed: int
+    before: Sequence[Sample],
+    after: Sequence[Sequence[Sample]],
+    metric: Metric,
+    resamples: int,
+    seed: int,
+    luck: float = 0.0,
 ) -> dict[str, Any]:
     """The change of ``metric`` over trainings: ``after`` holds the samples of each on the items of ``before``.
 
     The variance of the mean is that of the items, shared by all trainings (a paired cluster bootstrap of the mean
     change), and the one between the k trainings divided by k; the interval takes Student's t with the degrees of
-    freedom of Satterthwaite (1946). More seeds do not make up for few items, nor the other way round.
+    freedom of Satterthwaite (1946). More seeds do not make up for few items, nor the other way round. ``luck`` is a
+    variance of training that is known from elsewhere; of a single training ``between_sd`` is None: not measured.
     """
     groups = [sample["group"] for sample in before]
     left = metric.columns(before)
@@ -27,14 +33,14 @@ def pooled_change(
     changes = _changes(sums.sum(axis=0), metric, width, k)
     drawn = _changes(resampled_sums(sums, resamples, seed), metric, width, k).mean(axis=-1)
     items, between = float(np.nanvar(drawn)), float(changes.var(ddof=1)) if k > 1 else 0.0
-    low, high, p = _interval(float(changes.mean()), items, between / k, len(sums) - 1, k - 1)
+    low, high, p = _interval(float(changes.mean()), items + luck, between / k, len(sums) - 1, k - 1)
     return {
         "changes": changes.tolist(),
         "value": float(changes.mean()),
         "low": low,
         "high": high,
         "p": p,
-        "between_sd": between**0.5,
+        "between_sd": between**0.5 if k > 1 else None,
         "items_sd": items**0.5,
         "seeds": k,
         "n": len(before),

@@ -12,6 +12,7 @@ import numpy as np
 
 LEVEL = 0.95
 DETECTABLE = 1.959964 + 0.841621  # quantiles of the normal distribution at 97.5 % and 80 %
+RULE_OF_THREE = 3  # none among n: at most 3 / n, with 95 % confidence (Hanley and Lippman-Hand 1983)
 FEWEST_SWITCHES = 6  # items that must change, all one way, before McNemar's exact test falls below 5 %
 Array = np.ndarray
 Transform = Callable[[Array], Array]
@@ -183,20 +184,17 @@ def proportion_interval(rights: Sequence[float] | Array, groups: Sequence[str], 
     value, count = float(values.mean()), len(set(groups))
     if count == len(values) and count > 1 and np.isin(values, (0, 1)).all():
         return Interval(value, *wilson(int(values.sum()), count))
-    if count > 1 and value in (0, 1):
+    if count > 1 and value in (0, 1):  # a bootstrap knows no spread here
         return Interval(value, *wilson(int(value) * count, count))
     return ratio_interval(list(values), [1] * len(values), groups, resamples, seed)
 
 
-def sign_test(differences: Sequence[float] | Array, groups: Sequence[str]) -> tuple[float, bool]:
-    """Two-sided p-value of a paired change in right answers, and whether it is exactly McNemar's test.
-
-    Each group counts once, by the sign of its summed change, so items of one group are not taken for independent
-    witnesses. Where each item is its own group, this is the exact McNemar test.
-    """
-    sums = cluster_sums(differences, groups)
-    p = mcnemar_exact(int((sums < 0).sum()), int((sums > 0).sum()))
-    return p, len(sums) == len(differences) and bool(np.isin(sums, (-1, 0, 1)).all())
+def switches(differences: Sequence[float] | Array, groups: Sequence[str]) -> tuple[int, int] | None:
+    """How many items became wrong and how many right, where McNemar's test applies: each item its own group, and 0 or 1."""
+    values = np.asarray(differences, dtype=float)
+    if len(set(groups)) < len(values) or not np.isin(values, (-1, 0, 1)).all():
+        return None
+    return int((values < 0).sum()), int((values > 0).sum())
 
 
 def clustered_standard_error(values: Sequence[float], groups: Sequence[str]) -> float:

@@ -57,6 +57,7 @@ def plain_choices(model: LanguageModel, asked: Sequence[Asked], progress: Progre
                 tuple(s.loglikelihood for s in scores),
                 tuple(s.tokens for s in scores),
                 tuple(s.bytes for s in scores),
+                max(s.prompt_cut for s in scores),
             )
         )
     if progress:

@@ -1,22 +1,21 @@
 """Log-likelihoods from a service: its completions route says a text back ("echo"), each token with its log-probability."""
 
-import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medtune.files import sha256_json
+from medtune.models.answer_cache import KeptLines
 from medtune.models.echo_reading import Echoed, check_whole, joined_start, parted_start, read_echo
 from medtune.models.echo_template import RemoteTemplate
 from medtune.models.protocol import Likelihood, Messages, Progress
 from medtune.models.remote import Remote
 from medtune.models.service import echo_refused, explained
 from medtune.models.side_by_side import side_by_side
-from medtune.progress import say
 from medtune.tokens.chat_lengths import as_asked
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Echo:
 
     def __init__(self, remote: Remote, client: "Callable[[], openai.OpenAI]", cache: Path | None) -> None:
         self.remote, self._client = remote, client
-        self._kept = _Scores(cache / CACHE_FILE if cache else None)
+        self._kept = KeptLines(cache / CACHE_FILE if cache else None, _score_of, "scores")
         self._prompts: dict[str, Echoed] = {}
         self._locks: dict[str, threading.Lock] = {}
 
@@ -121,45 +120,5 @@ class Echo:
         return read_echo(remote.endpoint, answer)
 
 
-class _Scores:
-    """Key → score, a line each on disk as they come; in memory only where ``path`` is None. Threads may share one."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._path, self._lock = path, threading.Lock()
-        self._known: dict[str, Score] = {}
-        if path and path.exists():
-            self._read(path)
-
-    def get(self, key: str) -> Score | None:
-        """The score, if it is known."""
-        return self._known.get(key)
-
-    def put(self, key: str, score: Score) -> None:
-        """Keep a score, on disk at once."""
-        with self._lock:
-            self._known[key] = score
-            if self._path:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                with open(self._path, "a", encoding="utf-8") as handle:
-                    handle.write(json.dumps({"key": key, **asdict(score)}) + "\n")
-
-    def _read(self, path: Path) -> None:
-        """A last line that a crash cut short goes; other unreadable ones are counted, and asked for again."""
-        whole = spoilt = 0
-        with open(path, "r+b") as handle:
-            for raw in handle:
-                if raw.endswith(b"\n"):
-                    whole += len(raw)
-                    spoilt += not self._take(raw)
-            handle.truncate(whole)
-        if spoilt:
-            say(f"{spoilt} unreadable scores in {path.name}: they are asked for again")
-
-    def _take(self, raw: bytes) -> bool:
-        try:
-            row = json.loads(raw)
-            score = Score(float(row["loglikelihood"]), int(row["tokens"]), int(row["unscored"]))
-            self._known[str(row["key"])] = score
-        except (ValueError, KeyError, TypeError):
-            return False
-        return True
+def _score_of(row: dict[str, Any]) -> Score:
+    return Score(float(row["loglikelihood"]), int(row["tokens"]), int(row["unscored"]))

@@ -50,11 +50,9 @@ class RemoteTemplate:
 
         Raises ``RecipeError`` where an earlier turn ends with a terminator that only the model's tokenizer knows.
         """
-        rendered = self._template.conversation([*messages, Message("assistant", answer)])
-        start, end = rendered.answers[-1]
-        prompt, text, stripped = rendered.text[:start], rendered.text[start:end], answer.strip()
-        place = text.find(stripped)
-        if place < 0:
+        prompt, text = self._template.answered(messages, answer)
+        stripped = answer.strip()
+        if not text.endswith(stripped):
             raise ModelError(
                 f"the template {self.name} changes the answer {stripped[:40]!r}", where="model.chat_template"
             )
@@ -65,7 +63,7 @@ class RemoteTemplate:
                 where="model.chat_template",
                 fix="Ask without worked examples (shots: 0) and earlier turns, or name a family with markers of its own.",
             )
-        return prompt, text[: place + len(stripped)]
+        return prompt, text
 
 
 def _chat_template(name: str, bos: str, eos: str) -> "ChatTemplate":

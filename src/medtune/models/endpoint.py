@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medtune.errors import ModelError
-from medtune.models.answer_cache import AnswerCache, CachedAnswer, answer_key
+from medtune.models.answer_cache import CachedAnswer, answer_cache, answer_key
 from medtune.models.choices import Asked, Choices, plain_choices
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
 from medtune.models.remote import Remote, refused_decoding
@@ -36,7 +36,7 @@ class EndpointModel:
     def __init__(self, remote: Remote, cache: Path | None = None) -> None:
         self.remote, self._place = remote, cache
         self.name, self.fingerprint = remote.name, remote.measured_fingerprint()
-        self._cache = AnswerCache(cache / CACHE_FILE if cache else None)
+        self._cache = answer_cache(cache / CACHE_FILE if cache else None)
 
     @cached_property
     def client(self) -> "openai.OpenAI":

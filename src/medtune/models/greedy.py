@@ -21,13 +21,22 @@ def portions(lengths: Sequence[int], room: int, rows: int) -> Iterator[list[int]
         order = order[most:]
 
 
+def keeps_keys_alone(model: Any) -> bool:
+    """Whether a model remembers keys and values alone, from which rows can be taken: Mamba and hybrids hold states too."""
+    from transformers import DynamicCache
+    from transformers.cache_utils import DynamicLayer, LinearAttentionCacheLayerMixin
+
+    layers = DynamicCache(config=model.config).layers
+    return all(isinstance(x, DynamicLayer) and not isinstance(x, LinearAttentionCacheLayerMixin) for x in layers)
+
+
 @torch.no_grad()
 def greedy(model: Any, prompts: Sequence[np.ndarray], stops: frozenset[int], room: int) -> list[list[int]]:
     """The tokens of each answer, at most ``room``, the stop token among them where one came; prompts are ids [n]."""
     from transformers import DynamicCache
 
     device, cache = model.device, DynamicCache(config=model.config)
-    ids, mask = _left_padded(prompts)
+    ids, mask = left_padded(prompts)
     ids, mask = ids.to(device), mask.to(device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     answers: list[list[int]] = [[] for _ in prompts]
@@ -57,10 +66,10 @@ def greedy(model: Any, prompts: Sequence[np.ndarray], stops: frozenset[int], roo
     return answers
 
 
-def _left_padded(rows: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+def left_padded(rows: Sequence[np.ndarray], pad: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     """Ids and mask [rows, longest]; what stands in the padding is never seen."""
     width = max(len(row) for row in rows)
-    ids = torch.zeros(len(rows), width, dtype=torch.int64)
+    ids = torch.full((len(rows), width), pad)
     mask = torch.zeros(len(rows), width, dtype=torch.int64)
     for number, row in enumerate(rows):
         ids[number, width - len(row) :] = torch.from_numpy(row)

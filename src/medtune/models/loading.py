@@ -28,6 +28,10 @@ BEHAVIOUR_FILES = (
     "chat_template.jinja",
     "config.json",
     "spiece.model",
+    "generation_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "adapter_config.json",
 )
 
 
@@ -69,7 +73,8 @@ class Located:
         return sha256_paths(self._behaviour_files())
 
     def _behaviour_files(self) -> list[Path]:
-        return [self.tokenizer / name for name in BEHAVIOUR_FILES if (self.tokenizer / name).exists()]
+        places = dict.fromkeys([self.base, self.tokenizer, *([self.adapter] if self.adapter else [])])
+        return [place / name for place in places for name in BEHAVIOUR_FILES if (place / name).exists()]
 
 
 def packaged_models() -> list[str]:

@@ -1,7 +1,6 @@
 """A causal language model on this machine, behind the protocol that evaluation knows."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +12,12 @@ from medtune.models.attention import NAME as ROW_ATTENTION
 from medtune.models.attention import register, row_edges
 from medtune.models.branches import score_choices
 from medtune.models.choices import Asked, Choices
-from medtune.models.greedy import greedy, portions
-from medtune.models.heads import split_head, token_loglikelihoods
+from medtune.models.greedy import greedy, keeps_keys_alone, left_padded, portions
+from medtune.models.heads import split_head, token_loglikelihoods, unwrapped
 from medtune.models.loading import Located, context_length, load_tokenizer, load_weights
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
 from medtune.models.streaming import text_streamer
-from medtune.models.windows import windows
+from medtune.models.windows import Piece, batches, windows
 from medtune.tokens.families import special_tokens
 from medtune.tokens.templates import ChatTemplate
 
@@ -26,15 +25,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 TOKENS_AT_ONCE = 4096
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """A window of one text to be scored: its ids, and the first position whose token counts."""
-
-    owner: int
-    ids: np.ndarray
-    first: int
 
 
 class LocalModel:
@@ -81,20 +71,20 @@ class LocalModel:
         """
         ids, firsts, results = [], [], []
         for messages, answer in pairs:
-            prompt, text = self._answered(messages, answer)
+            prompt, text = self.template.answered(messages, answer)
             tokens, first = self._divided(prompt, text)
             ids.append(tokens)
             firsts.append(first)
             results.append((prompt, text, len(answer.strip().encode())))
         scores = self._score(ids, firsts, progress)
         return [
-            Likelihood(prompt, text, score, len(tokens) - first, size)
+            Likelihood(prompt, text, score, len(tokens) - first, size, self._unseen(len(tokens), first))
             for (prompt, text, size), tokens, first, score in zip(results, ids, firsts, scores, strict=True)
         ]
 
     def choice_loglikelihoods(self, asked: Sequence[Asked], progress: Progress | None = None) -> list[Choices]:
         """Log-likelihood of every answer to every prompt, as ``loglikelihoods`` gives them, each prompt computed once."""
-        texts = [[self._answered(messages, answer) for answer in answers] for messages, answers in asked]
+        texts = [[self.template.answered(messages, answer) for answer in answers] for messages, answers in asked]
         ids = [[self._divided(*text) for text in some] for some in texts]
         return score_choices(self.model, self.tokenizer, asked, texts, ids, (self.context, TOKENS_AT_ONCE), progress)
 
@@ -119,17 +109,6 @@ class LocalModel:
     def _encode(self, text: str) -> np.ndarray:
         return np.array(self.tokenizer.encode(text, add_special_tokens=False, verbose=False), dtype=np.int64)
 
-    def _answered(self, messages: Messages, answer: str) -> tuple[str, str]:
-        """The rendered prompt, and the answer as it stands in the rendered conversation, up to its last letter."""
-        rendered = self.template.conversation([*messages, Message("assistant", answer)])
-        start, end = rendered.answers[-1]
-        text = rendered.text[start:end]
-        stripped = answer.strip()
-        place = text.find(stripped)
-        if place < 0:
-            return rendered.text[:start], text
-        return rendered.text[:start], text[: place + len(stripped)]
-
     def _divided(self, prompt: str, text: str) -> tuple[np.ndarray, int]:
         """Ids of prompt and text together, and the first id of the text: never an empty text.
 
@@ -143,6 +122,13 @@ class LocalModel:
         first = int(np.searchsorted(ends, len(prompt), side="right"))
         return ids, min(max(1, first), max(1, len(ids) - 1))
 
+    def _windows(self, length: int) -> Iterator[tuple[int, int, int]]:
+        return windows(length, self.context, max(1, self.context // 2))
+
+    def _unseen(self, length: int, first: int) -> int:
+        """Tokens before the window in which the first of an answer's tokens is scored."""
+        return next((start for start, end, _ in self._windows(length) if first < end), 0)
+
     @torch.no_grad()
     def _score(self, ids: Sequence[np.ndarray], firsts: Sequence[int], progress: Progress | None) -> list[float]:
         """Summed log-likelihood of each text's tokens from ``first`` on. Independent of what is scored beside it."""
@@ -151,11 +137,11 @@ class LocalModel:
         left = [0] * len(ids)
         pieces = []
         for owner, (tokens, first) in enumerate(zip(ids, firsts, strict=True)):
-            for start, end, scored in windows(len(tokens), self.context, max(1, self.context // 2)):
+            for start, end, scored in self._windows(len(tokens)):
                 if max(scored, first) < end:
-                    pieces.append(_Piece(owner, tokens[start:end], max(scored, first) - start))
+                    pieces.append(Piece(owner, tokens[start:end], max(scored, first) - start))
                     left[owner] += 1
-        for batch in _batches(sorted(pieces, key=lambda piece: -len(piece.ids))):
+        for batch in batches(sorted(pieces, key=lambda piece: -len(piece.ids)), TOKENS_AT_ONCE):
             for piece, score in zip(batch, self._score_batch(batch), strict=True):
                 totals[piece.owner] += score
                 left[piece.owner] -= 1
@@ -163,7 +149,7 @@ class LocalModel:
                 progress(sum(left[p.owner] == 0 for p in {piece.owner: piece for piece in batch}.values()))
         return totals
 
-    def _score_batch(self, batch: Sequence[_Piece]) -> list[float]:
+    def _score_batch(self, batch: Sequence[Piece]) -> list[float]:
         device = self.model.device
         lengths = tuple(len(piece.ids) for piece in batch)
         tokens = torch.from_numpy(np.concatenate([piece.ids for piece in batch])).to(device)
@@ -219,11 +205,17 @@ class LocalModel:
 
     def _answers(self, rows: Sequence[np.ndarray], decoding: DecodingSettings) -> list[tuple[str, int, bool]]:
         """Text, tokens and whether it ended by itself, of the answer to each prompt."""
-        if decoding.temperature or decoding.beams > 1 or decoding.no_repeat_ngram:
+        plain = not decoding.temperature and decoding.beams == 1 and not decoding.no_repeat_ngram
+        if not plain or not keeps_keys_alone(self.model):
             return list(self._generate_batch(rows, decoding))
-        self.model.set_attn_implementation("sdpa")
+        self._attend()
         stops = frozenset(self.stop_ids())
         return [self._read(answer, stops) for answer in greedy(self.model, rows, stops, self._room(decoding))]
+
+    def _attend(self) -> None:
+        """As transformers attends: what knows no other way (Mamba has no attention at all) in its plainest."""
+        fused = getattr(unwrapped(self.model), "_supports_sdpa", False)
+        self.model.set_attn_implementation("sdpa" if fused else "eager")
 
     def _read(self, tokens: Sequence[int], stops: frozenset[int]) -> tuple[str, int, bool]:
         end = next((i for i, token in enumerate(tokens) if token in stops), None)
@@ -278,34 +270,15 @@ class LocalModel:
     ) -> Iterator[tuple[str, int, bool]]:
         from transformers import GenerationConfig
 
-        self.model.set_attn_implementation("sdpa")
+        self._attend()
         settings = GenerationConfig(**self.generation_settings(decoding))
-        width = max(len(row) for row in rows)
-        ids = torch.full((len(rows), width), int(settings.pad_token_id))
-        mask = torch.zeros((len(rows), width), dtype=torch.int64)
-        for number, row in enumerate(rows):
-            ids[number, width - len(row) :] = torch.from_numpy(row)
-            mask[number, width - len(row) :] = 1
+        ids, mask = left_padded(rows, int(settings.pad_token_id))
         device = self.model.device
         if decoding.temperature > 0:
             torch.manual_seed(decoding.seed)
         output = self.model.generate(
             input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings, streamer=streamer
-        )[:, width:].cpu()
+        )[:, ids.shape[1] :].cpu()
         stops = frozenset(self.stop_ids())
         for row in output.tolist():
             yield self._read(row, stops)
-
-
-def _batches(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
-    """Pieces of like length together, at most ``TOKENS_AT_ONCE`` tokens (or one piece) at a time."""
-    batch: list[_Piece] = []
-    tokens = 0
-    for piece in pieces:
-        if batch and tokens + len(piece.ids) > TOKENS_AT_ONCE:
-            yield batch
-            batch, tokens = [], 0
-        batch.append(piece)
-        tokens += len(piece.ids)
-    if batch:
-        yield batch

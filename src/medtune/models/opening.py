@@ -17,7 +17,7 @@ Found = Located | Remote
 def find(model: Model) -> Found:
     """The model of a recipe. Raises ``ModelError`` where it is not to be had; a remote one is not asked yet."""
     if model.endpoint:
-        return Remote(model.name, model.endpoint, model.prompt)
+        return Remote(model.name, model.endpoint, model.prompt, chat_template=model.chat_template)
     remote = trained_remotely(model.name)
     if remote:
         return remote

@@ -40,13 +40,17 @@ class Generated:
 
 @dataclass(frozen=True)
 class Likelihood:
-    """Log-likelihood (natural logarithm) of a text over its ``tokens``, ``bytes`` its UTF-8 size."""
+    """Log-likelihood (natural logarithm) of a text over its ``tokens``, ``bytes`` its UTF-8 size.
+
+    ``prompt_cut`` tokens of the prompt were not seen, where the model's context had no room for them.
+    """
 
     prompt: str
     text: str
     loglikelihood: float
     tokens: int
     bytes: int
+    prompt_cut: int = 0
 
 
 Progress = Callable[[int], None]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from medtune.conversation import Message
 from medtune.files import sha256_json
+from medtune.models.choices import Asked, Choices, plain_choices
 from medtune.models.loading import Located, context_length, load_tokenizer, load_weights
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
 from medtune.models.streaming import text_streamer
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 TOKENS_AT_ONCE = 4096
+PROMPTS_AT_ONCE = 64  # of questions with choices, between two signs of progress
 LOGITS_AT_ONCE = 512  # positions
 LONGEST_WINDOW = 1024  # tokens of an answer that are scored together
 
@@ -32,9 +35,6 @@ class _Piece:
     source: np.ndarray
     ids: np.ndarray
     first: int
-
-    def __len__(self) -> int:
-        return len(self.source) + len(self.ids)
 
 
 class Seq2SeqModel:
@@ -84,19 +84,22 @@ class Seq2SeqModel:
     def loglikelihoods(
         self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
     ) -> list[Likelihood]:
-        """Log-likelihood of each answer text, without the terminator, given its source."""
-        prompts, sources, answers = [], [], []
+        """Log-likelihood of each answer text, without the terminator, given its source. Answers to one source share it."""
+        known: dict[tuple[Message, ...], tuple[str, np.ndarray, int]] = {}
         start = start_token(self.model.config)
-        for messages, answer in pairs:
-            prompt, source, _ = self._source(messages)
-            prompts.append(prompt)
-            sources.append(source)
-            answers.append(np.concatenate([[start], self.encoder.ids(answer.strip())[:-1]]))
-        scores = self._score(sources, answers, progress)
+        read = [known.get(tuple(m)) or known.setdefault(tuple(m), self._source(m)) for m, _ in pairs]
+        texts = [answer.strip() for _, answer in pairs]
+        answers = [np.concatenate([[start], self.encoder.ids(text)[:-1]]) for text in texts]
+        scores = self._score([source for _, source, _ in read], answers, progress)
         return [
-            Likelihood(prompt, answer.strip(), score, len(ids) - 1, len(answer.strip().encode()))
-            for prompt, (_, answer), ids, score in zip(prompts, pairs, answers, scores, strict=True)
+            Likelihood(prompt, text, score, len(ids) - 1, len(text.encode()), cut)
+            for (prompt, _, cut), text, ids, score in zip(read, texts, answers, scores, strict=True)
         ]
+
+    def choice_loglikelihoods(self, asked: Sequence[Asked], progress: Progress | None = None) -> list[Choices]:
+        """As in ``ScoresChoices``: the encoder reads each prompt once."""
+        portions = [asked[start : start + PROMPTS_AT_ONCE] for start in range(0, len(asked), PROMPTS_AT_ONCE)]
+        return [choices for portion in portions for choices in plain_choices(self, portion, progress)]
 
     def text_loglikelihoods(self, texts: Sequence[str], progress: Progress | None = None) -> list[Likelihood]:
         """Empty: an encoder-decoder predicts answers to sources, and has no likelihood of a text by itself."""
@@ -117,7 +120,10 @@ class Seq2SeqModel:
             if scored < end
         ]
         left = Counter(piece.owner for piece in pieces)
-        for batch in _batches(sorted(pieces, key=lambda piece: -len(piece))):
+        first: dict[int, int] = {}  # the first piece of each source, so that its answers stand together
+        for number, piece in enumerate(pieces):
+            first.setdefault(id(piece.source), number)
+        for batch in _batches(sorted(pieces, key=lambda p: (-len(p.source), first[id(p.source)], -len(p.ids)))):
             for piece, score in zip(batch, self._score_batch(batch), strict=True):
                 totals[piece.owner] += score
                 left[piece.owner] -= 1
@@ -215,12 +221,15 @@ class Seq2SeqModel:
 
 
 def _batches(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
-    """Pieces of like length together, at most ``TOKENS_AT_ONCE`` tokens (or one piece) at a time."""
+    """Pieces in their order, at most ``TOKENS_AT_ONCE`` tokens (or one piece) at a time; a shared source counts once."""
     batch: list[_Piece] = []
+    tokens = 0
     for piece in pieces:
-        if batch and sum(map(len, batch)) + len(piece) > TOKENS_AT_ONCE:
+        own = len(piece.ids) + (0 if batch and piece.source is batch[-1].source else len(piece.source))
+        if batch and tokens + own > TOKENS_AT_ONCE:
             yield batch
-            batch = []
+            batch, tokens, own = [], 0, len(piece.source) + len(piece.ids)
         batch.append(piece)
+        tokens += own
     if batch:
         yield batch

@@ -6,6 +6,7 @@ done row by row. `tests/models/test_seq2seq_model.py` holds it against transform
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ Lengths = Sequence[int]
 class PairBatch:
     """Several pairs: ``source`` [S], ``inputs`` and ``targets`` [T] ids, and the tokens of each row in both.
 
-    ``inputs`` are the targets moved right by one within their row, behind the decoder's start token.
+    ``inputs`` are the targets moved right by one within their row, behind the decoder's start token. Several rows of
+    targets may follow one source: ``reading_lengths`` are the tokens of all targets that read each source.
     """
 
     source: torch.Tensor
@@ -29,6 +31,7 @@ class PairBatch:
     targets: torch.Tensor
     source_lengths: tuple[int, ...]
     target_lengths: tuple[int, ...]
+    reading_lengths: tuple[int, ...]
 
     @property
     def supervised(self) -> int:
@@ -42,11 +45,16 @@ class PairBatch:
 
     @classmethod
     def of(cls, sources: Sequence[np.ndarray], answers: Sequence[np.ndarray], device: torch.device) -> "PairBatch":
-        """Lay pairs end to end; an answer begins with what stands before its first target, such as the start token."""
-        parts = (sources, [ids[:-1] for ids in answers], [ids[1:] for ids in answers])
+        """Lay pairs end to end; an answer begins with what stands before its first target, such as the start token.
+
+        Neighbours whose sources are one array (the same object) share it: the encoder reads it once.
+        """
+        firsts = [i for i, ids in enumerate(sources) if i == 0 or ids is not sources[i - 1]]
+        parts = ([sources[i] for i in firsts], [ids[:-1] for ids in answers], [ids[1:] for ids in answers])
         source, inputs, targets = (torch.from_numpy(np.concatenate(part)).to(device) for part in parts)
-        lengths = tuple(len(ids) for ids in sources), tuple(len(ids) - 1 for ids in answers)
-        return cls(source, inputs, targets, *lengths)
+        lengths = tuple(len(ids) - 1 for ids in answers)
+        reading = tuple(sum(lengths[a:b]) for a, b in pairwise([*firsts, len(answers)]))
+        return cls(source, inputs, targets, tuple(len(ids) for ids in parts[0]), lengths, reading)
 
 
 def start_token(config: Any) -> int:
@@ -59,19 +67,24 @@ def decoder_hidden(model: Any, batch: PairBatch) -> tuple[torch.Tensor, torch.nn
     """Hidden states [T, width] before the head, scaled where the architecture scales them, and the head itself."""
     t5 = unwrapped(model)
     read = _stack(t5.encoder, batch.source, batch.source_lengths)
-    hidden = _stack(t5.decoder, batch.inputs, batch.target_lengths, read, batch.source_lengths)
+    across = (batch.reading_lengths, batch.source_lengths)
+    hidden = _stack(t5.decoder, batch.inputs, batch.target_lengths, read, across)
     if t5.config.scale_decoder_outputs:  # tied embeddings: T5, not Flan-T5
         hidden = hidden * t5.model_dim**-0.5
     return hidden, t5.lm_head
 
 
 def _stack(
-    stack: Any, ids: torch.Tensor, lengths: Lengths, memory: torch.Tensor | None = None, memory_lengths: Lengths = ()
+    stack: Any,
+    ids: torch.Tensor,
+    lengths: Lengths,
+    memory: torch.Tensor | None = None,
+    across: tuple[Lengths, Lengths] = ((), ()),
 ) -> torch.Tensor:
     hidden: torch.Tensor = _dropout(stack.embed_tokens(ids), stack.dropout)
     bias = _position_bias(stack, max(lengths))
     for block in stack.block:
-        run = _block(block, lengths, memory_lengths)
+        run = _block(block, lengths, across)
         if block.gradient_checkpointing and stack.training:
             hidden = block._gradient_checkpointing_func(run, hidden, bias, memory)
         else:
@@ -90,7 +103,7 @@ def _position_bias(stack: Any, longest: int) -> torch.Tensor:
     return bias.masked_fill(later, float("-inf"))
 
 
-def _block(block: Any, lengths: Lengths, memory_lengths: Lengths) -> Callable[..., torch.Tensor]:
+def _block(block: Any, lengths: Lengths, across: tuple[Lengths, Lengths]) -> Callable[..., torch.Tensor]:
     def run(hidden: torch.Tensor, bias: torch.Tensor, memory: torch.Tensor | None) -> torch.Tensor:
         own = block.layer[0]
         normed = own.layer_norm(hidden)
@@ -98,7 +111,7 @@ def _block(block: Any, lengths: Lengths, memory_lengths: Lengths) -> Callable[..
         if memory is not None:
             cross = block.layer[1]
             normed = cross.layer_norm(hidden)
-            read = _attention(cross.EncDecAttention, normed, memory, lengths, memory_lengths, None)
+            read = _attention(cross.EncDecAttention, normed, memory, *across, None)
             hidden = hidden + _dropout(read, cross.dropout)
         last = block.layer[-1]
         return hidden + _dropout(_feed_forward(last.DenseReluDense, last.layer_norm(hidden)), last.dropout)

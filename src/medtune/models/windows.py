@@ -1,6 +1,18 @@
 """Long texts in windows: every token is scored exactly once, with as much context before it as the stride leaves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A window of one text to be scored: its ids, and the first position whose token counts."""
+
+    owner: int
+    ids: np.ndarray
+    first: int
 
 
 def windows(length: int, size: int, stride: int) -> Iterator[tuple[int, int, int]]:
@@ -18,3 +30,17 @@ def windows(length: int, size: int, stride: int) -> Iterator[tuple[int, int, int
         if end == length:
             return
         start, scored = start + stride, end
+
+
+def batches(pieces: Sequence[Piece], tokens_at_once: int) -> Iterator[list[Piece]]:
+    """Pieces in their order, at most ``tokens_at_once`` tokens (or one piece) at a time."""
+    batch: list[Piece] = []
+    tokens = 0
+    for piece in pieces:
+        if batch and tokens + len(piece.ids) > tokens_at_once:
+            yield batch
+            batch, tokens = [], 0
+        batch.append(piece)
+        tokens += len(piece.ids)
+    if batch:
+        yield batch

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from medtune.report.figures import Figures
+from medtune.report.verdict import chance_level
 
 COLUMNS = {
     "accuracy": "accuracy",
@@ -41,7 +42,7 @@ def _rows(figures: Figures, task: str) -> list[dict[str, Any]]:
     made = figures.baselines.get(task, {})
     rows = [{"title": entry["title"], "scores": entry["scores"]} for entry in made.values()]
     rows += [
-        {"title": title, "scores": figures.metrics[side][task]}
+        {"title": title + _remark(figures, task, side), "scores": figures.metrics[side][task]}
         for side, title in SIDES.items()
         if task in figures.metrics[side]
     ]
@@ -52,6 +53,10 @@ def _rows(figures: Figures, task: str) -> list[dict[str, Any]]:
             {"title": "the most that these labels allow (equal texts, different labels)", "scores": {"accuracy": most}}
         )
     return rows
+
+
+def _remark(figures: Figures, task: str, side: str) -> str:
+    return " (chance level)" if chance_level(figures.metrics, task, "accuracy", side) is not None else ""
 
 
 def _classes(sides: dict[str, Any]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from medtune.files import read_json, read_json_lines
-from medtune.report.verdict import ALPHA, verdict
+from medtune.report.verdict import ALPHA, FEW_GROUPS, verdict
 from medtune.run_paths import RunPaths
 
 # What a reader may ask for; whatever a run did not measure is listed as such.
@@ -138,6 +138,8 @@ def meaning(entry: dict[str, Any]) -> str:
         return "described"
     if entry["p_corrected"] is None or entry["p_corrected"] >= ALPHA or entry["value"] == 0:
         return "undecided"
+    if entry.get("groups", FEW_GROUPS) < FEW_GROUPS:
+        return "undecided"  # too few to tell from chance, as the verdict says
     return "better" if (entry["value"] < 0) == (entry["better"] == "lower") else "worse"
 
 

@@ -38,7 +38,7 @@ def _verdict(metrics: dict[str, Any]) -> str:
         f"{amount} (from {before:.3g}; 95 % {low:.3g} to {high:.3g}, {p_text(entry['p_corrected'])}, "
         f"n = {entry['n']} in {entry['groups']} groups)"
     )
-    return f"{facts}: {_judgement(entry)}.{_worsened(change, (task, name))}{_still_bad(metrics)}{_needed(metrics, task, name)}{_harmful(metrics)}{_cheapest(metrics)}{_leaked(metrics)}"
+    return f"{facts}: {_judgement(entry)}.{_worsened(change, (task, name))}{_still_bad(metrics)}{_needed(metrics, task, name)}{_harmful(metrics)}{_cheapest(metrics)}{_leaked(metrics)}{_remembered(metrics, task)}"
 
 
 LABELS = {
@@ -88,6 +88,31 @@ def _worsened(change: dict[str, Any], but: tuple[str, str]) -> str:
     return f" Worse after training: {', '.join(worse)}." if worse else ""
 
 
+def chance_level(metrics: dict[str, Any], task: str, name: str, side: str) -> float | None:
+    """What guessing reaches, where the side's interval holds it; None where it does not, or guessing was not measured."""
+    guess = metrics.get("baselines", {}).get(task, {}).get("chance", {}).get(name)
+    score = metrics.get(side, {}).get(task, {}).get(name)
+    if not guess or not score or score["low"] is None:
+        return None
+    value: float = guess["value"]
+    return value if score["low"] <= value <= score["high"] else None
+
+
+def _remembered(metrics: dict[str, Any], task: str) -> str:
+    """Items of the headline's task that stand in training, and what is left without them."""
+    overlap = metrics.get("overlap", {})
+    found = overlap.get("tasks", {}).get(task, {})
+    if not found.get("overlapping"):
+        return ""
+    said = f" Not a clean test: {found['overlapping']:,} of {found['items']:,} items share {overlap['ngram']} words in a row with training"
+    rest = overlap.get("without", {}).get(task)
+    if not rest or not rest["change"]:
+        return f"{said}, and nothing is left without them."
+    change = rest["change"]
+    span = "" if change["low"] is None else f" (95 % {change['low']:.3g} to {change['high']:.3g})"
+    return f"{said}; on the {rest['n']:,} others the change is {change['value']:+.3g}{span}."
+
+
 def _leaked(metrics: dict[str, Any]) -> str:
     rows = metrics.get("data", {}).get("leaked", 0)
     verb = "row shares" if rows == 1 else "rows share"
@@ -97,6 +122,9 @@ def _leaked(metrics: dict[str, Any]) -> str:
 def _needed(metrics: dict[str, Any], task: str, name: str) -> str:
     """What a reader of a better score must know of models that are no language models, on the same items."""
     rivals = metrics.get("baselines", {}).get(task, {})
+    chance = chance_level(metrics, task, name, "after")
+    if chance is not None:
+        return f" The trained model is at chance level (guessing: {chance:.3g})."
     scores = {rival: found[name]["value"] for rival, found in rivals.items() if name in found}
     if not scores:
         return ""
@@ -127,7 +155,12 @@ def _cheapest(metrics: dict[str, Any]) -> str:
     return f" {arms['sentence']}" if arms else ""
 
 
-BASELINES = {"tfidf_svm": "a linear model on word counts", "majority": "always answering the commonest label"}
+BASELINES = {
+    "tfidf_svm": "a linear model on word counts",
+    "majority": "always answering the commonest label",
+    "constant": "always the option that is right most often here",
+    "chance": "guessing",
+}
 
 
 def _still_bad(metrics: dict[str, Any]) -> str:

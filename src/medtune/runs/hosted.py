@@ -33,7 +33,8 @@ def train_hosted(plan: Plan, run: RunPaths) -> None:
     job, seen = _watched(service, plan, run, state)
     rows = fetch_rows(service, job, seen)
     write_results(run.train, job, rows, offer, recipe.train.hosted.usd_per_million_tokens)
-    tuned = Remote(str(job.fine_tuned_model), endpoint, recipe.model.prompt, recipe.data.system_prompt)
+    model = recipe.model
+    tuned = Remote(str(job.fine_tuned_model), endpoint, model.prompt, recipe.data.system_prompt, model.chat_template)
     with whole_directory(run.model) as place:
         tuned.write(place)
         write_json(place / "medtune.json", use_of(recipe) | {"base": recipe.model.name})

@@ -10,12 +10,15 @@ import numpy as np
 
 from medtune.conversation import Conversation, iter_conversations, read_conversations
 from medtune.data.benchmark import Benchmark, read_benchmark
+from medtune.data.normalize import normalize
+from medtune.data.rows import bare_question
 from medtune.data.sources import source_files
 from medtune.errors import DataError
 from medtune.evaluation.evaluate import Job
 from medtune.evaluation.tasks import TaskSettings
 from medtune.evaluation.tasks.classification import is_classified, right_labels
 from medtune.files import sha256_file
+from medtune.progress import say
 from medtune.recipe.schema import Arm, Recipe, TaskSpec
 
 ARMS_LEAVE_OUT = ("topics", "safety", "forgetting")  # they have no held-out items of the run
@@ -100,9 +103,18 @@ class Measured:
                 continue
             own = _benchmark(job.spec, self.data_dir)
             shown = {example.id for example in job.settings.examples}
-            rows = [item for item in (own.others if own else self.split("validation")) if item.id not in shown]
+            rows = self._untrained(own.others) if own else self.split("validation")
+            rows = [item for item in rows if item.id not in shown]
             made.append(Job(job.spec, replace(job.settings, limit=limit), rows))
         return [job for job in made if job.items]
+
+    def _untrained(self, items: Sequence[Conversation]) -> list[Conversation]:
+        """Those whose question, without its options, is not in train; the others are counted."""
+        known = {normalize(bare_question(item.question)) for item in self.split("train")}
+        kept = [item for item in items if normalize(bare_question(item.question)) not in known]
+        if len(kept) < len(items):
+            say(f"{len(items) - len(kept):,} of {len(items):,} rows for calibration were trained on: left out")
+        return kept
 
 
 def drawn(pool: Sequence[Conversation], shots: int, seed: int, spec: TaskSpec) -> tuple[Conversation, ...]:

@@ -7,15 +7,20 @@ from typing import Any
 import pyarrow as pa
 
 from medtune.conversation import Conversation, iter_conversations
-from medtune.data.contamination import Items, contamination
+from medtune.data.contamination import Items, contamination, overlapping
 from medtune.data.rows import Row
 from medtune.data.spool import to_batch
+from medtune.evaluation.comparison import compare_metric, paired_samples
+from medtune.evaluation.evaluate import score
+from medtune.evaluation.tasks import Sample, Task
 from medtune.files import read_json, sha256_file, sha256_json, write_json
 from medtune.progress import say
 from medtune.recipe.schema import Recipe
 from medtune.runs.directory import RunDirectory
 from medtune.runs.measured import Measured, source_hashes
 from medtune.runs.plan import STAGE_VERSION
+
+Samples = dict[str, list[Sample]]
 
 
 def overlap_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> None:
@@ -31,12 +36,42 @@ def overlap_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> N
             return
         jobs = [job for job in Measured(recipe, run.data, data_dir).jobs() if job.spec.key in keys]
         rows = [(job.spec.key, _row(item)) for job in jobs for item in job.settings.drawn(job.items)]
-        found = contamination(Items.of(rows, ngram), _training(run.data / "train.parquet"))
+        items = Items.of(rows, ngram)
+        found = contamination(items, _training(run.data / "train.parquet"))
+        known = overlapping(items, _training(run.data / "train.parquet"))
+        for (key, row), seen in zip(rows, known, strict=True):
+            found[key].setdefault("ids", []).extend([row.place] if seen else [])
         place.parent.mkdir(exist_ok=True)
         write_json(place, {"ngram": ngram, "tasks": found})
         for key, facts in found.items():
             if facts["overlapping"]:
-                say(f"{key}: {facts['overlapping']:,} of {facts['items']:,} items share {ngram} words in a row with train")
+                say(
+                    f"{key}: {facts['overlapping']:,} of {facts['items']:,} items share {ngram} words in a row with train"
+                )
+
+
+def without_overlap(
+    recipe: Recipe, overlap: dict[str, Any], before: Samples, after: Samples, tasks: dict[str, Task]
+) -> dict[str, Any]:
+    """Task → its first tested figure on the items that share nothing with train, for tasks of which some do."""
+    made = {}
+    for key, found in overlap.get("tasks", {}).items():
+        metric = next((metric for metric in tasks[key].metrics if metric.better), None)
+        seen = set(found["ids"])
+        rest = [[sample for sample in side[key] if sample["id"] not in seen] for side in (before, after)]
+        if not seen or metric is None or not all(rest):
+            continue
+        settings = recipe.evaluate.resamples, recipe.seed
+        scores = [score(tasks[key], side, *settings)[metric.name] for side in rest]
+        change = compare_metric(metric, *paired_samples(*rest), *settings)
+        made[key] = {
+            "metric": metric.name,
+            "n": len(rest[0]),
+            "before": scores[0],
+            "after": scores[1],
+            "change": change,
+        }
+    return made
 
 
 def overlap_file(run: RunDirectory) -> Path:

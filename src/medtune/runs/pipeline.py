@@ -21,7 +21,8 @@ from medtune.runs.baselines import baselines_file, baselines_stage, read_baselin
 from medtune.runs.directory import RunDirectory, now
 from medtune.runs.environment import hardware, versions
 from medtune.runs.hosted_offer import agree
-from medtune.runs.overlap import overlap_file, overlap_stage, read_overlap
+from medtune.runs.measured import Measured
+from medtune.runs.overlap import overlap_file, overlap_stage, read_overlap, without_overlap
 from medtune.runs.plan import Plan
 from medtune.runs.precheck import precheck
 from medtune.runs.preparation import prepare_stage
@@ -103,6 +104,7 @@ def _stages(plan: Plan, run: RunDirectory, processes: Processes, stages: tuple[s
         if "prepare" in stages:
             precheck(plan)
             prepare_stage(plan, run)
+            check_jobs(plan, run)
         if "train" in stages and plan.recipe.train.method == "hosted":
             _agree(plan, run, yes)
         if "before" in stages:
@@ -122,6 +124,13 @@ def _stages(plan: Plan, run: RunDirectory, processes: Processes, stages: tuple[s
     if processes.main and "report" in stages:
         report_stage(plan.recipe, run)
     processes.wait()
+
+
+def check_jobs(plan: Plan, run: RunDirectory) -> None:
+    """Every task and arm finds its items and worked examples, before anything is measured."""
+    measured = Measured(plan.recipe, run.data, plan.data_dir)
+    for arm in (None, *plan.recipe.evaluate.arms):
+        measured.jobs(arm)
 
 
 def _agree(plan: Plan, run: RunDirectory, yes: bool) -> None:
@@ -172,6 +181,8 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         figures = collect_metrics(recipe, run, change, "complete" if change else "partial")
         parts = by_source(before, after, tasks_of(recipe), recipe.evaluate.resamples, recipe.seed) if change else {}
         overlap = read_overlap(run)
+        if change and overlap:
+            overlap["without"] = without_overlap(recipe, overlap, before, after, tasks_of(recipe))
         figures |= {"published": published}
         figures |= ({"by_source": parts} if parts else {}) | ({"overlap": overlap} if overlap else {})
         write_json(run.metrics, figures | _beyond_one_pair(recipe, run, change))

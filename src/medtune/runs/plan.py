@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from medtune.data.contamination import benchmark_sources
 from medtune.data.sources import source_files
 from medtune.errors import RecipeError
+from medtune.evaluation.evaluate import judged_by
 from medtune.files import sha256_file, sha256_json
 from medtune.models.loading import Located, context_length, load_tokenizer, read_config
 from medtune.models.opening import Found, find
@@ -53,7 +54,7 @@ class Plan:
                     where="model.name",
                     fix="Name its own base and its model.endpoint, and train.method: hosted.",
                 )
-            check_askable(recipe.evaluate)
+            check_askable(recipe.evaluate, base)
         return cls(recipe, base, data_dir)
 
     @cached_property
@@ -154,8 +155,10 @@ class Plan:
     def evaluate_inputs(self, items: list[str], fingerprint: str) -> str:
         """Hash of everything that an evaluation depends on; ``items`` are the hashes of what is measured on."""
         recipe = self.recipe
-        wanted = recipe.evaluate.model_dump(mode="json")
-        model = [recipe.model.chat_template, recipe.model.prompt]
+        wanted = [recipe.evaluate.model_dump(mode="json"), [judged_by(spec) for spec in recipe.evaluate.tasks]]
+        model: list[str | None] = [recipe.model.chat_template, recipe.model.prompt]
+        if recipe.model.endpoint and recipe.model.endpoint.likelihoods != "none":
+            model.append(recipe.model.endpoint.likelihoods)
         return self._hash("evaluate", wanted, model, recipe.seed, items, fingerprint)
 
     def train_inputs(self, data_hashes: dict[str, str]) -> str:

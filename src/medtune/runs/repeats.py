@@ -20,7 +20,7 @@ from medtune.progress import say
 from medtune.recipe.reading import to_yaml
 from medtune.recipe.schema import Recipe
 from medtune.runs.directory import RunDirectory
-from medtune.runs.measured import BARE, main_task
+from medtune.runs.measured import BARE, main_task, source_hashes
 from medtune.runs.plan import Plan
 from medtune.runs.stages import evaluate_stage, samples_of, train_stage
 from medtune.training.processes import Processes
@@ -67,16 +67,24 @@ def repeats_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
     """repeats/NAME/: every repetition trained and measured; each is done once."""
     for repeat in repeats_of(plan.recipe):
         sub = RunDirectory(run.root / "repeats" / repeat.name)
-        hashes = [sha256_file(run.data / f"{name}.parquet") for name in ("train", "validation", "test")]
-        wanted = [repeat.recipe.model_dump(mode="json"), repeat.fraction, plan.base_fingerprint, *hashes]
+        wanted = _inputs(plan, repeat, run)
         if not processes.main:
             if processes.sums([0.0])[0]:
                 _train_and_measure(plan, repeat, run, sub, processes)
             continue
-        with run.stage(repeat.name, sha256_json(wanted), [sub.after, sub.data]) as needed:
+        with run.stage(repeat.name, wanted, [sub.after, sub.data]) as needed:
             processes.sums([float(needed)])
             if needed:
                 _train_and_measure(plan, repeat, run, sub, processes)
+
+
+def _inputs(plan: Plan, repeat: Repeat, run: RunDirectory) -> str:
+    """Hash of what a repetition's figures depend on: its training, and what it is measured by. Words for people do not count."""
+    own = replace(plan, recipe=repeat.recipe)
+    hashes = {name: sha256_file(run.data / f"{name}.parquet") for name in ("train", "validation", "test")}
+    wanted = repeat.recipe.evaluate
+    way = wanted.model_dump(mode="json", include={"tasks", "split", "limit", "decoding", "dtype"})
+    return sha256_json([own.train_inputs(hashes), repeat.fraction, way, source_hashes(repeat.recipe, plan.data_dir)])
 
 
 def _train_and_measure(plan: Plan, repeat: Repeat, run: RunDirectory, sub: RunDirectory, processes: Processes) -> None:
@@ -149,16 +157,20 @@ def curve_of_run(run: RunDirectory, recipe: Recipe, key: str, task: Task, metric
         {"fraction": fraction, "rows": _rows(data)} | score(task, samples, *settings)[metric.name]
         for fraction, data, samples in sides
     ]
-    last = pooled_change(sides[-2][2], [sides[-1][2]], metric, *settings)
+    # Both ends of the last step are trainings, each with its own luck; known where several seeds were trained.
+    spread = seeds_of_run(run, recipe, key, task, metric)
+    luck = 2 * spread["pooled"]["between_sd"] ** 2 if spread else None
+    last = pooled_change(sides[-2][2], [sides[-1][2]], metric, *settings, luck or 0.0)
+    last["between_sd"] = spread["pooled"]["between_sd"] if spread else None
     start = score(task, before, *settings)[metric.name]
     return {
         "task": key, "metric": metric.name, "title": metric.title, "unit": metric.unit, "before": start,
         "points": points, "last_step": {k: v for k, v in last.items() if k != "changes"},
-        "sentence": _worth_of_more(metric, points, last),
+        "sentence": _worth_of_more(metric, points, last, known=spread is not None),
     }  # fmt: skip
 
 
-def _worth_of_more(metric: Metric, points: list[dict[str, Any]], last: dict[str, Any]) -> str:
+def _worth_of_more(metric: Metric, points: list[dict[str, Any]], last: dict[str, Any], *, known: bool) -> str:
     """What the last step of the curve says; a curve says nothing certain beyond its end."""
     few, all_ = points[-2], points[-1]
     said = (
@@ -166,7 +178,8 @@ def _worth_of_more(metric: Metric, points: list[dict[str, Any]], last: dict[str,
     )
     if last["p"] is None:
         return f"{said}: one group says nothing about chance."
-    said += f" (95 % {last['low']:.3g} to {last['high']:.3g})"
+    luck = "with" if known else "without"
+    said += f" (95 % {last['low']:.3g} to {last['high']:.3g}, {luck} the luck of training)"
     better = (last["value"] < 0) == (metric.better == "lower")
     if last["p"] >= 0.05:
         return f"{said}: this test shows no further gain from the last rows."

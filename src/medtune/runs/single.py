@@ -44,7 +44,7 @@ def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path 
     refuse_training_rows(model, [item for job in jobs for item in job.items])
     wanted = recipe.evaluate
     if isinstance(found, Remote):
-        check_askable(wanted)
+        check_askable(wanted, found)
     loaded = open_model(
         found, recipe.model, batch_size=wanted.batch_size, dtype=wanted.dtype, trained=not own, cache=out
     )

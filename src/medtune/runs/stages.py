@@ -112,7 +112,8 @@ def train_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
                 # What was measured of another model.
                 for old in (run.after, run.root / "eval" / "arms", *run.root.glob("repeats/*/eval")):
                     shutil.rmtree(old, ignore_errors=True)
-                run.comparison.unlink(missing_ok=True)
+                for file in (run.comparison, run.root / "eval" / "confidence.json", run.root / "eval" / "tables.json"):
+                    file.unlink(missing_ok=True)
                 if hosted:
                     train_hosted(plan, run)
                 else:

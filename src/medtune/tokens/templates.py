@@ -108,3 +108,14 @@ class ChatTemplate:
                 )
             spans.append((len(before), len(before) + end if end is not None else len(after)))
         return Rendered(text, tuple(spans))
+
+    def answered(self, messages: Sequence[Message], answer: str) -> tuple[str, str]:
+        """The rendered prompt, and the answer as it stands in the rendered conversation, up to its last letter.
+
+        Where the template changes the answer, it is the whole turn instead.
+        """
+        rendered = self.conversation([*messages, Message("assistant", answer)])
+        start, end = rendered.answers[-1]
+        text, stripped = rendered.text[start:end], answer.strip()
+        place = text.find(stripped)
+        return rendered.text[:start], text[: place + len(stripped)] if place >= 0 else text

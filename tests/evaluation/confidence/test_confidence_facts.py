@@ -185,11 +185,13 @@ def test_a_model_that_is_never_right_is_measured_as_far_as_it_goes():
 def test_the_lowest_threshold_that_is_right_often_enough():
     sure = np.linspace(0.99, 0.5, 50)
     right = np.array([1.0] * 20 + [0.0] * 30)
-    assert lowest_threshold(sure, right, 0.5) == sure[39]
-    assert lowest_threshold(sure, right, 0.9) == sure[21]
+    # Wilson's lower end: 20 of 29 may be half, 20 of 30 no more; all 20 of 20 are 0.84 and not yet 0.9.
+    assert lowest_threshold(sure, right, 0.5) == sure[28]
+    assert lowest_threshold(sure, right, 0.8) == sure[19]
+    assert lowest_threshold(sure, right, 0.9) is None
     assert lowest_threshold(sure, 1 - right, 0.7) is None
     assert lowest_threshold(np.full(50, 0.7), right, 0.5) is None
-    assert lowest_threshold(np.full(50, 0.7), right, 0.4) == 0.7
+    assert lowest_threshold(np.full(50, 0.7), right, 0.25) == 0.7
 
 
 def test_a_threshold_does_not_rest_on_a_few_lucky_answers():

@@ -145,6 +145,8 @@ def test_a_judge_without_room_for_the_question_is_not_believed():
         ([5, -8], [True, True], -0.6),
         ([5, 5, -3], [True, None, True], 0.4),
         ([5, -3], [None, True], None),
+        ([5, 5, -3], [True, True, None], None),
+        ([5, 5, -3, -2], [True, False, True, None], None),
         ([5], [None], None),
     ],
 )

@@ -103,8 +103,8 @@ def test_copies_of_an_item_are_one_witness():
         for i, sample in enumerate(side):
             sample["group"] = f"g{i // 5}"
     found = compare({"t": before}, {"t": after}, 200, 0, {"t": TASK})["t"]["accuracy"]
-    assert found["p"] == pytest.approx(0.5)  # two groups changed, not ten items
-    assert found["test"] == "exact sign test over groups"
+    assert found["p"] >= 0.25  # three groups have eight patterns of signs; ten items would have 1,024
+    assert found["test"] == "paired bootstrap"
 
 
 def test_other_labels_are_another_task():

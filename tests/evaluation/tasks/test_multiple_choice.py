@@ -167,6 +167,19 @@ def test_answers_are_read_strictly(text, named):
     assert read_answer(text, ["metformin", "insulin", "rest"]) == named
 
 
+@pytest.mark.parametrize("primary", ["letters", "texts"])
+def test_the_tokens_of_both_forms_are_kept(of, primary):
+    class Counts(Likes):
+        def choice_loglikelihoods(self, asked, progress=None):
+            made = super().choice_loglikelihoods(asked, progress)
+            return [replace(one, tokens=tuple(len(text.split()) for text in one.texts)) for one in made]
+
+    model = Counts(lambda messages, answer: -1.0)
+    (sample,) = TASK.run(model, [question("q", ["one", "and two more"], "A")], of(primary=primary))
+    found = {"letters": sample["beside"].get("letters", sample), "texts": sample["beside"].get("texts", sample)}
+    assert (found["letters"]["tokens"], found["texts"]["tokens"]) == ([1, 1], [1, 3])
+
+
 def test_unread_answers_are_wrong_and_counted(scripted, of):
     answers = ["B", "The answer is (C).", "I don't know", "A or B"]
     items = [question(f"q{i}", ["k", "l", "m", "n"], key) for i, key in enumerate("BCDA")]
@@ -199,6 +212,18 @@ def test_before_and_after_are_compared_by_mcnemar(of):
     assert (change["value"], change["test"]) == (1.0, "exact McNemar")
     assert change["p"] == pytest.approx(2 * 0.5**20)
     assert change["detectable"] == pytest.approx(6 / 20)
+
+
+def test_questions_of_four_and_of_five_options_make_one_table(of):
+    from medtune.evaluation.classes import class_tables
+
+    items = [question("four", ["a", "b", "c", "d"], "D"), question("five", ["a", "b", "c", "d", "e"], "E")]
+    samples = TASK.run(Likes(lambda messages, answer: -float(answer != "D")), items, of())
+    tables = class_tables(samples)
+    assert tables["labels"] == list("ABCDE")
+    assert [row["n"] for row in tables["classes"]] == [0, 0, 0, 1, 1]
+    assert tables["confusion"][4][3] == tables["confusion"][3][3] == 1
+    assert figures(samples)["accuracy"] == 0.5
 
 
 def test_items_without_options_are_an_error(item, of):

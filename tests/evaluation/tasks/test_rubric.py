@@ -135,3 +135,15 @@ def test_the_limit_draws_by_seed(scripted, of, judge):
     judge(Reader())
     drawn = [[s["id"] for s in TASK.run(scripted(), [], replace(of(limit=20), seed=seed))] for seed in (1, 2)]
     assert drawn[0] != drawn[1]
+
+
+def test_before_and_after_are_compared_on_the_items_that_both_have():
+    """An item that one side lacks would move the difference by its difficulty alone."""
+    from medtune.evaluation.comparison import compare_metric
+
+    def side(*points):
+        return [{"id": str(i), "group": str(i), "score": {"points": p}} for i, p in enumerate(points)]
+
+    metric = next(metric for metric in TASK.metrics if metric.name == "rubric_score")
+    found = compare_metric(metric, side(0.5, 0.5, 0.0, 0.0), side(0.6, 0.6, None, 0.1), 100, 0)
+    assert (found["value"], found["n"]) == (pytest.approx(0.1), 3)

@@ -56,3 +56,14 @@ def test_agreement_of_judge_and_rules(samples):
 def test_without_a_judge_nothing_is_said_of_it(scripted, settings):
     made = TASK.run(scripted(default_answer=HARMFUL), [], settings(limit=5))
     assert not {"judged_harm", "judge_rules_kappa", "judge_rules_accuracy"} & set(score(TASK, made, 100, 0))
+
+
+def test_judged_harm_is_compared_on_the_answers_that_were_judged_on_both_sides():
+    from medtune.evaluation.comparison import compare_metric
+
+    def side(*harm):
+        return [{"id": str(i), "group": str(i), "score": {"judged_harm": one}} for i, one in enumerate(harm)]
+
+    metric = next(metric for metric in TASK.metrics if metric.name == "judged_harm")
+    found = compare_metric(metric, side(1, 0, 1, 1), side(0, 0, 1, None), 100, 0)
+    assert (found["value"], found["n"]) == (pytest.approx(-1 / 3), 3)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from medtune.evaluation.confidence.ranking import SIGNAL
+from medtune.evaluation.statistics import wilson
 
 Array = np.ndarray
 FEWEST_ABOVE = 10  # validation answers that a threshold rests on at least
@@ -13,13 +14,15 @@ FEWEST_ABOVE = 10  # validation answers that a threshold rests on at least
 def lowest_threshold(confidences: Array, right: Array, wanted: float) -> float | None:
     """The lowest confidence such that the answers at or above it are right at least ``wanted`` of the time.
 
-    Equal confidences stand together. A threshold above fewer than ten answers would rest on luck: None.
+    The lower end of Wilson's 95 % interval must be there, not the share alone: the threshold is picked among many on the
+    same answers, and one of them looks good by luck. Equal confidences stand together; above fewer than ten answers: None.
     """
     order = np.argsort(-confidences, kind="stable")
     sure = confidences[order]
     ends = np.append(np.flatnonzero(np.diff(sure)), len(sure) - 1)
-    shares = np.cumsum(right[order])[ends] / (ends + 1)
-    enough = ends[(shares >= wanted) & (ends + 1 >= FEWEST_ABOVE)]
+    hits = np.cumsum(right[order])[ends]
+    sure_of = np.array([wilson(int(hit), int(n))[0] for hit, n in zip(hits, ends + 1, strict=True)])
+    enough = ends[(sure_of >= wanted) & (ends + 1 >= FEWEST_ABOVE)]
     return float(sure[enough[-1]]) if len(enough) else None
 
 

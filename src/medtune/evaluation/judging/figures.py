@@ -10,8 +10,11 @@ from medtune.evaluation.statistics import Array
 def item_score(points: Sequence[float], met: Sequence[bool | None]) -> float | None:
     """Points of what is met over the positive points (Arora et al. 2025, HealthBench, section 3); below 0 stays below 0.
 
-    Missing judgements count on neither side. None where no criterion with positive points was judged.
+    A missing judgement of positive points counts on neither side. None where a penalty was not judged, for it would be
+    taken for none, and where no criterion with positive points was.
     """
+    if any(value < 0 and found is None for value, found in zip(points, met, strict=True)):
+        return None
     judged = [(value, found) for value, found in zip(points, met, strict=True) if found is not None]
     reachable = sum(value for value, _ in judged if value > 0)
     return sum(value for value, found in judged if found) / reachable if reachable else None

@@ -26,7 +26,8 @@ class Metric:
 
     Without ``figure`` it is a ratio: parts are (numerator, denominator), ``transform`` the last step. ``better`` is
     None for a description that is neither good nor bad; only the others are tested. A ``right_or_wrong`` ratio gets
-    Wilson's interval and McNemar's test, as far as its items allow.
+    Wilson's interval and McNemar's test, as far as its items allow. Where an item may be missing (a judgement that could
+    not be read), ``paired_only`` compares the items that both sides have.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Metric:
     unit: str = ""
     figure: Figure | None = None
     right_or_wrong: bool = False
+    paired_only: bool = False
 
     def columns(self, samples: Sequence[Sample]) -> np.ndarray:
         """What is summed, [samples, k]."""
@@ -45,6 +47,12 @@ class Metric:
     def speaks(self, columns: np.ndarray) -> np.ndarray:
         """Of which samples the figure speaks [samples]: those with something to divide by, or to count."""
         return np.asarray(columns.any(axis=1) if self.figure else columns[:, -1] != 0)
+
+    def is_share(self, columns: np.ndarray) -> bool:
+        """Whether the figure is a part of a whole, between 0 and 1 in every item."""
+        if self.figure is not None or self.transform is not same or not len(columns):
+            return False
+        return bool((columns[:, 0] >= 0).all() and (columns[:, 0] <= columns[:, 1]).all())
 
     def value(self, sums: np.ndarray) -> np.ndarray:
         """Figures of sums [..., k]; NaN where there is nothing to divide by."""

@@ -10,7 +10,7 @@ import numpy as np
 from medtune.conversation import Conversation, Message
 from medtune.data.rows import bare_question
 from medtune.errors import DataError
-from medtune.evaluation.labels import parse_label
+from medtune.evaluation.letters import named_option
 from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
 from medtune.evaluation.tasks.classification import class_counts, macro_f1, tied_best
 from medtune.models.choices import choose
@@ -212,8 +212,8 @@ def _letters(
 def _as_sample(primary: str, letters: Any, text: Any, prior: Any) -> Sample:
     """What was scored, so that anybody can score it again: of the primary form on top, of the other beside it."""
     forms = {
-        "letters": {"prompt": letters.prompt, "continuations": list(letters.texts), "loglikelihoods": list(letters.loglikelihoods)},
-        "texts": {"prompt": text.prompt, "continuations": list(text.texts), "loglikelihoods": list(text.loglikelihoods)},
+        "letters": {"prompt": letters.prompt, "continuations": list(letters.texts), "loglikelihoods": list(letters.loglikelihoods), "tokens": list(letters.tokens)},
+        "texts": {"prompt": text.prompt, "continuations": list(text.texts), "loglikelihoods": list(text.loglikelihoods), "tokens": list(text.tokens)},
     }  # fmt: skip
     main = "texts" if primary in TEXT_SCORES else "letters"
     forms["texts"] |= {"bytes": list(text.bytes), "premise_loglikelihoods": list(prior.loglikelihoods)}
@@ -266,15 +266,4 @@ def _generated(model: LanguageModel, items: Sequence[Conversation], samples: Seq
 
 def read_answer(text: str, choices: Sequence[str]) -> int | None:
     """The place of the option that an answer names by its letter or is in so many words; None where it names none or two."""
-    letters = ascii_uppercase[: len(choices)]
-    letter = parse_label(text, list(letters))
-    if letter is not None:
-        return letters.index(letter)
-    exact = [
-        i for i, choice in enumerate(choices) if _plain(text) in (_plain(choice), _plain(f"{letters[i]}. {choice}"))
-    ]
-    return exact[0] if len(exact) == 1 else None
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold().removesuffix(".")
+    return named_option(text, choices, list(ascii_uppercase[: len(choices)]))

@@ -19,7 +19,7 @@ from medtune.progress import say, track
 
 
 def _score(sample: Sample) -> tuple[float, float]:
-    """A missing judgement is missing: an item of which nothing could be judged counts nowhere."""
+    """A missing judgement is missing: an item without a score (``item_score``) counts nowhere."""
     points = sample["score"]["points"]
     return (0, 0) if points is None else (points, 1)
 
@@ -54,7 +54,7 @@ class Rubric:
     name = "rubric"
     title = "Answers judged by criteria"
     metrics: Sequence[Metric] = (
-        Metric("rubric_score", "Points of the rubric, judged by a model", _score, "higher", clipped),
+        Metric("rubric_score", "Points of the rubric, judged by a model", _score, "higher", clipped, paired_only=True),
         Metric("criteria_met", "Good criteria met", lambda s: _met(s, 1), None),
         Metric("faults_found", "Bad criteria met", lambda s: _met(s, -1), None),
         Metric("judged", "Judgements that could be read", _judged, None),

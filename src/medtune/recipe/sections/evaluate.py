@@ -204,6 +204,9 @@ class Evaluate(Section):
         double = next((key for key in keys if keys.count(key) > 1), None)
         if double:
             raise ValueError(f"the task {double} is there twice; give one of them a name")
+        parts = [f"{part:g}" for part in self.learning_curve]
+        if len(set(parts)) < len(parts):
+            raise ValueError("two parts of learning_curve are the same")
         names = [arm.name for arm in self.arms]
         if len(set(names)) < len(names) or {"before", "after"} & set(names):
             raise ValueError("every arm needs a name of its own, and none is called before or after")
