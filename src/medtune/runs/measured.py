@@ -88,7 +88,7 @@ class Measured:
                 spec = spec.model_copy(update=BARE)
             shots = spec.shots + (arm.shots if arm else 0)
             own = _benchmark(spec, self.data_dir)
-            pool = (own.others if own else self.split("train")) if shots else []
+            pool = (own.examples if own else self.split("train")) if shots else []
             of_task = replace(settings.for_task(spec), examples=drawn(pool, shots, self.recipe.seed, spec))
             if arm:
                 of_task = replace(of_task, system=arm.system_prompt)

@@ -78,6 +78,7 @@ class Perplexity:
                 "source": item.source,
                 "question": item.question,
                 "prompt": answer.prompt,
+                "prompt_cut": answer.prompt_cut,
                 "continuations": [answer.text],
                 "loglikelihoods": [answer.loglikelihood],
                 "tokens": answer.tokens,
