@@ -225,3 +225,16 @@ def test_rows_that_were_trained_on_calibrate_nothing(tmp_path, medtune, tiny_mod
     assert asked
     assert not train & set(asked)
     assert "rows for calibration were trained on: left out" in done.stderr
+
+
+def test_without_another_part_examples_come_from_what_the_limit_leaves_out(medtune, tmp_path):
+    place = exam(tmp_path / "exam.jsonl")
+    rows = [json.loads(line) | {"split": None} for line in place.read_text().splitlines()]
+    place.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    wanted = f"evaluate.tasks=[{{task: multiple_choice, source: {place}, shots: 2, limit: 5}}]"
+    done = medtune("evaluate", "quickstart", "--set", wanted, "--out", "out")
+    assert done.returncode == 0, done.stderr
+    samples = [json.loads(line) for line in (tmp_path / "out/multiple_choice.samples.jsonl").read_text().splitlines()]
+    shown = samples[0]["prompt"].split("Which of these")[1:-1]
+    assert len(shown) == 2
+    assert not any(f"Which of these{text}".split("\n")[0] in {s["question"] for s in samples} for text in shown)

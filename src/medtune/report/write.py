@@ -31,12 +31,12 @@ def write_report(run: RunPaths) -> None:
     figures = Figures.read(run)
     write_json(run.root / "checklists.json", filled_checklists(figures))
     run.plots.mkdir(exist_ok=True)
-    pictures = _pictures(figures, run)
+    pictures = pictures_of(figures, run)
     write_text(run.page, render_page(figures, pictures))
     write_text(run.card, model_card(figures))
 
 
-def _pictures(figures: Figures, run: RunPaths) -> dict[str, Markup]:
+def pictures_of(figures: Figures, run: RunPaths) -> dict[str, Markup]:
     """Inline SVG by name; what there is nothing to draw from is left out."""
     pictures = {"flow": flow_picture(figures.audit)}
     histogram = figures.audit["tokens"]["splits"]["train"]["histogram"]

@@ -88,8 +88,10 @@ class Measured:
                 spec = spec.model_copy(update=BARE)
             shots = spec.shots + (arm.shots if arm else 0)
             own = _benchmark(spec, self.data_dir)
-            pool = (own.examples if own else self.split("train")) if shots else []
-            of_task = replace(settings.for_task(spec), examples=drawn(pool, shots, self.recipe.seed, spec))
+            of_task = settings.for_task(spec)
+            if shots:
+                pool = _unmeasured(own, of_task) if own else self.split("train")
+                of_task = replace(of_task, examples=drawn(pool, shots, self.recipe.seed, spec))
             if arm:
                 of_task = replace(of_task, system=arm.system_prompt)
             made.append(Job(spec, of_task, own.items if own else items))
@@ -130,6 +132,14 @@ def drawn(pool: Sequence[Conversation], shots: int, seed: int, spec: TaskSpec) -
             fix="Ask for fewer shots, or name a source with a part that is not measured.",
         )
     return tuple(pool[i] for i in np.random.default_rng(seed).permutation(len(pool))[:shots])
+
+
+def _unmeasured(own: Benchmark, settings: TaskSettings) -> Sequence[Conversation]:
+    """Rows of a source for worked examples: of another part of it, else of the measured one what the limit leaves out."""
+    if own.examples:
+        return own.examples
+    measured = {item.group for item in settings.drawn(own.items)}
+    return [item for item in own.items if item.group not in measured]
 
 
 def _benchmark(spec: TaskSpec, data_dir: Path | None) -> Benchmark | None:
