@@ -72,7 +72,10 @@ def test_standard_output_is_a_table_a_verdict_and_the_report_s_path(finished):
     assert not out.splitlines()[0]
     table, verdict, report = out.strip("\n").split("\n\n")
     assert all(len(line) <= 80 for line in table.splitlines())
-    assert len(table.splitlines()) == 2 + sum(len(scores) for scores in finished.metrics["change"].values())
+    entries = [entry for scores in finished.metrics["change"].values() for entry in scores.values()]
+    tested = sum(entry["better"] is not None for entry in entries)
+    assert len(table.splitlines()) == 2 + tested + 1
+    assert table.splitlines()[-1].startswith(f"{len(entries) - tested} further figures")
     assert verdict.startswith("Bits per byte of the held-out answers fell by")
     assert "95 %" in verdict
     assert max(map(len, verdict.splitlines())) <= 80

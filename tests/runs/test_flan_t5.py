@@ -64,7 +64,7 @@ def test_the_run_is_whole_and_measures_held_out_questions(finished):
     _, place, done = finished
     metrics = json.loads((place / "metrics.json").read_text())
     assert metrics["status"] == "complete"
-    assert set(metrics["before"]["perplexity"]) == {"bits_per_byte", "perplexity"}
+    assert set(metrics["before"]["perplexity"]) == {"bits_per_byte", "perplexity", "word_perplexity"}
     assert {"rouge_l", "token_f1"} <= set(metrics["change"]["answers"])
     assert metrics["data"]["leaked"] == 0
     assert metrics["data"]["measured_on"] == "test"

@@ -146,10 +146,11 @@ def test_a_second_call_does_nothing_and_a_further_arm_is_all_that_is_added(medtu
     assert again.returncode == 0, again.stderr
     assert again.stderr.count("done before") == 13
     more = [part.replace("{name: same}, ", "{name: same}, {name: more, shots: 1}, ") for part in command]
-    added = medtune(*more)
+    added = medtune(*more, "--set", "statement.funding=None.", "--set", "evaluate.resamples=150")
     assert added.returncode == 0, added.stderr
     assert "[arm_more]" in added.stderr
-    assert "[train] done before" in added.stderr
+    for stage in ("train", "seed-43", "part-0.5"):  # words for people and resamples cost no training
+        assert f"[{stage}] done before" in added.stderr
 
 
 def test_repeated_training_is_refused_where_it_costs_money(medtune):
@@ -159,15 +160,10 @@ def test_repeated_training_is_refused_where_it_costs_money(medtune):
 
 
 def test_too_few_rows_for_worked_examples_is_an_error(medtune, tmp_path):
-    place = exam(tmp_path / "exam.jsonl")
-    wanted = f"evaluate.tasks=[{{task: multiple_choice, source: {place}, shots: 99}}]"
     before = medtune("run", "quickstart", "--set", "evaluate.arms=[{name: shown, shots: 9999}]", "--out", "run")
     assert before.returncode == 2
     assert "9999 worked examples are wanted" in before.stderr
     assert "[evaluate_before]" not in before.stderr
-    done = medtune("evaluate", "quickstart", "--set", wanted)
-    assert done.returncode == 2
-    assert "99 worked examples are wanted and there are 28 rows" in done.stderr
 
 
 def test_overlap_of_the_exam_with_training_is_counted(run, metrics):
@@ -198,14 +194,6 @@ def test_an_exam_that_was_trained_on_is_found_out(medtune, tmp_path, tiny_model)
     assert "multiple_choice: 12 of 12 items share 13 words in a row with train" in done.stderr
     assert "12 of 12 items share 13 words in a row" in (tmp_path / "run/report.html").read_text()
     assert "and nothing is left without them" in done.stdout.replace("\n", " ")
-
-
-def test_words_for_people_cost_no_new_training(run, command, medtune):
-    done = medtune(*command, "--set", "statement.funding=None.", "--set", "evaluate.resamples=150")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("done before") >= 4  # prepare, train and both repetitions
-    assert "[seed-43] done before" in done.stderr
-    assert "[part-0.5] done before" in done.stderr
 
 
 def test_rows_that_were_trained_on_calibrate_nothing(tmp_path, medtune, tiny_model):

@@ -156,6 +156,8 @@ def test_real_weights_on_real_medquad_improve(medtune, real_data, real_models, t
         "evaluate.tasks=[perplexity]",
         f"model.name={real_models / 'stories260k'}",
         "train.learning_rate=3e-3",
+        "data.identifiers=off",
+        "data.contamination.check=false",
     ]
     done = medtune(
         "run", "medquad", "--data-dir", real_data, "--out", out, *[part for o in options for part in ("--set", o)]

@@ -127,7 +127,7 @@ def overlap(facts: Facts) -> str:
     found = audit["contamination"]
     sets = ", ".join(
         f"{name.replace('_', ' ')} {entry['overlapping']:,} of {entry['items']:,}"
-        for name, entry in found["sets"].items()
+        for name, entry in found.get("sets", {}).items()
     )
     runs = (
         f"Items that share a run of {found['ngram']} words with a training row: {sets}."
