@@ -57,7 +57,7 @@ def without_overlap(
     made = {}
     for key, found in overlap.get("tasks", {}).items():
         metric = next((metric for metric in tasks[key].metrics if metric.better), None)
-        seen = set(found["ids"])
+        seen = set(found.get("ids", ()))
         rest = [[sample for sample in side[key] if sample["id"] not in seen] for side in (before, after)]
         if not seen or metric is None or not all(rest):
             continue
