@@ -1,11 +1,13 @@
 """How long preparing data takes, how much memory, and how both grow.
 
-    python benchmarks/prepare.py --data-dir DIR [--rows 10000 30000 112000 300000] [--peers] [--llama-factory PYTHON] [--quick] [--json]
+    python benchmarks/prepare.py --data-dir DIR [--rows 10000 30000 112000 300000] [--peers] [--llama-factory PYTHON] [--keep DIR]
+                                 [--quick] [--json]
 
 The dialogues are **synthetic**: real rows of HealthCareMagic expanded to the wanted number by editing words, so
 that lengths and boilerplate are real and the texts are not. One in ten is a light edit (a near-duplicate), one in fifty an
 exact copy. `medtune prepare` runs with all steps on, in a process of its own; memory is the sum of the proportional set
-sizes of it and its workers, sampled five times a second. The second call finds everything done.
+sizes of it and its workers, sampled five times a second. The second call finds everything done. That no row was lost (rows
+read = rows kept + rows dropped, by reason) is checked against the audit. The last run directory stays with --keep.
 
 With --peers, the same steps are done the way notebooks do them: `datasets.map` with two processes for the same cleaning
 rules, `datasketch` for near-duplicates, tokenization by map (needs the packages datasets and datasketch beside medtune).
@@ -19,6 +21,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -107,7 +110,19 @@ def tree_memory(pid: int) -> float:
     return total
 
 
-def measure(rows: list[tuple[str, str]], count: int, peers: dict[str, str], overrides: list[str]) -> dict[str, Any]:
+def rows_accounted(run: Path, count: int) -> dict[str, int]:
+    """Rows kept and dropped as the audit has them; stops if they and the rows of the files are not the rows that went in."""
+    audit = json.loads((run / "data/audit.json").read_text())
+    splits = [pq.read_metadata(run / f"data/{split}.parquet").num_rows for split in ("train", "validation", "test")]
+    kept, dropped = sum(splits), sum(audit["dropped"].values())
+    if kept + dropped != count or audit["rows"]["read"] != count:
+        sys.exit(f"rows lost: {count} went in, {kept} kept and {dropped} dropped")
+    return {"kept": kept, "dropped": dropped}
+
+
+def measure(
+    rows: list[tuple[str, str]], count: int, peers: dict[str, str], overrides: list[str], keep: Path | None = None
+) -> dict[str, Any]:
     """One size: medtune cold, medtune again, and each peer (name → interpreter) on the same file."""
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
@@ -124,6 +139,7 @@ def measure(rows: list[tuple[str, str]], count: int, peers: dict[str, str], over
             "megabytes_of_text": characters / 1e6,
             "rows_per_second": count / first["seconds"],
             "second_call_seconds": again["seconds"],
+            **rows_accounted(place / "run", count),
             "by": {"medtune": first},
         }
         for name, python in peers.items():
@@ -132,6 +148,8 @@ def measure(rows: list[tuple[str, str]], count: int, peers: dict[str, str], over
             own = environment if name == "notebook" else {k: v for k, v in environment.items() if k != "PYTHONPATH"}
             result["by"][name], text = measured(script, own)
             print(text.strip().splitlines()[-1], file=sys.stderr)
+        if keep:
+            shutil.copytree(place / "run", keep, dirs_exist_ok=True)
     return result
 
 
@@ -147,6 +165,7 @@ def main() -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override a field of the recipe"
     )
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the last run directory here")
     parser.add_argument("--quick", action="store_true", help="2,000 and 4,000 rows")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -156,7 +175,7 @@ def main() -> None:
     peers = {"notebook": sys.executable} if arguments.peers else {}
     peers |= {"llama-factory": arguments.llama_factory} if arguments.llama_factory else {}
     counts = [2_000, 4_000] if arguments.quick else arguments.rows
-    results = [measure(rows, count, peers, arguments.set) for count in counts]
+    results = [measure(rows, count, peers, arguments.set, arguments.keep) for count in counts]
     if arguments.json:
         print(json.dumps(results, indent=2))
         return
@@ -167,6 +186,9 @@ def main() -> None:
             line = f"{r['rows']:>9,}{r['megabytes_of_text']:>9.0f}  {name:<15}{facts['seconds']:>9.1f}{facts['cpu_seconds']:>9.1f}"
             line += f"{facts['peak_megabytes']:>9,.0f}{r['rows'] / facts['seconds']:>9,.0f}"
             print(line + (f"{r['second_call_seconds']:>9.2f}" if name == "medtune" else ""))
+        print(
+            f"{'':>20}of {r['rows']:,} rows {r['kept']:,} kept, {r['dropped']:,} dropped by the audit's reasons, none lost"
+        )
 
 
 if __name__ == "__main__":

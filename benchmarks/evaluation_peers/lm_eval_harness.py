@@ -1,18 +1,11 @@
 """lm-evaluation-harness's part of evaluation.py: `python lm_eval_harness.py JOB.json`, in an environment that has it."""
 
-import json
-import resource
-import sys
-import time
-from pathlib import Path
-from typing import Any
-
-import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
+from timing import Job, tell
 
 
-def requests_of(job: dict[str, Any]) -> list[Instance]:
+def requests_of(job: Job) -> list[Instance]:
     """Its own form of the same prompts and continuations."""
     if job["work"] == "choices":
         pairs = [(row["prompt"], text) for row in job["asked"] for text in row["texts"]]
@@ -20,7 +13,13 @@ def requests_of(job: dict[str, Any]) -> list[Instance]:
     return [Instance("loglikelihood_rolling", {}, (text,), i) for i, text in enumerate(job["texts"])]
 
 
-def work(model: HFLM, job: dict[str, Any]) -> list[float]:
+def load(job: Job) -> HFLM:
+    """The model in the wanted number format."""
+    settings = {"dtype": job["dtype"], "device": "cpu", "batch_size": job["batch"], "add_bos_token": False}
+    return HFLM(pretrained=job["model"], **settings)
+
+
+def work(model: HFLM, job: Job) -> list[float]:
     """Log-likelihoods in the order of the requests."""
     asked = requests_of(job)
     if job["work"] == "choices":
@@ -28,28 +27,5 @@ def work(model: HFLM, job: dict[str, Any]) -> list[float]:
     return [float(value) for value in model.loglikelihood_rolling(asked, disable_tqdm=True)]
 
 
-def main() -> None:
-    """Load, warm up, do the work, tell."""
-    job = json.loads(Path(sys.argv[1]).read_text())
-    torch.set_num_threads(job["threads"])
-    model = HFLM(
-        pretrained=job["model"], dtype=job["dtype"], device="cpu", batch_size=job["batch"], add_bos_token=False
-    )
-    key = "asked" if job["work"] == "choices" else "texts"
-    work(model, job | {key: job[key][:1]})
-    processor, wall = time.process_time(), time.perf_counter()
-    results = work(model, job)
-    times = {"processor": time.process_time() - processor, "wall": time.perf_counter() - wall}
-    print(
-        json.dumps(
-            {
-                "results": results,
-                **times,
-                "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            }
-        )
-    )
-
-
 if __name__ == "__main__":
-    main()
+    tell(load, work, lambda job: "asked" if job["work"] == "choices" else "texts")
