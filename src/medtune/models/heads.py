@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 Head = Callable[[torch.Tensor], torch.Tensor]
-POSITIONS = 256  # of one product with the head: memory stays small, and the head's matrix is read seldom
+POSITIONS = 128  # of one product with the head: its logits are then below 32 MB, which the allocator keeps for the next
 BLOCK_LOGITS = 2**20  # of these at a time in float32: 4 MB, so that a block stays in the processor's cache
 
 

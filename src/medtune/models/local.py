@@ -12,11 +12,11 @@ from medtune.models.attention import NAME as ROW_ATTENTION
 from medtune.models.attention import register, row_edges
 from medtune.models.branches import score_choices
 from medtune.models.choices import Asked, Choices
-from medtune.models.greedy import greedy, keeps_keys_alone, left_padded, portions
 from medtune.models.heads import split_head, token_loglikelihoods, unwrapped
 from medtune.models.loading import Located, context_length, load_tokenizer, load_weights
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
 from medtune.models.streaming import text_streamer
+from medtune.models.together import answer_together, keeps_keys_alone, left_padded, likeliest, portions, sampled
 from medtune.models.windows import Piece, batches, windows
 from medtune.tokens.families import special_tokens
 from medtune.tokens.templates import ChatTemplate
@@ -24,7 +24,7 @@ from medtune.tokens.templates import ChatTemplate
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-TOKENS_AT_ONCE = 4096
+TOKENS_AT_ONCE = 2048  # activations of 3,072 float32 are then below 32 MB, which the allocator keeps for the next layer
 
 
 class LocalModel:
@@ -187,7 +187,7 @@ class LocalModel:
     def generate(
         self, prompts: Sequence[Messages], decoding: DecodingSettings, progress: Progress | None = None
     ) -> list[Generated]:
-        """One answer to each conversation. Greedy answers do not depend on the batch (exactly so in float32)."""
+        """One answer to each conversation, which does not depend on the others (exactly so in float32)."""
         made = [self._prompt(messages, decoding) for messages in prompts]
         encoded = [ids for _, ids, _ in made]
         results: dict[int, Generated] = {}
@@ -200,17 +200,23 @@ class LocalModel:
         return [results[index] for index in range(len(made))]
 
     def _at_once(self, decoding: DecodingSettings) -> int:
-        """A sampled answer must not depend on its neighbours: one at a time, each from the seed."""
-        return self.batch_size if decoding.temperature == 0 else 1
+        """transformers draws for all rows from one generator: there a sampled answer must be alone, to be its seed's."""
+        return 1 if decoding.temperature > 0 and not self._together(decoding) else self.batch_size
+
+    def _together(self, decoding: DecodingSettings) -> bool:
+        """Whether our own loop does it: one token after another, with nothing forbidden."""
+        return decoding.beams == 1 and not decoding.no_repeat_ngram and keeps_keys_alone(self.model)
 
     def _answers(self, rows: Sequence[np.ndarray], decoding: DecodingSettings) -> list[tuple[str, int, bool]]:
         """Text, tokens and whether it ended by itself, of the answer to each prompt."""
-        plain = not decoding.temperature and decoding.beams == 1 and not decoding.no_repeat_ngram
-        if not plain or not keeps_keys_alone(self.model):
+        if not self._together(decoding):
             return list(self._generate_batch(rows, decoding))
         self._attend()
-        stops = frozenset(self.stop_ids())
-        return [self._read(answer, stops) for answer in greedy(self.model, rows, stops, self._room(decoding))]
+        stops, choose = frozenset(self.stop_ids()), likeliest
+        if decoding.temperature > 0:
+            choose = sampled(decoding.temperature, decoding.top_p, decoding.seed, len(rows), self.model.device)
+        made = answer_together(self.model, rows, stops, self._room(decoding), choose)
+        return [self._read(answer, stops) for answer in made]
 
     def _attend(self) -> None:
         """As transformers attends: what knows no other way (Mamba has no attention at all) in its plainest."""

@@ -1,15 +1,17 @@
-"""Greedy answers to several prompts at once: rows of like length together, finished rows leave, nothing is computed twice.
+"""Answers to several prompts at once: rows of like length together, finished rows leave, nothing is computed twice.
 
-Token for token what ``transformers.generate`` gives one prompt at a time (in float32, but for ties of rounding).
+Token for token what ``transformers.generate`` gives one prompt at a time, greedy or sampled from one seed (in float32, but
+for ties of rounding).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 TOKENS_AT_ONCE = 16_384  # of prompts and answers whose keys and values lie in memory together
+Choice = Callable[[torch.Tensor, Sequence[int]], torch.Tensor]  # logits [rows, vocabulary] of these rows → a token each
 
 
 def portions(lengths: Sequence[int], room: int, rows: int) -> Iterator[list[int]]:
@@ -30,8 +32,32 @@ def keeps_keys_alone(model: Any) -> bool:
     return all(isinstance(x, DynamicLayer) and not isinstance(x, LinearAttentionCacheLayerMixin) for x in layers)
 
 
+def likeliest(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
+    """Greedy decoding."""
+    return logits.argmax(-1)
+
+
+def sampled(temperature: float, top_p: float, seed: int, count: int, device: torch.device) -> Choice:
+    """Sampling within ``top_p``: each of ``count`` rows draws from a generator of its own, so its company changes nothing."""
+    from transformers import TemperatureLogitsWarper, TopPLogitsWarper
+
+    generators = [torch.Generator(device).manual_seed(seed) for _ in range(count)]
+    warm, nucleus = TemperatureLogitsWarper(temperature), TopPLogitsWarper(top_p)
+
+    def draw(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
+        ids = logits.new_empty(len(rows), 0, dtype=torch.int64)
+        scores = warm(ids, logits.float())
+        shares = (nucleus(ids, scores) if top_p < 1 else scores).softmax(-1)
+        drawn = [torch.multinomial(part, 1, generator=generators[i]) for part, i in zip(shares, rows, strict=True)]
+        return torch.cat(drawn)
+
+    return draw
+
+
 @torch.no_grad()
-def greedy(model: Any, prompts: Sequence[np.ndarray], stops: frozenset[int], room: int) -> list[list[int]]:
+def answer_together(
+    model: Any, prompts: Sequence[np.ndarray], stops: frozenset[int], room: int, choose: Choice = likeliest
+) -> list[list[int]]:
     """The tokens of each answer, at most ``room``, the stop token among them where one came; prompts are ids [n]."""
     from transformers import DynamicCache
 
@@ -50,7 +76,7 @@ def greedy(model: Any, prompts: Sequence[np.ndarray], stops: frozenset[int], roo
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
-        chosen = logits.argmax(-1)
+        chosen = choose(logits, here)
         for row, token in zip(here, chosen.tolist(), strict=True):
             answers[row].append(token)
         going = [i for i, row in enumerate(here) if answers[row][-1] not in stops]

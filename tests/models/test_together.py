@@ -19,7 +19,7 @@ from transformers import (
     MistralConfig,
 )
 
-from medtune.models.greedy import TOKENS_AT_ONCE, greedy, keeps_keys_alone, portions
+from medtune.models.together import TOKENS_AT_ONCE, answer_together, keeps_keys_alone, portions, sampled
 
 SIZE = {"vocab_size": 97, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
 HEADS = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 128}
@@ -59,7 +59,27 @@ def test_token_for_token_as_transformers_one_at_a_time(kind):
     stops = frozenset({free[0][3], free[1][6], free[2][0]})
     wanted = [alone(model, row, stops) for row in rows]
     assert len({len(answer) for answer in wanted}) > 2
-    assert greedy(model, rows, stops, ROOM) == wanted
+    assert answer_together(model, rows, stops, ROOM) == wanted
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "mistral"])
+@pytest.mark.parametrize("top_p", [1.0, 0.8])
+def test_sampled_answers_are_those_of_their_seed_alone(kind, top_p):
+    model, rows, stops = model_of(kind), prompts(), frozenset(range(5, 20))
+    settings = GenerationConfig(
+        max_new_tokens=ROOM, do_sample=True, temperature=0.7, top_p=top_p, top_k=0, eos_token_id=sorted(stops), pad_token_id=0
+    )  # fmt: skip
+
+    def by_transformers(row):
+        torch.manual_seed(11)
+        mask = torch.ones(1, len(row), dtype=torch.int64)
+        made = model.generate(torch.from_numpy(row)[None], attention_mask=mask, generation_config=settings)
+        return made[0, len(row) :].tolist()
+
+    wanted = [by_transformers(row) for row in rows]
+    assert len({len(answer) for answer in wanted}) > 1
+    choose = sampled(0.7, top_p, 11, len(rows), torch.device("cpu"))
+    assert answer_together(model, rows, stops, ROOM, choose) == wanted
 
 
 def test_models_with_states_are_left_to_transformers(tiny_model):
@@ -96,7 +116,7 @@ def test_rows_that_end_are_not_computed_further():
     handle = model.register_forward_pre_hook(
         lambda module, args, kwargs: sizes.append(kwargs["input_ids"].shape), with_kwargs=True
     )
-    answers = greedy(model, rows, stops, ROOM)
+    answers = answer_together(model, rows, stops, ROOM)
     handle.remove()
     assert sum(rows for rows, _ in sizes) == sum(len(answer) for answer in answers)
     assert sum(rows * width for rows, width in sizes[1:]) == sum(len(answer) - 1 for answer in answers)
