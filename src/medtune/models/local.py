@@ -200,7 +200,7 @@ class LocalModel:
         return [results[index] for index in range(len(made))]
 
     def _at_once(self, decoding: DecodingSettings) -> int:
-        """transformers draws for all rows from one generator: there a sampled answer must be alone, to be its seed's."""
+        """Transformers draws for all rows from one generator: there a sampled answer must be alone, to be its seed's."""
         return 1 if decoding.temperature > 0 and not self._together(decoding) else self.batch_size
 
     def _together(self, decoding: DecodingSettings) -> bool:
