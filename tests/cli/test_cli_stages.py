@@ -52,6 +52,15 @@ def test_evaluation_alone_gives_the_figures_of_before(medtune_inside, finished, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_evaluation_with_seeds_samples_so_many_answers(medtune_inside, finished):
+    words = [*finished.arguments[1:], "--set", "evaluate.limit=3", "--seeds", "2", "--json"]
+    process = medtune_inside("evaluate", *words, "--task", "answers")
+    assert process.returncode == 0, process.stderr
+    assert json.loads(process.stdout)["answers"]["sampled_rouge_l"]["n"] == 3
+    refused = medtune_inside("evaluate", *words, "--task", "perplexity")
+    assert (refused.returncode, "no task samples answers" in refused.stderr) == (2, True)
+
+
 def test_report_makes_figures_plots_page_and_card_again_from_the_samples(medtune_inside, finished, tmp_path, hashes_of):
     place = tmp_path / "copy"
     shutil.copytree(finished.place, place)

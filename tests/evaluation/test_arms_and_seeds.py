@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from medtune.evaluation.arms import Side, compare_arms
-from medtune.evaluation.seeds import pooled_change
+from medtune.evaluation.seeds import decoding_spread, pooled_change
 from medtune.evaluation.tasks import Metric, Task
 
 RIGHT = Metric("accuracy", "Accuracy", lambda s: (s["score"], 1), "higher", right_or_wrong=True)
@@ -131,6 +131,20 @@ def test_the_spread_between_seeds_widens_the_interval():
     assert (found["low"], found["high"]) == pytest.approx((2 - reach, 2 + reach))
     assert found["p"] == pytest.approx(stats.ttest_1samp([1, 2, 3], 0).pvalue)
     assert found["changes"] == [1.0, 2.0, 3.0]
+
+
+def test_the_spread_between_decodings_is_that_of_their_means():
+    def some(*rows):
+        return [{"score": {"sampled_rouge_l": list(row)}} for row in rows]
+
+    found = decoding_spread(some((0.0, 1.0), (0.2, 0.6)), some((0.5, 0.5), (0.5, 0.5)))
+    assert found["before"] == {
+        "values": pytest.approx([0.1, 0.8]),
+        "between_sd": pytest.approx(np.std([0.1, 0.8], ddof=1)),
+    }
+    assert found["after"] == {"values": [0.5, 0.5], "between_sd": 0.0}
+    assert decoding_spread(some((0.1,)), some((0.1,))) is None  # one round has no spread
+    assert decoding_spread([{"score": {}}], some((0.1, 0.2))) is None
 
 
 def test_copies_of_items_do_not_narrow_the_interval():

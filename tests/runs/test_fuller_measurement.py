@@ -10,7 +10,10 @@ import pytest
 
 from small_run import QUESTIONS, QUICK
 
-TASKS = "[perplexity, {task: multiple_choice, source: FILE, confidence: true, permutations: 3, shots: 1}]"
+TASKS = (
+    "[perplexity, {task: multiple_choice, source: FILE, confidence: true, permutations: 3, shots: 1}, "
+    "{task: answers, samples: 2, encoder: none, limit: 4}]"
+)
 ARMS = (
     "[{name: same}, {name: shots, shots: 2}, {name: tuned-same, model: tuned}, {name: told, system_prompt: Be brief.}]"
 )
@@ -139,6 +142,17 @@ def test_guessing_and_one_answer_always_stand_beside_the_score(run):
     made = json.loads((run / "eval/baselines.json").read_text())["multiple_choice"]
     assert made["constant"]["scores"]["accuracy"]["value"] == 1.0  # the file's right answers are all A
     assert made["chance"]["scores"]["accuracy"]["value"] == pytest.approx(1 / 3)
+
+
+def test_decodings_with_several_seeds_are_pooled_within_their_items(run, metrics):
+    for side in ("before", "after"):
+        rows = [json.loads(line) for line in (run / f"eval/{side}/answers.samples.jsonl").read_text().splitlines()]
+        rounds = [row["score"]["sampled_rouge_l"] for row in rows]
+        values = metrics["decoding_seeds"]["answers"][side]["values"]
+        assert values == pytest.approx([sum(r) / len(rows) for r in zip(*rounds, strict=True)])
+        pooled = metrics[side]["answers"]["sampled_rouge_l"]
+        assert (pooled["value"], pooled["n"]) == (pytest.approx(sum(values) / 2), len(rows))
+    assert "2 decodings with different seeds" in (run / "report.html").read_text()
 
 
 def test_a_second_call_does_nothing_and_a_further_arm_is_all_that_is_added(medtune, command, run):

@@ -12,6 +12,9 @@ ModelOption = Annotated[
     str | None, typer.Option("--model", metavar="MODEL", help="A model, a directory or a run [default: the recipe's].")
 ]
 Tasks = Annotated[list[str] | None, typer.Option("--task", metavar="TASK", help="A task's name; may be given again.")]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", min=2, metavar="N", help="Sample N answers to each question, and pool them.")
+]
 OutFiles = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where scores and samples are kept.")]
 
 
@@ -22,6 +25,7 @@ def command(
     set_: Set = None,
     out: OutFiles = None,
     seed: Seed = None,
+    seeds: Seeds = None,
     data_dir: DataDir = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -29,10 +33,12 @@ def command(
 ) -> None:
     """Measure one model on the test split of a recipe [default: quickstart]; nothing is trained."""
     from medtune.recipe.reading import read_run_recipe
-    from medtune.runs.single import evaluate_model
+    from medtune.runs.single import evaluate_model, with_decodings
 
     overrides = [*(set_ or []), *([f"evaluate.tasks=[{','.join(task)}]"] if task else [])]
     settings = read_run_recipe(recipe, overrides, seed)
+    if seeds:
+        settings = with_decodings(settings, seeds)
     results = evaluate_model(settings, model or settings.model.name, existing_data_dir(data_dir), out)
     if json:
         print_json(results)

@@ -1,4 +1,4 @@
-"""Trainings that differ in their seed alone, measured on the same items: the mean change, and how far it is luck."""
+"""Trainings or decodings that differ in their seed alone, on the same items: the mean change, and how far it is luck."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -46,6 +46,22 @@ def pooled_change(
         "n": len(before),
         "groups": len(sums),
     }
+
+
+def decoding_spread(before: Sequence[Sample], after: Sequence[Sample]) -> dict[str, Any] | None:
+    """ROUGE-L of each round of sampled answers, on both sides, and their standard deviation; None without two rounds.
+
+    The pooled figure is the metric ``sampled_rouge_l``: a mean over rounds within each item, so that its interval over
+    items holds the luck of decoding, too.
+    """
+    sides = {}
+    for side, samples in (("before", before), ("after", after)):
+        rounds = np.array([sample["score"].get("sampled_rouge_l", ()) for sample in samples], dtype=float)
+        if rounds.ndim != 2 or rounds.shape[1] < 2:
+            return None
+        values = rounds.mean(axis=0)
+        sides[side] = {"values": values.tolist(), "between_sd": float(values.std(ddof=1))}
+    return {"seeds": len(values), **sides}
 
 
 def _changes(sums: np.ndarray, metric: Metric, width: int, k: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from medtune.models.heads import split_head, token_loglikelihoods, unwrapped
 from medtune.models.loading import Located, context_length, load_tokenizer, load_weights
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
 from medtune.models.streaming import text_streamer
-from medtune.models.together import answer_together, keeps_keys_alone, left_padded, likeliest, portions, sampled
+from medtune.models.together import Choice, answer_together, keeps_keys_alone, left_padded, likeliest, portions, sampled
 from medtune.models.windows import Piece, batches, windows
 from medtune.tokens.families import special_tokens
 from medtune.tokens.templates import ChatTemplate
@@ -212,11 +212,14 @@ class LocalModel:
         if not self._together(decoding):
             return list(self._generate_batch(rows, decoding))
         self._attend()
-        stops, choose = frozenset(self.stop_ids()), likeliest
-        if decoding.temperature > 0:
-            choose = sampled(decoding.temperature, decoding.top_p, decoding.seed, len(rows), self.model.device)
+        stops, choose = frozenset(self.stop_ids()), self._choice(decoding, len(rows))
         made = answer_together(self.model, rows, stops, self._room(decoding), choose)
         return [self._read(answer, stops) for answer in made]
+
+    def _choice(self, decoding: DecodingSettings, rows: int) -> Choice:
+        if decoding.temperature == 0:
+            return likeliest
+        return sampled(decoding.temperature, decoding.top_p, decoding.seed, rows, self.model.device)
 
     def _attend(self) -> None:
         """As transformers attends: what knows no other way (Mamba has no attention at all) in its plainest."""

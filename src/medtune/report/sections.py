@@ -144,7 +144,7 @@ def parts_of(context: dict[str, Any]) -> dict[str, str]:
         "scores": ("Before and after", context["changes"]),
         "arms": ("Was it needed?", context["arms"]),
         "curve": ("More data?", context["curve"]),
-        "seeds": ("Seeds", context["seeds"]),
+        "seeds": ("Seeds", context["seeds"] or context["decodings"]),
         "tasks": ("Task by task", context["tasks"]),
         "calibration": ("Calibration", context["tasks"]),
         "harm": ("Harm", context["tasks"]),

@@ -118,6 +118,7 @@ def render_page(figures: Figures, pictures: dict[str, Any]) -> str:
         "arms": titled(figures, "arms"),
         "curve": titled(figures, "learning_curve"),
         "seeds": titled(figures, "seeds"),
+        "decodings": figures.metrics.get("decoding_seeds", {}),
         "confidence": confidence_sections(figures),
         "harm": harm(figures),
         "forgetting": forgetting(figures),

@@ -26,7 +26,7 @@ from medtune.runs.overlap import overlap_file, overlap_stage, read_overlap, with
 from medtune.runs.plan import Plan
 from medtune.runs.precheck import precheck
 from medtune.runs.preparation import prepare_stage
-from medtune.runs.repeats import curve_of_run, repeats_of, repeats_stage, seeds_of_run
+from medtune.runs.repeats import curve_of_run, decodings_of_run, repeats_of, repeats_stage, seeds_of_run
 from medtune.runs.stages import (
     VALIDATION,
     check_base_untouched,
@@ -217,6 +217,7 @@ def _beyond_one_pair(recipe: Recipe, run: RunDirectory, change: dict[str, Any]) 
     others = [arms_of_task(run, recipe, other) for other in tasks_of(recipe) if other != key]
     makers = {"arms": arms_of_run, "seeds": seeds_of_run, "learning_curve": curve_of_run}
     made: dict[str, Any] = {part: make(run, recipe, key, task, metric) for part, make in makers.items()}
+    made["decoding_seeds"] = decodings_of_run(run, recipe)
     made["arms_by_task"] = [found for found in others if found]
     return {part: found for part, found in made.items() if found}
 

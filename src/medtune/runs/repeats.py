@@ -13,7 +13,7 @@ import numpy as np
 
 from medtune.conversation import Conversation, read_conversations, write_conversations
 from medtune.evaluation.evaluate import score
-from medtune.evaluation.seeds import pooled_change
+from medtune.evaluation.seeds import decoding_spread, pooled_change
 from medtune.evaluation.tasks import Metric, Sample, Task
 from medtune.files import read_json, sha256_file, sha256_json, whole_directory, write_json, write_text
 from medtune.progress import say
@@ -140,6 +140,13 @@ def seeds_of_run(run: RunDirectory, recipe: Recipe, key: str, task: Task, metric
         f"standard deviation between them {found['between_sd']:.2g}."
     )
     return {"task": key, "metric": metric.name, "rows": rows, "pooled": found, "sentence": sentence}
+
+
+def decodings_of_run(run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
+    """Spread between the rounds of sampled answers, by task; of those that made at least two."""
+    asked = [spec.key for spec in recipe.evaluate.tasks if spec.samples > 1]
+    found = {key: decoding_spread(*(_samples(side, recipe, key) for side in (run.before, run.after))) for key in asked}
+    return {key: spread for key, spread in found.items() if spread}
 
 
 def curve_of_run(run: RunDirectory, recipe: Recipe, key: str, task: Task, metric: Metric) -> dict[str, Any] | None:

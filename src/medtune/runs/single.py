@@ -7,7 +7,7 @@ from typing import Any
 
 from medtune.conversation import Conversation, read_conversations
 from medtune.data.normalize import normalize
-from medtune.errors import DataError
+from medtune.errors import DataError, RecipeError
 from medtune.evaluation.evaluate import evaluate
 from medtune.models.opening import find, open_model
 from medtune.models.remote import Remote, check_askable
@@ -30,6 +30,19 @@ def refuse_training_rows(model: str, items: Sequence[Conversation]) -> None:
             where=model,
             fix="Use the recipe and the seed that it was trained with, or other data.",
         )
+
+
+def with_decodings(recipe: Recipe, seeds: int) -> Recipe:
+    """The recipe with so many sampled answers to each question of its tasks ``answers``, each with a seed of its own."""
+    specs = recipe.evaluate.tasks
+    if not any(spec.task == "answers" for spec in specs):
+        raise RecipeError(
+            "no task samples answers",
+            where="--seeds",
+            fix="Add the task answers; several trainings: medtune run --seeds.",
+        )
+    tasks = [spec.model_copy(update={"samples": seeds}) if spec.task == "answers" else spec for spec in specs]
+    return recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"tasks": tasks})})
 
 
 def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path | None) -> dict[str, Any]:

@@ -29,6 +29,11 @@ def _tenfold(sample: Sample) -> tuple[float, float]:
     return float(any(c["tenfold"] for c in sample.get("dose_conflicts", ()))), float(_doses(sample)[1] > 0)
 
 
+def _sampled_overlap(sample: Sample) -> tuple[float, float]:
+    found = sample["score"].get("sampled_rouge_l", ())
+    return float(np.mean(found)) if found else 0.0, float(bool(found))
+
+
 def _mean_of(name: str) -> Metric:
     titles = {"similarity": "Semantic similarity (cosine)", "bert_score": "BERTScore F1"}
     tested: Literal["higher"] | None = "higher" if name == "similarity" else None
@@ -38,7 +43,8 @@ def _mean_of(name: str) -> Metric:
 class Answers:
     """Overlap with the reference, nearness in meaning, its quantities, whether the answer ends by itself and repeats itself.
 
-    ``similarity`` and ``bert_score`` are there where an encoder is. ``dose_agreement`` counts quantities with units, of
+    ``sampled_rouge_l`` is the mean over the sampled answers to each question, where such were asked for: several seeds of
+    decoding, pooled within their item. ``similarity`` and ``bert_score`` are there where an encoder is. ``dose_agreement`` counts quantities with units, of
     kinds that the reference names too; ``tenfold_errors`` is a description, and so are BLEU and BERTScore, which say much
     the same as ROUGE-L and the similarity: the family of tests stays small.
     """
@@ -47,6 +53,7 @@ class Answers:
     title = "Answers to held-out questions"
     metrics: Sequence[Metric] = (
         Metric("rouge_l", "ROUGE-L F1", lambda s: (s["score"]["rouge_l"], 1), "higher"),
+        Metric("sampled_rouge_l", "ROUGE-L F1, sampled answers", _sampled_overlap, "higher"),
         Metric("token_f1", "Token F1", lambda s: (s["score"]["token_f1"], 1), "higher"),
         Metric("bleu", "BLEU", lambda s: s["score"].get("bleu", NO_COUNTS), None, unit="of 100", figure=bleu),
         _mean_of("bert_score"),
@@ -61,7 +68,7 @@ class Answers:
     @property
     def fingerprint(self) -> str:
         """Changes with the packaged encoder, so that results without it are not taken for whole once it is there."""
-        return f"2 {encoder_version('auto')}"
+        return f"3 {encoder_version('auto')}"
 
     def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
         """One greedy answer an item; with a limit, to items drawn by seed. What more is kept, the task's settings say."""
@@ -140,6 +147,7 @@ def _add_sampled(
         ]
     for index, sample in enumerate(samples):
         sample["sampled"] = [one[index].text for one in rounds]
+        sample["score"]["sampled_rouge_l"] = [rouge_l(text, sample["reference"]) for text in sample["sampled"]]
         if encoder:
             sample["sampled_clusters"] = clusters(sample["sampled"], lambda texts: _means(encoder, texts))
 
