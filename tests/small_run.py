@@ -20,6 +20,7 @@ QUICK = [
     "--set", "train.max_steps=4",
     "--set", "train.batch_size=2",
     "--set", "train.gradient_accumulation=1",
+    "--set", "evaluate.tasks=[perplexity, {task: answers, encoder: none}, topics]",  # the encoder takes seconds to load
     "--set", "evaluate.decoding.max_new_tokens=8",
     "--set", "evaluate.resamples=200",
 ]  # fmt: skip

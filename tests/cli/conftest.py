@@ -64,6 +64,7 @@ def small(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> list[st
         "train.max_steps": 4,
         "train.batch_size": 2,
         "train.gradient_accumulation": 1,
+        "evaluate.tasks": "[perplexity, {task: answers, encoder: none}, topics]",  # the encoder takes seconds to load
         "evaluate.decoding.max_new_tokens": 8,
         "evaluate.resamples": 200,
     }

@@ -1,10 +1,11 @@
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
 from medtune.errors import ModelError
-from medtune.models.loading import locate, read_config
+from medtune.models.loading import Located, locate, read_config
 
 
 def test_a_missing_path_is_named(tmp_path):
@@ -36,6 +37,29 @@ def test_an_encoder_is_no_language_model(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(ModelError, match="neither a causal language model"):
         read_config(locate(str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json"]
+)
+def test_the_fingerprint_follows_what_decides_how_a_model_answers(tiny_model, tmp_path, name):
+    place = Path(shutil.copytree(tiny_model, tmp_path / "copy"))
+    before = locate(str(place)).fingerprint()
+    values = json.loads((place / name).read_text()) if (place / name).exists() else {}
+    (place / name).write_text(json.dumps(values | {"changed": True}))
+    assert locate(str(place)).fingerprint() != before
+
+
+def test_an_adapter_s_own_settings_and_tokenizer_count_too(tiny_model, tmp_path):
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_model.safetensors").write_bytes(b"weights")
+    found = Located("adapter", tiny_model, adapter)
+    seen = [found.fingerprint()]
+    for name in ("adapter_config.json", "tokenizer.json", "chat_template.jinja"):
+        (adapter / name).write_text("{}")
+        seen.append(found.fingerprint())
+    assert len(set(seen)) == len(seen)
 
 
 def test_the_fingerprint_follows_weights_and_template(tiny_model, tmp_path):
