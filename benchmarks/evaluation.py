@@ -38,7 +38,7 @@ def questions(source: str, form: str, data_dir: Path, count: int) -> tuple[list[
     """Prompts with their options as plain values, and the place of the right one; the first ``count`` drawn by seed."""
     from medtune.data.benchmark import read_benchmark
     from medtune.data.rows import bare_question
-    from medtune.evaluation.tasks.multiple_choice import key_of
+    from medtune.evaluation.tasks.choice_wording import key_of
 
     items = read_benchmark(source, None, data_dir).items
     chosen = [items[i] for i in np.random.default_rng(0).permutation(len(items))[:count]]

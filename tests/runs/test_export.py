@@ -3,6 +3,7 @@ import shutil
 import threading
 from base64 import b64decode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import yaml
 from safetensors.torch import load_file
 
 from medtune.errors import RecipeError, RunError
+from medtune.evaluation.confidence.gate import Gate
 from medtune.files import read_json, write_json
 from medtune.models.loading import Located
 from medtune.models.merging import BOUND, load_exactly
@@ -63,6 +65,20 @@ def test_an_adapter_is_exported_as_it_was_trained(lora_run, tmp_path):
     assert (head["library_name"], head["base_model_relation"]) == ("peft", "adapter")
     assert "## Did it help?" in body
     assert "## This export" in body
+
+
+def test_the_threshold_of_confidence_travels_with_the_weights_it_was_set_for(lora_run, tmp_path):
+    run = Path(shutil.copytree(lora_run, tmp_path / "run"))
+    measured = {"kind": "answers", "threshold": {"value": 0.3, "signal": "signal", "status": "set"}}
+    (run / "eval" / "confidence.json").write_text(json.dumps({"answers": {"after": measured}}))
+    for form in ("adapter", "merged"):
+        export(run, tmp_path / form, form)
+        assert Gate.read(tmp_path / form) == Gate(0.3, "signal", "set")
+    pytest.importorskip("bitsandbytes")
+    export(run, tmp_path / "4bit", "merged-4bit")
+    assert Gate.read(tmp_path / "4bit") is None
+    export(lora_run, tmp_path / "plain", "adapter")
+    assert Gate.read(tmp_path / "plain") is None
 
 
 def test_merged_is_verified_and_opens_with_transformers_alone(lora_run, tmp_path):

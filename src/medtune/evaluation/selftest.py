@@ -15,7 +15,17 @@ from medtune.evaluation.confidence.uncertainty import semantic_entropy
 from medtune.evaluation.doses import dose_agreement
 from medtune.evaluation.judging.figures import item_score
 from medtune.evaluation.labels import parse_label
-from medtune.evaluation.statistics import clustered_standard_error, holm, mcnemar_exact, paired_bootstrap, ratio, wilson
+from medtune.evaluation.statistics import (
+    PairedDifference,
+    clustered_standard_error,
+    holm,
+    mcnemar_exact,
+    paired_bootstrap,
+    proportion_interval,
+    ratio,
+    switches,
+    wilson,
+)
 from medtune.evaluation.tasks import TASKS
 from medtune.evaluation.tasks.classification import class_counts, macro_f1, tied_best
 from medtune.evaluation.text_metrics import rouge_l
@@ -86,11 +96,42 @@ def _copies() -> Figures:
     return [alone, clustered_standard_error(values, [str(i // 10) for i in range(100)])]
 
 
+def _p(found: PairedDifference) -> float:
+    return math.nan if found.p is None else found.p
+
+
 def _nothing_changed() -> Figures:
     """Difference and p-value of two equal sides."""
     parts = np.stack([np.arange(20.0), np.ones(20)], axis=1)
     found = paired_bootstrap(parts, parts, [str(i) for i in range(20)], ratio(), 500, 0)
-    return [found.value, found.p if found.p is not None else math.nan]
+    return [found.value, _p(found)]
+
+
+def _switches() -> Figures:
+    """McNemar's counts of four items alone, that items in groups have none, and what two groups can prove at most."""
+    alone = switches([1, -1, 1, 0], list("abcd")) or (math.nan, math.nan)
+    parts = np.stack([np.zeros(20), np.ones(20)], axis=1)
+    groups = ["a"] * 10 + ["b"] * 10
+    found = paired_bootstrap(parts, np.ones((20, 2)), groups, ratio(), 500, 0)
+    return [*alone, float(switches([1] * 20, groups) is None), _p(found)]
+
+
+def _none_right() -> Figures:
+    """The interval of no right answer among ten items, each alone, and in five groups of two."""
+    alone, grouped = (proportion_interval([0.0] * 10, [str(i // size) for i in range(10)], 200, 0) for size in (1, 2))
+    return [math.nan if end is None else end for end in (alone.low, alone.high, grouped.high)]
+
+
+def _ragged() -> Figures:
+    """Accuracy over questions with three, four and five options, and how many samples every metric counts."""
+    samples = []
+    for size in (3, 4, 5):
+        options = list("ABCDE"[:size])
+        top = tied_best(options, -np.arange(float(size)))
+        score = {"correct": top.get("A", 0.0), "predicted": top}
+        samples.append({"options": options, "labels": ["A"], "classes": False, "prompt_cut": 0, "score": score})
+    counted = {len(metric.columns(samples)) for metric in TASKS["multiple_choice"].metrics}
+    return [*_metric("multiple_choice", "accuracy", samples), *counted]
 
 
 def _doses() -> Figures:
@@ -122,6 +163,7 @@ CASES = (
     Case("bits per byte of a uniform model", [4.6851], lambda: _metric("perplexity", "bits_per_byte", _scored((3 * math.log(50_257), 3, 10)))),
     Case("answers in words: accuracy, parse rate", [0.5, 0.5], _parsed),
     Case("options: raw and per byte", [0, 1], _length_bias),
+    Case("questions with 3, 4 and 5 options", [1, 3], _ragged, 1e-12),
     Case("options that tie share their rightness", [0.25], lambda: [tied_best(list("ABCD"), np.zeros(4))["A"]]),
     Case("macro-F1 of the majority, 9 to 1", [0.9, 0.4737], lambda: _always("a", {"a": 9, "b": 1})),
     Case("PubMedQA, always yes: accuracy, macro-F1", [0.552, 0.2371], lambda: _always("yes", {"yes": 276, "no": 169, "maybe": 55})),
@@ -129,8 +171,10 @@ CASES = (
     Case("doses that disagree", [1, 1, 0], _doses),
     Case("exact McNemar, 60 to 30", [0.00206], lambda: [mcnemar_exact(60, 30)], 1e-5),
     Case("exact McNemar, 5 to 0 and 10 to 2", [0.0625, 0.038574], lambda: [mcnemar_exact(5, 0), mcnemar_exact(10, 2)], 1e-6),
+    Case("switches; none in groups; p of two groups", [1, 2, 1, 0.5], _switches, 1e-12),
     Case("Holm's correction", [0.03, 0.06, 0.06], lambda: holm([0.01, 0.04, 0.03]), 1e-12),
     Case("Wilson's interval of 8 of 10", [0.4902, 0.9433], lambda: wilson(8, 10)),
+    Case("none right of 10: alone, in 5 groups", [0, 0.2775, 0.4345], _none_right),
     Case("standard error without and with groups", [0.0402, 0.1333], _copies),
     Case("no change: difference, p-value", [0, 1], _nothing_changed, 1e-12),
     Case("calibration error: 8 and 5 of 10 at 0.8", [0, 0.3], _calibration, 1e-12),

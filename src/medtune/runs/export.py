@@ -13,6 +13,7 @@ import numpy as np
 
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RecipeError, RunError
+from medtune.evaluation.confidence.gate import Gate
 from medtune.files import read_json, whole_directory, write_json
 from medtune.models.loading import Located, load_tokenizer, locate
 from medtune.progress import say
@@ -45,7 +46,7 @@ def export(root: Path, to: Path, form: str, dtype: str | None = None) -> dict[st
             _copy_adapter(run.model, place)
         else:
             facts |= _merged(run, recipe, located, place, form, dtype or "bfloat16")
-        use = read_json(run.model / "medtune.json")
+        use = read_json(run.model / "medtune.json") | _confidence(root, form)
         if form != "adapter":
             use |= {"quantization": None}  # of the base while training; these weights are what they are
         write_json(place / "medtune.json", use | {"export": facts})
@@ -53,6 +54,17 @@ def export(root: Path, to: Path, form: str, dtype: str | None = None) -> dict[st
         facts |= {"files": sorted(path.name for path in place.iterdir())}
         facts |= {"bytes": sum(path.stat().st_size for path in place.iterdir())}
     return facts | {"directory": str(to.resolve())}
+
+
+def _confidence(root: Path, form: str) -> dict[str, Any]:
+    """The threshold that validation set for these weights, so that ``ask`` and ``chat`` of the export hold back, too."""
+    gate = Gate.read(root)
+    if gate is None:
+        return {}
+    if form == "merged-4bit":
+        say("The run's confidence threshold was set for other weights than these in 4 bits: it is left out.")
+        return {}
+    return {"confidence": asdict(gate)}
 
 
 def _recipe(root: Path) -> Recipe:

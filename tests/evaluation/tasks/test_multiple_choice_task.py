@@ -13,7 +13,8 @@ from medtune.errors import DataError, RecipeError
 from medtune.evaluation.comparison import compare
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
-from medtune.evaluation.tasks.multiple_choice import PREMISE, read_answer
+from medtune.evaluation.tasks.choice_wording import PREMISE
+from medtune.evaluation.tasks.multiple_choice import read_answer
 from medtune.models.choices import Choices
 from medtune.recipe.reading import read_run_recipe
 from medtune.recipe.schema import TaskSpec

@@ -27,7 +27,11 @@ class Gate:
 
     @classmethod
     def read(cls, name: str | Path) -> "Gate | None":
-        """Of a run's directory, or the model inside it; None where its answers' confidence was not measured."""
+        """Of a run's directory, the model inside it or an export; None where its answers' confidence was not measured."""
+        use = Path(name) / "medtune.json"
+        carried = read_json(use).get("confidence") if use.is_file() else None
+        if carried:
+            return cls(**carried)
         places = (Path(name), Path(name).parent)
         root = next((place for place in places if (place / "run.json").exists() and (place / FILE).exists()), None)
         return cls.of(read_json(root / FILE)) if root else None

@@ -1,7 +1,6 @@
 """Questions with options: the likelihood of the letters and of the options' texts, or a generated answer, read strictly."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
 
@@ -12,14 +11,13 @@ from medtune.data.rows import bare_question
 from medtune.errors import DataError
 from medtune.evaluation.letters import named_option
 from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
+from medtune.evaluation.tasks.choice_wording import INSTRUCTION, PREMISE, Worded, key_of
 from medtune.evaluation.tasks.classification import class_counts, macro_f1, tied_best
 from medtune.models.choices import choose
 from medtune.models.protocol import LanguageModel
 from medtune.progress import say, track
 from medtune.recipe.schema import TaskSpec
 
-PREMISE = "Answer:"  # what the options follow where the question is left out (PMI)
-INSTRUCTION = "Answer with the letter of the right option alone."
 TEXT_SCORES = ("texts", "texts_per_byte", "texts_pmi")
 
 
@@ -28,61 +26,11 @@ def has_options(item: Conversation) -> bool:
     return bool(item.options) and item.answer is not None
 
 
-def key_of(item: Conversation) -> int:
-    """The place of the right option."""
-    return ascii_uppercase.index(item.answer or "A")
-
-
 def names_of(items: Sequence[Conversation]) -> list[str] | None:
     """The options' own texts, where they are the same fixed classes in all items (yes, no, maybe); else None."""
     first = items[0].options
     fixed = all(item.options == first and item.label in (first or ()) for item in items)
     return list(first) if first and fixed else None
-
-
-@dataclass(frozen=True)
-class Worded:
-    """How the task's items are put to a model."""
-
-    settings: TaskSettings
-
-    def lettered(
-        self, item: Conversation, order: Sequence[int] | None = None, instruction: str = ""
-    ) -> tuple[Message, ...]:
-        """The question with its options as lines ``A. …`` in an ``order``; the worked examples answer with letters."""
-        examples = [
-            message
-            for example in self.settings.examples
-            for message in (*_user(example, _lines(example)), Message("assistant", example.answer or ""))
-        ]
-        asked = _user(item, "\n".join(filter(None, [_lines(item, order), instruction])))
-        return self.settings.asked(asked, examples)
-
-    def bare(self, item: Conversation) -> tuple[Message, ...]:
-        """The question alone; the worked examples answer with the right option's text."""
-        examples = [
-            message
-            for example in self.settings.examples
-            for message in (*_user(example, bare_question(example.question)), Message("assistant", _right(example)))
-        ]
-        return self.settings.asked(_user(item, bare_question(item.question)), examples)
-
-
-def _user(item: Conversation, text: str) -> tuple[Message, ...]:
-    """The item's prompt with ``text`` as its last user turn."""
-    last = max(i for i, message in enumerate(item.prompt) if message.role == "user")
-    return (*item.prompt[:last], Message("user", text))
-
-
-def _right(item: Conversation) -> str:
-    return (item.options or ("",))[key_of(item)]
-
-
-def _lines(item: Conversation, order: Sequence[int] | None = None) -> str:
-    options = item.options or ()
-    places = range(len(options)) if order is None else order
-    lines = [f"{letter}. {options[place]}" for letter, place in zip(ascii_uppercase, places, strict=False)]
-    return "\n".join([bare_question(item.question), "", *lines])
 
 
 def multiple_choice_sample(item: Conversation, names: Sequence[str] | None) -> Sample:

@@ -30,4 +30,13 @@ class Statement(Section):
     risk: Said = Field(None, description="Risk level, and who set it.")
     bias: Said = Field(None, description="What was done about bias.")
     resources: Said = Field(None, description="Papers, reviews and evidence about the model.")
+    developer: Said = Field(None, description="Who made the model.")
+    availability: Said = Field(None, description="Where the model can be had, in which countries.")
+    approval: Said = Field(None, description="Approval by a regulator, or that there is none.")
+    maintenance: Said = Field(
+        None, description="Who watches over the model in use, and how often it is measured again."
+    )
+    robustness: Said = Field(
+        None, description="What happened with empty, misspelt, over-long or foreign input, where somebody tried."
+    )
     contact: Said = Field(None, description="Whom to ask.")

@@ -58,7 +58,7 @@ TRIPOD = Checklist(
         Item("19b", "Limitations", "H", of_results.limits),
         Item("19c", "Challenges of the data", "H", of_data.data_problems),
         Item("19d", "Intended use of the implementation", "P", topics=("intended_use", "out_of_scope")),
-        Item("19e", "Poor or missing input", "H", _poor_input),
+        Item("19e", "Poor or missing input", "H", _poor_input, ("robustness",)),
         Item("19f", "Interaction and expertise of users", "P", topics=("expertise",)),
         Item("19g", "Next steps", "P", topics=("next_steps",)),
     ),
