@@ -73,7 +73,7 @@ def test_what_got_worse_is_said_beside_the_improvement():
             "words": entry(5, 4, 6, None, better=None),
         },
     )
-    assert text.endswith("Worse after training: answers rouge_l, answers repetition.")
+    assert text.endswith("Worse after training: rouge l (answers), repetition (answers).")
 
 
 def test_few_groups_allow_no_claim_however_clear_the_figures_look():

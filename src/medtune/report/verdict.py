@@ -77,7 +77,7 @@ def _judgement(entry: dict[str, Any]) -> str:
 
 def _worsened(change: dict[str, Any], but: tuple[str, str]) -> str:
     worse = [
-        f"{task} {name}"
+        f"{e.get('title', name.replace('_', ' '))} ({task})"
         for task, metrics in change.items()
         for name, e in metrics.items()
         if (task, name) != but

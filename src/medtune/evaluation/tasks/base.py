@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from medtune.models.protocol import DecodingSettings, LanguageModel
 from medtune.recipe.schema import Decoding, Recipe, TaskSpec
 
 Sample = dict[str, Any]
+Item = TypeVar("Item")
 
 
 def same(values: np.ndarray) -> np.ndarray:
@@ -91,7 +92,7 @@ class TaskSettings:
         own = spec.limit is not None or spec.task in ("safety", "forgetting")
         return replace(self, spec=spec, limit=spec.limit if own else self.limit)
 
-    def drawn(self, items: Sequence[Conversation]) -> list[Conversation]:
+    def drawn(self, items: Sequence[Item]) -> list[Item]:
         """At most ``limit`` of the items, drawn by seed, in their old order."""
         if self.limit is None or self.limit >= len(items):
             return list(items)

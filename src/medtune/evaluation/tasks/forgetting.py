@@ -1,22 +1,16 @@
 """Forgetting: how well a model still predicts general text, which the fine-tuning was not about."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
 
 from medtune.conversation import Conversation
 from medtune.errors import ModelError
 from medtune.evaluation.forgetting.passages import HERE, Passage, packaged_passages, read_passages
 from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
+from medtune.evaluation.tasks.likelihood import bits_per_byte, scored
 from medtune.files import sha256_paths
 from medtune.models.protocol import LanguageModel, Likelihood
 from medtune.progress import track
-
-
-def _bits(values: np.ndarray) -> np.ndarray:
-    return values / math.log(2)
 
 
 class Forgetting:
@@ -24,16 +18,7 @@ class Forgetting:
 
     name = "forgetting"
     title = "Prediction of general text"
-    metrics: Sequence[Metric] = (
-        Metric(
-            "bits_per_byte",
-            "Bits per byte, general text",
-            lambda s: (-s["loglikelihoods"][0], s["bytes"]),
-            "lower",
-            _bits,
-            "bits/byte",
-        ),
-    )
+    metrics: Sequence[Metric] = (bits_per_byte("Bits per byte, general text"),)
 
     @property
     def fingerprint(self) -> str:
@@ -45,7 +30,7 @@ class Forgetting:
 
         Raises ``ModelError`` where the model gives no likelihood of plain text, ``DataError`` where a file holds none.
         """
-        chosen = _drawn(_passages(settings), settings)
+        chosen = settings.drawn(_passages(settings))
         with track("forgetting", len(chosen), "texts") as bar:
             scores = model.text_loglikelihoods([passage.text for passage in chosen], bar.advance)
         if len(scores) < len(chosen):
@@ -62,23 +47,6 @@ def _passages(settings: TaskSettings) -> list[Passage]:
     return read_passages(Path(spec.source), spec.split) if spec and spec.source else packaged_passages()
 
 
-def _drawn(passages: list[Passage], settings: TaskSettings) -> list[Passage]:
-    if settings.limit is None or settings.limit >= len(passages):
-        return passages
-    picked = np.random.default_rng(settings.seed).permutation(len(passages))[: settings.limit]
-    return [passages[i] for i in sorted(picked)]
-
-
-def _sample(passage: Passage, score: Likelihood) -> Sample:
-    return {
-        "id": passage.id,
-        "group": passage.group,
-        "kind": passage.kind,
-        "prompt": score.prompt,
-        "continuations": [passage.text],
-        "loglikelihoods": [score.loglikelihood],
-        "tokens": score.tokens,
-        "bytes": score.bytes,
-        "reference": passage.text,
-        "score": -score.loglikelihood / math.log(2) / max(1, score.bytes),
-    }
+def _sample(passage: Passage, found: Likelihood) -> Sample:
+    own = {"id": passage.id, "group": passage.group, "kind": passage.kind, "reference": passage.text}
+    return own | scored(passage.text, found)

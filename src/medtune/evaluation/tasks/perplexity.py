@@ -1,18 +1,14 @@
 """How well a model predicts the held-out answers, per token and per byte; the answer alone, and the whole text."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from medtune.conversation import Conversation
 from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
+from medtune.evaluation.tasks.likelihood import bits, bits_per_byte, scored
 from medtune.models.protocol import LanguageModel, Likelihood
 from medtune.progress import track
-
-
-def _bits(values: np.ndarray) -> np.ndarray:
-    return values / math.log(2)
 
 
 class Perplexity:
@@ -26,14 +22,7 @@ class Perplexity:
     name = "perplexity"
     title = "Prediction of the held-out answers"
     metrics: Sequence[Metric] = (
-        Metric(
-            "bits_per_byte",
-            "Bits per byte, answer",
-            lambda s: (-s["loglikelihoods"][0], s["bytes"]),
-            "lower",
-            _bits,
-            "bits/byte",
-        ),
+        bits_per_byte("Bits per byte, answer"),
         Metric(
             "perplexity", "Token perplexity, answer", lambda s: (-s["loglikelihoods"][0], s["tokens"]), "lower", np.exp
         ),
@@ -49,7 +38,7 @@ class Perplexity:
             "Bits per byte, question and answer",
             lambda s: (-s.get("text_loglikelihood", 0), s.get("text_bytes", 0)),
             "lower",
-            _bits,
+            bits,
             "bits/byte",
         ),
         Metric(
@@ -77,16 +66,11 @@ class Perplexity:
                 "group": item.group,
                 "source": item.source,
                 "question": item.question,
-                "prompt": answer.prompt,
+                **scored(answer.text, answer),
                 "prompt_cut": answer.prompt_cut,
-                "continuations": [answer.text],
-                "loglikelihoods": [answer.loglikelihood],
-                "tokens": answer.tokens,
-                "bytes": answer.bytes,
                 "words": len(answer.text.split()),
                 **text,
                 "reference": item.reference,
-                "score": -answer.loglikelihood / math.log(2) / max(1, answer.bytes),
             }
             for item, answer, text in zip(items, answers, whole, strict=True)
         ]
