@@ -1,5 +1,6 @@
 """A causal language model taken apart: the body that makes hidden states, and the head that makes logits."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,15 @@ POSITIONS = 128  # of one product with the head: its logits are then below 32 MB
 BLOCK_LOGITS = 2**20  # of these at a time in float32: 4 MB, so that a block stays in the processor's cache
 
 
+def has_adapter(model: Any) -> bool:
+    """Whether PEFT wraps the model. Nothing can be wrapped before PEFT is imported, which takes a second: not for this."""
+    peft = sys.modules.get("peft")
+    return peft is not None and isinstance(model, peft.PeftModel)
+
+
 def unwrapped(model: Any) -> Any:
     """The transformers model below a PEFT wrapper, its adapted layers in place."""
-    from peft import PeftModel
-
-    return model.get_base_model() if isinstance(model, PeftModel) else model
+    return model.get_base_model() if has_adapter(model) else model
 
 
 def split_head(model: Any) -> tuple[nn.Module, Head]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medtune.files import write_json
+from medtune.models.heads import has_adapter
 from medtune.models.local import LocalModel
 from medtune.models.seq2seq import Seq2SeqModel
 from medtune.models.use import spoken_decoding
@@ -23,15 +24,14 @@ def save_model(
 
     ``base_name`` is how the adapter finds its base again; ``use`` holds the system prompt, decoding and chat of the recipe.
     """
-    from peft import PeftModel
     from transformers import GenerationConfig
 
     kind = Seq2SeqModel if model.config.is_encoder_decoder else LocalModel
     local = kind(model, tokenizer, base_name, "")
     settings = GenerationConfig(**local.generation_settings(spoken_decoding(use)))
-    if isinstance(model, PeftModel):
-        model.peft_config["default"].base_model_name_or_path = base_name
-        model.peft_config["default"].revision = use.get("revision")
+    if has_adapter(model):
+        adapter: Any = model.peft_config["default"]
+        adapter.base_model_name_or_path, adapter.revision = base_name, use.get("revision")
         model.save_pretrained(str(place), safe_serialization=True, save_embedding_layers=False)
         (place / "README.md").unlink(missing_ok=True)  # PEFT's form to fill in; the run's own card says more
     else:
