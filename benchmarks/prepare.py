@@ -6,7 +6,7 @@
 The dialogues are **synthetic**: real rows of HealthCareMagic expanded to the wanted number by editing words, so
 that lengths and boilerplate are real and the texts are not. One in ten is a light edit (a near-duplicate), one in fifty an
 exact copy. `medtune prepare` runs with all steps on, in a process of its own; memory is the sum of the proportional set
-sizes of it and its workers, sampled five times a second. The second call finds everything done. That no row was lost (rows
+sizes of it and its workers, sampled up to five times a second. The second call finds everything done. That no row was lost (rows
 read = rows kept + rows dropped, by reason) is checked against the audit. The last run directory stays with --keep.
 
 With --peers, the same steps are done the way notebooks do them: `datasets.map` with two processes for the same cleaning
@@ -82,8 +82,10 @@ def measured(command: list[str], environment: dict[str, str]) -> tuple[dict[str,
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
         peak = 0.0
         while process.poll() is None:
+            looked = time.perf_counter()
             peak = max(peak, tree_memory(process.pid))
-            time.sleep(0.2)
+            # Of a large process the look itself costs: at most a twentieth of the time.
+            time.sleep(max(0.2, 20 * (time.perf_counter() - looked)))
         seconds = time.perf_counter() - started
         output.seek(0)
         text = output.read()
