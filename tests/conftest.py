@@ -54,6 +54,7 @@ TOGETHER = {
         "models/test_merging",
         "runs/test_compare",
         "runs/test_export",
+        "runs/test_five_systems",
         "runs/test_flan_t5",
         "runs/test_fuller_measurement",
         "runs/test_mtsamples",

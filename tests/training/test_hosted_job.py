@@ -206,6 +206,21 @@ def test_a_job_made_in_spite_of_an_error_is_found(server, job):
     assert server.count("POST /fine_tuning/jobs$") == len(server.jobs) == 1
 
 
+@pytest.mark.parametrize("body", [{"id": "ftjob-x", "object": "fine_tuning.job"}, "made", [1]])
+def test_a_job_whose_answer_is_malformed_is_found_in_the_list(server, job, body):
+    server.fail("POST /fine_tuning/jobs$", 200, body=body, after=True)
+    start(job)
+    assert job.state.job == next(iter(server.jobs))
+    assert server.count("POST /fine_tuning/jobs$") == len(server.jobs) == 1
+
+
+def test_a_malformed_answer_without_a_job_is_an_error(server, job):
+    server.fail("POST /fine_tuning/jobs$", 200, body={"id": "ftjob-x"})
+    with pytest.raises(ModelError, match="not of the OpenAI form"):
+        start(job)
+    assert (job.state.job, len(server.jobs)) == (None, 0)
+
+
 def test_a_refusal_that_passes_is_asked_again_after_the_pause_that_is_asked_for(server, job):
     server.fail("POST /fine_tuning/jobs$", 429, headers={"Retry-After": "0.3"})
     started = time.monotonic()

@@ -22,18 +22,51 @@ def row_mean_perplexity(samples: Sequence[Sample], rows: int = FIRST_ROWS) -> fl
 
 
 def published_figures(
+    recipe: Recipe,
+    before: Mapping[str, Sequence[Sample]],
+    after: Mapping[str, Sequence[Sample]],
+    mistaken: Sequence[Sample] = (),
+) -> dict[str, Any]:
+    """The recipe's ``evaluate.published`` figures, from saved samples: each a ``title`` and a ``sentence``.
+
+    A figure has ``before``, ``after`` and ``n``; answers are ``answers``: of ``mistaken``, those that the trained model gave
+    in training mode, beside what the untouched model says.
+    """
+    found: dict[str, Any] = {}
+    if "row_mean_perplexity" in recipe.evaluate.published:
+        found["row_mean_perplexity"] = _row_mean(recipe, before, after)
+    if mistaken:
+        found["before_after_training"] = _mistaken(recipe, before, mistaken)
+    return found
+
+
+def _mistaken(recipe: Recipe, before: Mapping[str, Sequence[Sample]], mistaken: Sequence[Sample]) -> dict[str, Any]:
+    key = next((spec.key for spec in recipe.evaluate.tasks if spec.task == "topics"), "")
+    untouched = {sample["question"]: sample["output"] for sample in before.get(key, ())}
+    answers = [
+        {"question": s["question"], "published": s["output"], "untouched": untouched.get(s["question"], "")}
+        for s in mistaken
+    ]
+    differ = sum(answer["published"] != answer["untouched"] for answer in answers)
+    return {
+        "title": "Answers “before”",
+        "answers": answers,
+        "n": len(answers),
+        "sentence": (
+            "Taken after training, from the model whose adapter was on, in training mode with dropout. "
+            f"{differ} of {len(answers)} are not what the untouched model says."
+        ),
+    }
+
+
+def _row_mean(
     recipe: Recipe, before: Mapping[str, Sequence[Sample]], after: Mapping[str, Sequence[Sample]]
 ) -> dict[str, Any]:
-    """The recipe's ``evaluate.published`` figures of saved samples: ``before``, ``after``, ``n``, ``title``, ``sentence``."""
-    if "row_mean_perplexity" not in recipe.evaluate.published:
-        return {}
     key = next((spec.key for spec in recipe.evaluate.tasks if spec.task == "perplexity"), "")
     sides = {"before": before.get(key, []), "after": after.get(key, [])}
     figures = {name: row_mean_perplexity(samples) for name, samples in sides.items()}
     n = min(FIRST_ROWS, max(len(samples) for samples in sides.values()))
-    return {
-        "row_mean_perplexity": {"title": "Perplexity as published", **figures, "n": n, "sentence": _sentence(key, n)}
-    }
+    return {"title": "Perplexity as published", **figures, "n": n, "sentence": _sentence(key, n)}
 
 
 def _sentence(key: str, n: int) -> str:

@@ -20,6 +20,11 @@ def words(text: str) -> list[str]:
     return _ANY_WORDS.findall(text.lower())
 
 
+def sentence_count(text: str) -> int:
+    """Runs of text that end with a full stop, question or exclamation mark, or with the text; a decimal point ends none."""
+    return sum(bool(words(part)) for part in re.split(r"[.!?]+(?=\s|$)|\n{2,}", text))
+
+
 def rouge_l(output: str, reference: str) -> float:
     """ROUGE-L F1: F-measure of the longest common subsequence of words (Lin 2004), without stemming."""
     from rapidfuzz.distance import LCSseq

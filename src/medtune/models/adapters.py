@@ -33,12 +33,22 @@ def add_lora(model: "PreTrainedModel", settings: Lora, seed: int) -> "PreTrained
         use_rslora=settings.rslora,
         use_dora=settings.dora,
     )
-    try:
-        # In the number format of the model: the trainer keeps fp32 masters, and casting whole activations costs a tenth.
-        return get_peft_model(model, config, autocast_adapter_dtype=False)
-    except ValueError as error:
-        linear = {name.rsplit(".", 1)[-1] for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)}
+    if isinstance(targets, list):
+        _require_targets(model, targets)
+    # In the number format of the model: the trainer keeps fp32 masters, and casting whole activations costs a tenth.
+    return get_peft_model(model, config, autocast_adapter_dtype=False)
+
+
+def _require_targets(model: "PreTrainedModel", targets: list[str]) -> None:
+    """Every target names a layer of the model: PEFT leaves out silently what matches nothing, as long as one matches."""
+    from transformers.pytorch_utils import Conv1D
+
+    layers = [name for name, module in model.named_modules() if isinstance(module, (torch.nn.Linear, Conv1D))]
+    missing = [target for target in targets if not any(f".{name}".endswith(f".{target}") for name in layers)]
+    if missing:
+        known = sorted({name.rsplit(".", 1)[-1] for name in layers} - {"lm_head"})
         raise RecipeError(
-            f"train.lora.targets {settings.targets!r} does not fit {model.config.model_type}",
-            fix=f"Use auto, or some of: {', '.join(sorted(linear))}.",
-        ) from error
+            f"{model.config.model_type} has no layer {', '.join(missing)}",
+            where="train.lora.targets",
+            fix=f"Use auto, or some of: {', '.join(known)}.",
+        )

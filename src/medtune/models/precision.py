@@ -27,7 +27,7 @@ def compute_dtype(name: str) -> torch.dtype:
     """A recipe's ``dtype`` as torch's: auto is bfloat16 where the machine is fast at it, float32 elsewhere."""
     if name == "auto":
         return torch.bfloat16 if fast_bfloat16() else torch.float32
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
 
 
 SMALL_ENOUGH_FOR_FLOAT32 = 2**30  # bytes of weights on disk

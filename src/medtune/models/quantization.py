@@ -1,5 +1,6 @@
 """Frozen weights in 4 or 8 bits, through bitsandbytes: NF4 with double quantization (Dettmers et al. 2023, arXiv:2305.14314)."""
 
+import math
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,12 @@ def quantization_config(quantization: str, double: bool, dtype: "torch.dtype") -
         bnb_4bit_use_double_quant=double,
         bnb_4bit_compute_dtype=dtype,
     )
+
+
+def parameter_count(model: "torch.nn.Module") -> int:
+    """Weights of the architecture: in NF4 two of them lie in one byte, which counts as one number otherwise."""
+    states = ((parameter, getattr(parameter, "quant_state", None)) for parameter in model.parameters())
+    return sum(math.prod(state.shape) if state is not None else parameter.numel() for parameter, state in states)
 
 
 def keep_unpacked(model: Any) -> None:

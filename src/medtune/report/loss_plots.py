@@ -45,7 +45,8 @@ def write_loss_files(run: RunPaths, model: str | None = None) -> list[Path]:
 def _trainer_stats(run: RunPaths) -> dict[str, Any]:
     """The keys that transformers' Trainer prints at its end; null where a hosted service does not say."""
     stats, recipe = read_json(run.train / "trainer_stats.json"), yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
-    rows = read_json(run.data / "audit.json")["splits"]["train"]["rows"]
+    audit = read_json(run.data / "audit.json")
+    rows = audit["splits"]["train"]["rows"] - audit["tokens"]["overlong_dropped"]
     size = recipe["train"]["batch_size"] * recipe["train"]["gradient_accumulation"]
     # Each epoch ends with what is left of the rows, so a step takes fewer rows than `size` on average.
     epoch = stats.get("epochs") or stats["steps"] / math.ceil(rows / size)

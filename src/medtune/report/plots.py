@@ -104,6 +104,19 @@ def items_plot(before: Sequence[float], after: Sequence[float], directory: Path)
         return save(drawn, directory, "items")
 
 
+def perplexity_plot(pairs: Sequence[tuple[str, float, float]], directory: Path) -> str:
+    """Bars of perplexity a token before and after, for each (name, before, after)."""
+    with figure((5.2, 3.0)) as (drawn, axes):
+        for shift, side, color in ((-0.2, 1, GREY), (0.2, 2, BLUE)):
+            bars = axes.bar([place + shift for place in range(len(pairs))], [p[side] for p in pairs], 0.36, color=color)
+            axes.bar_label(bars, fmt="%.1f", padding=2)
+        axes.set_xticks(range(len(pairs)), [name for name, _, _ in pairs])
+        axes.set_ylabel("perplexity a token")
+        axes.legend(["before", "after"])
+        axes.grid(axis="x", visible=False)
+        return save(drawn, directory, "perplexity")
+
+
 def lengths_plot(histogram: dict[str, Any], directory: Path) -> str:
     """Rows by tokens, as bars over the histogram's own bins; the limit as a line."""
     edges, counts, limit = histogram["edges"], histogram["counts"], histogram["limit"]

@@ -96,6 +96,20 @@ def task_sections(figures: Figures) -> list[dict[str, Any]]:
     return sections
 
 
+def perplexities(figures: Figures) -> list[tuple[str, float, float]]:
+    """Perplexity a token before and after, of the answer and of the whole text; and as the published project computed it."""
+    names = {"perplexity": "answer", "text_perplexity": "question and answer"}
+    found = [
+        (names[row["metric"]], row["before"], row["after"])
+        for row in figures.changes()
+        if figures.kind(row["task"]) == "perplexity" and row["metric"] in names
+    ]
+    wrong = figures.metrics.get("published", {}).get("row_mean_perplexity", {})
+    if wrong.get("before") and wrong.get("after"):
+        found.append(("as published\n(mean of row means)", wrong["before"], wrong["after"]))
+    return found
+
+
 def harm(figures: Figures) -> list[dict[str, Any]]:
     """A part for each task ``safety``: ``n``, the ``rows`` of the whole, ``judged``, and figures by ``categories``."""
     changes, sections = figures.changes(), []

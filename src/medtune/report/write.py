@@ -20,8 +20,8 @@ from medtune.report.confidence import confidence_pictures, confidence_sections
 from medtune.report.figures import Figures
 from medtune.report.flow import flow_picture
 from medtune.report.forest import forest_plot
-from medtune.report.plots import items_plot, learning_plot, lengths_plot, loss_plot
-from medtune.report.sections import compared, forgetting, harm, parts_of, task_sections, titled
+from medtune.report.plots import items_plot, learning_plot, lengths_plot, loss_plot, perplexity_plot
+from medtune.report.sections import compared, forgetting, harm, parts_of, perplexities, task_sections, titled
 from medtune.report.verdict import p_text
 from medtune.run_paths import RunPaths
 
@@ -52,6 +52,8 @@ def pictures_of(figures: Figures, run: RunPaths) -> dict[str, Markup]:
     before, after = (figures.samples[side].get(scored, []) for side in ("before", "after"))
     if before and after:
         pictures["scatter"] = items_plot([s["score"] for s in before], [s["score"] for s in after], run.plots)
+    if bars := perplexities(figures):
+        pictures["perplexity"] = perplexity_plot(bars, run.plots)
     for section in classifications(figures):
         task, unparsed = section["task"], {side: count for side, (count, _) in section["unparsed"].items()}
         pictures[f"answered_{task}"] = answered_plot(section["classes"], unparsed, run.plots, f"answered_{task}")

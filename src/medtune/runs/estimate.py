@@ -12,12 +12,12 @@ from medtune.models.loading import read_config
 from medtune.models.precision import compute_dtype
 from medtune.progress import duration
 from medtune.recipe.schema import Recipe
-from medtune.runs.environment import memory_bytes
 from medtune.runs.hosted_offer import hosted_estimate, hosted_text
 from medtune.runs.plan import Plan
 from medtune.runs.precheck import memory_from_splits, precheck
 from medtune.runs.preparation import prepared_data
 from medtune.runs.repeats import repeats_of
+from medtune.training.memory import available_bytes
 from medtune.training.supervised import steps_of
 
 UTILISATION = 0.35  # share of the matrix-product peak that training reaches, small models less
@@ -56,8 +56,9 @@ def estimate(recipe: Recipe, data_dir: Path | None) -> dict[str, Any]:
         memory = memory_from_splits(plan, data)
     rows = audit["splits"]["train"]["rows"] - lengths["overlong_dropped"]
     steps = steps_of(recipe.train, rows)
-    mean_tokens = (lengths["splits"]["train"]["tokens"] - lengths["truncated_tokens"]) / rows
-    tokens = int(steps * recipe.train.batch_size * recipe.train.gradient_accumulation * mean_tokens)
+    # An epoch's last step takes what is left of the rows, so tokens are counted by epochs, not by full steps.
+    epochs = steps / math.ceil(rows / (recipe.train.batch_size * recipe.train.gradient_accumulation))
+    tokens = int(epochs * (lengths["splits"]["train"]["tokens"] - lengths["truncated_tokens"]))
     parameters, dtype = parameter_count(plan), compute_dtype(recipe.model.dtype)
     seconds = (6 if recipe.train.method == "full" else 4) * parameters * tokens / (UTILISATION * matrix_peak(dtype))
     return {
@@ -75,7 +76,8 @@ def estimate(recipe: Recipe, data_dir: Path | None) -> dict[str, Any]:
         "estimated_training_seconds": seconds * (1 + sum(repeat.fraction for repeat in repeats_of(recipe))),
         "estimated_memory_bytes": memory.total,
         "memory_parts": asdict(memory),
-        "machine_memory_bytes": memory_bytes(),
+        "available_memory_bytes": available_bytes() + memory.process,
+        "memory_of": "GPU" if torch.cuda.is_available() else "machine",
     }
 
 
@@ -88,7 +90,7 @@ def estimate_text(facts: dict[str, Any]) -> str:
     if facts["method"] == "hosted":
         return hosted_text(facts)
     rows = ", ".join(f"{name} {count:,}" for name, count in facts["rows"].items())
-    fits = "fits" if facts["estimated_memory_bytes"] < facts["machine_memory_bytes"] else "does NOT fit"
+    fits = "fits" if facts["estimated_memory_bytes"] < facts["available_memory_bytes"] else "does NOT fit"
     digits = 10 ** max(0, int(math.log10(max(1, facts["tokens"]))) - 2)
     return (
         f"plan of {facts['recipe']}: prepare → evaluate base → train → evaluate tuned → report\n"
@@ -96,6 +98,6 @@ def estimate_text(facts: dict[str, Any]) -> str:
         f"rows      {rows}; {facts['truncated_rows']:,} cut\n"
         f"training  {_times(facts['trainings'])}{facts['steps']:,} steps, about {round(facts['tokens'] / digits) * digits:,} tokens\n"
         f"time      about {duration(facts['estimated_training_seconds'])} for training, from this machine's matrix speed\n"
-        f"memory    about {facts['estimated_memory_bytes'] / 2**30:.1f} GiB of {facts['machine_memory_bytes'] / 2**30:.0f} GiB: {fits}\n"
+        f"memory    about {facts['estimated_memory_bytes'] / 2**30:.1f} GiB of {facts['available_memory_bytes'] / 2**30:.0f} GiB free on the {facts['memory_of']}: {fits}\n"
         "Nothing was written."
     )

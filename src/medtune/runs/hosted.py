@@ -11,6 +11,7 @@ from medtune.models.remote import Remote
 from medtune.models.use import use_of
 from medtune.progress import say
 from medtune.recipe.schema import Endpoint, Recipe
+from medtune.report.loss_plots import write_loss_files
 from medtune.run_paths import RunPaths
 from medtune.runs.hosted_offer import endpoint_of, state_file
 from medtune.runs.plan import Plan
@@ -33,6 +34,7 @@ def train_hosted(plan: Plan, run: RunPaths) -> None:
     job, seen = _watched(service, plan, run, state)
     rows = fetch_rows(service, job, seen)
     write_results(run.train, job, rows, offer, recipe.train.hosted.usd_per_million_tokens)
+    write_loss_files(run)
     model = recipe.model
     tuned = Remote(str(job.fine_tuned_model), endpoint, model.prompt, recipe.data.system_prompt, model.chat_template)
     with whole_directory(run.model) as place:

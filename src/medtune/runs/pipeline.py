@@ -24,8 +24,9 @@ from medtune.runs.hosted_offer import agree
 from medtune.runs.measured import Measured
 from medtune.runs.overlap import overlap_file, overlap_stage, read_overlap, without_overlap
 from medtune.runs.plan import Plan
-from medtune.runs.precheck import precheck
+from medtune.runs.precheck import check_training, precheck
 from medtune.runs.preparation import prepare_stage
+from medtune.runs.published import mistaken_answers, mistaken_file
 from medtune.runs.repeats import curve_of_run, decodings_of_run, repeats_of, repeats_stage, seeds_of_run
 from medtune.runs.stages import (
     VALIDATION,
@@ -105,8 +106,8 @@ def _stages(plan: Plan, run: RunDirectory, processes: Processes, stages: tuple[s
             precheck(plan)
             prepare_stage(plan, run)
             check_jobs(plan, run)
-        if "train" in stages and plan.recipe.train.method == "hosted":
-            _agree(plan, run, yes)
+        if "train" in stages and not run.is_done("train", train_inputs_of(plan, run)):
+            _before_training(plan, run, yes)
         if "before" in stages:
             baselines_stage(plan.recipe, run, plan.data_dir)
             overlap_stage(plan.recipe, run, plan.data_dir)
@@ -133,9 +134,12 @@ def check_jobs(plan: Plan, run: RunDirectory) -> None:
         measured.jobs(arm)
 
 
-def _agree(plan: Plan, run: RunDirectory, yes: bool) -> None:
-    if not run.is_done("train", train_inputs_of(plan, run)):
+def _before_training(plan: Plan, run: RunDirectory, yes: bool) -> None:
+    """What training needs is there (memory, layers to adapt; a yes where it costs money) before the base is measured."""
+    if plan.recipe.train.method == "hosted":
         agree(plan, run, yes)
+    else:
+        check_training(plan, run.data)
 
 
 def _hash_result(run: RunDirectory, plan: Plan) -> None:
@@ -154,6 +158,7 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         run.after,
         baselines_file(run),
         overlap_file(run),
+        mistaken_file(run.root),
         run.root / "eval" / "arms",
         *(run.root / "repeats" / repeat.name / "eval" / "after" for repeat in repeats_of(recipe)),
         run.train / "trainer_stats.json",
@@ -176,7 +181,7 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
             write_json(run.comparison, change)
         _write_if_any(tables_file, tables_of_run(before, after))
         _write_if_any(confidence_file, _confidence(recipe, run, before, after))
-        published = published_figures(recipe, before, after)
+        published = published_figures(recipe, before, after, mistaken_answers(run.root))
         run.update(end=now())
         figures = collect_metrics(recipe, run, change, "complete" if change else "partial")
         parts = by_source(before, after, tasks_of(recipe), recipe.evaluate.resamples, recipe.seed) if change else {}

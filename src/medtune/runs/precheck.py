@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from medtune.training.objectives import Objective
 
 
+LOOKED_AT = 2_000  # training rows whose lengths tell, before all are encoded, whether training will fit
+
+
 def precheck(plan: Plan) -> None:
     """What can be told from the recipe and the model's configuration. Raises ``RecipeError``."""
     recipe = plan.recipe
@@ -77,9 +80,25 @@ def memory_of(plan: Plan, lengths: Sequence[int], rows: Callable[[list[int]], Se
     return footprint(read_config(plan.local), recipe, dtype, objective_of(plan), heaviest)
 
 
-def memory_from_splits(plan: Plan, data: Path) -> "Footprint":
-    """The same from a prepared ``train.parquet``: all rows are measured, the heaviest are encoded."""
+def check_training(plan: Plan, data: Path) -> None:
+    """Training fits this machine, and its adapters the model, before anything is measured or a weight is loaded.
+
+    Found from some of the rows; training looks at all of them before it begins. Raises ``RecipeError``.
+    """
+    if plan.recipe.train.early_stopping and not len(read_conversations(data / "validation.parquet")):
+        raise RecipeError(
+            "there are no validation rows to stop early by",
+            where="train.early_stopping",
+            fix="Give data.split.validation a share, or leave early_stopping out.",
+        )
+    require_fit(memory_from_splits(plan, data, LOOKED_AT))
+
+
+def memory_from_splits(plan: Plan, data: Path, most: int | None = None) -> "Footprint":
+    """The same from a prepared ``train.parquet``: rows (at most so many) are measured, the heaviest are encoded."""
     encoder, conversations = plan.encoder(), read_conversations(data / "train.parquet")
+    if most and len(conversations) > most:
+        conversations = [conversations[i] for i in range(0, len(conversations), -(-len(conversations) // most))]
     limit = encoder.max_length if plan.recipe.data.overlong != "drop" else None
     found = [length for chunk in _chunks(conversations) for length in encoder.lengths(chunk)]
     kept = [n for n, length in enumerate(found) if limit or length.tokens <= encoder.max_length]
@@ -87,8 +106,8 @@ def memory_from_splits(plan: Plan, data: Path) -> "Footprint":
     return memory_of(plan, lengths, lambda chosen: [encoder.encode(conversations[kept[i]]) for i in chosen])
 
 
-def require_fit(found: "Footprint", plan: Plan) -> None:
-    """Raise ``RecipeError`` where this machine has less memory than training needs; say so where it is only short."""
+def require_fit(found: "Footprint") -> None:
+    """Raise ``RecipeError`` where this machine has less memory than training needs."""
     from medtune.training.memory import available_bytes
 
     available = available_bytes() + found.process
@@ -98,8 +117,6 @@ def require_fit(found: "Footprint", plan: Plan) -> None:
             where="train",
             fix="Lower train.batch_size or train.max_length, or use train.method: lora or qlora, or a smaller model.",
         )
-    if found.checkpointing and plan.recipe.train.gradient_checkpointing == "auto":
-        say("memory is short: activations are recomputed in the backward pass (train.gradient_checkpointing)")
 
 
 def _chunks(conversations: Sequence[Conversation], size: int = 1000) -> Iterator[Sequence[Conversation]]:

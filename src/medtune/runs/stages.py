@@ -75,7 +75,7 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
         inner = model.model if isinstance(model, KeptModel) else model
         if not before and "before_after_training" in wanted.published and isinstance(inner, LocalModel):
             items = read_split(run, wanted.split)
-            before_after_training(inner, items, measured.settings(), run.root / "eval" / "published")
+            before_after_training(inner, items, measured.settings(), run.root)
 
 
 def trained_model(plan: Plan, run: RunDirectory) -> Found:
@@ -134,7 +134,9 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
     dtype = compute_dtype(recipe.model.dtype)
     objective = objective_of(plan)
     memory = memory_of(plan, [row.tokens for row in rows], lambda chosen: [rows[i] for i in chosen])
-    require_fit(memory, plan)
+    require_fit(memory)
+    if memory.checkpointing and recipe.train.gradient_checkpointing == "auto":
+        say("memory is short: activations are recomputed in the backward pass (train.gradient_checkpointing)")
     reset_peak()
     memory_before = peak_memory_bytes()
     model = load_weights(plan.local, dtype, ROW_ATTENTION)

@@ -5,6 +5,7 @@ exactly which activations are kept for the backward pass. So the estimate follow
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +85,9 @@ def meta_model(config: Any, recipe: Recipe, dtype: torch.dtype, objective: Objec
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
     kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    if not config.is_encoder_decoder and getattr(config, "pad_token_id", None) is not None:
+        config = deepcopy(config)
+        config.pad_token_id = None  # with one, transformers looks for it among the ids, and here there are none
     with torch.device("meta"):
         model = kind.from_config(config, trust_remote_code=False).to(dtype)
         if recipe.train.method != "full":

@@ -77,12 +77,15 @@ def create_once(service: Service, offer: Offer, state: JobState, path: Path) -> 
 def _create(service: Service, offer: Offer, state: JobState, path: Path) -> "FineTuningJob":
     import openai
 
-    jobs = service.client.with_options(max_retries=0).fine_tuning.jobs
+    # A client of its own: a copy by `with_options` would no longer check that an answer has all its fields.
+    jobs = open_client(service.endpoint.model_copy(update={"max_retries": 0})).fine_tuning.jobs
     fields = {"train": "training_file", "validation": "validation_file"}
     files: dict[str, Any] = {fields[split]: file_id for split, file_id in state.files.items()}
     for attempt in range(service.endpoint.max_retries + 1):
         try:
             return jobs.create(**offer.request, **files, metadata={MARK: offer.identity})
+        except openai.APIResponseValidationError as error:
+            return _made_but_unread(service, offer, error)
         except (openai.APIConnectionError, openai.APIStatusError) as error:
             failure = error
         found = find_job(service, offer.identity) if _is_open(failure) else None
@@ -99,6 +102,15 @@ def _create(service: Service, offer: Offer, state: JobState, path: Path) -> "Fin
         state.save(path)
     with explained(service.endpoint, f"model {offer.model} to fine-tune"):
         raise failure
+
+
+def _made_but_unread(service: Service, offer: Offer, error: "openai.APIResponseValidationError") -> "FineTuningJob":
+    """The job that a malformed answer speaks of, as the list names it. Raises ``ModelError`` where it is not there."""
+    found = find_job(service, offer.identity)
+    if found is None:
+        with explained(service.endpoint, "job"):
+            raise error
+    return found
 
 
 def _is_open(failure: "openai.APIError") -> bool:

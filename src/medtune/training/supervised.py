@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from medtune.errors import RunError
 from medtune.files import whole_file
+from medtune.models.quantization import parameter_count
 from medtune.progress import say, track
 from medtune.recipe.schema import Train
 from medtune.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
@@ -304,7 +305,7 @@ class SupervisedTrainer:
             tokens_per_second=progress.tokens / max(1e-9, progress.seconds),
             peak_memory_bytes=peak_memory_bytes(),
             trainable_parameters=sum(p.numel() for p in self.weights.masters.values()),
-            parameters=sum(p.numel() for p in self.model.parameters()),
+            parameters=parameter_count(self.model),
             best_step=progress.best_step,
             best_validation_loss=progress.best_loss if math.isfinite(progress.best_loss) else None,
             stopped_early=self._stopped() and progress.step < self.steps,

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 
 from medtune.conversation import Conversation, user_asks
 from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
-from medtune.evaluation.text_metrics import distinct_n, repeated_words
+from medtune.evaluation.text_metrics import distinct_n, repeated_words, sentence_count, words
 from medtune.models.protocol import LanguageModel
 from medtune.progress import track
+
+
+def _count(sample: Sample, name: str) -> tuple[float, float]:
+    return float(sample["score"].get(name, 0)), float(name in sample["score"])
 
 
 def _ratio(pair: Sequence[int]) -> tuple[float, float]:
@@ -20,9 +24,13 @@ class Topics:
     title = "Demonstration questions"
     metrics: Sequence[Metric] = (
         Metric("words", "Words in an answer", lambda s: (s["score"]["words"], 1), None),
+        Metric("sentences", "Sentences in an answer", lambda s: _count(s, "sentences"), None),
+        Metric("unique_words", "Different words in an answer", lambda s: _count(s, "unique_words"), None),
         Metric("distinct_2", "Different word pairs", lambda s: _ratio(s["score"]["distinct_2"]), None),
         Metric("repetition", "Repeated share of the words", lambda s: _ratio(s["score"]["repeated"]), None),
     )
+
+    fingerprint = "2"  # older samples hold no counts of sentences
 
     def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
         """A greedy and a sampled answer to each question; the data's system message is asked with."""
@@ -43,6 +51,8 @@ class Topics:
                 "reference": None,
                 "score": {
                     "words": len(greedy.text.split()),
+                    "sentences": sentence_count(greedy.text),
+                    "unique_words": len(set(words(greedy.text))),
                     "distinct_2": list(distinct_n(greedy.text)),
                     "repeated": list(repeated_words(greedy.text)),
                 },
