@@ -1,3 +1,7 @@
+import random
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -6,6 +10,8 @@ from medtune.conversation import (
     ROLES,
     Conversation,
     Message,
+    conversation_schema,
+    iter_conversations,
     read_conversations,
     user_asks,
     write_conversations,
@@ -95,3 +101,16 @@ def test_a_failed_write_keeps_the_old_conversations(tmp_path):
 def test_rows_without_the_optional_columns_are_read():
     row = {"id": "i", "group": "g", "source": "s", "messages": [{"role": "user", "content": "q"}]}
     assert Conversation.from_dict(row) == Conversation("i", "g", "s", (Message("user", "q"),))
+
+
+def test_a_file_is_read_in_the_memory_of_a_part_of_it(tmp_path):
+    rng = random.Random(0)
+    rows = [talk("Why?", rng.randbytes(2_000).hex()).as_dict() for _ in range(100)]
+    part = pa.Table.from_pylist(rows, schema=conversation_schema())
+    with pq.ParquetWriter(tmp_path / "a.parquet", conversation_schema(), compression="none") as writer:
+        for _ in range(40):
+            writer.write_table(part)
+    size, before = (tmp_path / "a.parquet").stat().st_size, pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in iter_conversations(tmp_path / "a.parquet", 100)]
+    assert len(held) == 40
+    assert max(held) < size / 8

@@ -134,6 +134,7 @@ def iter_conversations(path: Path, size: int = 1_000) -> Iterator[list[Conversat
     """The same in lists of at most ``size``, so that a large file never lies in memory whole."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    # Read ahead, Arrow would keep every part of the file that was read until the file is closed.
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         for batch in file.iter_batches(size):
             yield [Conversation.from_dict(row) for row in batch.to_pylist()]

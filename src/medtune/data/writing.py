@@ -13,6 +13,8 @@ from medtune.data.selection import Selection
 from medtune.data.splits import SPLITS
 from medtune.data.spool import Spool, from_batch, to_batch
 
+ROW_GROUP = 10_000  # rows of one part of a file: every part costs the footer a page, and the reader that much memory
+
 
 def with_label_sets(batch: pa.RecordBatch, merged: dict[int, list[str]]) -> pa.RecordBatch:
     """The batch with the rows of ``merged`` (position in the batch → labels) answered by the whole set."""
@@ -33,6 +35,7 @@ def write_splits(spool: Spool, index: Index, selection: Selection, place: Path) 
     first[selection.group[kept][::-1]] = kept[::-1]
     schema = conversation_schema()
     writers = {name: pq.ParquetWriter(place / f"{name}.parquet", schema) for name in SPLITS}
+    waiting: dict[str, list[pa.RecordBatch]] = {name: [] for name in SPLITS}
     try:
         for start, batch in spool.positioned():
             merged = {row - start: v for row, v in selection.merged.items() if start <= row < start + batch.num_rows}
@@ -43,10 +46,21 @@ def write_splits(spool: Spool, index: Index, selection: Selection, place: Path) 
                     heads = first[selection.group[start + rows]]
                     groups = [f"g-{value:016x}"[:14] for value in index.conversation[heads]]
                     digests = [f"{value:016x}" for value in index.conversation[start + rows]]
-                    writers[name].write_batch(_conversations(batch.take(pa.array(rows)), digests, groups, schema))
+                    waiting[name].append(_conversations(batch.take(pa.array(rows)), digests, groups, schema))
+                if sum(some.num_rows for some in waiting[name]) >= ROW_GROUP:
+                    _write(writers[name], waiting[name])
+        for name in SPLITS:
+            _write(writers[name], waiting[name])
     finally:
         for writer in writers.values():
             writer.close()
+
+
+def _write(writer: pq.ParquetWriter, waiting: list[pa.RecordBatch]) -> None:
+    """What waits, as one row group."""
+    if waiting:
+        writer.write_table(pa.Table.from_batches(waiting), row_group_size=2 * ROW_GROUP)
+        waiting.clear()
 
 
 def _conversations(rows: pa.RecordBatch, digests: list[str], groups: list[str], schema: pa.Schema) -> pa.RecordBatch:
