@@ -3,7 +3,7 @@
     python benchmarks/memory.py --tokenizers DIR --data-dir DIR [--quick] [--json]
 
 Each case is a real training of a few steps in a process of its own, on MedQuAD, with the true architecture and tokenizer
-at a size that two cores can train, and random weights. DIR of --tokenizers holds `gpt2/` and `llama/`.
+at a size that two cores can train, and random weights. DIR of --tokenizers holds `gpt2/`, `llama/` and `t5/`.
 """
 
 import argparse
@@ -27,6 +27,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "GPT-2 124M, full, 8-bit AdamW": ("gpt2", {"train.method": "full", "train.optimizer": "adamw_8bit"}),
     "Llama 134M, LoRA": ("llama", {}),
     "Llama 134M, QLoRA": ("llama", {"train.method": "qlora"}),
+    "T5 77M, full": ("t5", {"train.method": "full", "model.dtype": "float32", "model.prompt": "Question: {question}"}),
 }
 QUICK = ("medtune-base, full", "GPT-2 124M, LoRA")
 
@@ -34,7 +35,14 @@ QUICK = ("medtune-base, full", "GPT-2 124M, LoRA")
 def make_model(kind: str, tokenizers: Path, place: Path) -> Path:
     """A model of random weights with its real tokenizer, in float32 as published ones are."""
     import torch
-    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+    from transformers import (
+        GPT2Config,
+        GPT2LMHeadModel,
+        LlamaConfig,
+        LlamaForCausalLM,
+        T5Config,
+        T5ForConditionalGeneration,
+    )
 
     from medtune.tokens.bare import load_bare_tokenizer
 
@@ -45,6 +53,10 @@ def make_model(kind: str, tokenizers: Path, place: Path) -> Path:
     tokenizer = load_bare_tokenizer(str(tokenizers / kind))
     if kind == "gpt2":
         model: Any = GPT2LMHeadModel(GPT2Config())
+    elif kind == "t5":
+        model = T5ForConditionalGeneration(
+            T5Config(decoder_start_token_id=0, num_layers=6, feed_forward_proj="gated-gelu")
+        )
     else:
         model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=2048, **LLAMA))
     model.save_pretrained(target)
@@ -114,7 +126,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("MEDTUNE_DATA"), help="where MedQuAD lies")
-    parser.add_argument("--tokenizers", type=Path, required=True, help="directory with gpt2/ and llama/")
+    parser.add_argument("--tokenizers", type=Path, required=True, help="directory with gpt2/, llama/ and t5/")
     parser.add_argument("--quick", action="store_true", help="two cases")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

@@ -38,6 +38,11 @@ SYSTEMS = (
         ("train.max_length=256", "train.epochs=2", "evaluate.limit=100"),
         ("by_likelihood.accuracy", "by_likelihood.macro_f1"),
     ),
+    System(
+        "mtsamples-label-sets",
+        ("train.max_length=256", "train.epochs=2", "evaluate.limit=100"),
+        ("classification.hit_at_1", "classification.micro_f1"),
+    ),
     System("mtsamples-specialty-faithful", (), ("classification.accuracy", "classification.macro_f1")),
     System("gpt2-wiki-terms", GLOSSARY, ("perplexity.bits_per_byte", "perplexity.text_perplexity")),
     System("gpt2-wiki-terms-faithful", GLOSSARY, ("perplexity.bits_per_byte", "perplexity.text_perplexity")),
@@ -45,7 +50,10 @@ SYSTEMS = (
     System("flan-t5-medqa-faithful", (), ("answers.rouge_l", "answers.token_f1"), "t5"),
     System("llm7b-llama", tuple(SEVEN_B), ("perplexity.bits_per_byte", "answers.rouge_l")),
     System("llm7b-llama-faithful", tuple(SEVEN_B), ("perplexity.bits_per_byte", "answers.rouge_l")),
-    System("llm7b-mistral", (*SEVEN_B, "train.lora.r=4"), ("perplexity.bits_per_byte", "answers.rouge_l")),
+    System("llm7b-mistral", tuple(SEVEN_B), ("perplexity.bits_per_byte", "answers.rouge_l")),
+    System("llm7b-mistral-faithful", tuple(SEVEN_B), ("perplexity.bits_per_byte", "answers.rouge_l")),
+    System("llm7b-gemma", tuple(SEVEN_B), ("perplexity.bits_per_byte", "answers.rouge_l")),
+    System("llm7b-gemma-faithful", tuple(SEVEN_B), ("perplexity.bits_per_byte", "answers.rouge_l")),
     System("distilgpt2-doctor", (*HERE, *SHORT), ("perplexity.bits_per_byte", "safety.critical_violations")),
     System("distilgpt2-doctor-faithful", (*HERE, *SHORT), ("perplexity.bits_per_byte", "safety.critical_violations")),
 )

@@ -147,6 +147,14 @@ def test_over_the_bound_nothing_is_left(lora_run, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_too_little_memory_to_merge_is_said_first(lora_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("medtune.training.memory.available_bytes", lambda: 1000)
+    with pytest.raises(RunError, match="merging is done in float32: about"):
+        export(lora_run, tmp_path / "out", "merged")
+    assert not (tmp_path / "out").exists()
+    export(lora_run, tmp_path / "adapter", "adapter")  # needs none
+
+
 def test_another_base_is_refused(lora_run, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(lora_run, run)

@@ -13,7 +13,13 @@ from medtune.data.prepare import prepare
 from medtune.recipe.reading import read_run_recipe, shipped_recipes
 from medtune.runs.baselines import majority, tfidf_svm
 
-NAMES = ("mtsamples-specialty", "mtsamples-label-sets", "mtsamples-specialty-faithful", "mtsamples-specialty-hosted")
+NAMES = (
+    "mtsamples-specialty",
+    "mtsamples-label-sets",
+    "mtsamples-specialty-faithful",
+    "mtsamples-specialty-hosted",
+    "mtsamples-specialty-hosted-faithful",
+)
 SPLITS = ("train", "validation", "test")
 PUBLISHED = (
     "Given a report description, classify medical specialty into Cardiovascular / Pulmonary, Gastroenterology, "
@@ -81,13 +87,21 @@ def test_every_recipe_is_whole(name):
 
 
 def test_the_hosted_recipe_has_the_published_values_and_a_budget():
-    recipe = read_run_recipe("mtsamples-specialty-hosted")
+    recipe = read_run_recipe("mtsamples-specialty-hosted-faithful")
     hosted = recipe.train.hosted
     assert recipe.model.name == "gpt-3.5-turbo-0125"
     assert (hosted.n_epochs, hosted.batch_size, hosted.learning_rate_multiplier) == (1, 1, 2)
     assert hosted.budget_usd is not None
     assert 355_635 * hosted.usd_per_million_tokens / 1e6 < hosted.budget_usd
     assert recipe.data == read_run_recipe("mtsamples-specialty-faithful").data
+
+
+def test_done_right_at_a_service_is_the_local_task_with_what_it_finds_of_patients_masked():
+    hosted, local = (read_run_recipe(name) for name in ("mtsamples-specialty-hosted", "mtsamples-specialty"))
+    assert (hosted.data.where, hosted.data.split, hosted.seed) == (local.data.where, local.data.split, local.seed)
+    assert all(label in hosted.data.system_prompt for label in hosted.data.where.label)
+    assert hosted.data.identifiers == "mask"
+    assert [spec.scoring for spec in hosted.evaluate.tasks] == ["generation"]
 
 
 def test_the_faithful_split_has_the_published_sizes_and_its_leak(real_data, tmp_path):

@@ -4,6 +4,7 @@ Whatever is written is loaded again and compared on test questions of the run be
 nothing behind. `push` uploads a directory to the model hub.
 """
 
+import math
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -113,6 +114,7 @@ def _merged(run: RunPaths, recipe: Recipe, located: Located, place: Path, form: 
     from medtune.models.merging import BOUND, agreement, load_exactly, logits_on, merge, probes, save_in_four_bits
 
     _check_base(run, located)
+    _check_memory(located)
     rows: list[Probe] = probes(load_tokenizer(located), _questions(run, recipe))
     say(f"merging in float32, compared on {len(rows)} questions of the run")
     merged, reference, difference = merge(located, rows)
@@ -143,6 +145,25 @@ def _check_base(run: RunPaths, located: Located) -> None:
             "the base's weights are not those that this adapter was trained on",
             where=str(located.base),
             fix="Fetch the base again, at the revision of the recipe.",
+        )
+
+
+def _check_memory(located: Located) -> None:
+    """Merging is exact only in float32; of a quantized base the dequantized weights lie beside the packed ones."""
+    from safetensors import safe_open
+
+    from medtune.training.memory import available_bytes
+
+    numbers = 0
+    for file in located.weight_files():
+        with safe_open(file, "numpy") as tensors:
+            numbers += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+    needed, free = int(numbers * (5 if located.quantization else 4)), available_bytes()
+    if needed > free:
+        raise RunError(
+            f"merging is done in float32: about {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are to be had",
+            where=located.name,
+            fix="Export the adapter (--form adapter), or use a machine with more memory.",
         )
 
 

@@ -11,6 +11,7 @@ from medtune.errors import DataError, RecipeError
 from medtune.evaluation.evaluate import evaluate
 from medtune.models.opening import find, open_model
 from medtune.models.remote import Remote, check_askable
+from medtune.progress import say
 from medtune.recipe.schema import Recipe
 from medtune.runs.measured import Measured
 from medtune.runs.plan import Plan
@@ -58,6 +59,7 @@ def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path 
     wanted = recipe.evaluate
     if isinstance(found, Remote):
         check_askable(wanted, found)
+        say(f"the prompts of {sum(len(job.items) for job in jobs):,} items are sent to {found.endpoint.base_url}")
     loaded = open_model(
         found, recipe.model, batch_size=wanted.batch_size, dtype=wanted.dtype, trained=not own, cache=out
     )
