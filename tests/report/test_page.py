@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from medtune.files import read_json, read_json_lines, write_json, write_json_lines
+from medtune.report.sections import task_sections
 from medtune.report.write import number, size, write_report
 from medtune.runs.pipeline import report_again
 
@@ -268,6 +269,15 @@ def test_arms_learning_curve_and_seeds_are_shown_where_they_are(finished):
     assert page.text.index("The cheapest of the best") < page.text.index("What was compared")  # the verdict says so too
     assert (finished.plots / "learning_curve.svg").exists()
     assert "spread over seeds" not in page.text
+
+
+def test_what_people_reached_stands_beside_a_benchmark_that_published_it(finished, figures_of):
+    figures = figures_of(finished)
+    assert not any(section["people"] for section in task_sections(figures))
+    figures.specs["answers"] = {"task": "multiple_choice", "source": "pubmedqa"}
+    found = {section["key"]: section["people"] for section in task_sections(figures)}
+    assert "0.780 and macro-F1 0.722" in found.pop("answers")
+    assert not any(found.values())
 
 
 @pytest.mark.parametrize(("value", "there"), [(0.0321, True), (None, False)])

@@ -100,7 +100,8 @@ def done(call, work, server):
 def test_the_whole_way(done, call, work, server):
     place = work / "runs/try"
     for name in ("recipe.yaml", "run.json", "metrics.json", "report.html", "README.md", "eval/comparison.json",
-                 "train/metrics.jsonl", "train/loss.csv", "train/trainer_stats.json", "model/endpoint.json"):  # fmt: skip
+                 "train/metrics.jsonl", "train/loss.csv", "train/trainer_stats.json", "model/endpoint.json",
+                 f"train/{BASE}_loss.csv", f"train/{BASE}_loss.png", f"train/trainer_stats_{BASE}.json"):  # fmt: skip
         assert (place / name).is_file(), name
     metrics = json.loads((place / "metrics.json").read_text())
     assert metrics["status"] == "complete"

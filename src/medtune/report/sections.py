@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from medtune.evaluation.published import PEOPLE
 from medtune.report.classification import classifications
 from medtune.report.figures import Figures
 
@@ -88,6 +89,7 @@ def task_sections(figures: Figures) -> list[dict[str, Any]]:
                 "title": title,
                 "n": max((row["n"] for row in own), default=0),
                 "rows": own,
+                "people": PEOPLE.get(figures.specs.get(key, {}).get("source") or ""),
                 "classifications": [found[key]] if key in found else [],
                 "topics": figures.side_by_side(key, SHOWN_TOPICS) if kind == "topics" else [],
                 "answers": figures.side_by_side(key, SHOWN_ANSWERS) if kind == "answers" else [],
