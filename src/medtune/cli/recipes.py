@@ -22,8 +22,9 @@ def list_(json: Json = False) -> None:
     if json:
         print_json(rows)
         return
+    width = max(len(row["name"]) for row in rows) + 2
     for row in rows:
-        typer.echo(fill(row["description"], 80, initial_indent=f"{row['name']:<30}", subsequent_indent=" " * 30))
+        typer.echo(fill(row["description"], 80, initial_indent=row["name"].ljust(width), subsequent_indent=" " * width))
 
 
 @app.command()
