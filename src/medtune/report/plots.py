@@ -109,11 +109,12 @@ def perplexity_plot(pairs: Sequence[tuple[str, float, float]], directory: Path) 
     with figure((5.2, 3.0)) as (drawn, axes):
         for shift, side, color in ((-0.2, 1, GREY), (0.2, 2, BLUE)):
             bars = axes.bar([place + shift for place in range(len(pairs))], [p[side] for p in pairs], 0.36, color=color)
-            axes.bar_label(bars, fmt="%.1f", padding=2)
+            axes.bar_label(bars, fmt="%.4g", padding=2)
         axes.set_xticks(range(len(pairs)), [name for name, _, _ in pairs])
         axes.set_ylabel("perplexity a token")
-        axes.legend(["before", "after"])
+        axes.legend(["before", "after"], loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
         axes.grid(axis="x", visible=False)
+        axes.set_axisbelow(True)
         return save(drawn, directory, "perplexity")
 
 
