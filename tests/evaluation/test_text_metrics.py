@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
-from medtune.evaluation.text_metrics import distinct_n, repeated_words, rouge_l, token_f1
+from medtune.evaluation.text_metrics import distinct_n, repeated_words, rouge_l, sentence_count, token_f1
 
 WORDS = st.lists(
     st.sampled_from(["the", "a", "pain", "Pain,", "5", "mg", "naïve", "µg", "-", "x-ray", "fever."]), max_size=15
@@ -83,3 +83,19 @@ def test_a_text_said_twice_repeats_at_least_half_of_its_words(text):
     repeated, words = repeated_words(f"{text} {text}")
     assert words == 2 * repeated_words(text)[1]
     assert repeated >= words / 2 or words < 8
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        ("Take rest", 1),
+        ("Take rest. Drink water!", 2),
+        ("Why? Because 2.5 mg is enough.", 2),
+        ("First... then", 2),
+        ("A list\n\nof two parts", 2),
+        (" . ! ", 0),
+    ],
+)
+def test_sentences_end_where_a_mark_is_followed_by_a_blank(text, count):
+    assert sentence_count(text) == count

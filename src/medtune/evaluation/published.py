@@ -9,11 +9,6 @@ from medtune.recipe.schema import Recipe
 
 FIRST_ROWS = 100
 
-# Scores of people on all test items of a benchmark, as published; not computed here, for their answers are not in the files.
-PEOPLE = {
-    "pubmedqa": "one annotator who saw the abstracts reached accuracy 0.780 and macro-F1 0.722 on its 500 test items (Jin et al. 2019, arXiv:1909.06146)"
-}
-
 
 def row_mean_perplexity(samples: Sequence[Sample], rows: int = FIRST_ROWS) -> float | None:
     """Exp of the mean over the first rows of each row's mean NLL a token, question and answer together.
