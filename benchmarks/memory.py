@@ -27,7 +27,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "GPT-2 124M, full, 8-bit AdamW": ("gpt2", {"train.method": "full", "train.optimizer": "adamw_8bit"}),
     "Llama 134M, LoRA": ("llama", {}),
     "Llama 134M, QLoRA": ("llama", {"train.method": "qlora"}),
-    "T5 77M, full": ("t5", {"train.method": "full", "model.dtype": "float32", "model.prompt": "Question: {question}"}),
+    "T5 77M, full": ("t5", {"train.method": "full", "model.dtype": "float32", "model.prompt": "Question {question}"}),
 }
 QUICK = ("medtune-base, full", "GPT-2 124M, LoRA")
 
