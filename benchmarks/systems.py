@@ -41,7 +41,7 @@ SYSTEMS = (
     System(
         "mtsamples-label-sets",
         ("train.max_length=256", "train.epochs=2", "evaluate.limit=100"),
-        ("classification.hit_at_1", "classification.micro_f1"),
+        ("by_likelihood.hit_at_1", "by_likelihood.micro_f1"),
     ),
     System("mtsamples-specialty-faithful", (), ("classification.accuracy", "classification.macro_f1")),
     System("gpt2-wiki-terms", GLOSSARY, ("perplexity.bits_per_byte", "perplexity.text_perplexity")),
