@@ -70,3 +70,18 @@ def test_the_fingerprint_follows_weights_and_template(tiny_model, tmp_path):
     (place / "chat_template.jinja").write_text("{{ messages[0].content }}")
     assert locate(str(place)).fingerprint() != before[0]
     assert locate(str(place)).weights_hash() == before[1]
+
+
+def test_weights_that_lack_a_part_are_refused_instead_of_filled_with_random_numbers(tiny_model, tmp_path):
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    from medtune.models.loading import load_weights
+
+    shutil.copytree(tiny_model, tmp_path / "m")
+    (file,) = (tmp_path / "m").glob("*.safetensors")
+    tensors = load_file(file)
+    lost = sorted(name for name in tensors if "layers.0" in name or "h.0" in name)[:2]
+    save_file({name: t for name, t in tensors.items() if name not in lost}, file, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="lack 2 of the model's parameters"):
+        load_weights(locate(str(tmp_path / "m")), torch.float32, "sdpa")

@@ -243,13 +243,14 @@ def load_weights(located: Located, dtype: "torch.dtype", attention: str) -> "Pre
         quantization = quantization_config(located.quantization, located.double_quantization, dtype)
         options = {"quantization_config": quantization, "device_map": {"": device}}
     try:
-        model = kind.from_pretrained(
+        model, found = kind.from_pretrained(
             located.base,
             config=config,
             dtype=dtype,
             attn_implementation=attention,
             use_safetensors=True,
             trust_remote_code=False,
+            output_loading_info=True,
             **options,
         )
     except (OSError, ValueError, RuntimeError) as error:
@@ -258,6 +259,7 @@ def load_weights(located: Located, dtype: "torch.dtype", attention: str) -> "Pre
             where=located.name,
             fix="Fetch the model again.",
         ) from error
+    _require_whole(found, located.name)
     if located.quantization:
         keep_unpacked(model)
     if located.adapter:
@@ -268,3 +270,14 @@ def load_weights(located: Located, dtype: "torch.dtype", attention: str) -> "Pre
     if attention == ROW_ATTENTION:
         check_rows(model, located.name)
     return model
+
+
+def _require_whole(found: dict[str, Any], name: str) -> None:
+    """Transformers fills what a file lacks with random numbers; that is no model to be measured or trained."""
+    missing = sorted(found["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"the weights lack {len(missing):,} of the model's parameters ({missing[0]} and so on)",
+            where=name,
+            fix="Fetch the model again, or save it whole: what is missing would be random.",
+        )

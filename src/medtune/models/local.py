@@ -14,6 +14,7 @@ from medtune.models.branches import score_choices
 from medtune.models.choices import Asked, Choices
 from medtune.models.heads import split_head, token_loglikelihoods, unwrapped
 from medtune.models.loading import Located, context_length, load_tokenizer, load_weights
+from medtune.models.packing import pack_linears
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
 from medtune.models.streaming import text_streamer
 from medtune.models.together import Choice, answer_together, keeps_keys_alone, left_padded, likeliest, portions, sampled
@@ -55,7 +56,7 @@ class LocalModel:
     ) -> "LocalModel":
         """Load weights and tokenizer from disk, in evaluation mode."""
         register()
-        model = load_weights(located, dtype, ROW_ATTENTION)
+        model = pack_linears(load_weights(located, dtype, ROW_ATTENTION))
         tokenizer = load_tokenizer(located, chat_template, prompt)
         fingerprint = sha256_json([located.fingerprint(), tokenizer.chat_template, str(dtype)])
         return cls(model, tokenizer, located.name, fingerprint, batch_size)

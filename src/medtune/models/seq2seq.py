@@ -12,6 +12,7 @@ from medtune.conversation import Message
 from medtune.files import sha256_json
 from medtune.models.choices import Asked, Choices, plain_choices
 from medtune.models.loading import Located, context_length, load_tokenizer, load_weights
+from medtune.models.packing import pack_linears
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
 from medtune.models.streaming import text_streamer
 from medtune.models.t5_rows import PairBatch, decoder_hidden, start_token
@@ -66,7 +67,7 @@ class Seq2SeqModel:
         prompt: str | None = None,
     ) -> "Seq2SeqModel":
         """Load weights and tokenizer from disk, in evaluation mode."""
-        model = load_weights(located, dtype, "sdpa")
+        model = pack_linears(load_weights(located, dtype, "sdpa"))
         tokenizer = load_tokenizer(located, chat_template, prompt)
         fingerprint = sha256_json([located.fingerprint(), tokenizer.chat_template, str(dtype)])
         return cls(model, tokenizer, located.name, fingerprint, batch_size)

@@ -1,0 +1,77 @@
+"""Linear layers of a model that only measures, in the layout of oneDNN's kernels.
+
+torch multiplies plain float32 matrices by MKL, which is two to three times slower on some processors (AMD's) and on the few
+rows of a generation step everywhere; and in bf16 it lays out the weights anew at each call. What `torch.compile` does to
+frozen weights is done here without a compiler. A row's result does not depend on how many are computed beside it.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from medtune.models.heads import has_adapter
+
+SECOND_COPY = 2**29  # bytes: a head tied to the embedding stays unpacked above, for both are needed then
+
+
+class PackedLinear(nn.Module):
+    """``y = x Wᵀ + b`` on the CPU, for inference: [..., inputs] to [..., outputs] in the format of the weights."""
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+        """From a ``weight`` of [outputs, inputs], which is copied."""
+        super().__init__()
+        self.out_features, self.in_features = weight.shape
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous())
+        self.bias = None if bias is None else bias.detach()
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The product."""
+        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, "none", [], "")
+        return result
+
+    def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        """Refused: the file would lack this layer, and be filled with random numbers when it is read."""
+        raise TypeError(
+            "a packed model measures and answers; it has no weights to save (load_weights gives plain ones)"
+        )
+
+
+def can_pack(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether this build of torch has the kernels, and the processor the number format."""
+    if device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
+
+
+def pack_linears(model: Any) -> Any:
+    """The same model with its linear layers packed, in place: for measuring and answering, not for training or saving.
+
+    Left as they are: quantized layers, and a model whose adapter needs the weights themselves (DoRA).
+    """
+    if not can_pack(model.device, model.dtype) or _reads_weights(model):
+        return model
+    tied = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            weight = _matrix(child)
+            if weight is None or (id(child.weight) in tied and weight.nbytes > SECOND_COPY):
+                continue
+            setattr(parent, name, PackedLinear(weight, child.bias))
+    return model
+
+
+def _reads_weights(model: Any) -> bool:
+    return has_adapter(model) and any(getattr(config, "use_dora", False) for config in model.peft_config.values())
+
+
+def _matrix(module: nn.Module) -> torch.Tensor | None:
+    """[outputs, inputs] of a plain linear layer of a packable format; None for all else, subclasses among them."""
+    from transformers.pytorch_utils import Conv1D
+
+    if type(module) not in (nn.Linear, Conv1D):
+        return None
+    weight: torch.Tensor = module.weight  # type: ignore[assignment]
+    if not can_pack(weight.device, weight.dtype):
+        return None
+    return weight.T if isinstance(module, Conv1D) else weight

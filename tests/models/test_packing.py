@@ -1,0 +1,133 @@
+"""Packed linear layers compute what the plain ones do, and each row for itself."""
+
+import pytest
+import torch
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from medtune.models.adapters import add_lora
+from medtune.models.loading import load_weights, locate
+from medtune.models.local import LocalModel
+from medtune.models.packing import SECOND_COPY, PackedLinear, can_pack, pack_linears
+from medtune.recipe.schema import Lora
+
+pytestmark = pytest.mark.skipif(
+    not can_pack(torch.device("cpu"), torch.float32), reason="this build of torch has no oneDNN"
+)
+IDS = torch.arange(3, 23)[None]
+FORMATS = [torch.float32, torch.bfloat16] if can_pack(torch.device("cpu"), torch.bfloat16) else [torch.float32]
+
+
+def tiny(kind: str, **options):
+    from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig
+
+    torch.manual_seed(0)
+    if kind == "gpt2":
+        config = GPT2Config(n_embd=32, n_layer=2, n_head=2, n_positions=64, vocab_size=96)
+    else:
+        config = LlamaConfig(
+            hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, vocab_size=96, **options
+        )
+    return AutoModelForCausalLM.from_config(config).eval()
+
+
+def kinds(model) -> set[type]:
+    return {type(module) for module in model.modules()}
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(5, 48), (2, 7, 48), (1, 1, 48)])
+def test_a_packed_layer_computes_what_the_plain_one_does(dtype, bias, shape):
+    torch.manual_seed(0)
+    plain = nn.Linear(48, 80, bias=bias).to(dtype)
+    x = torch.randn(shape, dtype=dtype)
+    exact = nn.functional.linear(x.double(), plain.weight.double(), plain.bias.double() if bias else None)
+    packed = PackedLinear(plain.weight, plain.bias)(x)
+    assert packed.shape == (*shape[:-1], 80)
+    assert packed.dtype == dtype
+    tolerance = 1e-5 if dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(packed.double(), exact, rtol=tolerance, atol=tolerance)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", FORMATS)
+def test_a_row_does_not_depend_on_how_many_are_beside_it(dtype):
+    torch.manual_seed(0)
+    plain = nn.Linear(96, 200).to(dtype)
+    packed, x = PackedLinear(plain.weight, plain.bias), torch.randn(300, 96, dtype=dtype)
+    whole = packed(x)
+    for rows in (1, 2, 3, 8, 31, 100, 257):
+        assert torch.equal(packed(x[:rows]), whole[:rows]), rows
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_a_packed_model_gives_the_same_logits(kind, dtype):
+    model = tiny(kind).to(dtype)
+    before = model(IDS).logits
+    device = model.device
+    assert pack_linears(model) is model
+    assert PackedLinear in kinds(model)
+    assert not kinds(model) & {nn.Linear, Conv1D}
+    tolerance = 1e-5 if dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(model(IDS).logits, before, rtol=0, atol=tolerance)
+    assert (model.device, model.dtype) == (device, dtype)
+
+
+@torch.no_grad()
+def test_an_adapter_is_still_applied():
+    model = add_lora(tiny("llama"), Lora(r=2), 0).eval()
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            parameter.fill_(0.1)
+    before = model(IDS).logits
+    pack_linears(model)
+    torch.testing.assert_close(model(IDS).logits, before, rtol=0, atol=1e-5)
+    with model.disable_adapter():
+        assert not torch.allclose(model(IDS).logits, before, atol=1e-3)
+
+
+@torch.no_grad()
+def test_dora_needs_the_weights_and_keeps_them():
+    model = add_lora(tiny("llama"), Lora(r=2, dora=True), 0).eval()
+    before = model(IDS).logits
+    pack_linears(model)
+    assert PackedLinear not in kinds(model)
+    torch.testing.assert_close(model(IDS).logits, before, rtol=0, atol=0)
+
+
+def test_subclasses_and_other_formats_are_left_alone():
+    class Quantized(nn.Linear):
+        pass
+
+    model = tiny("llama")
+    model.model.layers[0].mlp.up_proj = Quantized(32, 64, bias=False)
+    model.model.layers[1].mlp.up_proj.half()
+    pack_linears(model)
+    assert type(model.model.layers[0].mlp.up_proj) is Quantized
+    assert type(model.model.layers[1].mlp.up_proj) is nn.Linear
+    assert type(model.model.layers[1].mlp.down_proj) is PackedLinear
+
+
+def test_a_large_tied_head_is_not_copied(monkeypatch):
+    monkeypatch.setattr("medtune.models.packing.SECOND_COPY", 1000)
+    assert SECOND_COPY > 1000
+    tied, untied = (pack_linears(tiny("llama", tie_word_embeddings=tie)) for tie in (True, False))
+    assert type(tied.lm_head) is nn.Linear
+    assert tied.lm_head.weight is tied.model.embed_tokens.weight
+    assert type(untied.lm_head) is PackedLinear
+
+
+def test_models_that_measure_are_packed_and_those_that_train_are_not():
+    base = locate("medtune-base")
+    assert PackedLinear in kinds(LocalModel.load(base).model)
+    assert PackedLinear not in kinds(load_weights(base, torch.float32, "sdpa"))
+
+
+def test_a_packed_model_cannot_be_saved_by_mistake(tmp_path):
+    with pytest.raises(TypeError, match="no weights to save"):
+        pack_linears(tiny("llama")).save_pretrained(tmp_path)
+    assert not list(tmp_path.glob("*.safetensors"))
