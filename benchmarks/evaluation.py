@@ -4,7 +4,7 @@
         [--threads 1] [--clock processor|wall] [--dtype float32 bfloat16] [--only WORK …] [--quick] [--json]
 
 GPT-2 (124 M, random weights, its real tokenizer) answers real items: MedQA questions with the options' texts and with
-letters, MedMCQA's, the likelihood of MedQuAD answers as whole texts, and greedy answers to MedQuAD questions. medtune is
+letters, MedMCQA's, MMLU's after five worked examples (too long for medtune-base's context), the likelihood of MedQuAD answers as whole texts, and greedy answers to MedQuAD questions. medtune is
 asked first; the harness then gets the very prompts and continuations that medtune scored, so that every log-likelihood
 can be compared. `medtune-base`, whose weights mean something, is asked for the agreement of accuracies, too. Each contestant
 runs in a process of its own; loading and a warm-up are not counted.
@@ -24,11 +24,13 @@ from training import make_model, run
 
 PEERS = Path(__file__).with_name("evaluation_peers")
 ROOM = 48  # tokens of an answer
+SHOTS = 5  # worked examples
 TEXT_LIMIT = 3_000  # characters: within the context, where both score the same windows
 WORKS = {
     "medqa-texts": "MedQA, options' texts",
     "medqa-letters": "MedQA, letters",
     "medmcqa-texts": "MedMCQA, options' texts",
+    "mmlu_medical-shots": "MMLU medical, letters, 5 examples",
     "texts": "whole texts (bits per byte)",
     "generate": "greedy answers",
 }
@@ -41,12 +43,15 @@ def questions(source: str, form: str, data_dir: Path, count: int) -> tuple[list[
     from medtune.evaluation.tasks.choice_wording import key_of
 
     items = read_benchmark(source, None, data_dir).items
-    chosen = [items[i] for i in np.random.default_rng(0).permutation(len(items))[:count]]
+    drawn = [items[i] for i in np.random.default_rng(0).permutation(len(items))[: count + SHOTS]]
+    chosen = drawn[:count]
+    shown = [turn for item in drawn[count:] for turn in (["user", item.question], ["assistant", "ABCDE"[key_of(item)]])]
     asked = []
     for item in chosen:
         options = list(item.options or ())
-        text = item.question if form == "letters" else bare_question(item.question)
-        asked.append([[["user", text]], list("ABCDE"[: len(options)]) if form == "letters" else options])
+        text = bare_question(item.question) if form == "texts" else item.question
+        before = shown if form == "shots" else []
+        asked.append([[*before, ["user", text]], options if form == "texts" else list("ABCDE"[: len(options)])])
     return asked, [key_of(item) for item in chosen]
 
 
@@ -173,7 +178,8 @@ def main() -> None:
             if work != "generate" and not args.lm_eval:
                 print(f"{work}: left out, no --lm-eval was named", file=sys.stderr)
                 continue
-            for name, dtype in [("GPT-2 124 M", dtype) for dtype in args.dtype] + [("medtune-base", "float32")]:
+            small = [] if work.endswith("shots") else [("medtune-base", "float32")]
+            for name, dtype in [("GPT-2 124 M", dtype) for dtype in args.dtype] + small:
                 settings = {"model": models[name], "dtype": dtype, "threads": args.threads, "batch": args.batch}
                 found = [one_round(work, settings, args) for _ in range(args.rounds)]
                 middle = {key: statistics.median(r[key] for r in found) for key in ("ours", "theirs", "ratio")}

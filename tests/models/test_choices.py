@@ -3,13 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from medtune.conversation import Message, user_asks
 from medtune.errors import ModelError
-from medtune.models.branches import Tree, score_in_batches
+from medtune.models import branches, local
+from medtune.models.branches import score_in_batches
 from medtune.models.choices import choose, plain_choices
 from medtune.models.loading import locate
 from medtune.models.local import LocalModel
+from medtune.models.trees import Tree, by_beginning
 
 LABELS = ["Surgery", "Neurology", "Neurosurgery", "Cardiovascular / Pulmonary", "x", "naïve µg", "Cosmetic surgery; x"]
 ASKED = [
@@ -49,6 +53,59 @@ def test_equal_to_scoring_each_answer_alone(model, kind):
         assert (ours.prompt, ours.texts) == (theirs.prompt, theirs.texts)
         assert (ours.tokens, ours.bytes, ours.prompt_cut) == (theirs.tokens, theirs.bytes, 0)
         assert ours.loglikelihoods == pytest.approx(theirs.loglikelihoods, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "mistral", "gemma2"])
+def test_what_questions_begin_with_is_computed_once_and_changes_nothing(model, kind, monkeypatch):
+    if kind != "llama":
+        model = LocalModel(of_kind(kind, model.tokenizer), model.tokenizer, kind, kind)
+    shots = [m for i in range(2) for m in (*user_asks(f"Example {i}: why pale?"), Message("assistant", "Iron."))]
+    asked = [((*shots, *user_asks(question)), LABELS[:3]) for question in ("Fatigue?", "Why short of breath?", "So?")]
+    computed = []
+    run = branches._compute
+    monkeypatch.setattr(branches, "_compute", lambda m, ids: computed.append(len(ids)) or run(m, ids))
+    monkeypatch.setattr(local, "TOKENS_AT_ONCE", 60)  # several batches, each worth saving
+    together = choose(model, [*asked, *ASKED])
+    alone = plain_choices(model, [*asked, *ASKED])
+    assert len(computed) == 1
+    assert computed[0] > 20
+    for ours, theirs in zip(together, alone, strict=True):
+        assert ours.loglikelihoods == pytest.approx(theirs.loglikelihoods, abs=1e-4)
+        assert (ours.prompt, ours.texts, ours.tokens) == (theirs.prompt, theirs.texts, theirs.tokens)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.lists(st.integers(0, 2), min_size=1, max_size=12)), min_size=1, max_size=9
+    ),
+    st.integers(0, 120),
+)
+def test_beginnings_are_of_all_their_prompts_and_every_prompt_has_one_place(prompts, worth):
+    starts = [np.arange(k, k + 20) for k in (0, 100, 200)]
+    trees = [Tree(np.concatenate([starts[k], rest]), (np.array([7]),), (0,)) for k, rest in prompts]
+    groups = by_beginning(trees, worth)
+    assert sorted(number for _, members in groups for number in members) == list(range(len(trees)))
+    for ids, members in groups:
+        for number in members:
+            assert trees[number].prompt[: len(ids)].tolist() == ids.tolist()
+            assert len(trees[number].prompt) > len(ids)  # its last token predicts the answer
+        if len(ids):
+            assert len(ids) * (len(members) - 1) >= worth
+
+
+def test_what_a_token_sees_is_the_way_to_it_from_the_beginning():
+    tree = Tree(np.array([1, 2, 3, 4]), (np.array([5, 6]), np.array([8])), (0, 0)).after(2)
+    seen, distance = tree.seen()
+    assert seen.astype(int).tolist() == [
+        [1, 1, 1, 0, 0, 0, 0],
+        [1, 1, 1, 1, 0, 0, 0],
+        [1, 1, 1, 1, 1, 0, 0],
+        [1, 1, 1, 1, 1, 1, 0],
+        [1, 1, 1, 1, 0, 0, 1],
+    ]
+    assert tree.positions().tolist() == [2, 3, 4, 5, 4]
+    assert distance[4].tolist() == [4, 3, 2, 1, 0, -1, 0]
+    assert tree.seen(2)[0].tolist() == seen[2:].tolist()
 
 
 def test_order_and_company_change_nothing(model):
