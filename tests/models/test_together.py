@@ -19,7 +19,7 @@ from transformers import (
     MistralConfig,
 )
 
-from medtune.models.together import TOKENS_AT_ONCE, answer_together, keeps_keys_alone, portions, sampled
+from medtune.models.together import TOKENS_AT_ONCE, answer_together, keeps_keys_alone, portions, row_seed, sampled
 
 SIZE = {"vocab_size": 97, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
 HEADS = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 128}
@@ -78,8 +78,19 @@ def test_sampled_answers_are_those_of_their_seed_alone(kind, top_p):
 
     wanted = [by_transformers(row) for row in rows]
     assert len({len(answer) for answer in wanted}) > 1
-    choose = sampled(0.7, top_p, 11, len(rows), torch.device("cpu"))
+    choose = sampled(0.7, top_p, [11] * len(rows), torch.device("cpu"))
     assert answer_together(model, rows, stops, ROOM, choose) == wanted
+
+
+def test_two_questions_do_not_share_their_luck():
+    rows = [np.array([1, 2, 3]), np.array([1, 2, 4])]
+    seeds = [row_seed(seed, row) for row in rows for seed in (0, 1)]
+    assert len(set(seeds)) == 4
+    assert seeds[0] == row_seed(0, rows[0].astype(np.int32))  # of the ids, not of their format
+    flat = torch.zeros(2, 1000)
+    for one, other in ((seeds[0], seeds[2]), (seeds[0], seeds[0])):
+        drawn = sampled(1.0, 1.0, [one, other], torch.device("cpu"))(flat, [0, 1]).tolist()
+        assert (drawn[0] == drawn[1]) == (one == other)
 
 
 def test_models_with_states_are_left_to_transformers(tiny_model):

@@ -130,6 +130,19 @@ def test_overrides_leave_their_input_alone():
     assert values == before
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Question: {question}", "Question: {question}"),
+        ("{r: 4, alpha: 8}", {"r": 4, "alpha": 8}),
+        ('"Question: {question}"', "Question: {question}"),
+        ("0.5", 0.5),
+    ],
+)
+def test_a_sentence_with_a_colon_is_text_and_braces_make_a_mapping(text, value):
+    assert apply_overrides({}, [f"model.prompt={text}"])["model"]["prompt"] == value
+
+
 @pytest.mark.parametrize("override", ["train.epochs", "=3", "", "data.source=[a", "a: b"])
 def test_an_override_of_the_wrong_form_is_shown(tmp_path, override):
     assert f"--set {override!r}" in error_of(tmp_path, PLAIN, override)

@@ -17,7 +17,16 @@ from medtune.models.loading import Located, context_length, load_tokenizer, load
 from medtune.models.packing import pack_linears
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
 from medtune.models.streaming import text_streamer
-from medtune.models.together import Choice, answer_together, keeps_keys_alone, left_padded, likeliest, portions, sampled
+from medtune.models.together import (
+    Choice,
+    answer_together,
+    keeps_keys_alone,
+    left_padded,
+    likeliest,
+    portions,
+    row_seed,
+    sampled,
+)
 from medtune.models.windows import Piece, batches, windows
 from medtune.tokens.families import special_tokens
 from medtune.tokens.templates import ChatTemplate
@@ -213,14 +222,15 @@ class LocalModel:
         if not self._together(decoding):
             return list(self._generate_batch(rows, decoding))
         self._attend()
-        stops, choose = frozenset(self.stop_ids()), self._choice(decoding, len(rows))
+        stops, choose = frozenset(self.stop_ids()), self._choice(decoding, rows)
         made = answer_together(self.model, rows, stops, self._room(decoding), choose)
         return [self._read(answer, stops) for answer in made]
 
-    def _choice(self, decoding: DecodingSettings, rows: int) -> Choice:
+    def _choice(self, decoding: DecodingSettings, rows: Sequence[np.ndarray]) -> Choice:
         if decoding.temperature == 0:
             return likeliest
-        return sampled(decoding.temperature, decoding.top_p, decoding.seed, rows, self.model.device)
+        seeds = [row_seed(decoding.seed, row) for row in rows]
+        return sampled(decoding.temperature, decoding.top_p, seeds, self.model.device)
 
     def _attend(self) -> None:
         """As transformers attends: what knows no other way (Mamba has no attention at all) in its plainest."""
@@ -285,7 +295,7 @@ class LocalModel:
         ids, mask = left_padded(rows, int(settings.pad_token_id))
         device = self.model.device
         if decoding.temperature > 0:
-            torch.manual_seed(decoding.seed)
+            torch.manual_seed(row_seed(decoding.seed, rows[0]))  # one row: see `_at_once`
         output = self.model.generate(
             input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings, streamer=streamer
         )[:, ids.shape[1] :].cpu()

@@ -16,6 +16,7 @@ from medtune.models.packing import pack_linears
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
 from medtune.models.streaming import text_streamer
 from medtune.models.t5_rows import PairBatch, decoder_hidden, start_token
+from medtune.models.together import row_seed
 from medtune.models.windows import windows
 from medtune.tokens.seq2seq import PairEncoder, keep_source
 
@@ -210,7 +211,7 @@ class Seq2SeqModel:
         for number, row in enumerate(rows):
             ids[number, : len(row)], mask[number, : len(row)] = torch.from_numpy(row), 1
         if decoding.temperature > 0:
-            torch.manual_seed(decoding.seed)
+            torch.manual_seed(row_seed(decoding.seed, rows[0]))
         output = self.model.generate(
             input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings, streamer=streamer
         )[:, 1:].cpu()  # the first is the start token

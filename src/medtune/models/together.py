@@ -5,6 +5,7 @@ for ties of rounding).
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -37,11 +38,16 @@ def likeliest(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
     return logits.argmax(-1)
 
 
-def sampled(temperature: float, top_p: float, seed: int, count: int, device: torch.device) -> Choice:
-    """Sampling within ``top_p``: each of ``count`` rows draws from a generator of its own, so its company changes nothing."""
+def row_seed(seed: int, prompt: np.ndarray) -> int:
+    """The seed of one prompt's draws: its company changes nothing, and two questions do not share their luck."""
+    return int.from_bytes(sha256(f"{seed} {prompt.tolist()}".encode()).digest()[:7])
+
+
+def sampled(temperature: float, top_p: float, seeds: Sequence[int], device: torch.device) -> Choice:
+    """Sampling within ``top_p``: each row draws from a generator of its own, begun with its seed."""
     from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 
-    generators = [torch.Generator(device).manual_seed(seed) for _ in range(count)]
+    generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
     warm, nucleus = TemperatureLogitsWarper(temperature), TopPLogitsWarper(top_p)
 
     def draw(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:

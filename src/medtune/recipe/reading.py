@@ -79,7 +79,10 @@ def _parse_yaml(text: str, where: str) -> dict[str, Any]:
 
 
 def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """Set dotted keys: ``train.epochs=2``; the value is read as YAML. ``values`` itself stays as it is."""
+    """Set dotted keys: ``train.epochs=2``; the value is read as YAML. ``values`` itself stays as it is.
+
+    A mapping is written ``{key: value}``: a sentence with a colon in it is text.
+    """
     result = yaml.safe_load(yaml.safe_dump(values))
     for override in overrides:
         key, separator, text = override.partition("=")
@@ -92,7 +95,8 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
                 place[part] = {}
             place = place[part]
         try:
-            place[last] = yaml.safe_load(text)
+            value = yaml.safe_load(text)
+            place[last] = text if isinstance(value, dict) and not text.lstrip().startswith("{") else value
         except (yaml.YAMLError, ValueError) as error:
             raise RecipeError(f"--set {override!r}: the value is not valid YAML", fix="Put it in quotes.") from error
     return result  # type: ignore[no-any-return]
