@@ -23,7 +23,7 @@ def tiny(kind: str, **options):
 
     torch.manual_seed(0)
     if kind == "gpt2":
-        config = GPT2Config(n_embd=32, n_layer=2, n_head=2, n_positions=64, vocab_size=96)
+        config = GPT2Config(n_embd=32, n_layer=2, n_head=2, n_positions=64, vocab_size=96, **options)
     else:
         config = LlamaConfig(
             hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, vocab_size=96, **options
@@ -78,8 +78,26 @@ def test_a_packed_model_gives_the_same_logits(kind, dtype):
 
 
 @torch.no_grad()
-def test_an_adapter_is_still_applied():
-    model = add_lora(tiny("llama"), Lora(r=2), 0).eval()
+@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize("name", ["gelu", "gelu_pytorch_tanh", "silu", "relu"])
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_gelu_is_computed_with_the_product_and_other_activations_as_they_were(kind, name, dtype):
+    field = "activation_function" if kind == "gpt2" else "hidden_act"
+    model = tiny(kind, **{field: name}).to(dtype)
+    for parameter in model.parameters():
+        parameter.normal_(std=0.3)  # so that the activation bends
+    before = model(IDS).logits
+    pack_linears(model)
+    fused = [module for module in model.modules() if isinstance(module, PackedLinear) and module.gelu]
+    assert len(fused) == (2 if "gelu" in name else 0)
+    tolerance = 2e-6 if dtype == torch.float32 else 3e-2
+    torch.testing.assert_close(model(IDS).logits, before, rtol=0, atol=tolerance * float(before.abs().max()))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_an_adapter_is_still_applied(kind):
+    model = add_lora(tiny(kind), Lora(r=2), 0).eval()
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             parameter.fill_(0.1)

@@ -12,6 +12,9 @@ from torch import nn
 
 from medtune.models.heads import has_adapter
 
+# Layer and activation of a block, where the second follows the first at once: one kernel does both.
+PAIRS = (("c_fc", "act"), ("fc1", "activation_fn"), ("dense_h_to_4h", "act"), ("gate_proj", "act_fn"))
+FORMS = {"GELUTanh": "tanh", "GELUActivation": "none"}  # transformers' modules: oneDNN's names of GELU's two forms
 SECOND_COPY = 2**29  # bytes: a head tied to the embedding stays unpacked above, for both are needed then
 
 
@@ -24,10 +27,12 @@ class PackedLinear(nn.Module):
         self.out_features, self.in_features = weight.shape
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous())
         self.bias = None if bias is None else bias.detach()
+        self.gelu: str | None = None  # its form, where the product goes through it
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """The product."""
-        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, "none", [], "")
+        after, form = ("gelu", self.gelu) if self.gelu else ("none", "")
+        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, after, [], form)
         return result
 
     def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
@@ -58,7 +63,16 @@ def pack_linears(model: Any) -> Any:
             if weight is None or (id(child.weight) in tied and weight.nbytes > SECOND_COPY):
                 continue
             setattr(parent, name, PackedLinear(weight, child.bias))
+        _fuse_gelu(parent)
     return model
+
+
+def _fuse_gelu(block: nn.Module) -> None:
+    for layer, activation in PAIRS:
+        packed, form = getattr(block, layer, None), FORMS.get(type(getattr(block, activation, None)).__name__)
+        if isinstance(packed, PackedLinear) and form:
+            packed.gelu = form
+            setattr(block, activation, nn.Identity())
 
 
 def _reads_weights(model: Any) -> bool:
