@@ -6,19 +6,13 @@ from typing import Any
 import numpy as np
 
 from medtune.errors import RunError
-from medtune.evaluation.statistics import (
-    FEWEST_SWITCHES,
-    RULE_OF_THREE,
-    PairedDifference,
-    holm,
-    mcnemar_exact,
-    paired_bootstrap,
-    switches,
-)
+from medtune.evaluation.rights import FEWEST_SWITCHES, Fourfold, sign_flips
+from medtune.evaluation.statistics import RULE_OF_THREE, PairedDifference, holm, paired_bootstrap
 from medtune.evaluation.tasks import TASKS, Metric, Sample, Task
 
 TEST = "paired bootstrap"
 MCNEMAR = "exact McNemar"
+SIGNS = "sign flips"
 
 
 def paired_samples(before: Sequence[Sample], after: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
@@ -49,48 +43,59 @@ def compare_metric(
         before = [sample for sample, there in zip(before, both, strict=True) if there]
     if not len(left) or not all(np.isfinite(metric.value(side.sum(axis=0))) for side in (left, right)):
         return None
-    groups = [sample["group"] for sample in before]
     # An item of which the figure does not speak on either side (a denominator of 0) is none of its n.
-    spoken = [bool(a or b) for a, b in zip(metric.speaks(left), metric.speaks(right), strict=True)]
+    spoken = metric.speaks(left) | metric.speaks(right)
+    left, right = left[spoken], right[spoken]
+    groups = [sample["group"] for sample, there in zip(before, spoken, strict=True) if there]
     found = paired_bootstrap(left, right, groups, metric.value, resamples, seed)
-    tested = metric.better is not None
-    p, test = (found.p, TEST) if tested else (None, "not tested (a description)")
-    if tested and metric.right_or_wrong and p is not None:
-        changed = switches(right[:, 0] - left[:, 0], groups)
-        if changed:
-            p, test = mcnemar_exact(*changed), MCNEMAR
-    low, high = _spread(metric, found, left, right, len(set(groups)))
     return {
         "value": found.value,
-        "low": low,
-        "high": high,
-        "p": p,
+        **_uncertainty(metric, found, left, right, groups, (resamples, seed)),
         "p_corrected": None,
-        "detectable": _detectable(metric, found, len(set(groups))),
-        "test": test,
         "better": metric.better,
         "title": metric.title,
         "unit": metric.unit,
-        "n": sum(spoken),
-        "groups": len({group for group, counts in zip(groups, spoken, strict=True) if counts}),
+        "n": len(left),
+        "groups": len(set(groups)),
     }
+
+
+def _uncertainty(
+    metric: Metric,
+    found: PairedDifference,
+    left: np.ndarray,
+    right: np.ndarray,
+    groups: list[str],
+    draws: tuple[int, int],
+) -> dict[str, Any]:
+    """Interval, p-value and its test, and the smallest difference that could have been shown."""
+    low, high = _spread(metric, found, left, right, len(set(groups)))
+    p, test, detectable = found.p, TEST, found.detectable or None  # none where the bootstrap knows no spread
+    items = _are_items(metric, left, right)
+    if fourfold := Fourfold.of(left[:, 0], right[:, 0], groups) if items else None:
+        (low, high), p, test = fourfold.interval(), fourfold.p, MCNEMAR
+    elif items and metric.right_or_wrong and p is not None and len(set(groups)) == len(groups):
+        p, test = sign_flips(right[:, 0] - left[:, 0], *draws), SIGNS
+    if test != TEST:
+        detectable = max(found.detectable or 0.0, min(1.0, FEWEST_SWITCHES / len(groups)))
+    if metric.better is None:
+        p, test, detectable = None, "not tested (a description)", None
+    return {"low": low, "high": high, "p": p, "detectable": detectable, "test": test}
+
+
+def _are_items(metric: Metric, left: np.ndarray, right: np.ndarray) -> bool:
+    """Whether the figure is a mean of shares, one an item."""
+    return all(metric.is_share(side) and bool((side[:, 1] == 1).all()) for side in (left, right))
 
 
 def _spread(
     metric: Metric, found: PairedDifference, left: np.ndarray, right: np.ndarray, groups: int
 ) -> tuple[float | None, float | None]:
-    """The interval; of a share of which no item changed at all, what the rule of three leaves open."""
+    """The bootstrap's interval; of a share that changed alike in all groups, what the rule of three leaves open."""
     if found.low is None or found.low != found.high or not (metric.is_share(left) and metric.is_share(right)):
         return found.low, found.high
-    reach = min(1.0, RULE_OF_THREE / groups)
-    return found.value - reach, found.value + reach
-
-
-def _detectable(metric: Metric, found: PairedDifference, groups: int) -> float | None:
-    """The smallest difference that these items could have shown; of right answers at least what McNemar's test needs."""
-    if metric.better is None or found.detectable is None:
-        return None
-    return max(found.detectable, FEWEST_SWITCHES / groups) if metric.right_or_wrong else found.detectable
+    reach = RULE_OF_THREE / groups
+    return max(-1.0, found.value - reach), min(1.0, found.value + reach)
 
 
 def compare(

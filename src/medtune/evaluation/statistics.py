@@ -13,7 +13,6 @@ import numpy as np
 LEVEL = 0.95
 DETECTABLE = 1.959964 + 0.841621  # quantiles of the normal distribution at 97.5 % and 80 %
 RULE_OF_THREE = 3  # none among n: at most 3 / n, with 95 % confidence (Hanley and Lippman-Hand 1983)
-FEWEST_SWITCHES = 6  # items that must change, all one way, before McNemar's exact test falls below 5 %
 Array = np.ndarray
 Transform = Callable[[Array], Array]
 Figure = Callable[[Array], Array]  # sums [..., k] to figures [...]; NaN where there is nothing to divide by
@@ -167,14 +166,6 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def mcnemar_exact(only_before: int, only_after: int) -> float:
-    """Two-sided exact McNemar test: ``only_before`` items right before alone, ``only_after`` right after alone."""
-    from scipy.stats import binomtest
-
-    n = only_before + only_after
-    return 1.0 if n == 0 else float(binomtest(only_before, n, 0.5).pvalue)
-
-
 def proportion_interval(rights: Sequence[float] | Array, groups: Sequence[str], resamples: int, seed: int) -> Interval:
     """A share of right items with its interval: Wilson's where every item is its own group and right or wrong.
 
@@ -187,14 +178,6 @@ def proportion_interval(rights: Sequence[float] | Array, groups: Sequence[str], 
     if count > 1 and value in (0, 1):  # a bootstrap knows no spread here
         return Interval(value, *wilson(int(value) * count, count))
     return ratio_interval(list(values), [1] * len(values), groups, resamples, seed)
-
-
-def switches(differences: Sequence[float] | Array, groups: Sequence[str]) -> tuple[int, int] | None:
-    """How many items became wrong and how many right, where McNemar's test applies: each item its own group, and 0 or 1."""
-    values = np.asarray(differences, dtype=float)
-    if len(set(groups)) < len(values) or not np.isin(values, (-1, 0, 1)).all():
-        return None
-    return int((values < 0).sum()), int((values > 0).sum())
 
 
 def clustered_standard_error(values: Sequence[float], groups: Sequence[str]) -> float:

@@ -12,6 +12,7 @@ ENTRIES = {
     "efron1993": ("book", "An Introduction to the Bootstrap", "Efron, Bradley and Tibshirani, Robert J.", 1993, "publisher = {Chapman and Hall}"),
     "mcnemar1947": ("article", "Note on the sampling error of the difference between correlated proportions or percentages", "McNemar, Quinn", 1947, "journal = {Psychometrika}, volume = {12}, pages = {153--157}"),
     "wilson1927": ("article", "Probable inference, the law of succession, and statistical inference", "Wilson, Edwin B.", 1927, "journal = {Journal of the American Statistical Association}, volume = {22}, pages = {209--212}"),
+    "newcombe1998": ("article", "Improved confidence intervals for the difference between binomial proportions based on paired data", "Newcombe, Robert G.", 1998, "journal = {Statistics in Medicine}, volume = {17}, pages = {2635--2650}"),
     "lin2004": ("inproceedings", "ROUGE: a package for automatic evaluation of summaries", "Lin, Chin-Yew", 2004, "booktitle = {Text Summarization Branches Out}, pages = {74--81}"),
     "hu2022": ("inproceedings", "LoRA: low-rank adaptation of large language models", "Hu, Edward J. and others", 2022, "booktitle = {ICLR}"),
     "dettmers2023": ("inproceedings", "QLoRA: efficient finetuning of quantized LLMs", "Dettmers, Tim and others", 2023, "booktitle = {NeurIPS}"),
@@ -21,7 +22,9 @@ ENTRIES = {
 def bibliography(facts: Facts) -> str:
     """BibTeX of the lists, the statistics and the methods that this run used, and of its model and sources."""
     keys = [*ALWAYS]
-    keys += ["mcnemar1947", "wilson1927"] if any("exact" in row["test"] for row in facts.changes) else []
+    keys += (
+        ["mcnemar1947", "wilson1927", "newcombe1998"] if any("exact" in row["test"] for row in facts.changes) else []
+    )
     keys += ["lin2004"] if any(row["metric"] == "rouge_l" for row in facts.changes) else []
     keys += {"lora": LORA, "qlora": QLORA}.get(facts.recipe["train"]["method"], ())
     known = [_entry(key, *ENTRIES[key]) for key in keys]
