@@ -175,6 +175,23 @@ def test_one_model_measured_alone_keeps_its_answers_where_it_is_told(done, call,
     assert (refused.code, "perplexity needs likelihoods" in refused.err) == (2, True)
 
 
+def test_any_served_model_is_measured_by_its_name_and_address_and_nothing_is_paid_twice(call, work, server, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    arguments = ["evaluate", "quickstart", "--model", BASE, "--endpoint", server.url, "--task", "answers"]
+    arguments += ["--set", "evaluate.limit=3", "--json"]
+    first = call(*arguments)
+    assert first.code == 0, first.err
+    assert json.loads(first.out)["answers"]["rouge_l"]["n"] == 3
+    (kept,) = (work / "runs/evaluations").iterdir()
+    assert f"kept in runs/evaluations/{kept.name}" in first.err.replace("\n", " ")
+    sent = len(server.requests)
+    assert call(*arguments).out == first.out
+    assert len(server.requests) == sent
+    for missing in (["--endpoint", server.url], ["--model", BASE, "--echo", "chatml"]):
+        refused = call("evaluate", "quickstart", *missing, "--task", "answers")
+        assert (refused.code, "needs its name and its address" in refused.err) == (2, True)
+
+
 def test_a_tuned_model_is_no_base_for_training_here(done, call):
     refused = call("run", "quickstart", "--set", "model.name=runs/try")
     assert (refused.code, "cannot be trained here" in refused.err) == (2, True)

@@ -75,11 +75,13 @@ def test_choosing_a_task_does_not_change_the_test_items(finished):
     assert json.loads(done.stdout)["perplexity"] == after
 
 
-def test_another_seed_would_measure_it_on_its_training_rows_and_is_refused(finished):
+@pytest.mark.parametrize("place", [".", "model"])
+def test_another_seed_would_measure_it_on_its_training_rows_and_is_refused(finished, place):
     import subprocess
     import sys
 
-    command = [sys.executable, "-m", "medtune", "evaluate", "quickstart", "--model", str(finished[0]), "--seed", "7"]
+    model = str(finished[0] / place)
+    command = [sys.executable, "-m", "medtune", "evaluate", "quickstart", "--model", model, "--seed", "7"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 2
     assert "training rows of this run" in done.stderr

@@ -11,7 +11,19 @@ from medtune.cli.output import print_json
 ModelOption = Annotated[
     str | None, typer.Option("--model", metavar="MODEL", help="A model, a directory or a run [default: the recipe's].")
 ]
-Tasks = Annotated[list[str] | None, typer.Option("--task", metavar="TASK", help="A task's name; may be given again.")]
+Tasks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--task", metavar="TASK", help="perplexity, answers, medqa, … or '{task: …, limit: …}'; may be given again."
+    ),
+]
+Url = Annotated[
+    str | None, typer.Option("--endpoint", metavar="URL", help="Where --model is served (OpenAI's interface).")
+]
+Echo = Annotated[
+    str | None,
+    typer.Option("--echo", metavar="TEMPLATE", help="It says prompts back with log-probabilities; the chat template."),
+]
 Seeds = Annotated[
     int | None, typer.Option("--seeds", min=2, metavar="N", help="Sample N answers to each question, and pool them.")
 ]
@@ -22,6 +34,8 @@ def command(
     recipe: RecipeName = "quickstart",
     model: ModelOption = None,
     task: Tasks = None,
+    endpoint: Url = None,
+    echo: Echo = None,
     set_: Set = None,
     out: OutFiles = None,
     seed: Seed = None,
@@ -33,13 +47,16 @@ def command(
 ) -> None:
     """Measure one model on the test split of a recipe [default: quickstart]; nothing is trained."""
     from medtune.recipe.reading import read_run_recipe
-    from medtune.runs.single import evaluate_model, with_decodings
+    from medtune.runs.single import evaluate_model, served_at, with_decodings
 
     overrides = [*(set_ or []), *([f"evaluate.tasks=[{','.join(task)}]"] if task else [])]
     settings = read_run_recipe(recipe, overrides, seed)
     if seeds:
         settings = with_decodings(settings, seeds)
-    results = evaluate_model(settings, model or settings.model.name, existing_data_dir(data_dir), out)
+    served = served_at(endpoint, model, echo)
+    if echo:
+        settings = settings.model_copy(update={"model": settings.model.model_copy(update={"chat_template": echo})})
+    results = evaluate_model(settings, model or settings.model.name, existing_data_dir(data_dir), out, served)
     if json:
         print_json(results)
         return

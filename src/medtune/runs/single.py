@@ -9,19 +9,23 @@ from medtune.conversation import Conversation, read_conversations
 from medtune.data.normalize import normalize
 from medtune.errors import DataError, RecipeError
 from medtune.evaluation.evaluate import evaluate
-from medtune.models.opening import find, open_model
+from medtune.files import sha256_json
+from medtune.models.opening import Found, find, open_model
 from medtune.models.remote import Remote, check_askable
 from medtune.progress import say
-from medtune.recipe.schema import Recipe
+from medtune.recipe.schema import Endpoint, Recipe
 from medtune.runs.measured import Measured
 from medtune.runs.plan import Plan
 from medtune.runs.preparation import prepare_splits
 
+TRAIN = Path("data") / "train.parquet"
+
 
 def refuse_training_rows(model: str, items: Sequence[Conversation]) -> None:
-    """A trained run must not be measured on what it was trained on."""
-    trained = Path(model) / "data" / "train.parquet"
-    if not trained.exists():
+    """A trained run must not be measured on what it was trained on, be it named by its own directory or its model's."""
+    places = (Path(model), Path(model).resolve().parent)
+    trained = next((p / TRAIN for p in places if (p / TRAIN).exists() and (p / "run.json").exists()), None)
+    if trained is None:
         return
     known = {normalize(c.question) for c in read_conversations(trained)}
     shared = sum(normalize(item.question) in known for item in items)
@@ -46,12 +50,27 @@ def with_decodings(recipe: Recipe, seeds: int) -> Recipe:
     return recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"tasks": tasks})})
 
 
-def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path | None) -> dict[str, Any]:
-    """Scores by task and metric. With ``out``, samples and scores are kept there, and found again."""
-    own = model == recipe.model.name
-    found = find(
-        recipe.model if own else recipe.model.model_copy(update={"name": model, "revision": None, "endpoint": None})
-    )
+def served_at(url: str | None, model: str | None, echo: str | None) -> Endpoint | None:
+    """The endpoint that the command line names; with ``echo`` it gives likelihoods, too."""
+    if url is None and echo is None:
+        return None
+    if url is None or model is None:
+        what = "a served model needs its name and its address"
+        raise RecipeError(what, where="--endpoint", fix="--model NAME --endpoint URL")
+    return Endpoint(base_url=url, likelihoods="echo" if echo else "none")
+
+
+def evaluate_model(
+    recipe: Recipe, model: str, data_dir: Path | None, out: Path | None, endpoint: Endpoint | None = None
+) -> dict[str, Any]:
+    """Scores by task and metric of a model on this machine or behind ``endpoint``.
+
+    In ``out`` samples and scores are kept and found again; without it they are kept only where answers cost money.
+    """
+    own = model == recipe.model.name and endpoint is None
+    named = recipe.model.model_copy(update={"name": model, "revision": None, "endpoint": endpoint})
+    found = find(recipe.model if own else named)
+    out = out or _kept_unasked(recipe, found)
     with tempfile.TemporaryDirectory() as temporary:
         prepare_splits(Plan.make(recipe, data_dir), Path(temporary))
         jobs = Measured(recipe, Path(temporary), data_dir, out and out / "judge").jobs()
@@ -65,3 +84,14 @@ def evaluate_model(recipe: Recipe, model: str, data_dir: Path | None, out: Path 
     )
     with tempfile.TemporaryDirectory() as temporary:
         return evaluate(loaded, jobs, wanted.resamples, out or Path(temporary))
+
+
+def _kept_unasked(recipe: Recipe, found: Found) -> Path | None:
+    """Where the answers of a service are kept that nobody gave a place: an interruption must not cost them twice."""
+    judges = [spec.judge.endpoint for spec in recipe.evaluate.tasks if spec.judge]
+    if not isinstance(found, Remote) and not any(judges):
+        return None
+    key = sha256_json([found.fingerprint(), recipe.model_dump(mode="json")])
+    place = Path("runs") / "evaluations" / f"{recipe.name}-{key[:8]}"
+    say(f"answers of the service are kept in {place}: the same command asks only for what is missing")
+    return place

@@ -6,6 +6,7 @@ import pytest
 
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
+from medtune.recipe.schema import TaskSpec
 
 TASK = TASKS["perplexity"]
 
@@ -66,3 +67,10 @@ def test_lower_is_better_in_every_figure():
         tested.pop("word_perplexity") is None
     )  # the same sum as the others: described, so that the family stays small
     assert set(tested.values()) == {"lower"}
+
+
+def test_it_is_measured_whole_unless_its_own_limit_says_otherwise(scripted, item, settings):
+    items = [item(f"q{n}", "word") for n in range(6)]
+    of_all, own = (settings(limit=2).for_task(TaskSpec(task="perplexity", limit=n)) for n in (None, 3))
+    assert len(TASK.run(scripted(), items, of_all)) == 6
+    assert len(TASK.run(scripted(), items, own)) == 3

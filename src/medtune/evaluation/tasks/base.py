@@ -12,6 +12,7 @@ from medtune.evaluation.statistics import Figure, ratio
 from medtune.models.protocol import DecodingSettings, LanguageModel
 from medtune.recipe.schema import Decoding, Recipe, TaskSpec
 
+WHOLE = ("perplexity", "safety", "forgetting")  # not measured on fewer texts unless their own limit says so
 Sample = dict[str, Any]
 Item = TypeVar("Item")
 
@@ -88,8 +89,7 @@ class TaskSettings:
 
     def for_task(self, spec: TaskSpec) -> "TaskSettings":
         """The same for one task, whose own settings go first."""
-        # Harm and forgetting are not measured on fewer texts unasked.
-        own = spec.limit is not None or spec.task in ("safety", "forgetting")
+        own = spec.limit is not None or spec.task in WHOLE
         return replace(self, spec=spec, limit=spec.limit if own else self.limit)
 
     def drawn(self, items: Sequence[Item]) -> list[Item]:

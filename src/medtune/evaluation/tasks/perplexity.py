@@ -52,6 +52,7 @@ class Perplexity:
 
     def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
         """Score every item twice: the answer after its prompt, and both from the beginning."""
+        items = settings.drawn(items)
         with track("perplexity", (1 if settings.examples else 2) * len(items), "texts") as bar:
             answers = model.loglikelihoods(
                 [(settings.asked(item.prompt), item.reference) for item in items], bar.advance

@@ -1,6 +1,6 @@
 """`evaluate` and `chat`: what is measured before and after training, and how the trained model is spoken with."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -26,6 +26,7 @@ TaskName = Literal[
     "safety",
     "forgetting",
 ]
+EXAMINATIONS = ("medqa", "medmcqa", "pubmedqa", "mmlu_medical")  # each a name for multiple_choice on that source
 Primary = Literal["letters", "texts", "texts_per_byte", "texts_pmi", "generation"]
 
 
@@ -42,6 +43,7 @@ class Judge(Section):
 
 # Settings that some tasks alone read.
 ONLY = {
+    "limit": tuple(name for name in get_args(TaskName) if name != "topics"),
     "source": ("multiple_choice", "rubric", "forgetting"),
     "split": ("multiple_choice", "forgetting"),
     "shots": ("perplexity", "answers", "classification", "multiple_choice", "rubric"),
@@ -108,6 +110,8 @@ class TaskSpec(Section):
     @model_validator(mode="before")
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
+        if value in EXAMINATIONS:
+            return {"task": "multiple_choice", "name": value, "source": value}
         return {"task": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
@@ -118,6 +122,12 @@ class TaskSpec(Section):
                 raise ValueError(f"{field} is not for {self.task}; only for: {', '.join(tasks)}")
         if self.task == "rubric" and self.judge is None:
             raise ValueError("rubric needs a judge: {task: rubric, judge: {name: …, endpoint: {base_url: …}}}")
+        if self.primary == "generation" and (self.confidence or self.permutations > 1):
+            raise ValueError("primary: generation has no likelihoods: it goes without confidence and permutations")
+        if self.scoring == "generation" and self.confidence:
+            raise ValueError("scoring: generation has no likelihoods: it goes without confidence")
+        if self.temperature and self.scoring != "generation":
+            raise ValueError("temperature is for scoring: generation")
         return self
 
     @model_serializer(mode="wrap")
@@ -159,7 +169,8 @@ class Evaluate(Section):
 
     tasks: list[TaskSpec] = Field(
         default_factory=lambda: [TaskSpec(task="perplexity"), TaskSpec(task="answers"), TaskSpec(task="topics")],
-        description="Tasks, by name or as `{task: …, limit: …}`.",
+        description="Tasks, by name or as `{task: …, limit: …}`; medqa, medmcqa, pubmedqa and mmlu_medical are multiple_choice "
+        "on that source.",
     )
     split: Literal["test", "train"] = Field(
         "test", description="Rows that are measured; train is a published mistake, kept for -faithful recipes."
@@ -169,7 +180,11 @@ class Evaluate(Section):
         description="Figures computed the way a published project did, mistakes included, shown beside the right ones: "
         "perplexity as the mean of row means over the first 100 rows; the answers 'before' from the trained model.",
     )
-    limit: Positive | None = Field(None, description="Test conversations at most in `answers`, drawn by seed.")
+    limit: Positive | None = Field(
+        None,
+        description="Items at most of a task without a limit of its own, drawn by seed; perplexity, safety and forgetting "
+        "are measured whole unless their own `limit` says otherwise.",
+    )
     topics: list[str] = Field(
         default=TOPICS, description="Questions for `topics`. Rows of the data on the same subject never train."
     )

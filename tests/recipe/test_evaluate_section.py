@@ -1,0 +1,35 @@
+"""Tasks of a recipe: short names, and settings that would be ignored."""
+
+import pytest
+from pydantic import ValidationError
+
+from medtune.data.sources import multiple_choice
+from medtune.recipe.sections.evaluate import EXAMINATIONS, Evaluate, TaskSpec
+
+
+def test_an_examination_is_named_by_its_source():
+    assert set(EXAMINATIONS) == set(multiple_choice.FORMS)
+    (spec,) = Evaluate(tasks=["medqa"]).tasks
+    assert (spec.task, spec.key, spec.source) == ("multiple_choice", "medqa", "medqa")
+    assert Evaluate(tasks=[spec.model_dump()]).tasks == [spec]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"task": "topics", "limit": 1}, "limit is not for topics"),
+        ({"task": "multiple_choice", "primary": "generation", "permutations": 4}, "goes without confidence and perm"),
+        ({"task": "multiple_choice", "primary": "generation", "confidence": True}, "goes without confidence"),
+        ({"task": "classification", "scoring": "generation", "confidence": True}, "goes without confidence"),
+        ({"task": "classification", "temperature": 0.7}, "temperature is for scoring: generation"),
+        ({"task": "safety", "permutations": 2}, "permutations is not for safety"),
+    ],
+)
+def test_a_setting_that_would_be_ignored_is_refused(values, said):
+    with pytest.raises(ValidationError, match=said):
+        TaskSpec(**values)
+
+
+@pytest.mark.parametrize("task", ["perplexity", "answers", "classification", "multiple_choice", "safety", "forgetting"])
+def test_every_other_task_takes_a_limit(task):
+    assert TaskSpec(task=task, limit=3).limit == 3
