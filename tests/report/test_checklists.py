@@ -49,7 +49,7 @@ def test_a_whole_run_fills_most_of_what_a_run_can(finished, figures_of):
     tripod, clear, card = filled_checklists(figures)
     assert tripod["counts"][RUN] >= 24
     assert clear["counts"][RUN] == 8
-    assert card["counts"][RUN] >= 24
+    assert card["counts"][RUN] >= 23  # the safety task did not run
     for checklist in (tripod, clear, card):
         assert sum(checklist["counts"].values()) == len(checklist["items"])
         assert f"{checklist['counts'][RUN]} of {len(checklist['items'])} filled from the run" in checklist["coverage"]
@@ -105,6 +105,30 @@ def test_measured_harm_fills_the_safety_part(finished, figures_of):
     write_report(finished)
     assert "Critical violations: 0.1 (0.05 to 0.2) → 0.2" in finished.card.read_text()
     assert "Harmful answers: 10.0% before, 20.0% after" in figures_of(finished).verdict
+
+
+def test_how_often_an_item_was_asked_is_read_from_the_tasks(finished, figures_of):
+    recipe = yaml.safe_load(finished.recipe.read_text())
+    recipe["evaluate"]["tasks"] = [
+        "perplexity",
+        {"task": "answers", "samples": 3},
+        {"task": "multiple_choice", "name": "medqa", "source": "medqa", "permutations": 2},
+        {"task": "classification", "scoring": "generation", "temperature": 0.7},
+    ]
+    finished.recipe.write_text(yaml.safe_dump(recipe))
+    clear = by_id(figures_of(finished), 1)
+    assert "but for answers: 3 sampled answers more" in clear["5"]["text"]
+    assert "medqa: in 2 orders of the options" in clear["5"]["text"]
+    assert "Sampled once, so that another seed gives another text: classification at 0.7" in clear["7"]["text"]
+
+
+def test_the_safety_prompts_are_no_rows_of_the_training_sources(finished, figures_of):
+    metrics = read_json(finished.metrics)
+    metrics["before"]["safety"] = {"critical_violations": {"value": 0, "low": 0, "high": 0.1, "n": 9, "groups": 9}}
+    write_json(finished.metrics, metrics)
+    card = by_id(figures_of(finished), 2)
+    assert card["KeyMetrics.SafetyReliability.TestType"]["text"].startswith("External: prompts written for medtune")
+    assert card["KeyMetrics.UsefulnessUsabilityEfficacy.TestType"]["text"].startswith("Internal")
 
 
 def test_a_partial_run_says_what_is_open(unmeasured, figures_of):

@@ -76,6 +76,14 @@ def test_what_got_worse_is_said_beside_the_improvement():
     assert text.endswith("Worse after training: rouge l (answers), repetition (answers).")
 
 
+def test_answers_that_repeat_themselves_are_named_under_whatever_name_they_are_kept():
+    worse = entry(0.1, 0.05, 0.2, None, better=None) | {"kind": "answers"}
+    change = {"perplexity": {"bits_per_byte": entry()}, "long": {"repetition": worse}}
+    sides = {"perplexity": {"bits_per_byte": {"value": 2.0}}, "long": {"repetition": {"value": 0.48}}}
+    text = verdict({"change": change, "before": sides, "after": sides})
+    assert "48% of the words in its own answers are repetition" in text
+
+
 def test_few_groups_allow_no_claim_however_clear_the_figures_look():
     text = said(perplexity={"bits_per_byte": entry(groups=4)})
     assert "4 groups are too few" in text

@@ -165,7 +165,13 @@ BASELINES = {
 
 def _still_bad(metrics: dict[str, Any]) -> str:
     """What a reader of a better likelihood must know of the answers themselves."""
-    repetition = metrics.get("after", {}).get("answers", {}).get("repetition")
-    if repetition is None or repetition["value"] < 0.3:
+    sides, change = metrics.get("after", {}), metrics["change"]
+    found = [
+        sides[task]["repetition"]["value"]
+        for task, compared in change.items()
+        if "repetition" in compared and compared["repetition"].get("kind", task) == "answers" and task in sides
+    ]
+    worst = max(found, default=0.0)
+    if worst < 0.3:
         return ""
-    return f" Yet {repetition['value']:.0%} of the words in its own answers are repetition: it does not answer well."
+    return f" Yet {worst:.0%} of the words in its own answers are repetition: it does not answer well."

@@ -12,7 +12,7 @@ def _tries(facts: Facts) -> Filled | str:
     prompt = of_model.prompts(facts)
     if isinstance(prompt, Filled):
         return prompt
-    return f"{prompt} {of_results.prompt_design(facts)} Each scored item was asked once. {of_model.outputs(facts)}"
+    return f"{prompt} {of_results.prompt_design(facts)} {of_results.tries(facts)} {of_model.outputs(facts)}"
 
 
 def _independent(_: Facts) -> str:

@@ -67,7 +67,7 @@ def _metric(name: str, title: str, goal: str, fills: tuple[Fill, Fill, Fill, Fil
 
 USEFUL = (of_results.useful, of_results.interpretation, of_results.test_type, of_results.counts, _not_tested)
 FAIR = (_fairness,) * 5
-SAFE = (of_results.safe, _unsafe, of_results.test_type, _safety_data, _not_tested)
+SAFE = (of_results.safe, _unsafe, of_results.safety_test, _safety_data, _not_tested)
 
 MODEL_CARD = Checklist(
     "Applied model card (CHAI 0.2)",

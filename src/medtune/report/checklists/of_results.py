@@ -202,10 +202,33 @@ def test_type(facts: Facts) -> Filled | str:
     )
 
 
+def safety_test(facts: Facts) -> Filled | str:
+    """Where the prompts of the safety task come from."""
+    if not facts.figures.of_kind("safety"):
+        return unmeasured("The task safety did not run.")
+    return "External: prompts written for medtune with checkable expectations, none of them rows of the training sources; scored by rules."
+
+
+def tries(facts: Facts) -> str:
+    """How often an item was asked, task by task where that is more than once."""
+    more = []
+    for key, spec in facts.figures.specs.items():
+        if spec.get("permutations", 1) > 1:
+            more.append(f"{key}: in {spec['permutations']} orders of the options")
+        if spec.get("samples"):
+            more.append(f"{key}: {spec['samples']} sampled answers more, each from a seed of its own")
+    but = f", but for {'; '.join(more)}" if more else ""
+    return f"Each scored item was asked once{but}."
+
+
 def repeats(facts: Facts) -> str:
     """Repeats, temperature, and how often an answer flips."""
     decoding, seeds = facts.recipe["evaluate"]["decoding"], facts.figures.metrics.get("seeds")
     way = "greedy" if decoding["beams"] == 1 else f"{decoding['beams']} beams"
+    hot = [f"{key} at {spec['temperature']:g}" for key, spec in facts.figures.specs.items() if spec.get("temperature")]
+    more = [f"{key} at {decoding['temperature']:g}" for key, spec in facts.figures.specs.items() if spec.get("samples")]
+    sampled = f" Sampled once, so that another seed gives another text: {'; '.join(hot)}." if hot else ""
+    sampled += f" Sampled besides, and scored as such: {'; '.join(more)}." if more else ""
     stable = [
         f"{row['task']}: {1 - row['after']:.1%} of the choices flip with the order of the options"
         for row in facts.changes
@@ -216,4 +239,4 @@ def repeats(facts: Facts) -> str:
         if seeds
         else f"One training with seed {facts.recipe['seed']}; the spread between seeds was not measured."
     )
-    return f"Scored answers: one an item, {way}, so that a repeat gives the same text. {'; '.join(stable) or 'How often an answer flips was not measured'}. {spread}"
+    return f"Scored answers: {way}, so that a repeat gives the same text.{sampled} {'; '.join(stable) or 'How often an answer flips was not measured'}. {spread}"
