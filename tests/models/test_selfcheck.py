@@ -38,6 +38,17 @@ def test_the_usual_kinds_pass(config, dtype):
     check_rows(made(config, dtype), "model")
 
 
+@pytest.mark.parametrize("scale", [1e-4, 1.0])
+def test_a_kind_that_attends_in_its_own_way_is_refused_however_little_it_shows(scale):
+    model = made(t.BloomConfig(vocab_size=64, hidden_size=32, n_layer=2, n_head=4))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "dense" in name:
+                parameter.mul_(scale)
+    with pytest.raises(ModelError, match="rows laid end to end"):
+        check_rows(model, "model")
+
+
 @pytest.mark.parametrize(
     "config",
     [

@@ -77,12 +77,15 @@ def row_attention(
     cu_seq_lens_q: torch.Tensor | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
+    witness: list[str] | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """[1, heads, tokens, head width] queries (keys and values may have fewer heads) to [1, tokens, heads, head width].
 
-    Raises ``ValueError`` when called without row boundaries: then another attention should have been chosen.
+    A ``witness`` is told of each call: some architectures attend in their own way, whatever they are told. Raises ``ValueError`` when called without row boundaries: then another attention should have been chosen.
     """
+    if witness is not None:
+        witness.append(NAME)
     if cu_seq_lens_q is None:
         raise ValueError(f"{NAME} attention needs the rows' boundaries (cu_seq_lens_q)")
     repeats = query.shape[1] // key.shape[1]

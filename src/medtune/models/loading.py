@@ -221,15 +221,19 @@ def read_config(located: Located) -> Any:
     return fuse_activations(config)
 
 
-def load_weights(located: Located, dtype: "torch.dtype", attention: str) -> "PreTrainedModel":
-    """The model in evaluation mode, on the best device here, with its adapter where there is one."""
+def load_weights(located: Located, dtype: "torch.dtype", attention: str | None) -> "PreTrainedModel":
+    """The model in evaluation mode, on the best device here, with its adapter where there is one.
+
+    Without ``attention`` it attends as transformers would have it. Raises ``NotByRowsError`` where that of rows is wanted and
+    the architecture cannot have it, and ``ModelError`` where the files are not a whole model.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
     from transformers.utils import logging
 
     from medtune.models.attention import NAME as ROW_ATTENTION
     from medtune.models.quantization import keep_unpacked, quantization_config
-    from medtune.models.selfcheck import check_rows
+    from medtune.models.selfcheck import NotByRowsError, check_rows
 
     config = read_config(located)
     seq2seq = bool(config.is_encoder_decoder)
@@ -253,6 +257,10 @@ def load_weights(located: Located, dtype: "torch.dtype", attention: str) -> "Pre
             output_loading_info=True,
             **options,
         )
+    except KeyError as error:
+        if attention == ROW_ATTENTION and ROW_ATTENTION in error.args:  # a table of its own ways to attend
+            raise NotByRowsError(config.model_type, located.name) from error
+        raise
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(
             f"the weights cannot be read ({str(error).splitlines()[0][:120]})",

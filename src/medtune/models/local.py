@@ -142,7 +142,7 @@ class LocalModel:
     @torch.no_grad()
     def _score(self, ids: Sequence[np.ndarray], firsts: Sequence[int], progress: Progress | None) -> list[float]:
         """Summed log-likelihood of each text's tokens from ``first`` on. Independent of what is scored beside it."""
-        self.model.set_attn_implementation(ROW_ATTENTION)
+        self._attend_by_rows()
         totals = [0.0] * len(ids)
         left = [0] * len(ids)
         pieces = []
@@ -158,6 +158,9 @@ class LocalModel:
             if progress:
                 progress(sum(left[p.owner] == 0 for p in {piece.owner: piece for piece in batch}.values()))
         return totals
+
+    def _attend_by_rows(self) -> None:
+        self.model.set_attn_implementation(ROW_ATTENTION)
 
     def _score_batch(self, batch: Sequence[Piece]) -> list[float]:
         device = self.model.device

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from medtune.models.loading import Located, locate, read_config
 from medtune.models.remote import FILE, Remote, read_remote
+from medtune.progress import say
 from medtune.recipe.schema import Model
 
 if TYPE_CHECKING:
@@ -73,5 +74,13 @@ def _open_local(found: Located, model: Model, batch_size: int, dtype: str, *, tr
 
         return Seq2SeqModel.load(found, evaluation_dtype(found, dtype), batch_size, template, prompt)
     from medtune.models.local import LocalModel
+    from medtune.models.selfcheck import NotByRowsError
 
-    return LocalModel.load(found, evaluation_dtype(found, dtype), batch_size, template, prompt)
+    wanted = (found, evaluation_dtype(found, dtype), batch_size, template, prompt)
+    try:
+        return LocalModel.load(*wanted)
+    except NotByRowsError:
+        from medtune.models.plain import PlainModel
+
+        say(f"{found.name}: its kind cannot be computed in packed rows; it is measured text by text, which is slower")
+        return PlainModel.load(*wanted)

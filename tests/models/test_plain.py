@@ -1,0 +1,94 @@
+"""Architectures that cannot be computed in packed rows are measured as transformers computes them, text by text."""
+
+import pytest
+import torch
+import transformers as t
+
+from medtune.conversation import user_asks
+from medtune.models.choices import choose
+from medtune.models.loading import load_tokenizer, load_weights, locate
+from medtune.models.local import LocalModel
+from medtune.models.opening import open_model
+from medtune.models.plain import PlainModel
+from medtune.models.protocol import DecodingSettings
+from medtune.models.selfcheck import NotByRowsError
+from medtune.recipe.schema import Model
+
+SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+HEADS = {"num_key_value_heads": 2, "intermediate_size": 64, "max_position_embeddings": 128}
+KINDS = {
+    "bloom": lambda size: t.BloomConfig(**size, hidden_size=32, n_layer=2, n_head=4),
+    "cohere": lambda size: t.CohereConfig(**size, **SMALL, **HEADS, logit_scale=0.0625),
+    "falcon": lambda size: t.FalconConfig(**size, **SMALL),
+    "gptj": lambda size: t.GPTJConfig(**size, n_embd=32, n_layer=2, n_head=4, n_positions=128, rotary_dim=4),
+    "gpt_neo": lambda size: t.GPTNeoConfig(
+        **size, hidden_size=32, num_layers=2, num_heads=4, attention_types=[[["global", "local"], 1]], window_size=9
+    ),
+    "granite": lambda size: t.GraniteConfig(**size, **SMALL, **HEADS, logits_scaling=8.0),
+    "mamba": lambda size: t.MambaConfig(**size, hidden_size=32, num_hidden_layers=2, state_size=8),
+    "stablelm": lambda size: t.StableLmConfig(**size, **SMALL, **HEADS),
+}
+TEXTS = ["Why? Anemia.", "What are the symptoms of anemia? Fatigue and pale skin. " * 12]
+ASKED = [(user_asks("Why?"), ["Anemia.", "Iron"]), (user_asks("What are the symptoms of anemia?"), ["Pale skin", "x"])]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def place(request, tiny_model, tmp_path_factory):
+    """A tiny model of the kind around the usual tiny tokenizer."""
+    place = tmp_path_factory.mktemp("plain") / request.param
+    tokenizer = load_tokenizer(locate(str(tiny_model)))
+    tokenizer.save_pretrained(place)
+    torch.manual_seed(0)
+    special = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": 0}
+    config = KINDS[request.param]({"vocab_size": len(tokenizer), **special})
+    t.AutoModelForCausalLM.from_config(config).eval().save_pretrained(place)
+    return place
+
+
+@pytest.fixture
+def opened(place):
+    return open_model(locate(str(place)), Model(name=str(place)), batch_size=4)
+
+
+@torch.no_grad()
+def directly(model, ids, first):
+    scores = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+    return sum(float(scores[i - 1, ids[i]]) for i in range(first, len(ids)))
+
+
+def test_it_is_opened_and_scores_as_transformers_does(place, opened):
+    assert isinstance(opened, LocalModel)
+    model = t.AutoModelForCausalLM.from_pretrained(place).eval()
+    for text, found in zip(TEXTS, opened.text_loglikelihoods(TEXTS), strict=True):
+        tokens = opened.tokenizer.encode(text, add_special_tokens=False)
+        bos = opened.tokenizer.bos_token_id
+        ids = tokens if bos is None or tokens[0] == bos else [bos, *tokens]
+        if len(ids) <= opened.context:
+            assert found.loglikelihood == pytest.approx(directly(model, ids, 1), rel=1e-5)
+        assert found.tokens == len(ids) - 1
+    for (messages, answers), found in zip(ASKED, choose(opened, ASKED), strict=True):
+        for answer, score in zip(answers, found.loglikelihoods, strict=True):
+            prompt, text = opened.template.answered(messages, answer)
+            ids = opened.tokenizer.encode(prompt + text, add_special_tokens=False)
+            first = len(opened.tokenizer.encode(prompt, add_special_tokens=False))
+            assert score == pytest.approx(directly(model, ids, first), rel=1e-5)
+
+
+def test_answers_are_those_of_transformers_alone(place, opened):
+    asked = [user_asks(text) for text in ("Why?", "What are the symptoms of anemia?")]
+    together = opened.generate(asked, DecodingSettings(6))
+    model = t.AutoModelForCausalLM.from_pretrained(place).eval()
+    for made in together:
+        ids = torch.tensor([opened.tokenizer.encode(made.prompt, add_special_tokens=False)])
+        alone = model.generate(
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=6, do_sample=False, eos_token_id=opened.stop_ids()
+        )
+        assert made.text == opened.tokenizer.decode(alone[0, ids.shape[1] :], skip_special_tokens=True).strip()
+
+
+def test_it_is_not_trained(place, opened):
+    if isinstance(opened, PlainModel):
+        from medtune.models.attention import NAME
+
+        with pytest.raises(NotByRowsError, match="measured and asked, not trained"):
+            load_weights(locate(str(place)), torch.float32, NAME)
