@@ -9,25 +9,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from medtune.evaluation.units import ADVERBS, CASED, COLDEST, DAY, FRACTIONS, OFTEN, UNITS, WORDS, Unit
+from medtune.evaluation.numbers import Written, written
+from medtune.evaluation.units import ADVERBS, AFTER_A_DOSE, CASED, COLDEST, DAY, LATIN, NAME, OFTEN, UNITS, Unit, folded
 
-_GROUPS = r"[1-9]\d{0,2}(?:[,\u00a0\u2009\u202f]\d{3})+(?:\.\d+)?(?!\d)"
-_FRACTION = r"(?:1/[2348]|2/3|3/[48])(?![\d/.,])"
-_SIGNS = "".join(FRACTIONS)
-_NUMBER = re.compile(
-    rf"(?<![^\WxX])(?<!\d[.,])(?:(?P<digits>{_GROUPS}|\d+[.,]\d+|(?:\d+\s)?{_FRACTION}|\d+\s?[{_SIGNS}]|\d+|\.\d+|[{_SIGNS}])"
-    rf"|(?P<word>(?i:{'|'.join(WORDS)}))(?![^\W_]))(?P<many>\s(?i:thousand|million)\b)?"
-)
-_NAMES = "|".join(re.escape(name) for name in sorted(UNITS, key=len, reverse=True))
-_NAME = rf"(?P<unit>(?i:{_NAMES})|{'|'.join(CASED)})(?!\w)"
-_UNIT = re.compile(rf"\s?[-\u2010\u2011]?\s?{_NAME}")
-_HALF = re.compile(rf"\s(?:(?i:of)\s)?(?:(?i:an?)\s)?{_NAME}")
-_PER = re.compile(rf"(?:\s?/\s?|\s(?i:per)\s)(?:(?P<count>\d+)\s?)?{_NAME}")
+_UNIT = re.compile(rf"\s?[-\u2010\u2011]?\s?{NAME}")
+_HALF = re.compile(rf"\s(?:(?i:of)\s)?(?:(?i:an?)\s)?{NAME}")
+_PER = re.compile(rf"(?:\s?/\s?|\s(?i:per)\s)(?:(?P<count>\d+)\s?)?{NAME}")
 _A_TIME = re.compile(r"\s(?i:an?|each|every)\s(?P<unit>(?i:minute|hour|day|week|month|year))\b")
 _ADVERB = re.compile(rf"\s(?P<adverb>(?i:{'|'.join(ADVERBS)}))\b")
 _OLD = re.compile(r"[\s-](?i:olds?|of age)\b")
 _RANGE = re.compile(r"\s?[-\u2010\u2011–—−]\s?|[\s-](?i:to)[\s-]")
 _PAIR = re.compile(r"\s?/\s?|\s(?i:or)\s")
+_EVERY = re.compile(r"(?<!times )(?<!twice )(?<!thrice )\b(?:every\s|q\.?\s?)$", re.IGNORECASE)
+_WAY = r"(?:p\.?o\.?|i\.?[vm]\.?|orally|by mouth|tab(?:let)?s?|cap(?:sule)?s?|puffs?)"
+_TO_LATIN = re.compile(rf"[\s,(]{{0,2}}(?:{_WAY}[\s,(]{{1,2}}){{0,2}}", re.IGNORECASE)
 _TIGHT = 1e-6
 OFTEN_KIND = "times an hour"
 NEVER_GIVEN = frozenset({"share", "time", "age", "length", "temperature", "energy"})  # "2 % a year" is said of no dose
@@ -42,6 +37,7 @@ class Quantity:
     low: float
     high: float
     rough: float = 0.0
+    every: bool = False  # a time from one to the next: "every 8 hours"
 
     def holds(self, value: float, rough: float) -> bool:
         """Whether a value of the same kind is this one or lies in this range, as nearly as their units are converted."""
@@ -82,9 +78,9 @@ def dose_agreement(answer: str, reference: str, question: str = "") -> Agreement
 
     A range agrees where both its ends do. What the question names already is not compared: it is said again, not claimed.
     """
-    known, asked = quantities(reference), quantities(question)
+    known, asked = _comparable(reference), _comparable(question)
     agreeing, conflicts = 0, []
-    for said in _distinct(quantities(answer)):
+    for said in _distinct(_comparable(answer)):
         alike = [other for other in known if other.kind == said.kind]
         if not alike:
             continue
@@ -94,6 +90,14 @@ def dose_agreement(answer: str, reference: str, question: str = "") -> Agreement
             texts = tuple(dict.fromkeys(other.said for other in alike))
             conflicts.append(Conflict(said.said, said.kind, texts, _tenfold(said, alike)))
     return Agreement(agreeing, agreeing + len(conflicts), tuple(conflicts))
+
+
+def _comparable(text: str) -> list[Quantity]:
+    """The quantities of a text; "every 8 hours" is how often, to be compared with "three times a day", and no duration."""
+    return [
+        replace(one, kind=OFTEN_KIND, low=1 / one.high, high=1 / one.low, every=False) if one.every else one
+        for one in quantities(text)
+    ]
 
 
 def _distinct(found: Sequence[Quantity]) -> list[Quantity]:
@@ -120,6 +124,7 @@ class _Number:
     end: int
     unit: Unit | None = None
     often: float | None = None  # times an hour, where the text says how often
+    scale: float = 1.0
 
 
 def quantities(text: str) -> list[Quantity]:
@@ -129,6 +134,7 @@ def quantities(text: str) -> list[Quantity]:
     index = 0
     while index < len(numbers):
         first, second = numbers[index], numbers[index + 1] if index + 1 < len(numbers) else None
+        first = _scaled(text, first, second)
         if second and second.unit and first.unit in (None, second.unit) and _ranges(text, first, second):
             found += _said(text, first, second)
             index += 2
@@ -143,10 +149,27 @@ def quantities(text: str) -> list[Quantity]:
 def _numbers(text: str) -> list[_Number]:
     """The numbers of a text; one below a line ("250 mg/5 ml") belongs to the quantity above it."""
     found: list[_Number] = []
-    for match in _NUMBER.finditer(text):
-        if not found or match.start() >= found[-1].end:
-            found.append(_measured(text, match))
+    for one in written(text):
+        below = found and one.start < found[-1].end
+        if not below and (one.word not in AFTER_A_DOSE or (found and _doses(text, found[-1], one))):
+            found.append(_measured(text, one))
     return found
+
+
+def _doses(text: str, dose: _Number, latin: Written) -> bool:
+    """Whether a short abbreviation that has other meanings follows a dose: "5 mg bid", and not "the OD"."""
+    gap = text[dose.end : latin.start]
+    if not dose.unit or not (_TO_LATIN.fullmatch(gap) or _RANGE.fullmatch(gap) or _PAIR.fullmatch(gap)):
+        return False
+    return latin.word == "bid" or (dose.unit.kind not in NEVER_GIVEN | {"drop"} and "(" not in gap and "," not in gap)
+
+
+def _scaled(text: str, first: _Number, second: _Number | None) -> _Number:
+    """A number that leaves its scale to the next: "two to three hundred mg", "5 or 10 million units"."""
+    if not second or second.scale == 1 or first.unit or first.scale > 1 or first.value * second.scale >= second.value:
+        return first
+    joined = _PAIR.fullmatch(text, first.end, second.start) or _ranges(text, first, second)
+    return replace(first, value=first.value * second.scale) if joined else first
 
 
 def _ranges(text: str, first: _Number, second: _Number) -> bool:
@@ -167,23 +190,24 @@ def _said(text: str, first: _Number, last: _Number) -> list[Quantity]:
     low, high = (one.value * unit.factor + unit.offset for one in (first, last))
     given = unit.kind not in NEVER_GIVEN
     often = [Quantity(said, OFTEN_KIND, last.often, last.often)] if last.often and given else []
-    return [Quantity(said, unit.kind, low, high, unit.rough), *often]
+    every = _EVERY.search(text[max(0, first.start - 14) : first.start]) if unit.kind == "time" and low > 0 else None
+    return [Quantity((every[0] if every else "") + said, unit.kind, low, high, unit.rough, bool(every)), *often]
 
 
-def _measured(text: str, match: re.Match[str]) -> _Number:
-    value = _value(match)
-    word = (match["word"] or "").casefold()
+def _measured(text: str, one: Written) -> _Number:
+    """The number with the unit that follows it, or that it brings along ("twice", "tid")."""
+    value, start, end, scale, word = one
+    if word in LATIN:
+        return _Number(value, start, end, UNITS["times"], 1 / DAY)
     if word in OFTEN:
-        unit, end = UNITS["times"], match.end()
-    else:
-        found = (_HALF if word == "half" else _UNIT).match(text, match.end())
-        if not found or (found["unit"] in ("C", "F") and value < COLDEST):
-            return _Number(value, match.start(), match.end())
-        unit, end = _unit(found["unit"]), found.end()
-    start = match.start()
+        return _divided(text, _Number(value, start, end, UNITS["times"]))
+    found = (_HALF if word == "half" else _UNIT).match(text, end)
+    if not found or (found["unit"] in ("C", "F") and value < COLDEST):
+        return _Number(value, start, end, scale=scale)
+    unit = _unit(found["unit"])
     if unit.kind == "temperature" and re.search(r"(?:^|\s)[-−]$", text[:start]):
         value, start = -value, start - 1
-    return _divided(text, _Number(value, start, end, unit))
+    return _divided(text, _Number(value, start, found.end(), unit, scale=scale))
 
 
 def _divided(text: str, number: _Number) -> _Number:
@@ -192,7 +216,7 @@ def _divided(text: str, number: _Number) -> _Number:
     assert unit
     while match := _PER.match(text, end) or _A_TIME.match(text, end) or _ADVERB.match(text, end):
         named = match.groupdict()
-        below = Unit("time", ADVERBS[named["adverb"].casefold()]) if named.get("adverb") else _unit(named["unit"])
+        below = Unit("time", ADVERBS[folded(named["adverb"])]) if named.get("adverb") else _unit(named["unit"])
         worth = below.factor * float(named.get("count") or 1)
         if below.kind == "time" and (worth >= DAY or unit.kind == "times"):
             total = worth == DAY and unit.kind != "times" and not named.get("adverb")
@@ -207,25 +231,4 @@ def _divided(text: str, number: _Number) -> _Number:
 
 
 def _unit(name: str) -> Unit:
-    return CASED.get(name) or UNITS[name.casefold()]
-
-
-def _value(match: re.Match[str]) -> float:
-    times = {"thousand": 1e3, "million": 1e6}.get((match["many"] or "").strip().casefold(), 1.0)
-    if match["word"]:
-        return times * WORDS[match["word"].casefold()]
-    return times * sum(
-        _part(part)
-        for part in re.findall(rf"[\d.,/]+(?:[\u00a0\u2009\u202f]\d{{3}})*(?:\.\d+)?|[{_SIGNS}]", match["digits"])
-    )
-
-
-def _part(text: str) -> float:
-    if text in FRACTIONS:
-        return FRACTIONS[text]
-    if "/" in text:
-        above, below = text.split("/")
-        return float(above) / float(below)
-    if re.fullmatch(_GROUPS, text):
-        return float(re.sub(r"[^\d.]", "", text))
-    return float(text.replace(",", "."))
+    return CASED.get(name) or UNITS[folded(name)]

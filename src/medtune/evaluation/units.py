@@ -1,5 +1,6 @@
 """Units of medical quantities as texts spell them: their kind, and their worth in that kind's base unit."""
 
+import re
 from dataclasses import dataclass
 
 DAY = 24.0  # hours
@@ -114,12 +115,23 @@ CASED: dict[str, Unit] = {"C": UNITS["°c"], "F": UNITS["°f"], "d": UNITS["day"
 COLDEST = 20.0  # for "C" and "F" alone: "type 2C" is no temperature
 ADVERBS: dict[str, float] = {"daily": DAY, "weekly": 7 * DAY, "monthly": MONTH, "yearly": YEAR, "annually": YEAR}
 FRACTIONS = {"½": 0.5, "¼": 0.25, "¾": 0.75, "⅓": 1 / 3, "⅔": 2 / 3}
+_TO_NINETEEN = """one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+eighteen nineteen"""
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 WORDS = {
-    **{
-        word: float(n)
-        for n, word in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), 1)
-    },
-    **{"fifteen": 15.0, "twenty": 20.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0, "ninety": 90.0},
-    **{"half": 0.5, "once": 1.0, "twice": 2.0, "thrice": 3.0},
+    **{word: float(n) for n, word in enumerate(_TO_NINETEEN.split(), 1)},
+    **{word: 10.0 * n for n, word in enumerate(_TENS.split(), 2)},
 }
-OFTEN = frozenset({"once", "twice", "thrice"})  # numbers that bring their unit along
+SCALES = {"hundred": 100.0, "thousand": 1e3, "million": 1e6}
+OFTEN = {"once": 1.0, "twice": 2.0, "thrice": 3.0}  # numbers that bring their unit along
+# How often a day, as prescriptions say it; with or without dots. "qod" is every other day.
+LATIN = {"qd": 1.0, "od": 1.0, "bid": 2.0, "bd": 2.0, "tid": 3.0, "tds": 3.0, "qid": 4.0, "qds": 4.0, "qod": 0.5}
+AFTER_A_DOSE = frozenset({"od", "bid", "bd", "tds", "qds"})  # elsewhere a right eye, a verb, a disease
+_TURKISH = str.maketrans("ıİ", "ii")
+_NAMES = "|".join(re.escape(name) for name in sorted(UNITS, key=len, reverse=True))
+NAME = rf"(?P<unit>(?i:{_NAMES})|{'|'.join(CASED)})(?!\w)"  # a pattern
+
+
+def folded(name: str) -> str:
+    """In lower case, with the Turkish i's as i: patterns that pass over case take them for it ("5 mınutes")."""
+    return name.translate(_TURKISH).casefold()
