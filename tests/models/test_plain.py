@@ -92,3 +92,9 @@ def test_it_is_not_trained(place, opened):
 
         with pytest.raises(NotByRowsError, match="measured and asked, not trained"):
             load_weights(locate(str(place)), torch.float32, NAME)
+
+
+def test_a_run_refuses_it_before_anything_is_measured(place):
+    if isinstance(open_model(locate(str(place)), Model(name=str(place)), batch_size=1), PlainModel):
+        with pytest.raises(NotByRowsError, match="not trained"):
+            open_model(locate(str(place)), Model(name=str(place)), batch_size=1, to_train=True)

@@ -47,9 +47,12 @@ def open_model(
     batch_size: int,
     dtype: str = "auto",
     trained: bool = False,
+    to_train: bool = False,
     cache: Path | None = None,
 ) -> "LanguageModel":
     """The model ready to be measured. A ``trained`` one brings its own chat template and prompt.
+
+    One that is ``to_train`` and cannot be is refused before it is measured.
 
     What it answers is kept in the directory ``cache``, item by item, and not computed (or paid for) again.
     """
@@ -57,7 +60,7 @@ def open_model(
         from medtune.models.endpoint import EndpointModel
 
         return EndpointModel(found, cache)
-    opened = _open_local(found, model, batch_size, dtype, trained=trained)
+    opened = _open_local(found, model, batch_size, dtype, trained=trained, to_train=to_train)
     if cache is None:
         return opened
     from medtune.models.kept import KeptModel
@@ -65,7 +68,9 @@ def open_model(
     return KeptModel(opened, cache / f"results-{opened.fingerprint[:12]}.jsonl")
 
 
-def _open_local(found: Located, model: Model, batch_size: int, dtype: str, *, trained: bool) -> "LanguageModel":
+def _open_local(
+    found: Located, model: Model, batch_size: int, dtype: str, *, trained: bool, to_train: bool
+) -> "LanguageModel":
     from medtune.models.precision import evaluation_dtype
 
     template, prompt = ("auto", None) if trained else (model.chat_template, model.prompt)
@@ -80,6 +85,8 @@ def _open_local(found: Located, model: Model, batch_size: int, dtype: str, *, tr
     try:
         return LocalModel.load(*wanted)
     except NotByRowsError:
+        if to_train:
+            raise
         from medtune.models.plain import PlainModel
 
         say(f"{found.name}: its kind cannot be computed in packed rows; it is measured text by text, which is slower")

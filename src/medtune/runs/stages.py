@@ -62,7 +62,12 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
         wanted = recipe.evaluate
         cache = directory.parent  # answers that were paid for outlive a change of the tasks
         model = open_model(
-            found, recipe.model, batch_size=wanted.batch_size, dtype=wanted.dtype, trained=not before, cache=cache
+            *(found, recipe.model),
+            batch_size=wanted.batch_size,
+            dtype=wanted.dtype,
+            trained=not before,
+            to_train=before,
+            cache=cache,
         )
         for file in directory.glob("*.json*") if directory.exists() else []:
             if file.name.split(".")[0] not in {spec.key for spec in wanted.tasks}:

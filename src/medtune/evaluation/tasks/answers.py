@@ -68,7 +68,7 @@ class Answers:
     @property
     def fingerprint(self) -> str:
         """Changes with the packaged encoder, so that results without it are not taken for whole once it is there."""
-        return f"3 {encoder_version('auto')}"
+        return f"4 {encoder_version('auto')}"
 
     def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
         """One greedy answer an item; with a limit, to items drawn by seed. What more is kept, the task's settings say."""
