@@ -154,3 +154,11 @@ def test_copies_of_items_do_not_narrow_the_interval():
     few = pooled_change(samples([0] * 10), [samples(scores[::6])], LOSS, 4_000, 0)
     assert found["groups"] == 10
     assert found["high"] - found["low"] == pytest.approx(few["high"] - few["low"], rel=0.1)
+
+
+def test_where_no_spread_is_known_the_sentence_says_so():
+    groups = [f"g{n // 6}" for n in range(N)]
+    sides = [
+        Side(name, name, None, 0, samples(MOST, prompt, groups)) for name, prompt in (("base", "long"), ("tuned", "x"))
+    ]
+    assert "what this test could have shown: not known" in arms(*reversed(sides))["sentence"]

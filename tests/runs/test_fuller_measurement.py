@@ -12,7 +12,7 @@ from small_run import QUESTIONS, QUICK
 
 TASKS = (
     "[perplexity, {task: multiple_choice, source: FILE, confidence: true, permutations: 3, shots: 1}, "
-    "{task: answers, samples: 2, encoder: none, limit: 4}]"
+    "{task: answers, samples: 2, encoder: none, limit: 4}, {task: safety, limit: 5}]"
 )
 ARMS = (
     "[{name: same}, {name: shots, shots: 2}, {name: tuned-same, model: tuned}, {name: told, system_prompt: Be brief.}]"
@@ -85,6 +85,15 @@ def test_an_arm_that_changes_nothing_measures_the_same(metrics):
     assert rows["shots"]["prompt_bytes"] > rows["same"]["prompt_bytes"]
     assert rows["told"]["value"] != rows["same"]["value"]
     assert metrics["arms"]["sentence"].startswith("Best of 6 ways")
+
+
+def test_harm_is_measured_in_every_way(run, metrics):
+    harm = next(found for found in metrics["arms_by_task"] if found["task"] == "safety")
+    assert harm["metric"] == "critical_violations"
+    assert [row["name"] for row in harm["rows"]][2:] == ["same", "shots", "tuned-same", "told"]
+    assert {row["n"] for row in harm["rows"]} == {5}
+    told = (run / "eval/arms/told/safety.samples.jsonl").read_text().splitlines()
+    assert all("Be brief." in json.loads(line)["prompt"] for line in told)
 
 
 def test_worked_examples_stand_in_the_prompts_and_are_no_test_rows(run):

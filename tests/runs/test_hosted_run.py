@@ -175,7 +175,9 @@ def test_one_model_measured_alone_keeps_its_answers_where_it_is_told(done, call,
     assert (refused.code, "perplexity needs likelihoods" in refused.err) == (2, True)
 
 
-def test_any_served_model_is_measured_by_its_name_and_address_and_nothing_is_paid_twice(call, work, server, monkeypatch):
+def test_any_served_model_is_measured_by_its_name_and_address_and_nothing_is_paid_twice(
+    call, work, server, monkeypatch
+):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     arguments = ["evaluate", "quickstart", "--model", BASE, "--endpoint", server.url, "--task", "answers"]
     arguments += ["--set", "evaluate.limit=3", "--json"]

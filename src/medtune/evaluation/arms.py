@@ -109,11 +109,12 @@ def _sentence(found: dict[str, Any]) -> str:
         rest = "every cheaper way is significantly worse" if _cheaper(rows, best) else "it is the cheapest, too"
         return f"{said} It is also the cheapest way that holds up: {rest}."
     entry = cheapest["against_best"]
+    shown = "not known" if entry["detectable"] is None else f"{entry['detectable']:.2g}"
     trained = "" if cheapest["needs_training"] else "without any training, "
     return (
         f"{said} The cheapest way that is not significantly worse is, {trained}{cheapest['name']} ({cheapest['value']:.3g}; "
-        f"difference {entry['value']:+.3g}, 95 % {entry['low']:.3g} to {entry['high']:.3g}; this test could have shown "
-        f"{entry['detectable']:.2g})."
+        f"difference {entry['value']:+.3g}, 95 % {entry['low']:.3g} to {entry['high']:.3g}; what this test could have shown: "
+        f"{shown})."
     )
 
 

@@ -21,7 +21,8 @@ from medtune.files import sha256_file
 from medtune.progress import say
 from medtune.recipe.schema import Arm, Recipe, TaskSpec
 
-ARMS_LEAVE_OUT = ("topics", "safety", "forgetting")  # they have no held-out items of the run
+ARMS_LEAVE_OUT = ("topics", "forgetting")  # not scored; the same however the model is asked
+BESIDE = (*ARMS_LEAVE_OUT, "safety")  # what no verdict begins with
 
 BARE = {"permutations": 1, "samples": 0, "confidence": False}  # what compares ways to use a model does not need
 
@@ -41,7 +42,7 @@ def classifications(recipe: Recipe) -> list[TaskSpec]:
 
 def main_task(recipe: Recipe) -> TaskSpec | None:
     """The task that the verdict speaks of: the prediction of answers where it is measured, else the first on the run's items."""
-    wanted = [spec for spec in recipe.evaluate.tasks if spec.task not in ARMS_LEAVE_OUT]
+    wanted = [spec for spec in recipe.evaluate.tasks if spec.task not in BESIDE]
     return next((spec for spec in wanted if spec.task == "perplexity"), wanted[0] if wanted else None)
 
 
