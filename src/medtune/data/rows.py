@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import ascii_uppercase
 
 from medtune.conversation import Message
 
@@ -37,7 +38,7 @@ class Row:
         answer = self.answer.strip()
         if self.label is not None and answer == self.label.strip():
             return True
-        letters = zip("ABCDEFGHIJ", self.options or (), strict=False)
+        letters = zip(ascii_uppercase, self.options or (), strict=False)
         return any(answer in (option.strip(), f"{letter}. {option}".strip()) for letter, option in letters)
 
     @property

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from medtune.data.layouts import find_layout, layout_rows, text_of
+from medtune.data.layouts import Layout, find_layout, layout_rows, text_of
 from medtune.data.rows import Row, Source
 from medtune.data.sources import classification, dialogues, multiple_choice, question_answer, wiki_terms
 from medtune.data.sources.classification import NOTES_QUESTION
@@ -15,8 +16,11 @@ from medtune.data.sources.hub import fetch
 from medtune.data.sources.known import KNOWN
 from medtune.data.sources.known_source import KnownSource, table_files
 from medtune.data.sources.medquad import medquad_xml_rows
+from medtune.data.sources.options import find_options
+from medtune.data.sources.own_choices import find_choices
 from medtune.data.tables import TABLE_SUFFIXES, Table, open_table
 from medtune.errors import DataError
+from medtune.progress import say
 from medtune.recipe.schema import Columns
 
 __all__ = ["NOTES_QUESTION", "open_source", "source_files"]
@@ -121,7 +125,7 @@ def _by_layout(tables: list[Table], columns: Columns, known: KnownSource | None,
             fix="Name one of the files, or list them in data.source.",
         )
     name = known.name if known else tables[0].path.stem
-    layouts = [find_layout(table, columns) for table in tables]
+    layouts = [_layout(table, columns) for table in tables]
     readers = [layout_rows(table, layout, name) for table, layout in zip(tables, layouts, strict=True)]
     opened = Source(
         name,
@@ -130,6 +134,18 @@ def _by_layout(tables: list[Table], columns: Columns, known: KnownSource | None,
         columns=layouts[0].taken(),
     )
     return replace(opened, licence=known.licence, published=known.published) if known else opened
+
+
+def _layout(table: Table, columns: Columns) -> Layout:
+    """The layout of a table: with ``columns`` by these alone, else with its options, if it has any."""
+    if not columns.model_dump(exclude_none=True):
+        return find_choices(table) or find_layout(table, columns)
+    layout = find_layout(table, columns)
+    with suppress(DataError):
+        options = find_options(table)
+        if options and not set(options.columns) & set(layout.taken().values()):
+            say(f"{table.path.name}: read by data.columns, without the options in {', '.join(options.columns)}")
+    return layout
 
 
 def _owner(tables: list[Table]) -> KnownSource | None:

@@ -1,6 +1,9 @@
 """Questions with options: MedQA, MedMCQA, MMLU, and PubMedQA's yes, no or maybe."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from string import ascii_uppercase
+from typing import Any
 
 from medtune.data.layouts import text_of
 from medtune.data.rows import Row
@@ -17,6 +20,8 @@ def choice_row(fields: Fields, question: str, options: list[str], key: str, iden
     while len(options) > 2 and not options[-1]:
         options = options[:-1]  # MedQA's fifth option is there in some rows only
     letters = ascii_uppercase[: len(options)]
+    if len(options) > len(letters):
+        raise fields.fault(f"{len(options)} options, and letters for {len(letters)}", "Leave some out, or the row.")
     if key and (len(key) != 1 or key not in letters):
         raise fields.fault(f"the answer is {key!r} and the options are {', '.join(letters) or 'none'}", _AS_PUBLISHED)
     lines = [f"{letter}. {option}" for letter, option in zip(letters, options, strict=True)]
@@ -113,12 +118,22 @@ def _decision(fields: Fields) -> Row:
     )
 
 
-def _mmlu(needs: str, *, telling: bool) -> Form:
-    taken = {"question": "question", "options": "A B C D", "answer": "answer"}
-    return form(needs, _lettered("A B C D", "answer"), taken, telling=telling)
+def _published(whole: Form, fits: Callable[[dict[str, Any]], bool]) -> tuple[Form, Form]:
+    """A form by which a file of any name is known if its first row fits, and for one named as published in any case.
+
+    People write files of their own with the same columns, and other answers in them.
+    """
+    return replace(whole, fits=fits), replace(whole, telling=False)
+
+
+def _answered(column: str, answers: str, further: str | None = None) -> Callable[[dict[str, Any]], bool]:
+    """Whether a row has one of these answers or none, and its options end before the column ``further``."""
+    known = ("NONE", "NAN", "", "-1", *answers.split())
+    return lambda row: further not in row and str(row.get(column)).strip().upper().removesuffix(".0") in known
 
 
 _DECIDED = {"question": "question", "context": "contexts", "answer": "long_answer", "label": "final_decision"}
+_MMLU = {"question": "question", "options": "A B C D", "answer": "answer"}
 _MEDQA = {"question": "question", "options": "options", "answer": "answer_idx"}
 
 FORMS: dict[str, tuple[Form, ...]] = {
@@ -128,23 +143,35 @@ FORMS: dict[str, tuple[Form, ...]] = {
         form("QUESTION CONTEXTS LONG_ANSWER final_decision", _decision, {k: v.upper() for k, v in _DECIDED.items()}),
     ),
     "medqa": (
-        form("question A B C D E answer_idx", _lettered("A B C D E", "answer_idx"), {**_MEDQA, "options": "A B C D E"}),
-        form("question options answer_idx", _options_by_letter, _MEDQA),
+        *_published(
+            form(
+                "question A B C D E answer_idx",
+                _lettered("A B C D E", "answer_idx"),
+                {**_MEDQA, "options": "A B C D E"},
+            ),
+            _answered("answer_idx", "A B C D E", "F"),
+        ),
+        *_published(
+            form("question options answer_idx", _options_by_letter, _MEDQA),
+            lambda row: isinstance(row.get("options"), dict),
+        ),
     ),
-    "medmcqa": (
+    "medmcqa": _published(
         Form(
             frozenset("question opa opb opc opd cop".split()),
             _medmcqa,
             {"question": "question", "options": "opa opb opc opd", "answer": "cop"},
         ),
+        _answered("cop", "0 1 2 3 4", "ope"),
     ),
     "mmlu_medical": (
-        form(
-            "question subject choices answer",
-            _numbered,
-            {"question": "question", "options": "choices", "answer": "answer"},
+        *_published(
+            form("question subject choices answer", _numbered, {**_MMLU, "options": "choices"}),
+            lambda row: not isinstance(row.get("choices"), dict) and _answered("answer", "0 1 2 3")(row),
         ),
-        _mmlu("question A B C D answer subject", telling=True),
-        _mmlu("question A B C D answer", telling=False),
+        *_published(
+            form("question A B C D answer", _lettered("A B C D", "answer"), _MMLU),
+            lambda row: "subject" in row and _answered("answer", "A B C D", "E")(row),
+        ),
     ),
 }
