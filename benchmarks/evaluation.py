@@ -144,7 +144,19 @@ def table(results: list[dict[str, Any]], clock: str) -> str:
             f"| {WORKS[row['work']]} | {row['model']}, {row['dtype']} | {row['n']} | {row['ours']:.1f} | {row['theirs']:.1f} "
             f"| **{row['ratio']:.1f} ×** | {peaks} | {agreement} |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_together(results)])
+
+
+def _together(results: list[dict[str, Any]]) -> list[str]:
+    """All multiple choice of a model in a number format as one row, where it was asked more than once."""
+    lines = []
+    for kind in dict.fromkeys((row["model"], row["dtype"]) for row in results):
+        asked = [row for row in results if (row["model"], row["dtype"]) == kind and row.get("accuracy")]
+        if len(asked) > 1:
+            ours, theirs, n = (sum(row[name] for row in asked) for name in ("ours", "theirs", "n"))
+            said = f"| all multiple choice together | {', '.join(kind)} | {n} | {ours:.1f} | {theirs:.1f} "
+            lines.append(f"{said}| **{theirs / ours:.1f} ×** | | |")
+    return lines
 
 
 def main() -> None:

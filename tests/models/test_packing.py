@@ -1,5 +1,7 @@
 """Packed linear layers compute what the plain ones do, and each row for itself."""
 
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -128,6 +130,22 @@ def test_subclasses_and_other_formats_are_left_alone():
     assert type(model.model.layers[0].mlp.up_proj) is Quantized
     assert type(model.model.layers[1].mlp.up_proj) is nn.Linear
     assert type(model.model.layers[1].mlp.down_proj) is PackedLinear
+
+
+def test_the_weights_lie_in_memory_twice_for_one_layer_at_a_time(monkeypatch):
+    model = tiny("llama", tie_word_embeddings=False)
+    plain = [weakref.ref(module.weight) for module in model.modules() if type(module) is nn.Linear]
+    alive = []
+
+    class Watched(PackedLinear):
+        def __init__(self, weight, bias):
+            super().__init__(weight, bias)
+            alive.append(sum(ref() is not None for ref in plain))
+
+    monkeypatch.setattr("medtune.models.packing.PackedLinear", Watched)
+    pack_linears(model)
+    assert alive == list(range(len(plain), 0, -1))
+    assert not any(ref() is not None for ref in plain)
 
 
 def test_a_large_tied_head_is_not_copied(monkeypatch):

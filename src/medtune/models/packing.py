@@ -57,12 +57,15 @@ def pack_linears(model: Any) -> Any:
     if not can_pack(model.device, model.dtype) or _reads_weights(model):
         return model
     tied = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
+    # Parents alone: a list that held the layers, too, would keep all their weights beside the packed ones.
+    for parent in [module for module in model.modules() if next(module.children(), None) is not None]:
+        for name in [name for name, _ in parent.named_children()]:
+            child = getattr(parent, name)
             weight = _matrix(child)
             if weight is None or (id(child.weight) in tied and weight.nbytes > SECOND_COPY):
                 continue
             setattr(parent, name, PackedLinear(weight, child.bias))
+            del child, weight
         _fuse_gelu(parent)
     return model
 

@@ -111,7 +111,7 @@ def answerable(items: Sequence[Conversation], settings: TaskSettings) -> list[Co
         raise DataError(
             "no row has options and a right one",
             where="evaluate.tasks: multiple_choice",
-            fix="Name a source that has: {task: multiple_choice, source: medqa}.",
+            fix="Name a source that has: {task: multiple_choice, source: medqa}, or a file (docs/own-data.md).",
         )
     if len(found) < len(items):
         say(f"multiple_choice: {len(items) - len(found):,} of {len(items):,} rows have no options or no answer")
