@@ -167,3 +167,11 @@ def test_a_packed_model_cannot_be_saved_by_mistake(tmp_path):
     with pytest.raises(TypeError, match="no weights to save"):
         pack_linears(tiny("llama")).save_pretrained(tmp_path)
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("machine", ["arm64", "aarch64"])
+def test_other_processors_keep_plain_layers(machine, monkeypatch):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert PackedLinear not in kinds(pack_linears(tiny("llama")))
+    assert not can_pack(torch.device("cuda"), torch.float32)
+    assert not can_pack(torch.device("cpu"), torch.float16)

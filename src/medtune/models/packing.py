@@ -5,6 +5,7 @@ rows of a generation step everywhere; and in bf16 it lays out the weights anew a
 frozen weights is done here without a compiler. A row's result does not depend on how many are computed beside it.
 """
 
+import platform
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from medtune.models.heads import has_adapter
 # Layer and activation of a block, where the second follows the first at once: one kernel does both.
 PAIRS = (("c_fc", "act"), ("fc1", "activation_fn"), ("dense_h_to_4h", "act"), ("gate_proj", "act_fn"))
 FORMS = {"GELUTanh": "tanh", "GELUActivation": "none"}  # transformers' modules: oneDNN's names of GELU's two forms
+X86 = ("x86_64", "AMD64")
 SECOND_COPY = 2**29  # bytes: a head tied to the embedding stays unpacked above, for both are needed then
 
 
@@ -43,8 +45,8 @@ class PackedLinear(nn.Module):
 
 
 def can_pack(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether this build of torch has the kernels, and the processor the number format."""
-    if device.type != "cpu" or not torch.backends.mkldnn.is_available():
+    """Whether this build of torch has the kernels (on x86, where they were measured), and the processor the number format."""
+    if device.type != "cpu" or not torch.backends.mkldnn.is_available() or platform.machine() not in X86:
         return False
     return dtype == torch.float32 or (dtype == torch.bfloat16 and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
 
