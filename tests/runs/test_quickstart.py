@@ -76,11 +76,22 @@ def test_choosing_a_task_does_not_change_the_test_items(finished):
 
 
 @pytest.mark.parametrize("place", [".", "model"])
-def test_another_seed_would_measure_it_on_its_training_rows_and_is_refused(finished, place):
+def test_training_rows_are_known_by_the_run_s_directory_and_by_its_model_s(finished, place):
+    from medtune.conversation import read_conversations
+    from medtune.errors import DataError
+    from medtune.runs.single import refuse_training_rows
+
+    trained, held_out = (read_conversations(finished[0] / "data" / f"{name}.parquet") for name in ("train", "test"))
+    refuse_training_rows(str(finished[0] / place), held_out)
+    with pytest.raises(DataError, match="3 of 103 test items were training rows"):
+        refuse_training_rows(str(finished[0] / place), [*held_out, *trained[:3]])
+
+
+def test_another_seed_would_measure_it_on_its_training_rows_and_is_refused(finished):
     import subprocess
     import sys
 
-    model = str(finished[0] / place)
+    model = str(finished[0] / "model")
     command = [sys.executable, "-m", "medtune", "evaluate", "quickstart", "--model", model, "--seed", "7"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 2
