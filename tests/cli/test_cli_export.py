@@ -40,6 +40,14 @@ def test_openai_files_hold_every_conversation_and_pass_the_check(export, medtune
     assert json.loads(checked.stdout)["cost"] == reports["train"]["cost"]
 
 
+def test_openai_files_ask_as_the_recipe_does(export, tmp_path):
+    process = export("openai", "--set", "model.prompt=Medical question: {question}")
+    assert process.returncode == 0, process.stderr
+    asked = [row["messages"][-2]["content"] for row in lines_of(tmp_path / "out" / "train.jsonl")]
+    assert asked
+    assert all(text.startswith("Medical question: ") for text in asked)
+
+
 def test_tokens_and_cost_are_told_only_at_a_price_that_was_given(export):
     pytest.importorskip("bpe_openai", reason="the extra `hosted` is not installed")
     process = export("openai")

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -66,8 +67,9 @@ def export(
     with prepared_data(plan, out_directory(None, settings.name, recipe)) as (audit, splits):
         write_json(out / "audit.json", audit)
         if to == "openai":
+            prompt = settings.model.prompt
             reports = _chat_files(
-                splits, out, audit, lambda path, least: _check(path, encoding, limit, price, epochs, least)
+                *(splits, out, audit, prompt), lambda path, least: _check(path, encoding, limit, price, epochs, least)
             )
             _tell_reports(reports, out, price, json)
             return
@@ -126,9 +128,15 @@ def _check_place(out: Path, to: str) -> None:
 
 
 def _chat_files(
-    splits: Path, out: Path, audit: dict[str, Any], check_file: Callable[[Path, int], "ChatReport"]
+    splits: Path,
+    out: Path,
+    audit: dict[str, Any],
+    prompt: str | None,
+    check_file: Callable[[Path, int], "ChatReport"],
 ) -> dict[str, "ChatReport"]:
+    """The same lines that a hosted run uploads: every question in the recipe's ``prompt``."""
     from medtune.conversation import iter_conversations
+    from medtune.tokens.chat_lengths import as_asked
     from medtune.tokens.chat_lines import LEAST_EXAMPLES, write_chat_lines
 
     reports = {}
@@ -136,7 +144,8 @@ def _chat_files(
         path = out / f"{split}.jsonl"
         path.unlink(missing_ok=True)  # of an earlier export with another split
         if facts["rows"]:
-            write_chat_lines(path, chain.from_iterable(iter_conversations(splits / f"{split}.parquet")))
+            rows = chain.from_iterable(iter_conversations(splits / f"{split}.parquet"))
+            write_chat_lines(path, (replace(row, messages=as_asked(row.messages, prompt)) for row in rows))
             reports[split] = check_file(path, LEAST_EXAMPLES if split == "train" else 1)
     return reports
 
