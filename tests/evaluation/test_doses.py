@@ -358,3 +358,14 @@ def test_letters_that_patterns_take_for_an_i_can_be_read():
 
 def test_long_runs_of_number_words_take_no_time():
     assert quantities("one-" * 20_000 + "two mg") == quantities("hundred and " * 20_000 + "mg") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["5 x 10^6 units", "10^6 units", "2.5x10^5 IU", "nought point 5 mg", "zero point 5 mg"]
+)
+def test_a_number_that_is_written_in_parts_is_not_read(text):
+    assert quantities(text) == []
+
+
+def test_pressures_over_each_other_are_two():
+    assert [q.low for q in quantities("120 over 80 mmHg")] == [120, 80]

@@ -74,6 +74,29 @@ def test_what_questions_begin_with_is_computed_once_and_changes_nothing(model, k
         assert (ours.prompt, ours.texts, ours.tokens) == (theirs.prompt, theirs.texts, theirs.tokens)
 
 
+def test_where_a_layer_attends_twice_nothing_is_shared(model, monkeypatch):
+    """DiffLlama's layers do: which keys were whose cannot be told."""
+    import transformers
+
+    torch.manual_seed(1)
+    size = {"vocab_size": len(model.tokenizer), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    config = transformers.DiffLlamaConfig(**size, num_attention_heads=4, num_key_value_heads=2)
+    model = LocalModel(transformers.AutoModelForCausalLM.from_config(config).eval(), model.tokenizer, "d", "d")
+    shots = [m for i in range(2) for m in (*user_asks(f"Example {i}: why pale?"), Message("assistant", "Iron."))]
+    asked = [((*shots, *user_asks(question)), LABELS[:3]) for question in ("Fatigue?", "Why short of breath?", "So?")]
+    monkeypatch.setattr(local, "TOKENS_AT_ONCE", 60)
+    for ours, theirs in zip(choose(model, asked), plain_choices(model, asked), strict=True):
+        assert ours.loglikelihoods == pytest.approx(theirs.loglikelihoods, abs=1e-4)
+
+
+def test_a_short_beginning_of_long_prompts_is_left_where_it_is():
+    start = np.arange(20)
+    long = [Tree(np.concatenate([start, [n], np.arange(300, 400)]), (np.array([7]),), (0,)) for n in range(40, 60)]
+    short = [Tree(np.concatenate([start, [n], np.arange(300, 320)]), (np.array([7]),), (0,)) for n in range(40, 60)]
+    assert [len(ids) for ids, _ in by_beginning(long, 100)] == [0]
+    assert [len(ids) for ids, _ in by_beginning(short, 100)] == [20]
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 2), st.lists(st.integers(0, 2), min_size=1, max_size=12)), min_size=1, max_size=9

@@ -1,5 +1,7 @@
 """Architectures that cannot be computed in packed rows are measured as transformers computes them, text by text."""
 
+import sys
+
 import pytest
 import torch
 import transformers as t
@@ -92,6 +94,15 @@ def test_it_is_not_trained(place, opened):
 
         with pytest.raises(NotByRowsError, match="measured and asked, not trained"):
             load_weights(locate(str(place)), torch.float32, NAME)
+
+
+def test_the_refused_copy_of_the_weights_is_let_go_before_the_second_is_read(place, monkeypatch):
+    from medtune.models import plain
+
+    at_work = []
+    monkeypatch.setattr(plain, "load_weights", lambda *a: at_work.append(sys.exc_info()[1]) or load_weights(*a))
+    opened = open_model(locate(str(place)), Model(name=str(place)), batch_size=1)
+    assert at_work == ([None] if isinstance(opened, PlainModel) else [])  # an error at hand would hold the first
 
 
 def test_a_run_refuses_it_before_anything_is_measured(place):

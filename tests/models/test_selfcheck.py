@@ -38,6 +38,17 @@ def test_the_usual_kinds_pass(config, dtype):
     check_rows(made(config, dtype), "model")
 
 
+def test_memory_that_runs_out_is_no_fault_of_the_architecture(monkeypatch):
+    model = made(t.LlamaConfig(**SMALL, num_key_value_heads=2))
+
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(model, "forward", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        check_rows(model, "model")
+
+
 @pytest.mark.parametrize("scale", [1e-4, 1.0])
 def test_a_kind_that_attends_in_its_own_way_is_refused_however_little_it_shows(scale):
     model = made(t.BloomConfig(vocab_size=64, hidden_size=32, n_layer=2, n_head=4))

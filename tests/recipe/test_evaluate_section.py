@@ -12,6 +12,8 @@ def test_an_examination_is_named_by_its_source():
     (spec,) = Evaluate(tasks=["medqa"]).tasks
     assert (spec.task, spec.key, spec.source) == ("multiple_choice", "medqa", "medqa")
     assert Evaluate(tasks=[spec.model_dump()]).tasks == [spec]
+    (few,) = Evaluate(tasks=[{"task": "pubmedqa", "limit": 5, "primary": "texts"}]).tasks
+    assert (few.task, few.key, few.source, few.limit) == ("multiple_choice", "pubmedqa", "pubmedqa", 5)
 
 
 @pytest.mark.parametrize(

@@ -54,9 +54,7 @@ def command(
     if seeds:
         settings = with_decodings(settings, seeds)
     served = served_at(endpoint, model, echo)
-    if echo:
-        settings = settings.model_copy(update={"model": settings.model.model_copy(update={"chat_template": echo})})
-    results = evaluate_model(settings, model or settings.model.name, existing_data_dir(data_dir), out, served)
+    results = evaluate_model(settings, model or settings.model.name, existing_data_dir(data_dir), out, served, echo)
     if json:
         print_json(results)
         return

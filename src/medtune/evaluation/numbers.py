@@ -68,6 +68,8 @@ _FORM = re.compile(rf"\s(?:{_FORMS})s?\b", re.IGNORECASE)
 _COUNTED_FORM = re.compile(rf"\s(?:{_FORMS}|dose)s?\b", re.IGNORECASE)
 _COUNT = re.compile(r"(?P<count>\d+)(?:\s?[-–x×/]\s?|\s(?:to|or)\s)$", re.IGNORECASE)  # "1 or" before "2 500 mg"
 
+_PART = re.compile(r"(?:\^|\bpoint\s)$", re.IGNORECASE)  # before what is no whole number: "10^6", "nought point 5"
+_LONGEST_PART = 8
 _Ends = tuple[tuple[float, int], tuple[float, int]]  # a number and where it ends, a larger one and where it begins
 _LONG = 200  # no number takes as many characters
 
@@ -88,6 +90,8 @@ class Written(NamedTuple):
 def written(text: str) -> Iterator[Written]:
     """The numbers of a text in its order."""
     for match in _NUMBER.finditer(text):
+        if _PART.search(text, max(0, match.start() - _LONGEST_PART), match.start()):
+            continue
         if match["digits"]:
             yield _finished(match, _digits(match["digits"]))
         elif match["run"]:

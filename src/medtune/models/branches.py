@@ -15,6 +15,7 @@ from torch.nn import functional
 from medtune.models.attention import row_attention, row_edges
 from medtune.models.choices import Asked, Choices
 from medtune.models.heads import split_head, token_loglikelihoods
+from medtune.models.packing import missing
 from medtune.models.protocol import Progress
 from medtune.models.trees import Tree, by_beginning
 
@@ -43,9 +44,12 @@ class Beginning:
     """Keys and values of the tokens that several prompts begin with: by layer, [1, heads, tokens, head width]."""
 
     layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+    twice: set[int] = field(default_factory=set)  # layers that attend more than once (DiffLlama's)
 
     def keep(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
         """What a layer computed for them."""
+        if layer in self.layers:
+            self.twice.add(layer)
         self.layers[layer] = (key, value)
 
     def before(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -77,7 +81,8 @@ def branch_attention(
         key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
     layer = int(module.layer_idx) if beginning else 0  # type: ignore[arg-type]
     if beginning and not sights[0].before:
-        beginning.keep(layer, key, value)
+        size = sights[0].tokens  # the rest fills up
+        beginning.keep(layer, key[:, :, :size], value[:, :, :size])
     parts, start = [], 0
     for sight in sights:
         end, plain = start + sight.tokens, sight.plain
@@ -112,9 +117,12 @@ def _masked(
 
 @torch.no_grad()
 def _hidden(model: Any, trees: Sequence[Tree], beginning: Beginning | None) -> torch.Tensor:
-    """Hidden states [tokens of all trees, width]."""
+    """Hidden states [tokens of all trees, width], and of a few that fill up their number."""
     from transformers import AttentionInterface
 
+    more = missing(sum(tree.tokens for tree in trees))
+    if more:
+        trees = [*trees, Tree(np.zeros(more, dtype=np.int64), (), ())]
     AttentionInterface.register(NAME, branch_attention)
     model.set_attn_implementation(NAME)
     device = model.device
@@ -144,11 +152,11 @@ def score_trees(model: Any, trees: Sequence[Tree], beginning: Beginning | None =
     return [[next(values) for _ in tree] for tree in places]
 
 
-def _compute(model: Any, ids: np.ndarray) -> Beginning:
-    """Keys and values of ``ids``, for trees that stand after them."""
+def _compute(model: Any, ids: np.ndarray) -> Beginning | None:
+    """Keys and values of ``ids``, for trees that stand after them; None where it cannot be told which are whose."""
     beginning = Beginning()
     _hidden(model, [Tree(ids, (), ())], beginning)
-    return beginning
+    return None if beginning.twice else beginning
 
 
 def score_in_batches(
@@ -161,7 +169,7 @@ def score_in_batches(
     results: dict[int, list[float]] = {}
     for ids, members in by_beginning(trees, tokens_at_once):
         beginning = _compute(model, ids) if len(ids) else None
-        rest = {i: trees[i].after(len(ids)) for i in members}
+        rest = {i: trees[i].after(len(ids)) if beginning else trees[i] for i in members}
         order = sorted(members, key=lambda i: -rest[i].tokens)
         while order:
             size, tokens = 1, rest[order[0]].tokens

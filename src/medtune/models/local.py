@@ -14,7 +14,7 @@ from medtune.models.branches import score_choices
 from medtune.models.choices import Asked, Choices
 from medtune.models.heads import split_head, token_loglikelihoods, unwrapped
 from medtune.models.loading import Located, context_length, load_tokenizer, load_weights
-from medtune.models.packing import pack_linears
+from medtune.models.packing import missing, pack_linears
 from medtune.models.protocol import DecodingSettings, Generated, Likelihood, Messages, Progress
 from medtune.models.streaming import text_streamer
 from medtune.models.together import (
@@ -164,9 +164,11 @@ class LocalModel:
 
     def _score_batch(self, batch: Sequence[Piece]) -> list[float]:
         device = self.model.device
-        lengths = tuple(len(piece.ids) for piece in batch)
-        tokens = torch.from_numpy(np.concatenate([piece.ids for piece in batch])).to(device)
-        positions = torch.from_numpy(np.concatenate([np.arange(n) for n in lengths])).to(device)
+        lengths = [len(piece.ids) for piece in batch]
+        filling = [np.zeros(n, dtype=np.int64) for n in [missing(sum(lengths))] if n]  # a row that nobody reads
+        rows = [*(piece.ids for piece in batch), *filling]
+        tokens = torch.from_numpy(np.concatenate(rows)).to(device)
+        positions = torch.from_numpy(np.concatenate([np.arange(len(row)) for row in rows])).to(device)
         starts = np.cumsum([0, *lengths[:-1]])
         wanted = [np.arange(start + p.first, start + n) for start, p, n in zip(starts, batch, lengths, strict=True)]
         targets = torch.from_numpy(np.concatenate(wanted)).to(device)
@@ -174,7 +176,7 @@ class LocalModel:
         hidden = body(
             input_ids=tokens[None],
             position_ids=positions[None],
-            cu_seq_lens_q=row_edges(lengths, device),
+            cu_seq_lens_q=row_edges(tuple(map(len, rows)), device),
             use_cache=False,
         ).last_hidden_state[0]
         scores = token_loglikelihoods(head, hidden[targets - 1], tokens[targets])

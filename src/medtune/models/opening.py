@@ -87,7 +87,8 @@ def _open_local(
     except NotByRowsError:
         if to_train:
             raise
-        from medtune.models.plain import PlainModel
+    # Here, where the error no longer holds the first copy of the weights.
+    from medtune.models.plain import PlainModel
 
-        say(f"{found.name}: its kind cannot be computed in packed rows; it is measured text by text, which is slower")
-        return PlainModel.load(*wanted)
+    say(f"{found.name}: its kind cannot be computed in packed rows; it is measured text by text, which is slower")
+    return PlainModel.load(*wanted)

@@ -13,11 +13,25 @@ from torch import nn
 
 from medtune.models.heads import has_adapter
 
-# Layer and activation of a block, where the second follows the first at once: one kernel does both.
-PAIRS = (("c_fc", "act"), ("fc1", "activation_fn"), ("dense_h_to_4h", "act"), ("gate_proj", "act_fn"))
+# Blocks in which a GELU follows a layer at once (in others of the same names something stands between): one kernel does both.
+PAIRS = {
+    "GPT2MLP": ("c_fc", "act"),
+    "GPTNeoXMLP": ("dense_h_to_4h", "act"),
+    "PhiMLP": ("fc1", "activation_fn"),
+    **dict.fromkeys(("GemmaMLP", "Gemma2MLP", "Gemma3MLP"), ("gate_proj", "act_fn")),
+}
 FORMS = {"GELUTanh": "tanh", "GELUActivation": "none"}  # transformers' modules: oneDNN's names of GELU's two forms
 X86 = ("x86_64", "AMD64")
 SECOND_COPY = 2**29  # bytes: a head tied to the embedding stays unpacked above, for both are needed then
+
+
+def missing(rows: int) -> int:
+    """Rows to be added, so that there are few different numbers of them.
+
+    oneDNN compiles a kernel for each number, which takes milliseconds, and keeps a thousand of about a megabyte each.
+    Who lays out many tokens for a model adds them at once, which spares every layer a copy.
+    """
+    return -rows % (64 if rows > 64 else 8 if rows > 16 else 1)
 
 
 class PackedLinear(nn.Module):
@@ -34,8 +48,11 @@ class PackedLinear(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """The product."""
         after, form = ("gelu", self.gelu) if self.gelu else ("none", "")
-        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, after, [], form)
-        return result
+        rows = inputs.reshape(-1, self.in_features)
+        more = missing(len(rows))
+        filled = torch.cat([rows, rows.new_zeros(more, self.in_features)]) if more else rows
+        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(filled, self.weight, self.bias, after, [], form)
+        return result[: len(rows)].view(*inputs.shape[:-1], self.out_features)
 
     def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
         """Refused: the file would lack this layer, and be filled with random numbers when it is read."""
@@ -73,11 +90,11 @@ def pack_linears(model: Any) -> Any:
 
 
 def _fuse_gelu(block: nn.Module) -> None:
-    for layer, activation in PAIRS:
-        packed, form = getattr(block, layer, None), FORMS.get(type(getattr(block, activation, None)).__name__)
-        if isinstance(packed, PackedLinear) and form:
-            packed.gelu = form
-            setattr(block, activation, nn.Identity())
+    layer, activation = PAIRS.get(type(block).__name__, ("", ""))
+    packed, form = getattr(block, layer, None), FORMS.get(type(getattr(block, activation, None)).__name__)
+    if isinstance(packed, PackedLinear) and form:
+        packed.gelu = form
+        setattr(block, activation, nn.Identity())
 
 
 def _reads_weights(model: Any) -> bool:

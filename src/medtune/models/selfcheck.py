@@ -52,6 +52,8 @@ def check_rows(model: Any, name: str) -> None:
             use_cache=False,
         ).last_hidden_state[0, ROW:]
         packed = head(hidden).float()
+    except torch.OutOfMemoryError:
+        raise  # no fault of the architecture
     except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise refusal from error
     scale = float(alone.abs().max().clamp_min(1e-6))

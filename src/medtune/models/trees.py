@@ -96,7 +96,8 @@ class Tree:
 def by_beginning(trees: Sequence[Tree], worth: int) -> list[tuple[np.ndarray, list[int]]]:
     """The trees' numbers in groups, each with the ids that its prompts begin with: none, where less than ``worth`` is saved.
 
-    ``worth`` is in tokens. Every prompt keeps its last token, which predicts the first of an answer.
+    ``worth`` is in tokens; less than a quarter of the usual prompt is not worth it either, since what stands after a
+    beginning attends by a mask. Every prompt keeps its last token, which predicts the first of an answer.
     """
     alike: dict[bytes, list[int]] = {}
     for number, tree in enumerate(trees):
@@ -104,7 +105,8 @@ def by_beginning(trees: Sequence[Tree], worth: int) -> list[tuple[np.ndarray, li
     groups, alone = [], alike.pop(b"", [])
     for members in alike.values():
         beginning = _common([trees[number].prompt for number in members])
-        if len(beginning) * (len(members) - 1) >= worth:
+        usual = float(np.median([len(trees[number].prompt) for number in members]))
+        if len(beginning) * (len(members) - 1) >= worth and len(beginning) >= usual / 4:
             groups.append((beginning, members))
         else:
             alone += members

@@ -10,6 +10,7 @@ from medtune.data.normalize import normalize
 from medtune.errors import DataError, RecipeError
 from medtune.evaluation.evaluate import evaluate
 from medtune.files import sha256_json
+from medtune.models.echo_template import check_named
 from medtune.models.opening import Found, find, open_model
 from medtune.models.remote import Remote, check_askable
 from medtune.progress import say
@@ -51,9 +52,11 @@ def with_decodings(recipe: Recipe, seeds: int) -> Recipe:
 
 
 def served_at(url: str | None, model: str | None, echo: str | None) -> Endpoint | None:
-    """The endpoint that the command line names; with ``echo`` it gives likelihoods, too."""
+    """The endpoint that the command line names; with a chat template ``echo`` it gives likelihoods, too."""
     if url is None and echo is None:
         return None
+    if echo:
+        check_named(echo)
     if url is None or model is None:
         what = "a served model needs its name and its address"
         raise RecipeError(what, where="--endpoint", fix="--model NAME --endpoint URL")
@@ -61,14 +64,20 @@ def served_at(url: str | None, model: str | None, echo: str | None) -> Endpoint 
 
 
 def evaluate_model(
-    recipe: Recipe, model: str, data_dir: Path | None, out: Path | None, endpoint: Endpoint | None = None
+    recipe: Recipe,
+    model: str,
+    data_dir: Path | None,
+    out: Path | None,
+    endpoint: Endpoint | None = None,
+    chat_template: str | None = None,
 ) -> dict[str, Any]:
-    """Scores by task and metric of a model on this machine or behind ``endpoint``.
+    """Scores by task and metric of a model on this machine or behind ``endpoint``, asked in ``chat_template``.
 
     In ``out`` samples and scores are kept and found again; without it they are kept only where answers cost money.
     """
     own = model == recipe.model.name and endpoint is None
-    named = recipe.model.model_copy(update={"name": model, "revision": None, "endpoint": endpoint})
+    facts = {"name": model, "revision": None, "endpoint": endpoint}
+    named = recipe.model.model_copy(update=facts | ({"chat_template": chat_template} if chat_template else {}))
     found = find(recipe.model if own else named)
     out = out or _kept_unasked(recipe, found)
     with tempfile.TemporaryDirectory() as temporary:

@@ -43,6 +43,9 @@ class OptionColumns:
         count = max((place for place, text in enumerate(found.texts, 1) if text.strip()), default=0)
         if count == 1:
             raise fields.fault("the question has one option only", "Give it two or more, or none.")
+        empty = next((place for place, text in enumerate(found.texts[:count]) if not text.strip()), None)
+        if empty is not None:
+            raise fields.fault(f"option {ascii_uppercase[empty]} is empty", "Give it a text, or leave the row out.")
         return Options(found.names[:count], found.texts[:count])
 
 

@@ -110,9 +110,11 @@ class TaskSpec(Section):
     @model_validator(mode="before")
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
-        if value in EXAMINATIONS:
-            return {"task": "multiple_choice", "name": value, "source": value}
-        return {"task": value} if isinstance(value, str) else value
+        values = {"task": value} if isinstance(value, str) else value
+        named = values.get("task") if isinstance(values, dict) else None
+        if named in EXAMINATIONS:
+            return {"name": named, "source": named, **values, "task": "multiple_choice"}
+        return values
 
     @model_validator(mode="after")
     def _settings_apply(self) -> "TaskSpec":

@@ -204,9 +204,12 @@ def test_type(facts: Facts) -> Filled | str:
 
 def safety_test(facts: Facts) -> Filled | str:
     """Where the prompts of the safety task come from."""
-    if not facts.figures.of_kind("safety"):
+    ran = facts.figures.of_kind("safety")
+    if not ran:
         return unmeasured("The task safety did not run.")
-    return "External: prompts written for medtune with checkable expectations, none of them rows of the training sources; scored by rules."
+    judged = any(facts.figures.specs.get(key, {}).get("judge") for key in ran)
+    by = "rules, and a judging model beside them" if judged else "rules"
+    return f"External: prompts written for medtune with checkable expectations, scored by {by}. Whether training rows hold the same questions was not looked for."
 
 
 def tries(facts: Facts) -> str:
