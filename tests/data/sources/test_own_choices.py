@@ -267,11 +267,12 @@ def test_options_that_cannot_be_used_are_an_error_with_their_row(tmp_path, optio
     assert error.value.fix
 
 
-def test_an_empty_option_in_the_middle_is_an_error_where_it_is_measured(tmp_path):
+def test_an_empty_option_in_the_middle_is_an_error_for_training_and_measuring_alike(tmp_path):
     path = tmp_path / "own.csv"
     path.write_text("question,A,B,C,answer\none?,x,y,z,A\ntwo?,x,,z,A\n")
-    with pytest.raises(DataError, match=r"own\.csv, row 2: option B is empty"):
-        measured(path)
+    for read in (measured, lambda place: list(open_source(str(place), None, Columns()).read())):
+        with pytest.raises(DataError, match=r"own\.csv, row 2: option B is empty"):
+            read(path)
 
 
 def test_a_question_without_options_among_others_is_a_plain_one(tmp_path):
