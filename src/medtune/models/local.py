@@ -1,7 +1,7 @@
 """A causal language model on this machine, behind the protocol that evaluation knows."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -62,13 +62,17 @@ class LocalModel:
         batch_size: int = 16,
         chat_template: str = "auto",
         prompt: str | None = None,
-    ) -> "LocalModel":
+    ) -> Self:
         """Load weights and tokenizer from disk, in evaluation mode."""
         register()
-        model = pack_linears(load_weights(located, dtype, ROW_ATTENTION))
+        model = cls._weights(located, dtype)
         tokenizer = load_tokenizer(located, chat_template, prompt)
         fingerprint = sha256_json([located.fingerprint(), tokenizer.chat_template, str(dtype)])
         return cls(model, tokenizer, located.name, fingerprint, batch_size)
+
+    @staticmethod
+    def _weights(located: Located, dtype: torch.dtype) -> "PreTrainedModel":
+        return pack_linears(load_weights(located, dtype, ROW_ATTENTION))
 
     # Likelihoods
 

@@ -6,35 +6,27 @@ measuring and asking only.
 
 from collections.abc import Sequence
 from inspect import signature
+from typing import TYPE_CHECKING
 
 import torch
 
-from medtune.files import sha256_json
 from medtune.models.choices import Asked, Choices, plain_choices
 from medtune.models.heads import unwrapped
-from medtune.models.loading import Located, load_tokenizer, load_weights
+from medtune.models.loading import Located, load_weights
 from medtune.models.local import LocalModel
 from medtune.models.protocol import DecodingSettings, Progress
 from medtune.models.windows import Piece
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class PlainModel(LocalModel):
     """As ``LocalModel``, one text at a time."""
 
-    @classmethod
-    def load(
-        cls,
-        located: Located,
-        dtype: torch.dtype = torch.float32,
-        batch_size: int = 16,
-        chat_template: str = "auto",
-        prompt: str | None = None,
-    ) -> "PlainModel":
-        """Load weights and tokenizer from disk, in evaluation mode."""
-        model = load_weights(located, dtype, None)
-        tokenizer = load_tokenizer(located, chat_template, prompt)
-        fingerprint = sha256_json([located.fingerprint(), tokenizer.chat_template, str(dtype)])
-        return cls(model, tokenizer, located.name, fingerprint, batch_size)
+    @staticmethod
+    def _weights(located: Located, dtype: torch.dtype) -> "PreTrainedModel":
+        return load_weights(located, dtype, None)
 
     def choice_loglikelihoods(self, asked: Sequence[Asked], progress: Progress | None = None) -> list[Choices]:
         """Every answer with its whole prompt."""
