@@ -47,7 +47,7 @@ def place(request, tiny_model, tmp_path_factory):
     return place
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def opened(place):
     return open_model(locate(str(place)), Model(name=str(place)), batch_size=4)
 
@@ -105,7 +105,7 @@ def test_the_refused_copy_of_the_weights_is_let_go_before_the_second_is_read(pla
     assert at_work == ([None] if isinstance(opened, PlainModel) else [])  # an error at hand would hold the first
 
 
-def test_a_run_refuses_it_before_anything_is_measured(place):
-    if isinstance(open_model(locate(str(place)), Model(name=str(place)), batch_size=1), PlainModel):
+def test_a_run_refuses_it_before_anything_is_measured(place, opened):
+    if isinstance(opened, PlainModel):
         with pytest.raises(NotByRowsError, match="not trained"):
             open_model(locate(str(place)), Model(name=str(place)), batch_size=1, to_train=True)

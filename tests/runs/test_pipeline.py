@@ -12,7 +12,7 @@ import pytest
 
 from medtune.files import sha256_file
 
-LONG = ["--set", "train.max_steps=40", "--set", "train.save_every=1", "--set", "evaluate.tasks=[perplexity]"]
+LONG = ["--set", "train.max_steps=24", "--set", "train.save_every=1", "--set", "evaluate.tasks=[perplexity]"]
 
 
 def arguments(model, data, out, quick):

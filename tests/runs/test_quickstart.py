@@ -87,17 +87,6 @@ def test_training_rows_are_known_by_the_run_s_directory_and_by_its_model_s(finis
         refuse_training_rows(str(finished[0] / place), [*held_out, *trained[:3]])
 
 
-def test_another_seed_would_measure_it_on_its_training_rows_and_is_refused(finished):
-    import subprocess
-    import sys
-
-    model = str(finished[0] / "model")
-    command = [sys.executable, "-m", "medtune", "evaluate", "quickstart", "--model", model, "--seed", "7"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
-    assert done.returncode == 2
-    assert "training rows of this run" in done.stderr
-
-
 def test_the_run_s_directory_stands_for_its_recipe(finished):
     import subprocess
     import sys

@@ -89,7 +89,7 @@ def measured(path):
 
 
 @pytest.mark.parametrize(("layout", "suffix"), FILES)
-@pytest.mark.parametrize("answer", ["C", "c", "C.", "(C)", "c)", "Vitamin C", "C. Vitamin C"])
+@pytest.mark.parametrize("answer", ["C", "(C)", "Vitamin C"])
 def test_every_layout_is_learnt_and_measured_alike(tmp_path, layout, suffix, answer):
     path = write(tmp_path / f"own.{suffix}", [{"question": STEM, **LAYOUTS[layout](OPTIONS), "answer": answer}])
     for row in trained(path):
