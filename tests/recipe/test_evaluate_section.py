@@ -32,6 +32,11 @@ def test_a_setting_that_would_be_ignored_is_refused(values, said):
         TaskSpec(**values)
 
 
+def test_an_unknown_task_is_answered_with_all_names():
+    with pytest.raises(ValidationError, match=r"no such task; tasks: perplexity, .* pubmedqa, mmlu_medical"):
+        Evaluate(tasks=["medqaa"])
+
+
 @pytest.mark.parametrize("task", ["perplexity", "answers", "classification", "multiple_choice", "safety", "forgetting"])
 def test_every_other_task_takes_a_limit(task):
     assert TaskSpec(task=task, limit=3).limit == 3

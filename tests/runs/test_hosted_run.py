@@ -185,6 +185,7 @@ def test_any_served_model_is_measured_by_its_name_and_address_and_nothing_is_pai
     assert first.code == 0, first.err
     assert json.loads(first.out)["answers"]["rouge_l"]["n"] == 3
     (kept,) = (work / "runs/evaluations").iterdir()
+    assert "the prompts of 3 items are sent" in first.err.replace("\n", " ")
     assert f"kept in runs/evaluations/{kept.name}" in first.err.replace("\n", " ")
     sent = len(server.requests)
     assert call(*arguments).out == first.out
@@ -192,6 +193,8 @@ def test_any_served_model_is_measured_by_its_name_and_address_and_nothing_is_pai
     for missing in (["--endpoint", server.url], ["--model", BASE, "--echo", "chatml"]):
         refused = call("evaluate", "quickstart", *missing, "--task", "answers")
         assert (refused.code, "needs its name and its address" in refused.err) == (2, True)
+    wrong = call("evaluate", "quickstart", "--model", BASE, "--endpoint", server.url, "--echo", "nonsense")
+    assert (wrong.code, "--echo: there is no chat template nonsense" in wrong.err) == (2, True)
 
 
 def test_a_tuned_model_is_no_base_for_training_here(done, call):

@@ -10,7 +10,7 @@ from medtune.data.normalize import normalize
 from medtune.errors import DataError, RecipeError
 from medtune.evaluation.evaluate import evaluate
 from medtune.files import sha256_json
-from medtune.models.echo_template import check_named
+from medtune.models.echo_template import NAMED
 from medtune.models.opening import Found, find, open_model
 from medtune.models.remote import Remote, check_askable
 from medtune.progress import say
@@ -55,8 +55,9 @@ def served_at(url: str | None, model: str | None, echo: str | None) -> Endpoint 
     """The endpoint that the command line names; with a chat template ``echo`` it gives likelihoods, too."""
     if url is None and echo is None:
         return None
-    if echo:
-        check_named(echo)
+    if echo and echo not in NAMED:
+        what = f"there is no chat template {echo}"
+        raise RecipeError(what, where="--echo", fix=f"One of: {', '.join(sorted(NAMED))}.")
     if url is None or model is None:
         what = "a served model needs its name and its address"
         raise RecipeError(what, where="--endpoint", fix="--model NAME --endpoint URL")
@@ -87,7 +88,8 @@ def evaluate_model(
     wanted = recipe.evaluate
     if isinstance(found, Remote):
         check_askable(wanted, found)
-        say(f"the prompts of {sum(len(job.items) for job in jobs):,} items are sent to {found.endpoint.base_url}")
+        asked = sum(len(job.settings.drawn(job.items)) for job in jobs)
+        say(f"the prompts of {asked:,} items are sent to {found.endpoint.base_url}")
     loaded = open_model(
         found, recipe.model, batch_size=wanted.batch_size, dtype=wanted.dtype, trained=not own, cache=out
     )

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from medtune.recipe.sections.base import Positive, Section, Share
 from medtune.recipe.sections.model import Endpoint
@@ -115,6 +115,14 @@ class TaskSpec(Section):
         if named in EXAMINATIONS:
             return {"name": named, "source": named, **values, "task": "multiple_choice"}
         return values
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _is_known(cls, value: Any) -> Any:
+        known = get_args(TaskName)
+        if isinstance(value, str) and value not in known:
+            raise ValueError(f"there is no such task; tasks: {', '.join([*known, *EXAMINATIONS])}")
+        return value
 
     @model_validator(mode="after")
     def _settings_apply(self) -> "TaskSpec":
