@@ -1,11 +1,12 @@
-"""Fuzz all of preparation: damaged files and random tables under random policies, to an error or to splits that add up.
+"""Fuzz all of preparation: damaged files and random tables under random policies, to an error or
+to splits that add up.
 
     python benchmarks/fuzz_preparing.py --minutes 20     # or --quick; --json
     python benchmarks/fuzz_preparing.py --case 123       # one case again
 
-The law: rows in = rows out + drops by reason + rows not drawn, counted from the files that were written; ids differ, no group
-lies in two splits, nothing leaks. Each case follows from its number alone; a few are large enough for several
-chunks of rows and two processes.
+The law: rows in = rows out + drops by reason + rows not drawn, counted from the files that were
+written; ids differ, no group lies in two splits, nothing leaks. Each case follows from its number
+alone; a few are large enough for several chunks of rows and two processes.
 """
 
 import random
@@ -42,14 +43,24 @@ ANSWERS = (
 
 def table(chance: random.Random) -> Case:
     """Rows that repeat, contradict and resemble each other."""
-    count = chance.choice((chance.randint(3, 40), chance.randint(100, 400))) if chance.random() < 0.99 else 5_000
-    rows = [(_filled(chance, QUESTIONS, count), _filled(chance, ANSWERS, count)) for _ in range(count)]
+    count = (
+        chance.choice((chance.randint(3, 40), chance.randint(100, 400)))
+        if chance.random() < 0.99
+        else 5_000
+    )
+    rows = [
+        (_filled(chance, QUESTIONS, count), _filled(chance, ANSWERS, count)) for _ in range(count)
+    ]
     suffix = chance.choice((".csv", ".tsv", ".json", ".jsonl", ".parquet"))
     return Case("table", suffix, fuzz_reading.write(chance, suffix, rows), rows, True)
 
 
 def _filled(chance: random.Random, forms: tuple[str, ...], count: int) -> str:
-    subject = f"{chance.choice(SUBJECTS)} {chance.randrange(max(2, count // 2))}" if chance.random() < 0.8 else "gout"
+    subject = (
+        f"{chance.choice(SUBJECTS)} {chance.randrange(max(2, count // 2))}"
+        if chance.random() < 0.8
+        else "gout"
+    )
     return chance.choice(forms).format(subject)
 
 
@@ -66,11 +77,16 @@ def policies(chance: random.Random) -> dict[str, Any]:
         "clean": {
             "cut_off": chance.choice(("keep", "trim", "drop")),
             "min_answer_words": chance.randint(0, 3),
-            **{name: chance.random() < 0.8 for name in ("encoding", "markup", "blanks", "boilerplate", "leftovers")},
+            **{
+                name: chance.random() < 0.8
+                for name in ("encoding", "markup", "blanks", "boilerplate", "leftovers")
+            },
         },
         "limit": chance.choice((None, None, chance.randint(3, 60))),
         "stratify_by": chance.choice(("auto", "label", "source", "none")),
-        "split": {"group_by": chance.sample(["question", "answer", "entity"], chance.randint(0, 3))},
+        "split": {
+            "group_by": chance.sample(["question", "answer", "entity"], chance.randint(0, 3))
+        },
         "system_prompt": chance.choice((None, "Be brief.")),
         "contamination": {"check": chance.random() < 0.7, "ngram": chance.choice((5, 13))},
     }
@@ -105,7 +121,11 @@ def judge(case: Case, chosen: dict[str, Any], seed: int, place: Path) -> str:
     source = str(inside if case.suffix == ".xml" else path)
     try:
         prepared = prepare(
-            Data(source=source, columns=columns, **chosen), seed, ["What is gout?"] * (seed % 2), None, place / "out"
+            Data(source=source, columns=columns, **chosen),
+            seed,
+            ["What is gout?"] * (seed % 2),
+            None,
+            place / "out",
         )
     except DataError as error:
         return f"error: {fuzz_reading.short(error.what)}"

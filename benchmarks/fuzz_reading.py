@@ -1,9 +1,12 @@
-"""Fuzz the reading of tables: whatever the bytes, all rows come or an error that says where; never a crash or a lost row.
+"""Fuzz the reading of tables: whatever the bytes, all rows come or an error that says where.
+
+Never a crash or a lost row.
 
     python benchmarks/fuzz_reading.py --minutes 60     # or --quick; --json
     python benchmarks/fuzz_reading.py --case 123       # one case again, with its traceback
 
-Each case follows from its number alone. Cases run in a process of their own, so that one that dies is counted too.
+Each case follows from its number alone. Cases run in a process of their own, so that one that dies
+is counted too.
 """
 
 import argparse
@@ -36,7 +39,9 @@ ALPHABETS = (
 
 @dataclass(frozen=True)
 class Case:
-    """The bytes of a file, and its rows where they are known: exactly, or in number where one byte was damaged."""
+    """The bytes of a file, and its rows where they are known: exactly, or in number where one
+    byte was damaged.
+    """
 
     kind: str
     suffix: str
@@ -81,16 +86,21 @@ def write(chance: random.Random, suffix: str, rows: list[tuple[str, str]]) -> by
         return document(rows).encode()
     if suffix in (".csv", ".tsv"):
         text = io.StringIO(newline="")
-        # Python's writer leaves a lone carriage return without quotes, which no reader can tell from a line's end.
+        # Python's writer leaves a lone carriage return without quotes, which no reader can tell
+        # from a line's end.
         bare = any("\r" in field for row in rows for field in row)
         quoting = csv.QUOTE_ALL if bare else chance.choice((csv.QUOTE_ALL, csv.QUOTE_MINIMAL))
         delimiter = "\t" if suffix == ".tsv" else chance.choice(",;|\t")
-        writer = csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator=chance.choice(("\n", "\r\n")))
+        writer = csv.writer(
+            text, delimiter=delimiter, quoting=quoting, lineterminator=chance.choice(("\n", "\r\n"))
+        )
         writer.writerows([("question", "answer"), *rows])
         return text.getvalue().encode(chance.choice(("utf-8", "utf-8-sig", "utf-16")))
     plain = chance.random() < 0.5
     if suffix == ".json" and chance.random() < 0.8:
-        value: Any = chance.choice((objects, {"data": objects}, {str(i): row for i, row in enumerate(objects)}))
+        value: Any = chance.choice(
+            (objects, {"data": objects}, {str(i): row for i, row in enumerate(objects)})
+        )
         return json.dumps(value, ensure_ascii=plain, indent=chance.choice((None, 1))).encode()
     return "".join(json.dumps(row, ensure_ascii=plain) + "\n" for row in objects).encode()
 
@@ -109,7 +119,10 @@ def document(rows: list[tuple[str, str]]) -> str:
     """A document of MedQuAD; what XML cannot hold is left out."""
     from xml.sax.saxutils import escape
 
-    legal = [[re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", t) for t in row] for row in rows]
+    legal = [
+        [re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", t) for t in row]
+        for row in rows
+    ]
     pairs = "".join(
         f'<QAPair pid="{i}"><Question qid="{i}" qtype="x">{escape(q)}</Question><Answer>{escape(a)}</Answer></QAPair>\n'
         for i, (q, a) in enumerate(legal)
@@ -135,7 +148,7 @@ def splice(chance: random.Random, content: bytes) -> bytes:
 
 def judge(case: Case, place: Path) -> str:
     """What came of a case: ``rows``, ``error: …``, or what must not be: ``LOST …``, ``CRASH …``."""
-    from medtune.data.sources import open_source
+    from medtune.data.sources.open import open_source
     from medtune.errors import DataError
     from medtune.recipe.schema import Columns
 
@@ -146,14 +159,17 @@ def judge(case: Case, place: Path) -> str:
         source = str(place if case.suffix == ".xml" else path)
         rows = [(row.question, row.answer) for row in open_source(source, None, columns).read()]
     except DataError as error:
-        return f"LOST: whole file refused ({error})" if case.exact else f"error: {short(error.what)}"
+        return (
+            f"LOST: whole file refused ({error})" if case.exact else f"error: {short(error.what)}"
+        )
     except Exception as error:
         traceback.print_exc()
         return f"CRASH {type(error).__name__}: {error}"
     finally:
         path.unlink()
     if case.suffix in (".csv", ".tsv") and case.rows is not None and len(rows) > len(case.rows):
-        return "split: a quote lost before a line break that was inside the field"  # valid CSV, nothing lost
+        # valid CSV, nothing lost
+        return "split: a quote lost before a line break that was inside the field"
     if case.rows is not None and len(rows) != len(case.rows):
         return f"LOST: {len(rows)} rows of {len(case.rows)}"
     if case.exact and case.suffix != ".xml" and rows != case.rows:
@@ -199,7 +215,9 @@ def fuzz(seconds: float, first: int, script: str, size: int) -> dict[str, Any]:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             last = (done.stderr.split() or ["?"])[-1]
-            bad.append(f"after case {last}: the process ended with {done.returncode}: {done.stderr[-300:]}")
+            bad.append(
+                f"after case {last}: the process ended with {done.returncode}: {done.stderr[-300:]}"
+            )
         else:
             batch = json.loads(done.stdout.splitlines()[-1])
             found.update(batch["found"])
@@ -218,8 +236,12 @@ def fuzz(seconds: float, first: int, script: str, size: int) -> dict[str, Any]:
 
 
 def run(description: str | None, script: str, judge_one: Judge, size: int = BATCH) -> None:
-    """The command line of a fuzzer: ``judge_one`` of case after case, ``size`` of them a process."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """The command line of a fuzzer: ``judge_one`` of case after case, ``size`` of them a
+    process.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--quick", action="store_true", help="a quarter of a minute")
     parser.add_argument("--json", action="store_true")
@@ -246,7 +268,9 @@ def told(result: dict[str, Any]) -> str:
     ]
     for title in ("outcomes", "errors"):
         lines.append(f"{title}:")
-        lines += [f"  {count:9,}  {name.removeprefix('error: ')}" for name, count in result[title].items()]
+        lines += [
+            f"  {count:9,}  {name.removeprefix('error: ')}" for name, count in result[title].items()
+        ]
     return "\n".join([*lines, *result["bad"]])
 
 

@@ -1,14 +1,17 @@
-"""How well the scan for identifiers works: recall and precision on planted ones, false alarms on text that holds none.
+"""How well the scan for identifiers works: recall and precision on planted ones, false alarms on
+text that holds none.
 
-The planted set (``planted_identifiers.jsonl``, all of it invented and marked by hand) was written without sight of the
-scanner. Its development half, chosen by hash, was then shown to the scanner's author; the figures are of the unseen half
-unless ``--half`` says otherwise. It marks the shortest stretch: anybody's name without the title, a date finer than a year without weekday and
-hour, an age over 89 with its unit, the street line without the town, a number without its label. An identifier counts
-as found when the found spans cover at least half of its letters and digits; it is whole when they cover every one.
+The planted set (``planted_identifiers.jsonl``, all of it invented and marked by hand) was written
+without sight of the scanner. Its development half, chosen by hash, was then shown to the scanner's
+author; the figures are of the unseen half unless ``--half`` says otherwise. It marks the shortest
+stretch: anybody's name without the title, a date finer than a year without weekday and hour, an age
+over 89 with its unit, the street line without the town, a number without its label. An identifier
+counts as found when the found spans cover at least half of its letters and digits; it is whole when
+they cover every one.
 
-With MedQuAD at hand, also what the scan finds per 1,000 words of public text. Where ``presidio_analyzer`` can be
-imported, the same figures stand beside it: its predefined recognizers without a trained entity model, so it finds no
-names and no places there.
+With MedQuAD at hand, also what the scan finds per 1,000 words of public text. Where
+``presidio_analyzer`` can be imported, the same figures stand beside it: its predefined recognizers
+without a trained entity model, so it finds no names and no places there.
 
     python benchmarks/identifiers.py --data-dir DATA [--half all] [--quick] [--json]
 """
@@ -63,7 +66,7 @@ Scanner = Callable[[str], Sequence[Found]]
 
 def ours() -> Scanner:
     """Medtune's own scan."""
-    from medtune.data.identifiers import find_spans
+    from medtune.text.identifiers import find_spans
 
     return lambda text: [Found(str(span.kind), span.start, span.end) for span in find_spans(text)]
 
@@ -91,8 +94,15 @@ def presidio() -> Scanner:
 
 
 def half_of(identity: str) -> str:
-    """The half of the set a sentence belongs to. The scanner's author saw the development half, never the other."""
-    return "development" if int(hashlib.sha256(identity.encode()).hexdigest(), 16) % 2 == 0 else "unseen"
+    """The half of the set a sentence belongs to.
+
+    The scanner's author saw the development half, never the other.
+    """
+    return (
+        "development"
+        if int(hashlib.sha256(identity.encode()).hexdigest(), 16) % 2 == 0
+        else "unseen"
+    )
 
 
 def planted(half: str = "unseen") -> list[tuple[str, list[Found]]]:
@@ -134,12 +144,15 @@ def recall(rows: Sequence[tuple[str, list[Found]]], finds: Sequence[Sequence[Fou
                 whole[key] += of_any == 1
     tables = {"same_kind": same, "any_kind": any_kind, "whole": whole}
     return {
-        kind: {name: proportion(table[kind], n[kind]) for name, table in tables.items()} for kind in [*KINDS, "all"]
+        kind: {name: proportion(table[kind], n[kind]) for name, table in tables.items()}
+        for kind in [*KINDS, "all"]
     }
 
 
 def precision(rows: Sequence[tuple[str, list[Found]]], finds: Sequence[Sequence[Found]]) -> Figures:
-    """Per found kind: the share of found spans that touch a planted identifier, of that kind and of any."""
+    """Per found kind: the share of found spans that touch a planted identifier, of that kind and
+    of any.
+    """
     n, same, any_kind = Counter[str](), Counter[str](), Counter[str]()
     for (_, spans), found in zip(rows, finds, strict=True):
         for f in found:
@@ -149,7 +162,10 @@ def precision(rows: Sequence[tuple[str, list[Found]]], finds: Sequence[Sequence[
                 same[key] += f.kind in touched
                 any_kind[key] += bool(touched)
     return {
-        kind: {"same_kind": proportion(same[kind], n[kind]), "any_kind": proportion(any_kind[kind], n[kind])}
+        kind: {
+            "same_kind": proportion(same[kind], n[kind]),
+            "any_kind": proportion(any_kind[kind], n[kind]),
+        }
         for kind in [*KINDS, *sorted(n.keys() - {*KINDS, "all"}), "all"]
     }
 
@@ -176,7 +192,11 @@ def on_medquad(scan: Scanner, table: Path, quick: bool) -> Figures:
     """Found spans per 1,000 words of MedQuAD's answers, by kind."""
     import pyarrow.parquet as parquet
 
-    answers = [a for a in parquet.read_table(table, columns=["answer"])["answer"].to_pylist() if a and a.strip()]
+    answers = [
+        a
+        for a in parquet.read_table(table, columns=["answer"])["answer"].to_pylist()
+        if a and a.strip()
+    ]
     if quick and len(answers) > QUICK_ANSWERS:
         answers = random.Random(0).sample(answers, QUICK_ANSWERS)
     began = time.perf_counter()
@@ -202,17 +222,29 @@ def shown(share: Figures) -> str:
 def tell(name: str, figures: Figures) -> None:
     """Print the figures of one scanner within 80 columns."""
     planted_set, alarms = figures["planted"], figures["planted"]["negatives_flagged"]
-    print(f"\n{name}: {planted_set['sentences']} sentences, {planted_set['characters_per_second']:,.0f} characters/s")
+    print(
+        f"\n{name}: {planted_set['sentences']} sentences, {planted_set['characters_per_second']:,.0f} characters/s"
+    )
     print("Percent [95 % interval]; precision counts a find that touches any identifier.")
-    print(f"{'kind':8}{'n':>4} {'same kind':>10}{'any kind':>14}{'whole':>12}{'precision':>19}{'finds':>10}")
+    print(
+        f"{'kind':8}{'n':>4} {'same kind':>10}{'any kind':>14}{'whole':>12}{'precision':>19}{'finds':>10}"
+    )
     for kind, row in planted_set["recall"].items():
         right = planted_set["precision"][kind]["any_kind"]
         shares = "".join(map(shown, [row["same_kind"], row["any_kind"], row["whole"], right]))
         print(f"{kind:8}{row['any_kind']['n']:4} {shares}{right['n']:5}")
-    print(f"Hard negatives flagged: {alarms['hits']} of {alarms['n']}, {shown(alarms).strip()} percent")
-    print("  by kind:", ", ".join(f"{kind} {count}" for kind, count in planted_set["false_alarms"].items()) or "none")
+    print(
+        f"Hard negatives flagged: {alarms['hits']} of {alarms['n']}, {shown(alarms).strip()} percent"
+    )
+    print(
+        "  by kind:",
+        ", ".join(f"{kind} {count}" for kind, count in planted_set["false_alarms"].items())
+        or "none",
+    )
     if medquad := figures.get("medquad"):
-        print(f"MedQuAD, {medquad['answers']:,} answers, {medquad['words']:,} words: found per 1,000 words")
+        print(
+            f"MedQuAD, {medquad['answers']:,} answers, {medquad['words']:,} words: found per 1,000 words"
+        )
         rates = [f"{kind} {rate:.2f}" for kind, rate in medquad["per_1000_words"].items()]
         for start in range(0, len(rates), 5):
             print("  " + ", ".join(rates[start : start + 5]))
@@ -223,14 +255,27 @@ def tell(name: str, figures: Figures) -> None:
 def main() -> None:
     """Measure, and print a table or JSON."""
     parser = argparse.ArgumentParser(description="Measure the scan for identifiers.")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_ANSWERS:,} answers of MedQuAD instead of all")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"{QUICK_ANSWERS:,} answers of MedQuAD instead of all"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--data-dir", type=Path, default=os.environ.get("MEDTUNE_DATA"), help="where MedQuAD lies")
-    parser.add_argument("--half", choices=["unseen", "development", "all"], default="unseen", help="of the planted set")
+    parser.add_argument(
+        "--data-dir", type=Path, default=os.environ.get("MEDTUNE_DATA"), help="where MedQuAD lies"
+    )
+    parser.add_argument(
+        "--half",
+        choices=["unseen", "development", "all"],
+        default="unseen",
+        help="of the planted set",
+    )
     arguments = parser.parse_args()
-    scanners = {"medtune": ours()} | ({"presidio": presidio()} if find_spec("presidio_analyzer") else {})
+    scanners = {"medtune": ours()} | (
+        {"presidio": presidio()} if find_spec("presidio_analyzer") else {}
+    )
     table = Path(arguments.data_dir) / "medquad.parquet" if arguments.data_dir else None
-    figures = {name: {"planted": on_planted(scan, arguments.half)} for name, scan in scanners.items()}
+    figures = {
+        name: {"planted": on_planted(scan, arguments.half)} for name, scan in scanners.items()
+    }
     if table and table.is_file():
         for name, scan in scanners.items():
             figures[name]["medquad"] = on_medquad(scan, table, arguments.quick)

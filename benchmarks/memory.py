@@ -1,9 +1,11 @@
-"""How well `--dry-run` foresees the memory of a training: estimated and measured peaks, side by side.
+"""How well `--dry-run` foresees the memory of a training: estimated and measured peaks, side by
+side.
 
     python benchmarks/memory.py --tokenizers DIR --data-dir DIR [--quick] [--json]
 
-Each case is a real training of a few steps in a process of its own, on MedQuAD, with the true architecture and tokenizer
-at a size that two cores can train, and random weights. DIR of --tokenizers holds `gpt2/`, `llama/` and `t5/`.
+Each case is a real training of a few steps in a process of its own, on MedQuAD, with the true
+architecture and tokenizer at a size that two cores can train, and random weights. DIR of
+--tokenizers holds `gpt2/`, `llama/` and `t5/`.
 """
 
 import argparse
@@ -17,17 +19,28 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-LLAMA = {"hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 12, "num_attention_heads": 12}
+LLAMA = {
+    "hidden_size": 768,
+    "intermediate_size": 2048,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "medtune-base, full": ("medtune-base", {"train.method": "full"}),
     "GPT-2 124M, LoRA": ("gpt2", {}),
     "GPT-2 124M, LoRA, float32": ("gpt2", {"model.dtype": "float32"}),
     "GPT-2 124M, LoRA, recomputed": ("gpt2", {"train.gradient_checkpointing": "true"}),
     "GPT-2 124M, full": ("gpt2", {"train.method": "full"}),
-    "GPT-2 124M, full, 8-bit AdamW": ("gpt2", {"train.method": "full", "train.optimizer": "adamw_8bit"}),
+    "GPT-2 124M, full, 8-bit AdamW": (
+        "gpt2",
+        {"train.method": "full", "train.optimizer": "adamw_8bit"},
+    ),
     "Llama 134M, LoRA": ("llama", {}),
     "Llama 134M, QLoRA": ("llama", {"train.method": "qlora"}),
-    "T5 77M, full": ("t5", {"train.method": "full", "model.dtype": "float32", "model.prompt": "Question {question}"}),
+    "T5 77M, full": (
+        "t5",
+        {"train.method": "full", "model.dtype": "float32", "model.prompt": "Question {question}"},
+    ),
 }
 QUICK = ("medtune-base, full", "GPT-2 124M, LoRA")
 
@@ -44,7 +57,7 @@ def make_model(kind: str, tokenizers: Path, place: Path) -> Path:
         T5ForConditionalGeneration,
     )
 
-    from medtune.tokens.bare import load_bare_tokenizer
+    from medtune.tokens.tokenizer import load_bare_tokenizer
 
     target = place / kind
     if target.exists():
@@ -58,7 +71,9 @@ def make_model(kind: str, tokenizers: Path, place: Path) -> Path:
             T5Config(decoder_start_token_id=0, num_layers=6, feed_forward_proj="gated-gelu")
         )
     else:
-        model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=2048, **LLAMA))
+        model = LlamaForCausalLM(
+            LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=2048, **LLAMA)
+        )
     model.save_pretrained(target)
     tokenizer.save_pretrained(target)
     return target
@@ -92,7 +107,10 @@ def make_rows(data_dir: Path, place: Path, count: int = 400) -> Path:
     table = pq.read_table(data_dir / "medquad.parquet", columns=["question", "answer"]).to_pylist()
     rows = [row for row in table if row["answer"]]
     path = place / "rows.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows[:: len(rows) // count][:count]), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps(row) + "\n" for row in rows[:: len(rows) // count][:count]),
+        encoding="utf-8",
+    )
     return path
 
 
@@ -124,9 +142,15 @@ def measure(name: str, tokenizers: Path, rows: Path, place: Path) -> dict[str, A
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, default=os.environ.get("MEDTUNE_DATA"), help="where MedQuAD lies")
-    parser.add_argument("--tokenizers", type=Path, required=True, help="directory with gpt2/, llama/ and t5/")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data-dir", type=Path, default=os.environ.get("MEDTUNE_DATA"), help="where MedQuAD lies"
+    )
+    parser.add_argument(
+        "--tokenizers", type=Path, required=True, help="directory with gpt2/, llama/ and t5/"
+    )
     parser.add_argument("--quick", action="store_true", help="two cases")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

@@ -1,11 +1,13 @@
-"""The peers of benchmarks/prepare.py: the same dialogues prepared with other tools, each in a process (and environment) of its own.
+"""The peers of benchmarks/prepare.py: the same dialogues prepared with other tools, each in a
+process (and environment) of its own.
 
     python benchmarks/prepare_peers.py notebook FILE.jsonl
     PYTHON benchmarks/prepare_peers.py llama-factory FILE.jsonl TOKENIZER
 
-The first takes the same steps as `medtune prepare` the way notebooks do them. The second is LLaMA-Factory's own
-preprocessing, which converts, shuffles, splits row by row and tokenizes: it neither cleans, nor looks for duplicates,
-contradictions, overlap or identifiers, nor groups. PYTHON is the interpreter of an environment with llamafactory 0.9.5.
+The first takes the same steps as `medtune prepare` the way notebooks do them. The second is
+LLaMA-Factory's own preprocessing, which converts, shuffles, splits row by row and tokenizes: it
+neither cleans, nor looks for duplicates, contradictions, overlap or identifiers, nor groups. PYTHON
+is the interpreter of an environment with llamafactory 0.9.5.
 """
 
 import argparse
@@ -21,12 +23,12 @@ def notebook(path: Path) -> str:
     from datasketch import MinHash, MinHashLSH
     from transformers import AutoTokenizer
 
-    import medtune.models.loading
+    import medtune.models.load
     from medtune.data.cleaning import Tally
     from medtune.data.cleaning.cleaner import Cleaner
-    from medtune.data.identifiers import find_identifiers
-    from medtune.data.normalize import normalize
+    from medtune.data.dedup import normalize
     from medtune.recipe.schema import Clean
+    from medtune.text.identifiers import find_identifiers
 
     datasets.disable_progress_bars()
     cleaner, tally = Cleaner(Clean()), Tally()
@@ -36,17 +38,25 @@ def notebook(path: Path) -> str:
         found = find_identifiers(texts["input"]) + find_identifiers(texts["output"])
         return texts | {"identifiers": found.total()}
 
-    data = datasets.load_dataset("json", data_files=str(path), split="train", cache_dir=str(path.parent / "cache"))
+    data = datasets.load_dataset(
+        "json", data_files=str(path), split="train", cache_dir=str(path.parent / "cache")
+    )
     data = data.map(clean, num_proc=2)
     seen: set[str] = set()
-    data = data.filter(lambda row: (key := normalize(row["input"] + row["output"])) not in seen and not seen.add(key))
+    data = data.filter(
+        lambda row: (
+            (key := normalize(row["input"] + row["output"])) not in seen and not seen.add(key)
+        )
+    )
     lsh = MinHashLSH(threshold=0.8, num_perm=128)
     near = 0
 
     def signature(row: dict) -> dict:
         words = normalize(row["output"]).split()
         mine = MinHash(num_perm=128, scheme="legacy")
-        mine.update_batch([" ".join(words[i : i + 3]).encode() for i in range(max(1, len(words) - 2))])
+        mine.update_batch(
+            [" ".join(words[i : i + 3]).encode() for i in range(max(1, len(words) - 2))]
+        )
         return {"signature": mine.hashvalues}
 
     data = data.map(signature, num_proc=2)
@@ -54,7 +64,7 @@ def notebook(path: Path) -> str:
         mine = MinHash(num_perm=128, hashvalues=row["signature"], scheme="legacy")
         near += bool(lsh.query(mine))
         lsh.insert(number, mine)
-    tokenizer = AutoTokenizer.from_pretrained(medtune.models.loading.PACKAGED / "medtune-base")
+    tokenizer = AutoTokenizer.from_pretrained(medtune.models.load.PACKAGED / "medtune-base")
     data = data.map(
         lambda rows: tokenizer([q + a for q, a in zip(rows["input"], rows["output"], strict=True)]),
         batched=True,
@@ -101,10 +111,14 @@ def llama_factory(path: Path, tokenizer_place: Path) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("peer", choices=("notebook", "llama-factory"))
     parser.add_argument("file", type=Path)
-    parser.add_argument("tokenizer", type=Path, nargs="?", help="directory of the tokenizer (llama-factory)")
+    parser.add_argument(
+        "tokenizer", type=Path, nargs="?", help="directory of the tokenizer (llama-factory)"
+    )
     arguments = parser.parse_args()
     if arguments.peer == "notebook":
         print(notebook(arguments.file))

@@ -2,9 +2,10 @@
 
     python benchmarks/report.py RUN [--items 5000] [--chromium /usr/bin/chromium] [--quick] [--json]
 
-RUN is a finished run with the task `answers`. **Synthetic**: a task of so many items is added to it, whose texts are words of the
-run's own references in random order. Where a Chromium is there, the page is opened headless; the copy that is timed
-has no content security policy, so that it can carry the timer.
+RUN is a finished run with the task `answers`. **Synthetic**: a task of so many items is added to
+it, whose texts are words of the run's own references in random order. Where a Chromium is there,
+the page is opened headless; the copy that is timed has no content security policy, so that it can
+carry the timer.
 """
 
 import argparse
@@ -34,7 +35,11 @@ document.title = JSON.stringify({opened: loaded / 1e3, task_changed: (chosen - l
 def with_items(figures: Figures, count: int) -> Figures:
     """The run's figures with a synthetic task of so many questions."""
     rng = random.Random(0)
-    words = [word for sample in figures.samples["before"]["answers"] for word in sample["reference"].split()]
+    words = [
+        word
+        for sample in figures.samples["before"]["answers"]
+        for word in sample["reference"].split()
+    ]
 
     def text(size: int, source: random.Random) -> str:
         return " ".join(source.choice(words) for _ in range(size))
@@ -42,15 +47,39 @@ def with_items(figures: Figures, count: int) -> Figures:
     def side() -> list[dict[str, Any]]:
         same = random.Random(1)
         return [
-            {"id": f"item-{i}", "group": f"g{i}", "question": text(14, same), "reference": text(110, same)}
-            | {"prompt": "", "output": text(90, rng), "score": {"correct": float(rng.random() < 0.5), "top": {"A": 1}}}
+            {
+                "id": f"item-{i}",
+                "group": f"g{i}",
+                "question": text(14, same),
+                "reference": text(110, same),
+            }
+            | {
+                "prompt": "",
+                "output": text(90, rng),
+                "score": {"correct": float(rng.random() < 0.5), "top": {"A": 1}},
+            }
             for i in range(count)
         ]
 
     score = {"value": 0.5, "low": 0.48, "high": 0.52, "n": count, "groups": count}
-    change = {"value": 0.0, "low": -0.02, "high": 0.02, "p": 1.0, "p_corrected": 1.0, "test": "exact McNemar", "n": count,
-              "groups": count, "better": "higher", "title": "Accuracy", "unit": "", "detectable": 0.03}  # fmt: skip
-    metrics = {**figures.metrics, "change": {**figures.metrics["change"], "synthetic": {"accuracy": change}}}
+    change = {
+        "value": 0.0,
+        "low": -0.02,
+        "high": 0.02,
+        "p": 1.0,
+        "p_corrected": 1.0,
+        "test": "exact McNemar",
+        "n": count,
+        "groups": count,
+        "better": "higher",
+        "title": "Accuracy",
+        "unit": "",
+        "detectable": 0.03,
+    }
+    metrics = {
+        **figures.metrics,
+        "change": {**figures.metrics["change"], "synthetic": {"accuracy": change}},
+    }
     for name in ("before", "after"):
         metrics[name] = {**metrics[name], "synthetic": {"accuracy": score}}
     samples = {name: {**figures.samples[name], "synthetic": side()} for name in ("before", "after")}
@@ -58,12 +87,24 @@ def with_items(figures: Figures, count: int) -> Figures:
 
 
 def opened(page: str, chromium: str, place: Path) -> dict[str, float]:
-    """Seconds until the page is loaded and drawn, until another task is shown, and of a search over all items."""
-    timed = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page).replace("</body>", TIMER, 1)
+    """Seconds until the page is loaded and drawn, until another task is shown, and of a search
+    over all items.
+    """
+    timed = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page).replace(
+        "</body>", TIMER, 1
+    )
     file = place / "timed.html"
     file.write_text(timed, encoding="utf-8")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={place / 'profile'}", "--dump-dom"]
-    done = subprocess.run([chromium, *flags, file.as_uri()], capture_output=True, text=True, check=True, timeout=120)
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={place / 'profile'}",
+        "--dump-dom",
+    ]
+    done = subprocess.run(
+        [chromium, *flags, file.as_uri()], capture_output=True, text=True, check=True, timeout=120
+    )
     title = re.search(r"<title>(.*?)</title>", done.stdout)
     times: dict[str, float] = json.loads(title.group(1)) if title else {}
     return times
@@ -71,7 +112,9 @@ def opened(page: str, chromium: str, place: Path) -> dict[str, float]:
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", type=Path)
     parser.add_argument("--items", type=int, default=5000)
     parser.add_argument("--chromium", default="/usr/bin/chromium")
@@ -96,7 +139,11 @@ def main() -> None:
         print(json.dumps(facts))
         return
     for name, value in facts.items():
-        print(f"{name.replace('_', ' '):<14}{value:>10.3f}" if isinstance(value, float) else f"{name:<14}{value:>10,}")
+        print(
+            f"{name.replace('_', ' '):<14}{value:>10.3f}"
+            if isinstance(value, float)
+            else f"{name:<14}{value:>10,}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,15 +1,19 @@
-"""Training of an encoder-decoder: medtune against transformers' Seq2SeqTrainer with padding, on the same rows.
+"""Training of an encoder-decoder: medtune against transformers' Seq2SeqTrainer with padding, on
+the same rows.
 
-    python benchmarks/seq2seq.py [--source curated|medquad] [--data-dir DIR] [--rounds 3] [--steps 8] [--quick] [--json]
+    python benchmarks/seq2seq.py [--source curated|medquad] [--data-dir DIR] [--rounds 3] [--steps
+    8] [--quick] [--json]
 
-A model of Flan-T5-small's shape with random weights, batch 8, one forward pass a step. The rows are real; they are tokenized
-with the packaged model's tokenizer, so that nothing has to be fetched. Every contestant runs in a process of its own; rounds
-are interleaved, since the machine may be shared, and figures are medians over the steps of all rounds.
+A model of Flan-T5-small's shape with random weights, batch 8, one forward pass a step. The rows are
+real; they are tokenized with the packaged model's tokenizer, so that nothing has to be fetched.
+Every contestant runs in a process of its own; rounds are interleaved, since the machine may be
+shared, and figures are medians over the steps of all rounds.
 
-Speed, with dropout as published (0.1): real tokens (source and target, padding not counted) a second of optimizer steps, after
-two steps of warm-up, by the clock and by the processor's time, which is steadier on a shared machine; peak memory of the
-process. Curve, without dropout, in float32: the largest relative difference of the loss, step by step, on the same rows in the
-same order.
+Speed, with dropout as published (0.1): real tokens (source and target, padding not counted) a
+second of optimizer steps, after two steps of warm-up, by the clock and by the processor's time,
+which is steadier on a shared machine; peak memory of the process. Curve, without dropout, in
+float32: the largest relative difference of the loss, step by step, on the same rows in the same
+order.
 """
 
 import argparse
@@ -31,23 +35,39 @@ CONTESTANTS = {
     "trainer-bf16": "Seq2SeqTrainer, bf16 autocast",
 }
 Course = tuple[list[float], list[tuple[float, float]]]
-SHAPE = {"d_model": 512, "d_kv": 64, "d_ff": 1024, "num_layers": 8, "num_heads": 6, "vocab_size": 32128}
-QUICK = {"d_model": 64, "d_kv": 16, "d_ff": 128, "num_layers": 2, "num_heads": 4, "vocab_size": 8192}
+SHAPE = {
+    "d_model": 512,
+    "d_kv": 64,
+    "d_ff": 1024,
+    "num_layers": 8,
+    "num_heads": 6,
+    "vocab_size": 32128,
+}
+QUICK = {
+    "d_model": 64,
+    "d_kv": 16,
+    "d_ff": 128,
+    "num_layers": 2,
+    "num_heads": 4,
+    "vocab_size": 8192,
+}
 
 
 def pairs(source: str, data_dir: Path | None, count: int) -> tuple[list[Any], Any]:
     """The first ``count`` training rows as pairs of ids, and the tokenizer."""
     from medtune.data.prepare import prepare
-    from medtune.models.loading import load_tokenizer, locate
+    from medtune.models.load import load_tokenizer, locate
     from medtune.recipe.schema import Data
-    from medtune.tokens.families import SEQ2SEQ
-    from medtune.tokens.seq2seq import PairEncoder
+    from medtune.tokens.chat_templates import SEQ2SEQ
+    from medtune.tokens.encode_pairs import PairEncoder
 
     tokenizer = load_tokenizer(locate("medtune-base"))
     tokenizer.chat_template = SEQ2SEQ
     encoder = PairEncoder(tokenizer, LIMIT, LIMIT)
     with tempfile.TemporaryDirectory() as place:
-        made = prepare(Data.model_validate({"source": source, "limit": 2000}), 0, [], data_dir, Path(place))
+        made = prepare(
+            Data.model_validate({"source": source, "limit": 2000}), 0, [], data_dir, Path(place)
+        )
         return [encoder.encode(row) for row in made.splits["train"][:count]], tokenizer
 
 
@@ -67,7 +87,8 @@ def model_of(shape: dict[str, int], tokenizer: Any, dropout: float) -> Any:
         decoder_start_token_id=tokenizer.pad_token_id,
     )
     model = T5ForConditionalGeneration(config)
-    # A head of its own, as Flan-T5's files hold, at a scale where logits are about as large as a trained model's.
+    # A head of its own, as Flan-T5's files hold, at a scale where logits are about as large as a
+    # trained model's.
     head = torch.randn(config.vocab_size, config.d_model) * config.d_model**-0.5
     model.lm_head.weight = torch.nn.Parameter(head)
     return model
@@ -77,20 +98,27 @@ def ours(name: str, work: dict[str, Any], model: Any, rows: list[Any], place: Pa
     """Losses, and the time by the clock and of the processor at the end of each step."""
     from medtune.models.precision import compute_dtype
     from medtune.recipe.schema import Train
-    from medtune.training.seq2seq import Seq2SeqObjective
-    from medtune.training.supervised import SupervisedTrainer, rows_of_step
+    from medtune.training.objectives import Seq2SeqObjective
+    from medtune.training.trainer import SupervisedTrainer, rows_of_step
 
     model = model.to(compute_dtype("float32" if name.endswith("float32") else "auto"))
     settings = Train(
         method="full", epochs=1, learning_rate=1e-4, betas=(0.9, 0.999), warmup=0, batch_size=BATCH,
         gradient_accumulation=1, validate_every=10**6,
     )  # fmt: skip
-    # The trainer draws its own order; so that both see the given one, rows are put where it will look for them.
+    # The trainer draws its own order; so that both see the given one, rows are put where it will
+    # look for them.
     placed: list[Any] = [None] * len(rows)
-    order = [place for step in range(work["steps"]) for place in rows_of_step(step, len(rows), settings, 0)]
+    order = [
+        place
+        for step in range(work["steps"])
+        for place in rows_of_step(step, len(rows), settings, 0)
+    ]
     for row, target in zip(rows, order, strict=True):
         placed[target] = row
-    trainer = SupervisedTrainer(model, settings, 0, placed, [], place, "f", objective=Seq2SeqObjective())
+    trainer = SupervisedTrainer(
+        model, settings, 0, placed, [], place, "f", objective=Seq2SeqObjective()
+    )
     model.train()
     losses, times = [], []
     for _ in range(work["steps"]):
@@ -99,15 +127,24 @@ def ours(name: str, work: dict[str, Any], model: Any, rows: list[Any], place: Pa
     return losses, times
 
 
-def theirs(name: str, work: dict[str, Any], model: Any, rows: list[Any], tokenizer: Any, place: Path) -> Course:
+def theirs(
+    name: str, work: dict[str, Any], model: Any, rows: list[Any], tokenizer: Any, place: Path
+) -> Course:
     """The same by transformers' trainer."""
-    from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
+    from transformers import (
+        DataCollatorForSeq2Seq,
+        Seq2SeqTrainer,
+        Seq2SeqTrainingArguments,
+        TrainerCallback,
+    )
 
     losses: list[float] = []
     times: list[tuple[float, float]] = []
 
     class Watch(TrainerCallback):
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
+        def on_log(
+            self, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any
+        ) -> None:
             if "loss" in logs:
                 losses.append(float(logs["loss"]))
 
@@ -129,12 +166,16 @@ def theirs(name: str, work: dict[str, Any], model: Any, rows: list[Any], tokeniz
 
 
 def contest(work: dict[str, Any]) -> dict[str, Any]:
-    """One contestant, in this process: losses, seconds of the timed steps, their real tokens, peak memory."""
+    """One contestant, in this process: losses, seconds of the timed steps, their real tokens,
+    peak memory.
+    """
     import torch
 
-    from medtune.training.memory import peak_memory_bytes
+    from medtune.training.memory_estimate import peak_memory_bytes
 
-    rows, tokenizer = pairs(work["source"], work["data_dir"] and Path(work["data_dir"]), BATCH * work["steps"])
+    rows, tokenizer = pairs(
+        work["source"], work["data_dir"] and Path(work["data_dir"]), BATCH * work["steps"]
+    )
     work |= {"steps": len(rows) // BATCH, "cpu": not torch.cuda.is_available()}
     rows = rows[: BATCH * work["steps"]]
     model = model_of(QUICK if work["quick"] else SHAPE, tokenizer, work["dropout"])
@@ -173,28 +214,40 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         timed = work | {"steps": arguments.steps + WARM_UP, "dropout": 0.1}
         rounds.append({name: apart(timed | {"name": name}) for name in CONTESTANTS})
     curve = work | {"steps": arguments.steps + WARM_UP, "dropout": 0.0}
-    left, right = (apart(curve | {"name": name})["losses"] for name in ("medtune-float32", "trainer"))
+    left, right = (
+        apart(curve | {"name": name})["losses"] for name in ("medtune-float32", "trainer")
+    )
     table = {name: figures(name, rounds) for name in CONTESTANTS}
     difference = max(abs(a - b) / abs(b) for a, b in zip(left, right, strict=True))
-    return {"contestants": table, "curve_difference": difference, "curve": {"medtune": left, "trainer": right}}
+    return {
+        "contestants": table,
+        "curve_difference": difference,
+        "curve": {"medtune": left, "trainer": right},
+    }
 
 
 def figures(name: str, rounds: list[dict[str, Any]]) -> dict[str, Any]:
     """Medians over the timed steps of all rounds, and what they are of the trainer's."""
     found: dict[str, Any] = {"peak_memory_bytes": max(r[name]["peak_memory_bytes"] for r in rounds)}
     for unit in ("tokens_per_second", "tokens_per_cpu_second"):
-        own, other = (statistics.median(v for r in rounds for v in r[who][unit]) for who in (name, "trainer"))
+        own, other = (
+            statistics.median(v for r in rounds for v in r[who][unit]) for who in (name, "trainer")
+        )
         found |= {unit: own, f"{unit}_against_trainer": own / other}
     return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--source", default="curated")
     parser.add_argument("--data-dir")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=8)
-    parser.add_argument("--quick", action="store_true", help="a tiny model, one round: for a look, not for figures")
+    parser.add_argument(
+        "--quick", action="store_true", help="a tiny model, one round: for a look, not for figures"
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--contest", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -207,7 +260,9 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(found, indent=1))
         return
-    print("| contestant | real tokens/s | × Seq2SeqTrainer | tokens per CPU second | × | peak memory |")
+    print(
+        "| contestant | real tokens/s | × Seq2SeqTrainer | tokens per CPU second | × | peak memory |"
+    )
     print("|---|---|---|---|---|---|")
     for name, row in found["contestants"].items():
         speeds = " | ".join(
@@ -215,7 +270,9 @@ def main() -> None:
             for unit in ("tokens_per_second", "tokens_per_cpu_second")
         )
         print(f"| {CONTESTANTS[name]} | {speeds} | {row['peak_memory_bytes'] / 2**30:.2f} GiB |")
-    print(f"\nloss curve, float32, no dropout: largest relative difference {found['curve_difference']:.1e}")
+    print(
+        f"\nloss curve, float32, no dropout: largest relative difference {found['curve_difference']:.1e}"
+    )
 
 
 if __name__ == "__main__":

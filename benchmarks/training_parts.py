@@ -1,9 +1,12 @@
-"""What each part of medtune's training is worth: the same forward and backward pass with one part at a time undone.
+"""What each part of medtune's training is worth: the same forward and backward pass with one
+part at a time undone.
 
-    python benchmarks/training_parts.py --data-dir DIR --tokenizer DIR [--repeats 6] [--quick] [--json]
+    python benchmarks/training_parts.py --data-dir DIR --tokenizer DIR [--repeats 6] [--quick]
+    [--json]
 
-GPT-2 (124 M, random weights) with LoRA on c_attn, rows of MedQuAD as in training.py. One thread and its processor time,
-so that others on the machine disturb little; variants take turns, and the best of the repeats counts.
+GPT-2 (124 M, random weights) with LoRA on c_attn, rows of MedQuAD as in training.py. One thread and
+its processor time, so that others on the machine disturb little; variants take turns, and the best
+of the repeats counts.
 """
 
 import argparse
@@ -19,13 +22,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from medtune.models import attention
+from medtune.models import packed_attention as attention
 from medtune.models.adapters import add_lora
-from medtune.models.heads import split_head
-from medtune.models.loading import load_weights, locate
+from medtune.models.load import load_weights, locate
+from medtune.models.scoring import split_head
 from medtune.recipe.schema import Lora
-from medtune.tokens.flattening import FlatBatch, flatten
-from medtune.tokens.labels import Encoded
+from medtune.tokens.encode import Encoded
+from medtune.tokens.packing import FlatBatch, flatten
 from medtune.training import losses
 from training import BATCH, make_model, make_rows
 
@@ -33,10 +36,19 @@ SDPA = "sdpa_by_row"
 
 
 def sdpa_by_row(
-    module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any, *, cu_seq_lens_q: Any, **_: Any
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: Any,
+    *,
+    cu_seq_lens_q: Any,
+    **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Each row by the fused kernel."""
-    rows = zip(*(x.split(cu_seq_lens_q.diff().tolist(), dim=2) for x in (query, key, value)), strict=True)
+    rows = zip(
+        *(x.split(cu_seq_lens_q.diff().tolist(), dim=2) for x in (query, key, value)), strict=True
+    )
     parts = [functional.scaled_dot_product_attention(*row, is_causal=True) for row in rows]
     return torch.cat(parts, dim=2).transpose(1, 2), None
 
@@ -45,7 +57,12 @@ def hidden_of(model: Any, batch: FlatBatch) -> tuple[torch.Tensor, Any]:
     """The body's output [tokens, width], and the head."""
     body, head = split_head(model)
     edges = attention.row_edges(batch.lengths)
-    made = body(input_ids=batch.input_ids, position_ids=batch.position_ids, cu_seq_lens_q=edges, use_cache=False)
+    made = body(
+        input_ids=batch.input_ids,
+        position_ids=batch.position_ids,
+        cu_seq_lens_q=edges,
+        use_cache=False,
+    )
     return made.last_hidden_state[0], head
 
 
@@ -106,8 +123,11 @@ def nothing(model: Any) -> None:
     """All parts as they are."""
 
 
-# Title → number format, what is undone in the model, the loss, and whether rows are padded to the longest.
-VARIANTS: dict[str, tuple[torch.dtype, Callable[[Any], None], Callable[[Any, FlatBatch], torch.Tensor], bool]] = {
+# Title → number format, what is undone in the model, the loss, and whether rows are padded to the
+# longest.
+VARIANTS: dict[
+    str, tuple[torch.dtype, Callable[[Any], None], Callable[[Any, FlatBatch], torch.Tensor], bool]
+] = {
     "as it is": (torch.bfloat16, nothing, answers_only, False),
     "GELU in eight operations": (torch.bfloat16, gelu_written_out, answers_only, False),
     "dropout in frozen parts": (torch.bfloat16, dropout_on, answers_only, False),
@@ -131,11 +151,15 @@ def make_batch(rows: Sequence[tuple[list[int], int]], padded: bool) -> FlatBatch
     return flatten(encoded)
 
 
-def measure(model_place: str, rows: Sequence[tuple[list[int], int]], repeats: int) -> dict[str, float]:
+def measure(
+    model_place: str, rows: Sequence[tuple[list[int], int]], repeats: int
+) -> dict[str, float]:
     """Title → processor seconds of the fastest pass."""
     models, batches = {}, {}
     for title, (dtype, undo, _, padded) in VARIANTS.items():
-        model = add_lora(load_weights(locate(model_place), dtype, attention.NAME), Lora(), 0).train()
+        model = add_lora(
+            load_weights(locate(model_place), dtype, attention.NAME), Lora(), 0
+        ).train()
         undo(model)
         models[title], batches[title] = model, make_batch(rows, padded)
     best = dict.fromkeys(VARIANTS, float("inf"))
@@ -151,9 +175,18 @@ def measure(model_place: str, rows: Sequence[tuple[list[int], int]], repeats: in
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, default=os.environ.get("MEDTUNE_DATA"), help="where MedQuAD lies")
-    parser.add_argument("--tokenizer", type=Path, required=True, help="directory of GPT-2's vocab.json and merges.txt")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data-dir", type=Path, default=os.environ.get("MEDTUNE_DATA"), help="where MedQuAD lies"
+    )
+    parser.add_argument(
+        "--tokenizer",
+        type=Path,
+        required=True,
+        help="directory of GPT-2's vocab.json and merges.txt",
+    )
     parser.add_argument("--repeats", type=int, default=6)
     parser.add_argument("--quick", action="store_true", help="two repeats")
     parser.add_argument("--json", action="store_true")

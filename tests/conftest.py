@@ -1,4 +1,6 @@
-"""What the tests share: a tiny model of random weights, the real data sets where they are, and the command line."""
+"""What the tests share: a tiny model of random weights, the real data sets where they are, and
+the command line.
+"""
 
 import os
 import subprocess
@@ -15,14 +17,20 @@ os.environ.pop("MEDTUNE_DATA_DIR", None)
 
 
 def make_tiny_model(place: Path, *, context: int = 256, seed: int = 0) -> Path:
-    """A Llama of random weights (width 32, two layers) with a byte-level tokenizer of 700 tokens."""
+    """A Llama of random weights (width 32, two layers) with a byte-level tokenizer of 700
+    tokens.
+    """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     from medtune.training.corpus import train_tokenizer
 
-    texts = ["What are the symptoms of anemia? Fatigue, pale skin and short breath are common symptoms of anemia."] * 20
-    tokenizer = train_tokenizer([*texts, "Question: Why? Answer: Because of naïve µg values. "], 700, context)
+    texts = [
+        "What are the symptoms of anemia? Fatigue, pale skin and short breath are common symptoms of anemia."
+    ] * 20
+    tokenizer = train_tokenizer(
+        [*texts, "Question: Why? Answer: Because of naïve µg values. "], 700, context
+    )
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -42,7 +50,8 @@ def make_tiny_model(place: Path, *, context: int = 256, seed: int = 0) -> Path:
     return place
 
 
-# Files whose tests share something costly (a whole run): each stays in one worker, so that it is made once.
+# Files whose tests share something costly (a whole run): each stays in one worker, so that it is
+# made once.
 TOGETHER = {
     f"tests/{name}.py"
     for name in (
@@ -65,7 +74,10 @@ TOGETHER = {
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Tests go to whichever worker is free, but for the files above. (xdist's own groups do not work with pytest 9.2.)"""
+    """Tests go to whichever worker is free, but for the files above.
+
+    (xdist's own groups do not work with pytest 9.2.)
+    """
     from xdist.scheduler import LoadScopeScheduling
 
     class FilesTogether(LoadScopeScheduling):
@@ -123,7 +135,13 @@ def medtune(tmp_path):
         environment = {k: v for k, v in os.environ.items() if k != "MEDTUNE_DATA"} | (env or {})
         command = [sys.executable, "-m", "medtune", *map(str, arguments)]
         return subprocess.run(
-            command, cwd=cwd or tmp_path, env=environment, capture_output=True, text=True, timeout=timeout, check=check
+            command,
+            cwd=cwd or tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=check,
         )
 
     return run
@@ -140,7 +158,9 @@ def questions_csv(tmp_path) -> Path:
         writer.writerow(["question", "answer"])
         for number in range(8):
             for subject, question, answer in QUESTIONS:
-                writer.writerow([f"{question} (case {number} of {subject})", f"{answer} This is note {number}."])
+                writer.writerow(
+                    [f"{question} (case {number} of {subject})", f"{answer} This is note {number}."]
+                )
     return path
 
 

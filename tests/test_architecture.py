@@ -29,7 +29,10 @@ def room_of(module):
 def modules():
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), ast.parse(path.read_text())
+        yield (
+            ".".join(parts[:-1] if parts[-1] == "__init__" else parts),
+            ast.parse(path.read_text()),
+        )
 
 
 def imports_of(tree, *, top_level_only=False):
@@ -85,16 +88,25 @@ def test_evaluation_and_report_know_no_library_of_models():
     for name, tree in modules():
         if room_of(name) not in ("evaluation", "report", "data", "recipe"):
             continue
-        imported = {n.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for n in node.names}
+        imported = {
+            n.name.split(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for n in node.names
+        }
         imported |= {
-            node.module.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module
+            node.module.split(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module
         }
         assert not imported & {"torch", "transformers", "peft"}, name
 
 
 @pytest.mark.parametrize("limit", [500])
 def test_no_file_grows_past_what_one_can_hold_in_mind(limit):
-    long = {str(p.name): n for p in PACKAGE.rglob("*.py") if (n := p.read_text().count("\n")) > limit}
+    long = {
+        str(p.name): n for p in PACKAGE.rglob("*.py") if (n := p.read_text().count("\n")) > limit
+    }
     assert not long
 
 
@@ -103,6 +115,12 @@ def test_nothing_patches_executes_or_unpickles():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
-                assert called not in ("exec", "eval", "torch.load", "pickle.load", "pickle.loads"), f"{name}: {called}"
+                assert called not in (
+                    "exec",
+                    "eval",
+                    "torch.load",
+                    "pickle.load",
+                    "pickle.loads",
+                ), f"{name}: {called}"
             if isinstance(node, ast.keyword) and node.arg == "trust_remote_code":
                 assert ast.unparse(node.value) == "False", name

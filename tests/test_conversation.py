@@ -107,10 +107,14 @@ def test_a_file_is_read_in_the_memory_of_a_part_of_it(tmp_path):
     rng = random.Random(0)
     rows = [talk("Why?", rng.randbytes(2_000).hex()).as_dict() for _ in range(100)]
     part = pa.Table.from_pylist(rows, schema=conversation_schema())
-    with pq.ParquetWriter(tmp_path / "a.parquet", conversation_schema(), compression="none") as writer:
+    with pq.ParquetWriter(
+        tmp_path / "a.parquet", conversation_schema(), compression="none"
+    ) as writer:
         for _ in range(40):
             writer.write_table(part)
     size, before = (tmp_path / "a.parquet").stat().st_size, pa.total_allocated_bytes()
-    held = [pa.total_allocated_bytes() - before for _ in iter_conversations(tmp_path / "a.parquet", 100)]
+    held = [
+        pa.total_allocated_bytes() - before for _ in iter_conversations(tmp_path / "a.parquet", 100)
+    ]
     assert len(held) == 40
     assert max(held) < size / 8

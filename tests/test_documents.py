@@ -1,4 +1,6 @@
-"""README and docs: their commands parse, their links lead somewhere, and what is generated is up to date."""
+"""README and docs: their commands parse, their links lead somewhere, and what is generated is up
+to date.
+"""
 
 import re
 import shlex
@@ -8,7 +10,7 @@ import pytest
 import typer
 
 from medtune.cli.app import app
-from medtune.recipe.reading import shipped_recipes
+from medtune.recipe.read import shipped_recipes
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -33,8 +35,12 @@ def parse(arguments):
     """Resolve verbs and options as the command line would, without running anything."""
     command, context = typer.main.get_command(app), None
     while hasattr(command, "commands"):
-        context = command.make_context("medtune", list(arguments), parent=context, resilient_parsing=False)
-        name, command, arguments = command.resolve_command(context, context._protected_args + context.args)
+        context = command.make_context(
+            "medtune", list(arguments), parent=context, resilient_parsing=False
+        )
+        name, command, arguments = command.resolve_command(
+            context, context._protected_args + context.args
+        )
     return command.make_context(name, list(arguments), parent=context)
 
 
@@ -73,7 +79,9 @@ def test_every_shipped_recipe_says_how_it_is_run():
 
 def test_make_knows_the_two_commands():
     targets = (ROOT / "Makefile").read_text()
-    assert {"quickstart:", "test:", "setup:", "lint:"} <= set(re.findall(r"^[a-z]+:", targets, re.M))
+    assert {"quickstart:", "test:", "setup:", "lint:"} <= set(
+        re.findall(r"^[a-z]+:", targets, re.M)
+    )
 
 
 def test_no_figure_is_left_to_fill_in():

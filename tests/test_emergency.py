@@ -1,11 +1,12 @@
 """Signs of an emergency: recognised in many words, and not in everyday questions.
 
-The rules lean towards warning, so a general question that names an emergency (stroke, poisoning) may warn as well.
+The rules lean towards warning, so a general question that names an emergency (stroke, poisoning)
+may warn as well.
 """
 
 import pytest
 
-from medtune.emergency import CRISIS, URGENT, emergency_signs, urgent_advice
+from medtune.text.emergency import CRISIS, URGENT, emergency_signs, urgent_advice
 
 EMERGENCIES = {
     "heart": [
@@ -101,7 +102,9 @@ ORDINARY = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in EMERGENCIES.items() for text in texts])
+@pytest.mark.parametrize(
+    ("kind", "text"), [(kind, text) for kind, texts in EMERGENCIES.items() for text in texts]
+)
 def test_an_emergency_is_recognised(kind, text):
     assert kind in emergency_signs(text)
 

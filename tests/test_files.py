@@ -35,7 +35,9 @@ sys.addaudithook(watch)
 
 def child(program, *arguments):
     """Run a program in a process of its own; returns its exit status."""
-    done = subprocess.run([sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True
+    )
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode
 
@@ -214,7 +216,10 @@ def test_json_and_text_are_plain_utf8(tmp_path):
 
 def test_hashes_with_known_values(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
-    assert sha256_file(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (
+        sha256_file(tmp_path / "abc")
+        == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
     assert sha256_json({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
 

@@ -6,9 +6,9 @@ import math
 import pytest
 
 from medtune.conversation import user_asks
-from medtune.models.loading import PACKAGED, locate
-from medtune.models.local import LocalModel
-from medtune.recipe.reading import read_recipe
+from medtune.models.causal import LocalModel
+from medtune.models.load import PACKAGED, locate
+from medtune.recipe.read import read_recipe
 
 BASE = PACKAGED / "medtune-base"
 
@@ -44,7 +44,10 @@ def test_its_card_states_corpus_licence_figures_and_limits():
 
 
 def test_its_shape_is_that_of_its_recipe():
-    shape, config = read_recipe("medtune-base").model, json.loads((BASE / "config.json").read_text())
+    shape, config = (
+        read_recipe("medtune-base").model,
+        json.loads((BASE / "config.json").read_text()),
+    )
     assert (config["hidden_size"], config["num_hidden_layers"]) == (shape.width, shape.layers)
     assert config["max_position_embeddings"] == shape.context
 
@@ -59,6 +62,9 @@ def test_it_predicts_medical_english_far_better_than_chance(base):
 def test_a_true_ending_is_likelier_than_an_absurd_one(base):
     question = user_asks("What does the heart do?")
     good, bad = base.loglikelihoods(
-        [(question, "It pumps blood through the body."), (question, "It blood the body pumps through.")]
+        [
+            (question, "It pumps blood through the body."),
+            (question, "It blood the body pumps through."),
+        ]
     )
     assert good.loglikelihood > bad.loglikelihood

@@ -1,4 +1,6 @@
-"""lm-evaluation-harness's part of evaluation.py: `python lm_eval_harness.py JOB.json`, in an environment that has it."""
+"""lm-evaluation-harness's part of evaluation.py: `python lm_eval_harness.py JOB.json`, in an
+environment that has it.
+"""
 
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
@@ -10,12 +12,19 @@ def requests_of(job: Job) -> list[Instance]:
     if job["work"] == "choices":
         pairs = [(row["prompt"], text) for row in job["asked"] for text in row["texts"]]
         return [Instance("loglikelihood", {}, pair, i) for i, pair in enumerate(pairs)]
-    return [Instance("loglikelihood_rolling", {}, (text,), i) for i, text in enumerate(job["texts"])]
+    return [
+        Instance("loglikelihood_rolling", {}, (text,), i) for i, text in enumerate(job["texts"])
+    ]
 
 
 def load(job: Job) -> HFLM:
     """The model in the wanted number format."""
-    settings = {"dtype": job["dtype"], "device": "cpu", "batch_size": job["batch"], "add_bos_token": False}
+    settings = {
+        "dtype": job["dtype"],
+        "device": "cpu",
+        "batch_size": job["batch"],
+        "add_bos_token": False,
+    }
     return HFLM(pretrained=job["model"], **settings)
 
 

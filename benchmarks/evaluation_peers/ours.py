@@ -6,10 +6,9 @@ import torch
 from timing import Job, tell
 
 from medtune.conversation import Message
-from medtune.models.choices import choose
-from medtune.models.loading import locate
-from medtune.models.local import LocalModel
-from medtune.models.protocol import DecodingSettings
+from medtune.models.causal import LocalModel
+from medtune.models.interface import DecodingSettings, choose
+from medtune.models.load import locate
 
 ASKED = {"choices": "questions", "texts": "texts", "generate": "prompts"}
 
@@ -21,14 +20,19 @@ def messages(row: list[list[str]]) -> tuple[Message, ...]:
 
 def load(job: Job) -> LocalModel:
     """The model in the wanted number format."""
-    return LocalModel.load(locate(job["model"]), getattr(torch, job["dtype"]), batch_size=job.get("batch", 16))
+    return LocalModel.load(
+        locate(job["model"]), getattr(torch, job["dtype"]), batch_size=job.get("batch", 16)
+    )
 
 
 def work(model: LocalModel, job: Job) -> Any:
     """What the job asks for."""
     if job["work"] == "choices":
         found = choose(model, [(messages(row), options) for row, options in job["questions"]])
-        return [{"prompt": f.prompt, "texts": f.texts, "loglikelihoods": f.loglikelihoods} for f in found]
+        return [
+            {"prompt": f.prompt, "texts": f.texts, "loglikelihoods": f.loglikelihoods}
+            for f in found
+        ]
     if job["work"] == "texts":
         return [[one.loglikelihood, one.bytes] for one in model.text_loglikelihoods(job["texts"])]
     made = model.generate([messages(row) for row in job["prompts"]], DecodingSettings(job["room"]))

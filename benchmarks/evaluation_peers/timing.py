@@ -1,4 +1,7 @@
-"""What the contestants of evaluation.py share: read the job, load, warm up, do the work, tell. Needs nothing but torch."""
+"""What the contestants of evaluation.py share: read the job, load, warm up, do the work, tell.
+
+Needs nothing but torch.
+"""
 
 import json
 import resource
@@ -13,8 +16,13 @@ import torch
 Job = dict[str, Any]
 
 
-def tell(load: Callable[[Job], Any], work: Callable[[Any, Job], Any], asked: Callable[[Job], str]) -> None:
-    """One line of JSON: the results and what they cost. ``asked`` names the job's list, whose first item warms up."""
+def tell(
+    load: Callable[[Job], Any], work: Callable[[Any, Job], Any], asked: Callable[[Job], str]
+) -> None:
+    """One line of JSON: the results and what they cost.
+
+    ``asked`` names the job's list, whose first item warms up.
+    """
     job = json.loads(Path(sys.argv[1]).read_text())
     torch.set_num_threads(job["threads"])
     loaded, key = load(job), asked(job)

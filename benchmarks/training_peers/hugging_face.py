@@ -1,4 +1,5 @@
-"""The Trainer family: TRL's SFTTrainer, transformers' Trainer, and LLaMA-Factory, which is built on it.
+"""The Trainer family: TRL's SFTTrainer, transformers' Trainer, and LLaMA-Factory, which is built
+on it.
 
 PYTHON hugging_face.py NAME JOB.json SCRATCH
 """
@@ -27,7 +28,9 @@ class Watch(TrainerCallback):
         """A hook before every forward pass."""
         mask = kwargs.get("attention_mask")
         # LLaMA-Factory and TRL leave the mask out where nothing is padded.
-        self.tokens += int(mask.sum()) if mask is not None and mask.dim() == 2 else kwargs["input_ids"].numel()
+        self.tokens += (
+            int(mask.sum()) if mask is not None and mask.dim() == 2 else kwargs["input_ids"].numel()
+        )
 
     def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
         """The Trainer begins an optimizer step."""
@@ -38,7 +41,14 @@ class Watch(TrainerCallback):
         """It has ended one."""
         self.clock.stop(self.tokens)
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+    def on_log(
+        self,
+        args: Any,
+        state: Any,
+        control: Any,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Its loss."""
         if logs and "loss" in logs:
             self.clock.losses.append(float(logs["loss"]))
@@ -83,12 +93,20 @@ def adapted(model: Any) -> Any:
     return get_peft_model(model, adapter())
 
 
-def segments(module: Any, query: Any, key: Any, value: Any, mask: Any, *, cu_seq_lens_q: Any, **kwargs: Any) -> Any:
-    """Attention of each packed row with itself: what flash attention does on a GPU, for TRL's packing on the CPU."""
+def segments(
+    module: Any, query: Any, key: Any, value: Any, mask: Any, *, cu_seq_lens_q: Any, **kwargs: Any
+) -> Any:
+    """Attention of each packed row with itself: what flash attention does on a GPU, for TRL's
+    packing on the CPU.
+    """
     edges = cu_seq_lens_q.tolist()
     parts = [
         torch.nn.functional.scaled_dot_product_attention(
-            query[:, :, a:b], key[:, :, a:b], value[:, :, a:b], is_causal=True, scale=kwargs.get("scaling")
+            query[:, :, a:b],
+            key[:, :, a:b],
+            value[:, :, a:b],
+            is_causal=True,
+            scale=kwargs.get("scaling"),
         )
         for a, b in itertools.pairwise(edges)
     ]
@@ -96,7 +114,9 @@ def segments(module: Any, query: Any, key: Any, value: Any, mask: Any, *, cu_seq
 
 
 def trl(job: Job, scratch: str, name: str, clock: Clock) -> None:
-    """SFTTrainer: as it comes, in plain fp32, or its best: packed, weights in bf16, no dropout, one fused GELU."""
+    """SFTTrainer: as it comes, in plain fp32, or its best: packed, weights in bf16, no dropout,
+    one fused GELU.
+    """
     from datasets import Dataset
     from transformers import AttentionInterface
     from trl import SFTConfig, SFTTrainer
@@ -104,16 +124,27 @@ def trl(job: Job, scratch: str, name: str, clock: Clock) -> None:
     options: dict[str, Any] = {}
     changes: dict[str, Any] = {}
     if name == "trl-fp32":
-        options = {"bf16": False, "gradient_checkpointing": False, "train_sampling_strategy": "sequential"}
+        options = {
+            "bf16": False,
+            "gradient_checkpointing": False,
+            "train_sampling_strategy": "sequential",
+        }
         changes = NO_DROPOUT
     elif name == "trl-best":
         # Four packs of 512 twice: about as many real tokens a step as sixteen rows.
-        options = {"bf16": False, "gradient_checkpointing": False, "packing": True, "max_length": 512}
+        options = {
+            "bf16": False,
+            "gradient_checkpointing": False,
+            "packing": True,
+            "max_length": 512,
+        }
         options |= {"gradient_accumulation_steps": max(1, job.accumulation // 2)}
         changes = NO_DROPOUT | {"dtype": torch.bfloat16, "activation_function": "gelu_pytorch_tanh"}
     model = AutoModelForCausalLM.from_pretrained(job.model, **({"dtype": torch.float32} | changes))
     adapters = adapter() if job.method == "lora" else None
-    if name == "trl-fp32" and adapters:  # TRL would draw other adapters, and the curve could not be compared
+    if (
+        name == "trl-fp32" and adapters
+    ):  # TRL would draw other adapters, and the curve could not be compared
         model, adapters = adapted(model), None
     if name == "trl-best":
         AttentionInterface.register("segments", segments)
@@ -121,7 +152,9 @@ def trl(job: Job, scratch: str, name: str, clock: Clock) -> None:
     data = Dataset.from_dict(
         {
             "input_ids": [ids for ids, _ in job.rows],
-            "completion_mask": [[0] * prompt + [1] * (len(ids) - prompt) for ids, prompt in job.rows],
+            "completion_mask": [
+                [0] * prompt + [1] * (len(ids) - prompt) for ids, prompt in job.rows
+            ],
         }
     )
     trainer = SFTTrainer(
@@ -160,7 +193,10 @@ def train(trainer: Any, clock: Clock) -> None:
 
 
 def llama_factory(job: Job, scratch: str, clock: Clock, dtype: str) -> None:
-    """LLaMA-Factory's own run, on the same tokenized rows; its Trainer is reached through a callback."""
+    """LLaMA-Factory's own run, on the same tokenized rows.
+
+    Its Trainer is reached through a callback.
+    """
     from datasets import Dataset, DatasetDict
     from llamafactory.train.tuner import run_exp
 
@@ -175,7 +211,9 @@ def llama_factory(job: Job, scratch: str, clock: Clock, dtype: str) -> None:
     (model / "config.json").write_text(json.dumps(config | NO_DROPOUT))  # it has no option for it
 
     class Hooked(Watch):
-        def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        def on_train_begin(
+            self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+        ) -> None:
             body = next(m for m in model.modules() if type(m).__name__ == "GPT2Model")
             body.register_forward_pre_hook(self.count, with_kwargs=True)
 
@@ -193,7 +231,12 @@ def llama_factory(job: Job, scratch: str, clock: Clock, dtype: str) -> None:
         "bf16": dtype == "bf16",
     }
     if job.method == "lora":
-        arguments |= {"finetuning_type": "lora", "lora_rank": RANK, "lora_alpha": ALPHA, "lora_dropout": 0.0}
+        arguments |= {
+            "finetuning_type": "lora",
+            "lora_rank": RANK,
+            "lora_alpha": ALPHA,
+            "lora_dropout": 0.0,
+        }
         arguments |= {"lora_target": "c_attn"}
     else:
         arguments |= {"finetuning_type": "full"}

@@ -12,7 +12,10 @@ RANK, ALPHA, LEARNING_RATE, SEED = 8, 32, 2e-4, 0
 
 @dataclass(frozen=True)
 class Job:
-    """One process's work. ``rows`` lie in the order of training: ids, and how many of them are prompt."""
+    """One process's work.
+
+    ``rows`` lie in the order of training: ids, and how many of them are prompt.
+    """
 
     model: str
     rows: list[tuple[list[int], int]]

@@ -1,4 +1,6 @@
-"""LitGPT's own LoRA fine-tuning of the benchmark's rows. It has no GPT-2: a GPT-NeoX of the same shapes stands in.
+"""LitGPT's own LoRA fine-tuning of the benchmark's rows.
+
+It has no GPT-2: a GPT-NeoX of the same shapes stands in.
 
 PYTHON lit.py litgpt-fp32|litgpt-bf16 JOB.json SCRATCH
 """
@@ -27,7 +29,10 @@ class DoneError(Exception):
 
 
 class Rows(DataModule):
-    """The job's rows in their order; times the steps by the moments at which batches are asked for."""
+    """The job's rows in their order.
+
+    Times the steps by the moments at which batches are asked for.
+    """
 
     def __init__(self, job: Job, clock: Clock) -> None:
         super().__init__()
@@ -119,9 +124,16 @@ def main() -> None:
                 max_seq_length=512,
             ),
             eval=EvalArgs(
-                interval=10**6, max_new_tokens=1, max_iters=1, initial_validation=False, final_validation=False
+                interval=10**6,
+                max_new_tokens=1,
+                max_iters=1,
+                initial_validation=False,
+                final_validation=False,
             ),
-            optimizer={"class_path": "torch.optim.AdamW", "init_args": {"lr": LEARNING_RATE, "weight_decay": 0.0}},
+            optimizer={
+                "class_path": "torch.optim.AdamW",
+                "init_args": {"lr": LEARNING_RATE, "weight_decay": 0.0},
+            },
         )
     except DoneError:
         clock.report()

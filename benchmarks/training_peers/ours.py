@@ -11,12 +11,12 @@ import torch
 from job import ALPHA, LEARNING_RATE, RANK, SEED, Clock, Job
 
 from medtune.models.adapters import add_lora
-from medtune.models.attention import NAME, register
-from medtune.models.fusing import without_dropout
-from medtune.models.loading import load_weights, locate
+from medtune.models.efficient_layers import without_dropout
+from medtune.models.load import load_weights, locate
+from medtune.models.packed_attention import NAME, register
 from medtune.recipe.schema import Lora, Train
-from medtune.tokens.labels import Encoded
-from medtune.training.supervised import SupervisedTrainer, rows_of_step
+from medtune.tokens.encode import Encoded
+from medtune.training.trainer import SupervisedTrainer, rows_of_step
 
 
 def main() -> None:
@@ -24,11 +24,15 @@ def main() -> None:
     name, path, scratch = sys.argv[1:]
     job = Job.read(path)
     register()
-    model = load_weights(locate(job.model), torch.bfloat16 if name.endswith("bf16") else torch.float32, NAME)
+    model = load_weights(
+        locate(job.model), torch.bfloat16 if name.endswith("bf16") else torch.float32, NAME
+    )
     if job.method == "lora":
         model = add_lora(model, Lora(r=RANK, alpha=ALPHA, dropout=0.0), SEED)
     else:
-        without_dropout(model)  # medtune's full training keeps the architecture's; curves are compared without
+        without_dropout(
+            model
+        )  # medtune's full training keeps the architecture's; curves are compared without
     settings = Train(
         method=job.method,
         learning_rate=LEARNING_RATE,
@@ -54,11 +58,20 @@ def main() -> None:
 
 
 def before_shuffling(job: Job, settings: Train) -> list[Encoded]:
-    """The rows laid so that the trainer, which draws its order from the seed, takes them in the job's order."""
+    """The rows laid so that the trainer, which draws its order from the seed, takes them in the
+    job's order.
+    """
     size, count = settings.batch_size * settings.gradient_accumulation, len(job.rows)
-    order = [row for step in range(-(-count // size)) for row in rows_of_step(step, count, settings, SEED)]
+    order = [
+        row
+        for step in range(-(-count // size))
+        for row in rows_of_step(step, count, settings, SEED)
+    ]
     laid = dict(zip(order, job.rows, strict=True))
-    return [Encoded("row", np.array(ids), np.arange(len(ids)) >= prompt) for ids, prompt in map(laid.get, range(count))]
+    return [
+        Encoded("row", np.array(ids), np.arange(len(ids)) >= prompt)
+        for ids, prompt in map(laid.get, range(count))
+    ]
 
 
 if __name__ == "__main__":

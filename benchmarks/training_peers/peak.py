@@ -1,4 +1,5 @@
-"""What this machine's matrix product reaches at GPT-2's shapes, in GFLOP/s: the yardstick of the benchmark.
+"""What this machine's matrix product reaches at GPT-2's shapes, in GFLOP/s: the yardstick of the
+benchmark.
 
 PYTHON peak.py THREADS seconds|processor
 """

@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from medtune.conversation import Message
-from medtune.emergency import NOTICE, urgent_advice
-from medtune.evaluation.confidence.gate import Gate, confidence_in
-from medtune.models.protocol import DecodingSettings, Generated, LanguageModel, Messages, Streams
-from medtune.models.use import chat_of, spoken_decoding
+from medtune.evaluation.confidence.abstention import Gate, confidence_in
+from medtune.models.inference_settings import chat_of, spoken_decoding
+from medtune.models.interface import DecodingSettings, Generated, LanguageModel, Messages, Streams
+from medtune.text.emergency import NOTICE, urgent_advice
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said; ``urgent`` is the advice that goes first where the question names signs of an emergency.
+    """What a model said.
 
-    Where its run measured confidence: this answer's, the ``threshold`` and ``signal`` ("signal", "no signal", "not
-    measured") that validation gave, and a ``remark`` in words. An ``abstained`` answer's ``text`` says so instead.
+    ``urgent`` is the advice that goes first where the question names signs of an emergency.
+
+    Where its run measured confidence: this answer's, the ``threshold`` and ``signal`` ("signal",
+    "no signal", "not measured") that validation gave, and a ``remark`` in words. An ``abstained``
+    answer's ``text`` says so instead.
     """
 
     text: str
@@ -35,7 +38,9 @@ class Answer:
     remark: str | None = None
 
     def __str__(self) -> str:
-        return "\n\n".join(part for part in (self.urgent, self.text, self.remark, self.notice) if part)
+        return "\n\n".join(
+            part for part in (self.urgent, self.text, self.remark, self.notice) if part
+        )
 
 
 class Assistant:
@@ -65,10 +70,13 @@ class Assistant:
         *,
         anyway: bool = False,
     ) -> Answer:
-        """Answer ``question`` after ``history``; ``on_text`` receives the answer piece by piece while it grows.
+        """Answer ``question`` after ``history``.
 
-        Below the threshold that validation set, the model abstains, unless it is to answer ``anyway``. Whether it does
-        is known when the answer is whole: with a threshold nothing is handed out before.
+        ``on_text`` receives the answer piece by piece while it grows.
+
+        Below the threshold that validation set, the model abstains, unless it is to answer
+        ``anyway``. Whether it does is known when the answer is whole: with a threshold nothing is
+        handed out before.
         """
         head = (Message("system", self.system),) if self.system else ()
         messages = (*head, *history, Message("user", question))
@@ -96,7 +104,10 @@ class Assistant:
 
 
 def spoken(
-    model: LanguageModel, messages: Messages, decoding: DecodingSettings, on_text: Callable[[str], None]
+    model: LanguageModel,
+    messages: Messages,
+    decoding: DecodingSettings,
+    on_text: Callable[[str], None],
 ) -> Generated:
     """One answer: piece by piece where the model can, else whole."""
     if isinstance(model, Streams):
@@ -109,11 +120,11 @@ def spoken(
 def load(name: str | Path, **options: Any) -> Assistant:
     """A run's directory, a model directory, or a model's name as something to ask.
 
-    ``options``: ``max_new_tokens``, ``temperature`` (0 is greedy, or beam search), ``seed``; left out: as its recipe says.
+    ``options``: ``max_new_tokens``, ``temperature`` (0 is greedy, or beam search), ``seed``; left
+    out: as its recipe says.
     """
-    from medtune.models.loading import locate, read_use
-    from medtune.models.opening import open_model, remote_place, trained_remotely
-    from medtune.models.remote import Remote
+    from medtune.models.load import locate, read_use
+    from medtune.models.open import Remote, open_model, remote_place, trained_remotely
     from medtune.recipe.schema import Model
 
     found = trained_remotely(str(name)) or locate(str(name))

@@ -1,4 +1,6 @@
-"""The one interchange type: a conversation with its identity, its group, where it came from, and what is known of it."""
+"""The one interchange type: a conversation with its identity, its group, where it came from, and
+what is known of it.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,7 +32,8 @@ class Message:
 class Conversation:
     """One item of data. ``group`` never lies in two splits; the rest where it applies.
 
-    ``labels`` is the whole set of a text with several labels; ``answer`` the letter of the right one of ``options``.
+    ``labels`` is the whole set of a text with several labels; ``answer`` the letter of the right
+    one of ``options``.
     """
 
     id: str
@@ -45,7 +48,10 @@ class Conversation:
     @property
     def prompt(self) -> tuple[Message, ...]:
         """Everything before the last assistant turn."""
-        last = max((i for i, m in enumerate(self.messages) if m.role == "assistant"), default=len(self.messages))
+        last = max(
+            (i for i, m in enumerate(self.messages) if m.role == "assistant"),
+            default=len(self.messages),
+        )
         return self.messages[:last]
 
     @property

@@ -1,8 +1,13 @@
-"""The errors a user meets. Each says what is wrong, where, and what to do; each is also of its standard type."""
+"""The errors a user meets.
+
+Each says what is wrong, where, and what to do; each is also of its standard type.
+"""
 
 
 class MedtuneError(Exception):
-    """One or two lines for a person: what is wrong, where (file, row, field), and what to do about it."""
+    """One or two lines for a person: what is wrong, where (file, row, field), and what to do
+    about it.
+    """
 
     exit_code = 1
 

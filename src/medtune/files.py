@@ -1,4 +1,6 @@
-"""Writing files so that what exists is whole: a temporary name beside the target, fsync, rename last."""
+"""Writing files so that what exists is whole: a temporary name beside the target, fsync, rename
+last.
+"""
 
 import contextlib
 import hashlib
@@ -28,7 +30,10 @@ def _temporary_name(target: Path) -> Path:
 
 @contextlib.contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``target``; it becomes ``target`` only if the block ends without an error."""
+    """Yield a temporary path beside ``target``.
+
+    It becomes ``target`` only if the block ends without an error.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary_name(target)
     try:
@@ -43,9 +48,12 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def whole_directory(target: Path) -> Iterator[Path]:
-    """Yield a temporary directory beside ``target``; it takes the place of ``target`` only if the block ends well.
+    """Yield a temporary directory beside ``target``.
 
-    An older ``target`` is moved aside first and removed last, so that at every moment one of the two is on disk.
+    It takes the place of ``target`` only if the block ends well.
+
+    An older ``target`` is moved aside first and removed last, so that at every moment one of the
+    two is on disk.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary_name(target)

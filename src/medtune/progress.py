@@ -1,4 +1,5 @@
-"""What a person sees while work goes on: a bar with rate and time left on a terminal, plain lines in a pipe.
+"""What a person sees while work goes on: a bar with rate and time left on a terminal, plain
+lines in a pipe.
 
 All of it goes to standard error; standard output is for results.
 """
@@ -58,7 +59,10 @@ def duration(seconds: float) -> str:
 
 @dataclass
 class Bar:
-    """Progress of one piece of work; ``note`` is a short text such as the current loss. Total 0: it is not known."""
+    """Progress of one piece of work; ``note`` is a short text such as the current loss.
+
+    Total 0: it is not known.
+    """
 
     title: str
     total: float
@@ -92,7 +96,9 @@ class Bar:
         rate = self._rate()
         speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
         if not self.total:
-            return f"{self.done:,.0f} {self.unit}, {speed} {self.unit}/s" + (f", {self.note}" if self.note else "")
+            return f"{self.done:,.0f} {self.unit}, {speed} {self.unit}/s" + (
+                f", {self.note}" if self.note else ""
+            )
         left = duration((self.total - self.done) / rate) if rate > 0 else "?"
         return f"{speed} {self.unit}/s, {left} left" + (f", {self.note}" if self.note else "")
 
@@ -110,7 +116,10 @@ class Bar:
 
 @contextlib.contextmanager
 def track(title: str, total: float, unit: str) -> Iterator[Bar]:
-    """Show the progress of a block of ``total`` units; the block calls ``advance`` on the bar it is given."""
+    """Show the progress of a block of ``total`` units.
+
+    The block calls ``advance`` on the bar it is given.
+    """
     bar = Bar(title, total, unit)
     if _settings.quiet or not sys.stderr.isatty():
         bar._last = time.monotonic()

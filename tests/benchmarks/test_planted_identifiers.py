@@ -1,4 +1,6 @@
-"""The planted set is what its benchmark takes it for, and the benchmark counts as a person would."""
+"""The planted set is what its benchmark takes it for, and the benchmark counts as a person
+would.
+"""
 
 import importlib.util
 import json
@@ -12,7 +14,9 @@ from pathlib import Path
 import pytest
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "identifiers.py"
-KINDS = set("name date age phone fax email url ip address zip record account licence device vehicle ssn".split())
+KINDS = set(
+    "name date age phone fax email url ip address zip record account licence device vehicle ssn".split()
+)
 STYLES = set("note letter message dialogue form discharge forum ocr report article".split())
 STUB = """
 import re
@@ -44,7 +48,12 @@ def benchmark():
 
 
 def identifiers(rows, kind):
-    return [row["text"][s["start"] : s["end"]] for row in rows for s in row["spans"] if s["kind"] == kind]
+    return [
+        row["text"][s["start"] : s["end"]]
+        for row in rows
+        for s in row["spans"]
+        if s["kind"] == kind
+    ]
 
 
 def test_rows_are_well_formed(rows):
@@ -119,11 +128,17 @@ def test_hard_negatives_hold_no_e_mail_url_or_ssn(rows):
 
 
 def test_network_identifiers_come_from_reserved_ranges(rows):
-    """Nobody's address, site or mailbox: documentation networks and the example domains alone (RFC 5737, 3849, 2606)."""
+    """Nobody's address, site or mailbox: documentation networks and the example domains alone
+    (RFC 5737, 3849, 2606).
+    """
     documentation = ("192.0.2.", "198.51.100.", "203.0.113.", "2001:db8:")
     assert [ip for ip in identifiers(rows, "ip") if not ip.startswith(documentation)] == []
     reachable = [*identifiers(rows, "email"), *identifiers(rows, "url")]
-    assert [u for u in reachable if "example" not in u.lower() and not any(d in u for d in documentation)] == []
+    assert [
+        u
+        for u in reachable
+        if "example" not in u.lower() and not any(d in u for d in documentation)
+    ] == []
 
 
 def test_many_licences_and_cars_pass_their_check_digits(rows):
@@ -151,9 +166,20 @@ def dea(digits):
 
 
 def vin(number):
-    values = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", [*range(1, 9), 1, 2, 3, 4, 5, 7, 9, *range(2, 10)], strict=True))
+    values = dict(
+        zip(
+            "ABCDEFGHJKLMNPRSTUVWXYZ",
+            [*range(1, 9), 1, 2, 3, 4, 5, 7, 9, *range(2, 10)],
+            strict=True,
+        )
+    )
     weights = [8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2]
-    rest = sum((values[s] if s in values else int(s)) * w for s, w in zip(number, weights, strict=True)) % 11
+    rest = (
+        sum(
+            (values[s] if s in values else int(s)) * w for s, w in zip(number, weights, strict=True)
+        )
+        % 11
+    )
     return number[8] == ("X" if rest == 10 else str(rest))
 
 
@@ -161,13 +187,21 @@ def test_coverage_counts_letters_and_digits_alone(benchmark):
     found = benchmark.Found
     phone = found("phone", 5, 19)
     assert benchmark.coverage("Call (212) 555-0147", phone, [found("phone", 6, 19)]) == 1
-    assert benchmark.coverage("Call (212) 555-0147", phone, [found("phone", 11, 14), found("zip", 15, 19)]) == 0.7
+    assert (
+        benchmark.coverage(
+            "Call (212) 555-0147", phone, [found("phone", 11, 14), found("zip", 15, 19)]
+        )
+        == 0.7
+    )
     assert benchmark.coverage("Call (212) 555-0147", phone, [found("phone", 0, 5)]) == 0
 
 
 def test_figures_of_a_known_scanner(benchmark):
     found = benchmark.Found
-    rows = [("Ann Lee, 555-0147", [found("name", 0, 7), found("phone", 9, 17)]), ("glucose 182", [])]
+    rows = [
+        ("Ann Lee, 555-0147", [found("name", 0, 7), found("phone", 9, 17)]),
+        ("glucose 182", []),
+    ]
     finds = [[found("name", 0, 3), found("zip", 9, 17)], [found("record", 8, 11)]]
     recall = benchmark.recall(rows, finds)
     assert recall["name"]["same_kind"]["hits"] == 1
@@ -191,13 +225,15 @@ def test_wilson_interval_of_a_known_share(benchmark):
 @pytest.fixture
 def run_with_stub(tmp_path):
     """Run the benchmark with a scanner that knows social security numbers and nothing else."""
-    start = f"import sys, types; m = types.ModuleType('medtune.data.identifiers'); exec({STUB!r}, m.__dict__); "
+    start = f"import sys, types; m = types.ModuleType('medtune.text.identifiers'); exec({STUB!r}, m.__dict__); "
     start += f"sys.modules[m.__name__] = m; import runpy; sys.argv = sys.argv[1:]; runpy.run_path({str(BENCHMARK)!r}, run_name='__main__')"
 
     def run(*arguments):
         environment = {k: v for k, v in os.environ.items() if k != "MEDTUNE_DATA"}
         command = [sys.executable, "-c", start, "identifiers.py", *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=300)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=300
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -231,7 +267,10 @@ def test_the_halves_are_apart_and_together_the_whole(rows):
     spec = importlib.util.spec_from_file_location("identifiers_benchmark", BENCHMARK)
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
-    halves = {half: {text for text, _ in benchmark.planted(half)} for half in ("unseen", "development", "all")}
+    halves = {
+        half: {text for text, _ in benchmark.planted(half)}
+        for half in ("unseen", "development", "all")
+    }
     assert not halves["unseen"] & halves["development"]
     assert halves["unseen"] | halves["development"] == halves["all"]
     assert len(halves["unseen"]) == 519

@@ -1,4 +1,6 @@
-"""One finished run that the tests of the command line share, and two more ways to call the command."""
+"""One finished run that the tests of the command line share, and two more ways to call the
+command.
+"""
 
 import csv
 import hashlib
@@ -29,7 +31,10 @@ SUBJECTS = {
 def hashes(directory: Path) -> dict[str, str]:
     """Relative path → SHA-256 of every file below a directory, the lock aside."""
     files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != ".lock")
-    return {str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {
+        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 @dataclass(frozen=True)
@@ -57,14 +62,17 @@ def small(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> list[st
         writer.writerow(["question", "answer"])
         for number in range(8):
             for subject, answer in SUBJECTS.items():
-                writer.writerow([f"What about {subject} in case {number}?", f"{answer} Note {number}."])
+                writer.writerow(
+                    [f"What about {subject} in case {number}?", f"{answer} Note {number}."]
+                )
     settings = {
         "data.source": table,
         "model.name": tiny_model,
         "train.max_steps": 4,
         "train.batch_size": 2,
         "train.gradient_accumulation": 1,
-        "evaluate.tasks": "[perplexity, {task: answers, encoder: none}, topics]",  # the encoder takes seconds to load
+        # the encoder takes seconds to load
+        "evaluate.tasks": "[perplexity, {task: answers, encoder: none}, topics]",
         "evaluate.decoding.max_new_tokens": 8,
         "evaluate.resamples": 200,
     }
@@ -91,8 +99,12 @@ def start() -> Callable[..., "subprocess.Popen[str]"]:
 
 
 @pytest.fixture
-def medtune_inside(tmp_path, monkeypatch, capsys) -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """The same entry point without a new process: seconds less for each call that needs no process of its own."""
+def medtune_inside(
+    tmp_path, monkeypatch, capsys
+) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """The same entry point without a new process: seconds less for each call that needs no
+    process of its own.
+    """
     from medtune.cli.app import main
 
     handler = signal.getsignal(signal.SIGTERM)
@@ -106,7 +118,9 @@ def medtune_inside(tmp_path, monkeypatch, capsys) -> Callable[..., "subprocess.C
         with pytest.raises(SystemExit) as ended:
             main()
         code = ended.value.code
-        return subprocess.CompletedProcess(arguments, code if isinstance(code, int) else 0, *capsys.readouterr())
+        return subprocess.CompletedProcess(
+            arguments, code if isinstance(code, int) else 0, *capsys.readouterr()
+        )
 
     yield run
     signal.signal(signal.SIGTERM, handler)

@@ -1,11 +1,13 @@
-"""Asking a run whose confidence was measured: what is shown, what is held back, and what --anyway does."""
+"""Asking a run whose confidence was measured: what is shown, what is held back, and what
+--anyway does.
+"""
 
 import json
 import shutil
 
 import pytest
 
-from medtune.emergency import NOTICE, URGENT
+from medtune.text.emergency import NOTICE, URGENT
 
 CHEST_PAIN = "I have crushing chest pain"
 REFUSAL = "I am not sure enough to answer this"
@@ -22,7 +24,9 @@ def place(copied):
 
     def with_threshold(value, signal="signal", status="set"):
         threshold = {"value": value, "signal": signal, "status": status}
-        facts = {"answers": {"after": {"kind": "answers", "threshold": threshold, "sentences": ["."]}}}
+        facts = {
+            "answers": {"after": {"kind": "answers", "threshold": threshold, "sentences": ["."]}}
+        }
         (copied / "eval" / "confidence.json").write_text(json.dumps(facts))
         return copied
 
@@ -47,7 +51,9 @@ def test_a_sure_answer_is_given_with_its_confidence(medtune_inside, place):
 
 def test_an_unsure_answer_is_held_back_after_the_urgent_advice(medtune_inside, place):
     held = place(0.999)
-    given = json.loads(asked(medtune_inside, held, "--json", "--anyway", question=CHEST_PAIN).stdout)
+    given = json.loads(
+        asked(medtune_inside, held, "--json", "--anyway", question=CHEST_PAIN).stdout
+    )
     process = asked(medtune_inside, held, question=CHEST_PAIN)
     assert process.stdout.startswith(f"{URGENT}\n\n{REFUSAL}")
     assert "below the threshold of 1.00" in process.stdout
@@ -92,7 +98,9 @@ def test_without_a_measurement_nothing_is_shown(medtune_inside, copied):
     assert answer["abstained"] is False
 
 
-def test_a_chat_holds_back_and_does_not_remember_what_it_did_not_say(medtune_inside, place, monkeypatch):
+def test_a_chat_holds_back_and_does_not_remember_what_it_did_not_say(
+    medtune_inside, place, monkeypatch
+):
     from medtune.assistant import Assistant
 
     histories, plain = [], Assistant.ask

@@ -20,13 +20,27 @@ VERBS = [
     "data",
     "doctor",
 ]
-HEAVY = {"torch", "transformers", "pydantic", "matplotlib", "numpy", "scipy", "pyarrow", "peft", "accelerate"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "pydantic",
+    "matplotlib",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "peft",
+    "accelerate",
+}
 
 
 def test_help_names_every_verb(medtune):
     process = medtune("--help")
     assert process.returncode == 0
-    listed = {line.split()[0] for line in process.stdout.splitlines() if line.startswith("  ") and line.split()}
+    listed = {
+        line.split()[0]
+        for line in process.stdout.splitlines()
+        if line.startswith("  ") and line.split()
+    }
     assert set(VERBS) <= listed
     assert process.stderr == ""
 
@@ -50,7 +64,9 @@ def test_help_takes_less_than_half_a_second_of_processor_time(medtune):
 
 def test_the_command_line_imports_nothing_heavy():
     code = "import sys, medtune.cli.app; print(*{name.partition('.')[0] for name in sys.modules})"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert "typer" in loaded
     assert not HEAVY & set(loaded)
 
@@ -83,7 +99,11 @@ def test_a_wrong_command_line_is_exit_2_and_says_what_is_wrong(medtune, argument
 def test_a_full_disk_under_standard_output_is_one_clear_error(command):
     with open("/dev/full", "w") as full:
         process = subprocess.run(
-            [*command, "recipes", "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [*command, "recipes", "list"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
     assert process.returncode == 1
     assert "disk is full" in process.stderr
@@ -92,6 +112,8 @@ def test_a_full_disk_under_standard_output_is_one_clear_error(command):
 
 def test_a_reader_that_leaves_early_gets_no_traceback(command, tmp_path):
     line = " ".join([*command, "recipes", "reference"])
-    process = subprocess.run(["bash", "-c", f"{line} | head -n 1"], capture_output=True, text=True, check=False)
+    process = subprocess.run(
+        ["bash", "-c", f"{line} | head -n 1"], capture_output=True, text=True, check=False
+    )
     assert len(process.stdout.splitlines()) == 1
     assert process.stderr == ""

@@ -4,12 +4,14 @@ import json
 
 import pytest
 
-from medtune.emergency import NOTICE, URGENT
+from medtune.text.emergency import NOTICE, URGENT
 
 CHEST_PAIN = "I have crushing chest pain"
 
 
-def test_an_emergency_gets_the_urgent_advice_before_the_answer_and_the_notice_beside_it(medtune, finished):
+def test_an_emergency_gets_the_urgent_advice_before_the_answer_and_the_notice_beside_it(
+    medtune, finished
+):
     process = medtune("ask", finished.place, CHEST_PAIN, "--max-tokens", "3")
     assert process.returncode == 0
     assert process.stdout.startswith(f"{URGENT}\n\n")
@@ -31,7 +33,9 @@ def test_an_answer_as_json(medtune_inside, finished):
 def chat(start, command, finished):
     """A chat of two questions, one of them an emergency, ended by quit: code, stdout, stderr."""
     process = start([*command, "chat", finished.place, "--max-tokens", "3"], finished.home)
-    out, err = process.communicate(f"What is gout?\n\n{CHEST_PAIN}\nquit\nNever asked?\n", timeout=120)
+    out, err = process.communicate(
+        f"What is gout?\n\n{CHEST_PAIN}\nquit\nNever asked?\n", timeout=120
+    )
     return process.returncode, out, err
 
 
@@ -43,7 +47,9 @@ def test_quit_ends_a_chat(chat):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize(("typed", "answers"), [("EXIT\nNever asked?\n", 0), ("What is gout?", 1), ("", 0)])
+@pytest.mark.parametrize(
+    ("typed", "answers"), [("EXIT\nNever asked?\n", 0), ("What is gout?", 1), ("", 0)]
+)
 def test_exit_and_the_end_of_input_end_a_chat(medtune_inside, finished, typed, answers):
     process = medtune_inside("chat", finished.place, "--max-tokens", "3", typed=typed)
     assert process.returncode == 0

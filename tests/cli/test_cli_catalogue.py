@@ -6,24 +6,31 @@ from importlib import metadata
 
 import yaml
 
-from medtune.data.sources.known import KNOWN
-from medtune.recipe.reading import shipped_recipes
+from medtune.data.sources.catalogue import KNOWN
+from medtune.recipe.read import shipped_recipes
 
 
 def test_recipes_list_gives_every_shipped_recipe_a_line(medtune):
     lines = medtune("recipes", "list", check=True).stdout.splitlines()
-    assert [line.split()[0] for line in lines if not line.startswith(" ")] == sorted(shipped_recipes())
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == sorted(
+        shipped_recipes()
+    )
     assert all(len(line) <= 80 for line in lines)
     rows = json.loads(medtune("recipes", "list", "--json", check=True).stdout)
     assert [row["name"] for row in rows] == sorted(shipped_recipes())
 
 
 def test_recipes_show_writes_every_default_out(medtune):
-    recipe = yaml.safe_load(medtune("recipes", "show", "quickstart", "--set", "train.epochs=9", check=True).stdout)
+    recipe = yaml.safe_load(
+        medtune("recipes", "show", "quickstart", "--set", "train.epochs=9", check=True).stdout
+    )
     assert recipe["data"]["source"] == ["curated"]
     assert recipe["train"]["epochs"] == 9
     assert recipe["train"]["lora"]["r"] == 8
-    assert json.loads(medtune("recipes", "show", "quickstart", "--json", check=True).stdout)["seed"] == 42
+    assert (
+        json.loads(medtune("recipes", "show", "quickstart", "--json", check=True).stdout)["seed"]
+        == 42
+    )
 
 
 def test_recipes_copy_brings_comments_and_never_overwrites(medtune, tmp_path):
@@ -37,13 +44,20 @@ def test_recipes_copy_brings_comments_and_never_overwrites(medtune, tmp_path):
     assert process.stderr.startswith("error: quickstart.yaml: exists already")
     assert copy.read_text(encoding="utf-8").endswith("# mine\n")
     assert medtune("recipes", "copy", "quickstart", "other.yaml").returncode == 0
-    assert medtune("recipes", "show", "./other.yaml").stdout == medtune("recipes", "show", "quickstart").stdout
+    assert (
+        medtune("recipes", "show", "./other.yaml").stdout
+        == medtune("recipes", "show", "quickstart").stdout
+    )
 
 
 def test_data_list_says_what_is_known_and_what_is_here(medtune, tmp_path):
-    rows = {row["name"]: row for row in json.loads(medtune("data", "list", "--json", check=True).stdout)}
+    rows = {
+        row["name"]: row for row in json.loads(medtune("data", "list", "--json", check=True).stdout)
+    }
     assert (
-        set(rows) == set(KNOWN) > {"curated", "notes", "medquad", "wikidoc", "mtsamples", "pubmedqa", "healthcaremagic"}
+        set(rows)
+        == set(KNOWN)
+        > {"curated", "notes", "medquad", "wikidoc", "mtsamples", "pubmedqa", "healthcaremagic"}
     )
     assert all(row["licence"] and row["columns"] and row["published"] for row in rows.values())
     assert rows["curated"]["here"] == "in the package"
@@ -55,14 +69,23 @@ def test_data_list_says_what_is_known_and_what_is_here(medtune, tmp_path):
 
 def test_data_audit_counts_planted_faults_and_writes_nothing(medtune, tmp_path):
     rows = [(f"What is disease {n}?", f"Answer number {n}.") for n in range(12)]
-    rows += [("what is DISEASE 3", "Another answer."), ("", "No question."), ("No answer?", ""), rows[0]]
+    rows += [
+        ("what is DISEASE 3", "Another answer."),
+        ("", "No question."),
+        ("No answer?", ""),
+        rows[0],
+    ]
     rows += [("Whom to write to?", "Write to jane.doe@example.org today.")]
     table = tmp_path / "table.jsonl"
-    table.write_text("".join(json.dumps({"question": q, "answer": a}) + "\n" for q, a in rows), encoding="utf-8")
+    table.write_text(
+        "".join(json.dumps({"question": q, "answer": a}) + "\n" for q, a in rows), encoding="utf-8"
+    )
     audit = json.loads(medtune("data", "audit", "table.jsonl", "--json", check=True).stdout)
     assert audit["rows"]["read"] == 17
     assert audit["rows"]["usable"] == 14
-    assert {key: audit["dropped"][key] for key in ("empty_question", "empty_answer", "repeated")} == {
+    assert {
+        key: audit["dropped"][key] for key in ("empty_question", "empty_answer", "repeated")
+    } == {
         "empty_question": 1,
         "empty_answer": 1,
         "repeated": 1,

@@ -30,7 +30,11 @@ def test_two_runs_in_one_table(medtune, finished, second, tmp_path):
     ours = finished.metrics["after"]["perplexity"]["bits_per_byte"]["value"]
     assert float(rows[0][2]) > ours
     assert lines[-1] == f"Page: {(tmp_path / 'out' / 'compare.html').resolve()}"
-    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"compare.html", "comparison.json", "all_models.png"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {
+        "compare.html",
+        "comparison.json",
+        "all_models.png",
+    }
     assert "comparing" in done.stderr
 
 
@@ -76,7 +80,11 @@ def test_help_says_what_to_use_for_gguf(medtune_inside):
 
 
 def test_an_export_of_all_weights_answers_as_the_run(medtune_inside, finished, tmp_path):
-    done = medtune_inside("export", finished.place, "--to", "out", "--form", "merged", "--dtype", "float32")
+    done = medtune_inside(
+        "export", finished.place, "--to", "out", "--form", "merged", "--dtype", "float32"
+    )
     assert done.returncode == 0, done.stderr
-    said = [medtune_inside("ask", place, "What is gout?").stdout for place in (finished.place, "out")]
+    said = [
+        medtune_inside("ask", place, "What is gout?").stdout for place in (finished.place, "out")
+    ]
     assert said[0] == said[1] != ""

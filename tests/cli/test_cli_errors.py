@@ -19,9 +19,15 @@ def assert_one_clear_error(process, *words, code=2):
     [
         (["nosuch"], ["nosuch", "quickstart"]),
         (["quikstart"], ["Did you mean quickstart?"]),
-        (["quickstart", "--set", "train.epoks=3"], ["unknown key train.epoks", "Did you mean train.epochs?"]),
+        (
+            ["quickstart", "--set", "train.epoks=3"],
+            ["unknown key train.epoks", "Did you mean train.epochs?"],
+        ),
         (["quickstart", "--set", "trian.epochs=3"], ["unknown key trian", "Did you mean train"]),
-        (["quickstart", "--set", "learning_rate=3"], ["unknown key", "Did you mean train.learning_rate?"]),
+        (
+            ["quickstart", "--set", "learning_rate=3"],
+            ["unknown key", "Did you mean train.learning_rate?"],
+        ),
         (["quickstart", "--set", "train.epochs"], ["train.epochs", "key=value"]),
         (["quickstart", "--set", "=3"], ["'=3'", "key=value"]),
         (["quickstart", "--set", "train.epochs=[1"], ["train.epochs=[1", "YAML"]),
@@ -36,8 +42,12 @@ def test_a_wrong_recipe_or_override(medtune, arguments, words, tmp_path):
 
 
 def test_a_recipe_of_one_s_own_is_wrong_at_a_line(medtune, tmp_path):
-    (tmp_path / "mine.yaml").write_text("name: mine\ndata:\n  source: x.csv\nmodel: {name: m}\ntrain:\n  epohcs: 2\n")
-    assert_one_clear_error(medtune("run", "mine.yaml"), "mine.yaml, line 6", "train.epohcs", "train.epochs")
+    (tmp_path / "mine.yaml").write_text(
+        "name: mine\ndata:\n  source: x.csv\nmodel: {name: m}\ntrain:\n  epohcs: 2\n"
+    )
+    assert_one_clear_error(
+        medtune("run", "mine.yaml"), "mine.yaml, line 6", "train.epohcs", "train.epochs"
+    )
 
 
 def test_verbose_adds_the_traceback_and_keeps_the_exit_code(medtune):
@@ -51,10 +61,18 @@ def test_verbose_adds_the_traceback_and_keeps_the_exit_code(medtune):
     ("name", "content", "words"),
     [
         ("broken.csv", b"question,answer\na,b\nc,d,e\nf,g\n", ["broken.csv, line 3", "3 fields"]),
-        ("broken.jsonl", b'{"question": "a", "answer": "b"}\n{"question": "c", \n', ["broken.jsonl, line 2", "JSON"]),
+        (
+            "broken.jsonl",
+            b'{"question": "a", "answer": "b"}\n{"question": "c", \n',
+            ["broken.jsonl, line 2", "JSON"],
+        ),
         ("quoting.csv", b'question,answer\na,"b"x\n', ["quoting.csv, line 2", "quot"]),
         ("latin.csv", b"question,answer\na,b\nfi\xe8vre,c\n", ["latin.csv, line 3", "UTF-8"]),
-        ("columns.csv", b"foo,bar\n1,2\n3,4\n", ["columns.csv", "foo, bar", "data.columns.question"]),
+        (
+            "columns.csv",
+            b"foo,bar\n1,2\n3,4\n",
+            ["columns.csv", "foo, bar", "data.columns.question"],
+        ),
         ("half.csv", b"question,foo\n1,2\n3,4\n", ["half.csv", "answer", "question, foo"]),
         ("nothing.csv", b"", ["nothing.csv", "no rows"]),
         ("header.csv", b"question,answer\n", ["header.csv", "no rows"]),
@@ -72,12 +90,16 @@ def test_data_that_cannot_be_read_name_file_and_line(medtune, tmp_path, name, co
 @pytest.mark.parametrize("verb", ["prepare", "audit"])
 def test_a_data_directory_that_is_not_there(medtune, verb):
     arguments = ["prepare", "quickstart"] if verb == "prepare" else ["data", "audit", "medquad"]
-    assert_one_clear_error(medtune(*arguments, "--data-dir", "nowhere"), "--data-dir nowhere", "no such directory")
+    assert_one_clear_error(
+        medtune(*arguments, "--data-dir", "nowhere"), "--data-dir nowhere", "no such directory"
+    )
 
 
 def test_medquad_that_is_not_here_names_where_it_is_published(medtune):
     process = medtune("data", "audit", "medquad")
-    assert_one_clear_error(process, "medquad is not here", "github.com/abachaa/MedQuAD", "--data-dir")
+    assert_one_clear_error(
+        process, "medquad is not here", "github.com/abachaa/MedQuAD", "--data-dir"
+    )
 
 
 def test_an_empty_question_is_refused(medtune, tiny_model):

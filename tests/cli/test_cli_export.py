@@ -14,7 +14,9 @@ SPLITS = ("train", "validation", "test")
 
 @pytest.fixture
 def export(medtune_inside, small):
-    return lambda to, *more: medtune_inside("data", "export", "quickstart", *small, "--to", to, "--out", "out", *more)
+    return lambda to, *more: medtune_inside(
+        "data", "export", "quickstart", *small, "--to", to, "--out", "out", *more
+    )
 
 
 def lines_of(path):
@@ -23,7 +25,9 @@ def lines_of(path):
 
 def test_openai_files_hold_every_conversation_and_pass_the_check(export, medtune_inside, tmp_path):
     assert export("parquet").returncode == 0
-    expected = {split: read_conversations(tmp_path / "out" / f"{split}.parquet") for split in SPLITS}
+    expected = {
+        split: read_conversations(tmp_path / "out" / f"{split}.parquet") for split in SPLITS
+    }
     assert export("openai", "--json").returncode == 2  # Parquet files lie there
     for file in (tmp_path / "out").iterdir():
         file.unlink()
@@ -32,7 +36,9 @@ def test_openai_files_hold_every_conversation_and_pass_the_check(export, medtune
     reports = json.loads(exported.stdout)
     for split in SPLITS:
         lines = lines_of(tmp_path / "out" / f"{split}.jsonl")
-        assert lines == [{"messages": [m.as_dict() for m in row.messages]} for row in expected[split]]
+        assert lines == [
+            {"messages": [m.as_dict() for m in row.messages]} for row in expected[split]
+        ]
         assert (reports[split]["examples"], reports[split]["problems"]) == (len(lines), [])
     checked = medtune_inside("data", "check", "out/train.jsonl", "--json", "--price", "8")
     assert checked.returncode == 0
@@ -63,10 +69,13 @@ def test_tokens_and_cost_are_told_only_at_a_price_that_was_given(export):
 
 def test_a_bad_file_is_told_line_by_line_with_exit_two(medtune_inside, tmp_path):
     good = [
-        {"messages": [{"role": "user", "content": str(n)}, {"role": "assistant", "content": "So."}]} for n in range(12)
+        {"messages": [{"role": "user", "content": str(n)}, {"role": "assistant", "content": "So."}]}
+        for n in range(12)
     ]
     bad = tmp_path / "bad.jsonl"
-    bad.write_text("\n".join([json.dumps(line) for line in good] + ["{broken", json.dumps(good[3])]) + "\n")
+    bad.write_text(
+        "\n".join([json.dumps(line) for line in good] + ["{broken", json.dumps(good[3])]) + "\n"
+    )
     process = medtune_inside("data", "check", bad)
     assert process.returncode == 2
     assert "bad, line 13, line: is not valid JSON" in process.stdout
@@ -99,7 +108,9 @@ def test_the_hub_directory_has_its_files_and_a_card_that_says_what_they_hold(exp
     rows = {split: pq.read_metadata(path).num_rows for split, path in files.items()}
     assert json.loads(process.stdout)["rows"] == rows
     assert {s["name"]: s["num_examples"] for s in metadata["dataset_info"][0]["splits"]} == rows
-    assert metadata["configs"][0]["data_files"] == [{"split": s, "path": f"data/{s}-*"} for s in SPLITS]
+    assert metadata["configs"][0]["data_files"] == [
+        {"split": s, "path": f"data/{s}-*"} for s in SPLITS
+    ]
     features = metadata["dataset_info"][0]["features"]
     assert [f["name"] for f in features] == pq.read_schema(files["train"]).names
     assert {
@@ -114,7 +125,9 @@ def test_the_hub_directory_has_its_files_and_a_card_that_says_what_they_hold(exp
 
 
 def test_the_licence_of_a_known_source_is_the_hubs_own_word(medtune_inside, tmp_path):
-    process = medtune_inside("data", "export", "quickstart", "--to", "hub", "--out", "out", "--set", "data.limit=60")
+    process = medtune_inside(
+        "data", "export", "quickstart", "--to", "hub", "--out", "out", "--set", "data.limit=60"
+    )
     assert process.returncode == 0, process.stderr
     assert "license:\n- cc-by-4.0\n" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
 

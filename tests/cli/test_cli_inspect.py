@@ -18,7 +18,10 @@ def test_json_holds_every_token_with_its_state_and_the_lengths(medtune_inside, s
         assert re.search(r"Note \d\.<\|eos\|>$", learnt)
         assert "Note" not in context
         assert "What about" not in learnt
-        assert (row["cut"], row["supervised"]) == (0, sum(t["state"] == "supervised" for t in row["tokens"]))
+        assert (row["cut"], row["supervised"]) == (
+            0,
+            sum(t["state"] == "supervised" for t in row["tokens"]),
+        )
     lengths = shown["lengths"]
     assert (lengths["split"], lengths["overlong"]) == ("train", "truncate")
     assert sum(lengths["histogram"]["counts"]) == lengths["rows"]
@@ -46,7 +49,9 @@ def test_colour_tells_what_is_learnt_context_and_cut(medtune_inside, small, monk
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
-    process = medtune_inside("inspect", "quickstart", *small, "--rows", "1", "--set", "train.max_length=24")
+    process = medtune_inside(
+        "inspect", "quickstart", *small, "--rows", "1", "--set", "train.max_length=24"
+    )
     assert process.returncode == 0, process.stderr
     assert "\x1b[2m" in process.stdout  # dim: context
     assert "\x1b[32m" in process.stdout  # green: learnt
@@ -68,7 +73,9 @@ def test_a_row_that_is_too_long_shows_what_is_cut_and_the_share(medtune_inside, 
 
 def test_one_row_by_its_id_of_whichever_split(medtune_inside, small):
     arguments = ("inspect", "quickstart", *small)
-    rows = json.loads(medtune_inside(*arguments, "--split", "test", "--rows", "2", "--json").stdout)["rows"]
+    rows = json.loads(
+        medtune_inside(*arguments, "--split", "test", "--rows", "2", "--json").stdout
+    )["rows"]
     wanted = rows[1]["id"]
     shown = json.loads(medtune_inside(*arguments, "--id", wanted, "--json").stdout)
     assert shown["rows"] == [rows[1]]
@@ -88,11 +95,19 @@ def test_a_wrong_split_is_an_error(medtune_inside, small):
 
 
 @pytest.mark.parametrize(
-    ("name", "end"), [("gpt2", "<|endoftext|>"), ("llama", "</s>"), ("mistral", "</s>"), ("t5", "</s>")]
+    ("name", "end"),
+    [("gpt2", "<|endoftext|>"), ("llama", "</s>"), ("mistral", "</s>"), ("t5", "</s>")],
 )
 def test_real_tokenizers_without_a_model(medtune_inside, small, real_tokenizers, name, end):
     process = medtune_inside(
-        "inspect", "quickstart", *small, "--rows", "1", "--tokenizer", real_tokenizers / name, "--json"
+        "inspect",
+        "quickstart",
+        *small,
+        "--rows",
+        "1",
+        "--tokenizer",
+        real_tokenizers / name,
+        "--json",
     )
     assert process.returncode == 0, process.stderr
     shown = json.loads(process.stdout)

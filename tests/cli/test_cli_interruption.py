@@ -19,14 +19,26 @@ def steps_logged(log):
 @pytest.fixture(scope="module")
 def long(small):
     """A training of a few seconds with a checkpoint every ten steps."""
-    changes = {"train.max_steps": STEPS, "train.epochs": 100, "train.batch_size": 1, "train.save_every": 10}
+    changes = {
+        "train.max_steps": STEPS,
+        "train.epochs": 100,
+        "train.batch_size": 1,
+        "train.save_every": 10,
+    }
     tasks = ["--set", "evaluate.tasks=[perplexity]"]
-    return ["quickstart", *small, *tasks, *(word for k, v in changes.items() for word in ("--set", f"{k}={v}"))]
+    return [
+        "quickstart",
+        *small,
+        *tasks,
+        *(word for k, v in changes.items() for word in ("--set", f"{k}={v}")),
+    ]
 
 
 @pytest.fixture(scope="module")
 def interrupted(start, command, long, tmp_path_factory):
-    """A run that met SIGTERM at step 20 or so and Ctrl-C at step 60 or so, and its third, whole call."""
+    """A run that met SIGTERM at step 20 or so and Ctrl-C at step 60 or so, and its third, whole
+    call.
+    """
     home = tmp_path_factory.mktemp("interrupted")
     log = home / "out" / "train" / "metrics.jsonl"
     calls = {}
@@ -40,14 +52,22 @@ def interrupted(start, command, long, tmp_path_factory):
         calls[number] = process.returncode, out, err, state
     process = start([*command, "run", *long, "--out", "out"], home)
     out, err = process.communicate(timeout=120)
-    calls["last"] = process.returncode, out, err, json.loads((home / "out" / "run.json").read_text(encoding="utf-8"))
+    calls["last"] = (
+        process.returncode,
+        out,
+        err,
+        json.loads((home / "out" / "run.json").read_text(encoding="utf-8")),
+    )
     return home / "out", calls
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
 )
-def test_a_signal_during_training_ends_the_run_with_its_code_and_a_message(interrupted, number, code, word):
+def test_a_signal_during_training_ends_the_run_with_its_code_and_a_message(
+    interrupted, number, code, word
+):
     _, calls = interrupted
     returned, out, err, state = calls[number]
     assert returned == code, err
@@ -55,7 +75,10 @@ def test_a_signal_during_training_ends_the_run_with_its_code_and_a_message(inter
     assert state["stages"]["train"]["status"] == "running"
     assert out == ""
     assert "Traceback" not in err
-    assert err.splitlines()[-1] == f"error: {word}. What is done is kept: the same command goes on from there."
+    assert (
+        err.splitlines()[-1]
+        == f"error: {word}. What is done is kept: the same command goes on from there."
+    )
 
 
 def test_the_same_command_goes_on_and_finishes(interrupted):
@@ -67,7 +90,10 @@ def test_the_same_command_goes_on_and_finishes(interrupted):
     assert "[evaluate_before] done before" in err
     resumed = int(err.partition("resuming at step ")[2].split()[0])
     assert 50 <= resumed < STEPS
-    log = [json.loads(line) for line in (place / "train" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    log = [
+        json.loads(line)
+        for line in (place / "train" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert [row["step"] for row in log] == list(range(1, STEPS + 1))
     assert out.rstrip().endswith("report.html")
 
@@ -98,7 +124,9 @@ def test_a_file_that_cannot_grow_stops_the_run_and_loses_nothing(
 ):
     place = tmp_path / "out"
     arguments = [*finished.arguments, "--out", "out"]
-    process = start(["bash", "-c", 'ulimit -f 50; exec "$@"', "bash", *command, *arguments], tmp_path)
+    process = start(
+        ["bash", "-c", 'ulimit -f 50; exec "$@"', "bash", *command, *arguments], tmp_path
+    )
     out, err = process.communicate(timeout=120)
     assert (place / "data" / "test.parquet").exists()
     assert (place / "eval" / "before" / "perplexity.json").exists()
@@ -116,28 +144,44 @@ def test_a_file_that_cannot_grow_stops_the_run_and_loses_nothing(
 
 @pytest.fixture
 def on_a_full_disk(command, tmp_path):
-    """Run the command beside a file system of 64 KiB that is full; says what is on it afterwards."""
+    """Run the command beside a file system of 64 KiB that is full.
+
+    Says what is on it afterwards.
+    """
     script = """
         mount -t tmpfs -o size=64k none disk && (cat /dev/zero > disk/ballast 2> /dev/null; "$@")
         code=$?; ls -A disk; exit $code
     """
     prefix = ["unshare", "-rm", "bash", "-c", script, "bash"]
     (tmp_path / "disk").mkdir()
-    if not shutil.which("unshare") or subprocess.run([*prefix, "true"], cwd=tmp_path, capture_output=True).returncode:
+    if (
+        not shutil.which("unshare")
+        or subprocess.run([*prefix, "true"], cwd=tmp_path, capture_output=True).returncode
+    ):
         pytest.skip("no right to mount a small disk here")
 
     def run(*arguments):
         return subprocess.run(
-            [*prefix, *command, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+            [*prefix, *command, *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     return run
 
 
 @pytest.mark.parametrize(
-    "arguments", [("recipes", "copy", "quickstart", "disk/mine.yaml"), ("prepare", "quickstart", "--out", "disk/run")]
+    "arguments",
+    [
+        ("recipes", "copy", "quickstart", "disk/mine.yaml"),
+        ("prepare", "quickstart", "--out", "disk/run"),
+    ],
 )
-def test_a_full_disk_is_named_as_such_and_holds_nothing_half_written(on_a_full_disk, small, arguments):
+def test_a_full_disk_is_named_as_such_and_holds_nothing_half_written(
+    on_a_full_disk, small, arguments
+):
     process = on_a_full_disk(*arguments, *(small if arguments[0] == "prepare" else []))
     assert_no_room(process.returncode, process.stdout, process.stderr)
     assert "disk is full" in process.stderr

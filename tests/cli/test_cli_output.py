@@ -2,7 +2,7 @@
 
 import pytest
 
-from medtune.cli.output import score_table
+from medtune.cli.common import score_table
 
 
 def metrics_of(before, after, change, low, high):
@@ -32,7 +32,9 @@ def test_every_figure_stands_apart_within_80_columns(figures):
     words = row.removeprefix("perplexity text_perplexity").split()
     assert len(words) == 6, row
     shown = [float(word.replace(",", "")) for word in words if word not in ("to", "–")]
-    assert shown == pytest.approx([figure for figure in figures if figure is not None], rel=0.05, abs=1e-12)
+    assert shown == pytest.approx(
+        [figure for figure in figures if figure is not None], rel=0.05, abs=1e-12
+    )
 
 
 def test_a_figure_that_is_not_there_is_a_dash_and_not_zero():

@@ -15,7 +15,9 @@ def stages_run(stderr):
 
 
 def without_timing(metrics):
-    return metrics | {"train": {key: value for key, value in metrics["train"].items() if key not in TIMING}}
+    return metrics | {
+        "train": {key: value for key, value in metrics["train"].items() if key not in TIMING}
+    }
 
 
 def items(place, split):
@@ -23,8 +25,18 @@ def items(place, split):
 
 
 def test_the_run_directory_holds_every_file_of_the_contract(finished, tasks):
-    wanted = {"recipe.yaml", "run.json", "metrics.json", "report.html", "README.md", "eval/comparison.json"}
-    wanted |= {f"data/{name}" for name in ("train.parquet", "validation.parquet", "test.parquet", "audit.json")}
+    wanted = {
+        "recipe.yaml",
+        "run.json",
+        "metrics.json",
+        "report.html",
+        "README.md",
+        "eval/comparison.json",
+    }
+    wanted |= {
+        f"data/{name}"
+        for name in ("train.parquet", "validation.parquet", "test.parquet", "audit.json")
+    }
     wanted |= {f"train/{name}" for name in ("metrics.jsonl", "loss.csv", "trainer_stats.json")}
     wanted |= {
         f"eval/{side}/{task}.{end}"
@@ -34,7 +46,12 @@ def test_the_run_directory_holds_every_file_of_the_contract(finished, tasks):
     }
     wanted |= {
         f"model/{name}"
-        for name in ("model.safetensors", "tokenizer.json", "chat_template.jinja", "generation_config.json")
+        for name in (
+            "model.safetensors",
+            "tokenizer.json",
+            "chat_template.jinja",
+            "generation_config.json",
+        )
     }
     assert wanted - set(finished.hashes) == set()
     plots = [name for name in finished.hashes if name.startswith("plots/")]
@@ -49,14 +66,19 @@ def test_nothing_pickled_and_nothing_half_written_is_left(finished):
 def test_metrics_have_the_keys_of_the_contract(finished, tasks):
     metrics = finished.metrics
     assert (metrics["recipe"], metrics["status"]) == ("quickstart", "complete")
-    assert {"train", "validation", "test", "dropped", "leaked", "truncated_rows"} <= set(metrics["data"])
+    assert {"train", "validation", "test", "dropped", "leaked", "truncated_rows"} <= set(
+        metrics["data"]
+    )
     assert metrics["data"]["leaked"] == 0
     assert sum(metrics["data"][name] for name in ("train", "validation", "test")) == 40
     wanted = {"steps", "tokens", "supervised_tokens", "trainable_parameters", "parameters"} | TIMING
     assert wanted <= set(metrics["train"])
     assert metrics["train"]["steps"] == 4
     assert 0 < metrics["train"]["supervised_tokens"] < metrics["train"]["tokens"]
-    shapes = [{task: set(scores) for task, scores in metrics[side].items()} for side in ("before", "after", "change")]
+    shapes = [
+        {task: set(scores) for task, scores in metrics[side].items()}
+        for side in ("before", "after", "change")
+    ]
     assert shapes[0] == shapes[1] == shapes[2]
     assert set(shapes[0]) == set(tasks)
     for task, scores in metrics["change"].items():
@@ -85,7 +107,8 @@ def test_standard_output_is_a_table_a_verdict_and_the_report_s_path(finished):
 
 def test_progress_goes_to_standard_error_with_the_columns_taken(finished):
     assert all(
-        stages_run(finished.process.stderr)[name] for name in ("prepare", "evaluate_before", "train", "evaluate_after")
+        stages_run(finished.process.stderr)[name]
+        for name in ("prepare", "evaluate_before", "train", "evaluate_after")
     )
     assert "question = question, answer = answer" in finished.process.stderr
     assert "Traceback" not in finished.process.stderr
@@ -128,7 +151,11 @@ def test_a_second_call_does_nothing_again(finished, medtune, hashes_of):
     assert not any(stages_run(process.stderr).values())
     assert json.loads((finished.place / "run.json").read_text(encoding="utf-8"))["stages"] == stages
     after = hashes_of(finished.place)
-    changed = {name for name in after.keys() | finished.hashes.keys() if after.get(name) != finished.hashes.get(name)}
+    changed = {
+        name
+        for name in after.keys() | finished.hashes.keys()
+        if after.get(name) != finished.hashes.get(name)
+    }
     assert changed <= {"run.json"}
 
 
@@ -165,12 +192,18 @@ def test_the_same_seed_gives_the_same_figures_and_json_is_alone_on_standard_outp
     assert printed["verdict"] in " ".join(finished.process.stdout.split())
     assert without_timing(metrics) == without_timing(finished.metrics)
     again = hashes_of(tmp_path / "again")
-    same = [name for name in finished.hashes if name.startswith(("model/", "data/")) or name.endswith("samples.jsonl")]
+    same = [
+        name
+        for name in finished.hashes
+        if name.startswith(("model/", "data/")) or name.endswith("samples.jsonl")
+    ]
     assert {name: again[name] for name in same} == {name: finished.hashes[name] for name in same}
 
 
 def test_another_seed_draws_other_splits(finished, medtune_inside, tmp_path):
-    process = medtune_inside("prepare", *finished.arguments[1:], "--seed", "7", "--out", "other", "--json")
+    process = medtune_inside(
+        "prepare", *finished.arguments[1:], "--seed", "7", "--out", "other", "--json"
+    )
     assert process.returncode == 0
     assert json.loads(process.stdout)["leaked"] == 0
     everything = [

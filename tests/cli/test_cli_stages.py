@@ -4,7 +4,9 @@ import json
 import shutil
 
 
-def test_a_dry_run_prints_the_plan_and_writes_nothing(medtune_inside, questions_csv, tiny_model, quick, tmp_path):
+def test_a_dry_run_prints_the_plan_and_writes_nothing(
+    medtune_inside, questions_csv, tiny_model, quick, tmp_path
+):
     before = sorted(tmp_path.rglob("*"))
     process = medtune_inside(
         "run",
@@ -28,7 +30,9 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(medtune_inside, questions_
 def test_a_dry_run_has_its_figures_as_json(medtune_inside, finished, tmp_path):
     process = medtune_inside(*finished.arguments, "--dry-run", "--json")
     facts = json.loads(process.stdout)
-    assert facts["rows"] == {name: finished.metrics["data"][name] for name in ("train", "validation", "test")}
+    assert facts["rows"] == {
+        name: finished.metrics["data"][name] for name in ("train", "validation", "test")
+    }
     assert facts["parameters"] == finished.metrics["train"]["parameters"]
     assert facts["steps"] == 4
     assert facts["estimated_memory_bytes"] > 0
@@ -61,7 +65,9 @@ def test_evaluation_with_seeds_samples_so_many_answers(medtune_inside, finished)
     assert (refused.returncode, "no task samples answers" in refused.stderr) == (2, True)
 
 
-def test_report_makes_figures_plots_page_and_card_again_from_the_samples(medtune_inside, finished, tmp_path, hashes_of):
+def test_report_makes_figures_plots_page_and_card_again_from_the_samples(
+    medtune_inside, finished, tmp_path, hashes_of
+):
     place = tmp_path / "copy"
     shutil.copytree(finished.place, place)
     for name in ("metrics.json", "report.html", "README.md", "eval/comparison.json"):

@@ -1,10 +1,12 @@
-"""`medtune doctor --self-test`: a table for people, JSON for machines, exit 1 where a case fails."""
+"""`medtune doctor --self-test`: a table for people, JSON for machines, exit 1 where a case
+fails.
+"""
 
 import json
 
 import pytest
 
-from medtune.evaluation import selftest
+from medtune.evaluation import self_test as selftest
 
 
 def test_all_cases_stand_in_a_table_of_at_most_80_columns(medtune_inside):
@@ -17,14 +19,18 @@ def test_all_cases_stand_in_a_table_of_at_most_80_columns(medtune_inside):
 
 
 @pytest.mark.parametrize("arguments", [(), ("--json",)])
-def test_a_failing_case_ends_with_1_and_shows_what_was_found(medtune_inside, monkeypatch, arguments):
+def test_a_failing_case_ends_with_1_and_shows_what_was_found(
+    medtune_inside, monkeypatch, arguments
+):
     monkeypatch.setattr(selftest, "CASES", (selftest.Case("two and two", [4], lambda: [5.0]),))
     done = medtune_inside("doctor", "--self-test", *arguments)
     assert done.returncode == 1
     if arguments:
         told = json.loads(done.stdout)
         assert told["failed"] == 1
-        assert told["cases"] == [{"case": "two and two", "expected": [4], "found": [5.0], "ok": False}]
+        assert told["cases"] == [
+            {"case": "two and two", "expected": [4], "found": [5.0], "ok": False}
+        ]
     else:
         assert "FAILED: two and two: expected [4], found [5.0]" in done.stdout
         assert "0 of 1 cases" in done.stdout

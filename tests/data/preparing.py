@@ -1,4 +1,6 @@
-"""What the tests of preparation share: small tables, a short call, and counting that does not use the code under test."""
+"""What the tests of preparation share: small tables, a short call, and counting that does not
+use the code under test.
+"""
 
 import json
 import re
@@ -25,7 +27,11 @@ def table(place, rows, name="mine.jsonl"):
 def pairs(count, start=0, **more):
     """Rows that share nothing."""
     return [
-        {"question": f"What is disease number {i}?", "answer": f"It is the illness with number {i}."} | more
+        {
+            "question": f"What is disease number {i}?",
+            "answer": f"It is the illness with number {i}.",
+        }
+        | more
         for i in range(start, start + count)
     ]
 
@@ -57,8 +63,14 @@ def shared_with_training(splits, kinds=("question", "answer")):
         texts = {"question": "user", "answer": "assistant"}
         if c.label is not None and c.label.strip() == c.reference:  # a label ties nothing
             texts["answer"] = ""
-        found = {(kind, plain(m.content)) for kind in kinds for m in c.messages if m.role == texts[kind]}
-        return {(kind, text) for kind, text in found if kind != "answer" or len(text.split()) >= TELLING_WORDS}
+        found = {
+            (kind, plain(m.content)) for kind in kinds for m in c.messages if m.role == texts[kind]
+        }
+        return {
+            (kind, text)
+            for kind, text in found
+            if kind != "answer" or len(text.split()) >= TELLING_WORDS
+        }
 
     train = {key for c in splits["train"] for key in keys(c)}
     return sum(bool(keys(c) & train) for name in ("validation", "test") for c in splits[name])

@@ -1,4 +1,6 @@
-"""The audit: figures with known answers, examples that hide identifiers, and plain values throughout."""
+"""The audit: figures with known answers, examples that hide identifiers, and plain values
+throughout.
+"""
 
 import json
 
@@ -9,11 +11,12 @@ from hypothesis import strategies as st
 from preparing import items, pairs, run
 
 from medtune.data.audit import listed, words
-from medtune.data.label_facts import ceiling
+from medtune.data.label_statistics import ceiling
 
 
 def test_the_ceiling_of_labels_that_overlap():
-    # Text 1: A twice and B once, so two of three; text 2: a tie, one of two; text 3: certain. 4 of 6.
+    # Text 1: A twice and B once, so two of three; text 2: a tie, one of two; text 3: certain. 4 of
+    # 6.
     found = ceiling(np.array([1, 1, 1, 2, 2, 3, 4]), ["A", "A", "B", "A", "C", "B", None])
     assert found == {
         "rows": 6,
@@ -62,7 +65,10 @@ def test_lengths(counts, expected):
 
 
 def test_counts_in_words():
-    assert listed({"empty_answer": 1200, "repeated": 0, "too_short": 2}) == "empty answer 1,200, too short 2"
+    assert (
+        listed({"empty_answer": 1200, "repeated": 0, "too_short": 2})
+        == "empty answer 1,200, too short 2"
+    )
     assert listed({"repeated": 0}) == listed({}) == "nothing"
 
 
@@ -112,18 +118,24 @@ def test_rules_are_counted_by_rows_and_can_all_be_switched_off():
     every = ("blanks", "line_endings", "markup", "literal_newlines", "labels", "boilerplate")
     assert counted == dict.fromkeys(every, 120)
     assert on["off"] == []
-    assert on["boilerplate"] == {"mine": {"opening": {"Hello,": 120}, "closing": {"Take care.": 120}}}
+    assert on["boilerplate"] == {
+        "mine": {"opening": {"Hello,": 120}, "closing": {"Take care.": 120}}
+    }
     assert all(len(entry["examples"]) == 3 for entry in on["rules"].values())
     prepared = run(DAMAGED, clean=OFF)
     off = prepared.audit["cleaning"]
     assert off["rules"] == {}
     assert sorted(off["off"]) == sorted(OFF)
     assert off["boilerplate"] == {}
-    assert {(c.question, c.reference) for c in items(prepared)} == {(r["question"], r["answer"]) for r in DAMAGED}
+    assert {(c.question, c.reference) for c in items(prepared)} == {
+        (r["question"], r["answer"]) for r in DAMAGED
+    }
 
 
 def test_listings_hide_identifiers():
-    rows = [{"question": "Whom to call?", "answer": f"Call 555-123-456{i} at once."} for i in range(3)]
+    rows = [
+        {"question": "Whom to call?", "answer": f"Call 555-123-456{i} at once."} for i in range(3)
+    ]
     audit = run([*pairs(20), *rows]).audit
     assert len(audit["contradictions_listed"][0]) == 3
     assert "555" not in json.dumps(audit)
@@ -131,10 +143,16 @@ def test_listings_hide_identifiers():
 
 def test_listings_hide_identifiers_at_the_end_of_an_excerpt():
     lead = "word " * 31
-    rows = [{"question": "Whom to write?", "answer": f"{lead}jane.roe@example.org says {i}."} for i in range(2)]
+    rows = [
+        {"question": "Whom to write?", "answer": f"{lead}jane.roe@example.org says {i}."}
+        for i in range(2)
+    ]
     assert "jane" not in json.dumps(run([*pairs(20), *rows]).audit)
 
 
 def test_learned_boilerplate_hides_identifiers():
-    rows = [{"question": f"What is {i}?", "answer": f"It is {i}. Write to jane.roe@example.org"} for i in range(120)]
+    rows = [
+        {"question": f"What is {i}?", "answer": f"It is {i}. Write to jane.roe@example.org"}
+        for i in range(120)
+    ]
     assert "roe" not in json.dumps(run(rows).audit)

@@ -1,4 +1,7 @@
-"""Bad input: an error that names file, row and field, or all rows; never a crash, never a row less."""
+"""Bad input: an error that names file, row and field, or all rows.
+
+Never a crash, never a row less.
+"""
 
 import contextlib
 import csv
@@ -12,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from medtune.data.sources import open_source, source_files
-from medtune.data.tables import TABLE_SUFFIXES
+from medtune.data.formats.tables import TABLE_SUFFIXES
+from medtune.data.sources.open import open_source, source_files
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 
@@ -40,7 +43,8 @@ def written(suffix, rows):
 
 
 ROWS = [
-    {"question": f"What is disease {i}, “so-called”?", "answer": f"An illness; no. {i}\nof many."} for i in range(30)
+    {"question": f"What is disease {i}, “so-called”?", "answer": f"An illness; no. {i}\nof many."}
+    for i in range(30)
 ]
 
 
@@ -65,7 +69,8 @@ ROWS = [
         ("cut.parquet", written(".parquet", ROWS)[:-20], "cut.parquet", "not a whole Parquet file"),
         ("none.csv", "question,answer\n", "none.csv", "no rows"),
         ("none.jsonl", "", "none.jsonl", "no rows"),
-        ("blank.json", "\x0b\x1c\n", "blank.json, line 1", "not valid JSON"),  # blank to Python, not to JSON
+        # blank to Python, not to JSON
+        ("blank.json", "\x0b\x1c\n", "blank.json, line 1", "not valid JSON"),
         ("none.json", "[]", "none.json", "no rows"),
         ("none.parquet", written(".parquet", ROWS)[:0], "none.parquet", "not a whole Parquet file"),
         ("text.txt", "What is gout?", "data.source", "no reader for text.txt"),
@@ -85,7 +90,8 @@ def test_each_fault_is_named_with_its_place_and_what_to_do(tmp_path, name, conte
 
 def test_a_parquet_of_no_rows_says_so(tmp_path):
     pq.write_table(
-        pa.table({"question": pa.array([], pa.string()), "answer": pa.array([], pa.string())}), tmp_path / "e.parquet"
+        pa.table({"question": pa.array([], pa.string()), "answer": pa.array([], pa.string())}),
+        tmp_path / "e.parquet",
     )
     with pytest.raises(DataError, match=r"e\.parquet: the file has no rows"):
         read(tmp_path / "e.parquet")
@@ -137,10 +143,15 @@ def place(tmp_path_factory):
 
 
 def rows_or_error(path, source=None):
-    """All rows, each with a place of its own in the file; None after an error that names the file and what to do."""
+    """All rows, each with a place of its own in the file.
+
+    None after an error that names the file and what to do.
+    """
     error = None
     try:
-        rows = read(source or path, **({} if source else {"question": "question", "answer": "answer"}))
+        rows = read(
+            source or path, **({} if source else {"question": "question", "answer": "answer"})
+        )
     except DataError as caught:
         error = caught
     if error is not None:
@@ -179,7 +190,11 @@ def test_almost_a_table_is_the_rows_that_python_reads_or_an_error(place, delimit
     path = place / ("almost.tsv" if delimiter == "\t" else "almost.csv")
     path.write_text(f"question{delimiter}answer\n{content}", encoding="utf-8", newline="")
     try:
-        oracle = [r for r in csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True) if r]
+        oracle = [
+            r
+            for r in csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+            if r
+        ]
     except csv.Error:
         oracle = []
     rows = rows_or_error(path)
@@ -187,16 +202,20 @@ def test_almost_a_table_is_the_rows_that_python_reads_or_an_error(place, delimit
         assert rows is None
     else:
         assert rows is not None
-        assert [(row.question, row.answer) for row in rows] == [(q if q.strip() else "", a) for q, a in oracle]
+        assert [(row.question, row.answer) for row in rows] == [
+            (q if q.strip() else "", a) for q, a in oracle
+        ]
 
 
 @FUZZ
 @given(
     lines=st.lists(
-        st.fixed_dictionaries({"question": st.text('ab"\\', max_size=4), "answer": st.text("ab{}", max_size=4)}).map(
-            json.dumps
+        st.fixed_dictionaries(
+            {"question": st.text('ab"\\', max_size=4), "answer": st.text("ab{}", max_size=4)}
+        ).map(json.dumps)
+        | st.sampled_from(
+            ["", "{}", "[]", "null", "1", '{"question": "a"}', '{"question": 1, "answer": "b"}']
         )
-        | st.sampled_from(["", "{}", "[]", "null", "1", '{"question": "a"}', '{"question": 1, "answer": "b"}'])
         | ALMOST,
         max_size=5,
     )
@@ -214,12 +233,17 @@ def test_almost_json_lines_are_as_many_rows_as_json_reads_or_an_error(place, lin
 
 
 @FUZZ
-@given(suffix=st.sampled_from(TABLE_SUFFIXES), texts=st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=30))
+@given(
+    suffix=st.sampled_from(TABLE_SUFFIXES),
+    texts=st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=30),
+)
 def test_rows_in_are_rows_out(place, suffix, texts):
     path = place / f"whole{suffix}"
     path.write_bytes(written(suffix, [{"question": q, "answer": a} for q, a in texts]))
     rows = read(path, question="question", answer="answer")
-    assert [(row.question, row.answer) for row in rows] == [(q if q.strip() else "", a) for q, a in texts]
+    assert [(row.question, row.answer) for row in rows] == [
+        (q if q.strip() else "", a) for q, a in texts
+    ]
 
 
 @FUZZ

@@ -1,10 +1,12 @@
-"""Items of a source that is only measured on: its test part, each question once, the rest for examples."""
+"""Items of a source that is only measured on: its test part, each question once, the rest for
+examples.
+"""
 
 import json
 
 import pytest
 
-from medtune.data.benchmark import read_benchmark
+from medtune.data.eval_items import read_benchmark
 from medtune.errors import DataError
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
@@ -26,7 +28,9 @@ def row(question, answer="A", split="test", options=("yes", "no")):
 
 
 def test_the_test_part_is_measured_and_the_rest_is_for_examples(tmp_path):
-    place = write(tmp_path / "own.jsonl", [row("one"), row("two", split="dev"), row("three", split="train")])
+    place = write(
+        tmp_path / "own.jsonl", [row("one"), row("two", split="dev"), row("three", split="train")]
+    )
     found = read_benchmark(place, None, None)
     assert [item.prompt[0].content.split("\n")[0] for item in found.items] == ["one"]
     assert [item.prompt[0].content.split("\n")[0] for item in found.others] == ["three", "two"]
@@ -53,11 +57,18 @@ def asked(conversations):
 
 def test_only_rows_with_as_many_options_stand_beside_the_items(tmp_path, capsys):
     three = row("four", split="dev", options=("yes", "no", "maybe"))
-    rows = [row("one"), three, row("two", split="dev"), row("five", split="train", options=("x", "y", "z"))]
+    rows = [
+        row("one"),
+        three,
+        row("two", split="dev"),
+        row("five", split="train", options=("x", "y", "z")),
+    ]
     found = read_benchmark(write(tmp_path / "own.jsonl", rows), None, None)
     assert (asked(found.others), asked(found.examples)) == (["two"], ["two"])
     assert "2 rows beside the items have another number of options" in capsys.readouterr().err
-    mixed = read_benchmark(write(tmp_path / "mixed.jsonl", [*rows, {**three, "split": "test"}]), None, None)
+    mixed = read_benchmark(
+        write(tmp_path / "mixed.jsonl", [*rows, {**three, "split": "test"}]), None, None
+    )
     assert asked(mixed.others) == ["five", "two"]  # the items differ themselves
 
 
@@ -67,14 +78,20 @@ def test_worked_examples_are_of_the_first_part_alone(tmp_path):
     found = read_benchmark(write(tmp_path / "own.jsonl", rows), None, None)
     assert asked(found.examples) == ["three", "four"]
     assert asked(found.others) == ["three", "four", "two", "odd"]
-    other = read_benchmark(write(tmp_path / "other.jsonl", [row("one"), row("b", split="b"), row("a", split="a")]), None, None)  # fmt: skip
+    other = read_benchmark(
+        write(tmp_path / "other.jsonl", [row("one"), row("b", split="b"), row("a", split="a")]),
+        None,
+        None,
+    )
     assert asked(other.examples) == ["a"]
     assert read_benchmark(write(tmp_path / "bare.jsonl", [row("one")]), None, None).examples == []
 
 
 def test_a_long_id_is_cut_and_the_digest_is_not(tmp_path):
     rows = [{**row(f"q{i}"), "id": "x" * 80} for i in range(3)]
-    names = [item.id for item in read_benchmark(write(tmp_path / "own.jsonl", rows), None, None).items]
+    names = [
+        item.id for item in read_benchmark(write(tmp_path / "own.jsonl", rows), None, None).items
+    ]
     assert len(set(names)) == 3
     assert {len(name) for name in names} == {60}
 
@@ -86,7 +103,9 @@ def test_an_empty_option_is_an_error_that_names_the_row(tmp_path):
     assert "own.jsonl, row 2" in str(error.value)
     place = write(tmp_path / "trimmed.jsonl", [row("one", options=(" yes ", "no"))])
     assert read_benchmark(place, None, None).items[0].options == ("yes", "no")
-    place = write(tmp_path / "beside.jsonl", [row("one"), row("two", options=("", "no"), split="dev")])
+    place = write(
+        tmp_path / "beside.jsonl", [row("one"), row("two", options=("", "no"), split="dev")]
+    )
     assert read_benchmark(place, None, None).others == []
 
 
@@ -106,7 +125,10 @@ def test_pubmedqa_always_yes_has_its_published_figures(real_data):
     samples = [multiple_choice_sample(item, names_of(items)) for item in items]
     for sample in samples:
         right = float("yes" in sample["labels"])
-        sample |= {"prompt_cut": 0, "score": {"correct": right, "top": {"yes": 1.0}, "predicted": {"yes": 1.0}}}
+        sample |= {
+            "prompt_cut": 0,
+            "score": {"correct": right, "top": {"yes": 1.0}, "predicted": {"yes": 1.0}},
+        }
     found = score(task, samples, 200, 0)
     assert found["accuracy"]["value"] == pytest.approx(0.552)
     assert found["macro_f1"]["value"] == pytest.approx(0.2371, abs=5e-5)

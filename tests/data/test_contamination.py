@@ -1,4 +1,6 @@
-"""Overlap of training rows with what they will be judged on: planted overlaps, each found exactly, and nothing else."""
+"""Overlap of training rows with what they will be judged on: planted overlaps, each found
+exactly, and nothing else.
+"""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,8 +12,8 @@ from preparing import items, pairs, plain, run, table
 from medtune.conversation import Message
 from medtune.data import workers
 from medtune.data.contamination import HELD_OUT, Items, contamination
+from medtune.data.row_store import to_batch
 from medtune.data.rows import Row
-from medtune.data.spool import to_batch
 from medtune.errors import DataError
 
 
@@ -35,8 +37,12 @@ def training(rows, size=3):
 
 
 def facts(sets, rows, ngram=13, size=3):
-    found = contamination(Items.of(((name, r) for name, rs in sets.items() for r in rs), ngram), training(rows, size))
-    return {n: (f["items"], f["overlapping"], f["mostly"], f["training_rows"]) for n, f in found.items()}, found
+    found = contamination(
+        Items.of(((name, r) for name, rs in sets.items() for r in rs), ngram), training(rows, size)
+    )
+    return {
+        n: (f["items"], f["overlapping"], f["mostly"], f["training_rows"]) for n, f in found.items()
+    }, found
 
 
 def filler(word, count):
@@ -66,7 +72,12 @@ def test_most_of_an_item_in_training_is_said_apart():
 
 def test_runs_do_not_cross_from_question_to_answer():
     item = row(" ".join(SHARED[:7]), " ".join(SHARED[7:]))
-    assert facts({"medqa": [item]}, [row(" ".join(SHARED), "Something else.")])[0]["medqa"] == (1, 0, 0, 0)
+    assert facts({"medqa": [item]}, [row(" ".join(SHARED), "Something else.")])[0]["medqa"] == (
+        1,
+        0,
+        0,
+        0,
+    )
     assert facts({"medqa": [row("Which?", " ".join(SHARED))]}, [item])[0]["medqa"] == (1, 0, 0, 0)
 
 
@@ -89,12 +100,21 @@ def test_a_short_question_overlaps_with_the_same_question_only(learnt, overlappi
 
 
 def test_a_short_question_as_somebodys_answer_is_no_overlap():
-    assert facts({"medqa": [row(SHORT, "Acid it is.")]}, [row("Say it!", SHORT)])[0]["medqa"] == (1, 0, 0, 0)
+    assert facts({"medqa": [row(SHORT, "Acid it is.")]}, [row("Say it!", SHORT)])[0]["medqa"] == (
+        1,
+        0,
+        0,
+        0,
+    )
 
 
 def test_sets_are_counted_apart_and_a_shared_text_in_each():
     text = filler("w", 30)
-    sets = {HELD_OUT: [row("a", text), row("b", "Nothing.")], "medqa": [row("c", text)], "medmcqa": [row("d", "No.")]}
+    sets = {
+        HELD_OUT: [row("a", text), row("b", "Nothing.")],
+        "medqa": [row("c", text)],
+        "medmcqa": [row("d", "No.")],
+    }
     counts, _ = facts(sets, [row("q", text), row("r", text), row("s", "Other text.")])
     assert counts == {HELD_OUT: (2, 1, 1, 2), "medqa": (1, 1, 1, 2), "medmcqa": (1, 0, 0, 0)}
 
@@ -123,7 +143,10 @@ def naive(item, rows, ngram):
         return {tuple(t[i : i + ngram]) for t in texts for i in range(len(t) - ngram + 1)}
 
     short = 0 < len(plain(item.question).split()) < ngram
-    return [bool(runs(item) & runs(r)) or (short and plain(item.question) == plain(r.question)) for r in rows]
+    return [
+        bool(runs(item) & runs(r)) or (short and plain(item.question) == plain(r.question))
+        for r in rows
+    ]
 
 
 @settings(max_examples=120, deadline=None)
@@ -140,7 +163,10 @@ def test_counts_are_those_of_plain_comparison_for_any_chunks(first, second, rows
 def test_the_list_does_not_depend_on_the_batches():
     text = filler("w", 30)
     rows = [row(f"q {i}", text, place=f"t, row {i}") for i in range(60)]
-    lists = [facts({"medqa": [row("c", text)]}, rows, size=size)[1]["medqa"]["examples"] for size in (1, 7, 60)]
+    lists = [
+        facts({"medqa": [row("c", text)]}, rows, size=size)[1]["medqa"]["examples"]
+        for size in (1, 7, 60)
+    ]
     assert lists[0] == lists[1] == lists[2]
 
 
@@ -153,14 +179,21 @@ def medqa(place, questions):
 
 
 def test_preparation_compares_with_the_benchmarks_that_are_here_and_names_the_rest(tmp_path):
-    place = medqa(tmp_path / "data", ["What is disease number 3?", f"Man of 40: {' '.join(SHARED)}?", "Another one?"])
+    place = medqa(
+        tmp_path / "data",
+        ["What is disease number 3?", f"Man of 40: {' '.join(SHARED)}?", "Another one?"],
+    )
     rows = [*pairs(40), {"question": "Tell me more.", "answer": f"Well, {' '.join(SHARED)}."}]
     prepared = run(rows, data_dir=place)
     found = prepared.audit["contamination"]
     train = prepared.splits["train"]
     learnt = [c for c in train if "number 3?" in c.question or "shared1" in c.reference]
     assert found["sets"]["medqa"]["items"] == 3
-    assert found["sets"]["medqa"]["overlapping"] == found["sets"]["medqa"]["training_rows"] == len(learnt)
+    assert (
+        found["sets"]["medqa"]["overlapping"]
+        == found["sets"]["medqa"]["training_rows"]
+        == len(learnt)
+    )
     assert found["sets"][HELD_OUT]["items"] == 41 - len(train)
     assert found["sets"][HELD_OUT]["overlapping"] == 0
     assert found["not_compared"] == ["medmcqa", "pubmedqa", "mmlu_medical"]
@@ -169,7 +202,10 @@ def test_preparation_compares_with_the_benchmarks_that_are_here_and_names_the_re
 def test_long_runs_shared_by_training_and_held_out_rows_are_counted():
     phrase = " ".join(SHARED)
     rows = [
-        {"question": f"Question {i}?", "answer": f"{filler(f'a{i}x', 30)} {phrase} {filler(f'b{i}x', 30)}."}
+        {
+            "question": f"Question {i}?",
+            "answer": f"{filler(f'a{i}x', 30)} {phrase} {filler(f'b{i}x', 30)}.",
+        }
         for i in range(40)
     ]
     prepared = run(rows)
@@ -195,7 +231,9 @@ def test_what_is_trained_on_is_no_benchmark_by_whatever_name(tmp_path):
 
 def test_it_can_be_switched_off_and_told_what_to_compare_with(tmp_path):
     place = medqa(tmp_path / "data", ["What is disease number 3?"])
-    assert run(pairs(20), data_dir=place, contamination={"check": False}).audit["contamination"] == {"checked": False}
+    assert run(pairs(20), data_dir=place, contamination={"check": False}).audit[
+        "contamination"
+    ] == {"checked": False}
     only = run(pairs(20), data_dir=place, contamination={"against": []}).audit["contamination"]
     assert set(only["sets"]) == {HELD_OUT}
     assert len(items(run(pairs(20), data_dir=place))) == 20
@@ -203,17 +241,25 @@ def test_it_can_be_switched_off_and_told_what_to_compare_with(tmp_path):
 
 def test_a_wrong_benchmark_is_blamed_on_its_own_field_before_the_work(tmp_path):
     with pytest.raises(
-        DataError, match=r"^data\.contamination\.against: no such file or known source: medqq\nDid you mean medqa"
+        DataError,
+        match=r"^data\.contamination\.against: no such file or known source: medqq\nDid you mean medqa",
     ):
         run(pairs(30), contamination={"against": ["medqq"]})
     bad = table(tmp_path, [{"a": "1", "b": "2"}], "benchmark.jsonl")
-    with pytest.raises(DataError, match=r"^data\.contamination\.against: .*benchmark\.jsonl: cannot tell which column"):
+    with pytest.raises(
+        DataError,
+        match=r"^data\.contamination\.against: .*benchmark\.jsonl: cannot tell which column",
+    ):
         run(pairs(30), contamination={"against": [str(bad)]})
 
 
 def test_examples_are_those_of_their_own_set():
     texts = {name: filler(name, 20) for name in ("one", "two")}
-    rows = [row("Why?", texts["one"], f"t, row {i}") for i in range(30)] + [row("Why?", texts["two"], "t, row 99")]
-    _, found = facts({name: [row("Q?", text, f"{name}, row 1")] for name, text in texts.items()}, rows, size=7)
+    rows = [row("Why?", texts["one"], f"t, row {i}") for i in range(30)] + [
+        row("Why?", texts["two"], "t, row 99")
+    ]
+    _, found = facts(
+        {name: [row("Q?", text, f"{name}, row 1")] for name, text in texts.items()}, rows, size=7
+    )
     assert len(found["one"]["examples"]) == 20
     assert found["two"]["examples"] == [{"training": "t, row 99", "item": "two, row 1"}]

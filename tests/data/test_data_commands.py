@@ -1,4 +1,6 @@
-"""Commands on data that cannot go on: the error says at once which word of the command line is meant, and what to write."""
+"""Commands on data that cannot go on: the error says at once which word of the command line is
+meant, and what to write.
+"""
 
 import time
 
@@ -15,10 +17,16 @@ def test_versions_without_the_whole_of_wikidoc_name_its_patient_part(medtune, tm
 
 def test_a_tokenizer_that_is_nowhere_is_said_at_once(medtune, tmp_path):
     recipe = tmp_path / "mine.yaml"
-    recipe.write_text(f"name: mine\ndata: {{source: {table(tmp_path, pairs(30))}}}\nmodel: {{name: medtune-base}}\n")
+    recipe.write_text(
+        f"name: mine\ndata: {{source: {table(tmp_path, pairs(30))}}}\nmodel: {{name: medtune-base}}\n"
+    )
     start = time.monotonic()
     process = medtune(
-        "inspect", recipe, "--tokenizer", "nosuch", env={"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}
+        "inspect",
+        recipe,
+        "--tokenizer",
+        "nosuch",
+        env={"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"},
     )
     assert time.monotonic() - start < 20  # asked again and again it took 49 s
     assert process.returncode == 2

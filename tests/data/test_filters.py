@@ -1,4 +1,6 @@
-"""The rows that a recipe asks for, by value and by number, and splits that are not grouped: every row accounted for."""
+"""The rows that a recipe asks for, by value and by number, and splits that are not grouped:
+every row accounted for.
+"""
 
 from collections import Counter
 
@@ -8,7 +10,11 @@ from preparing import SPLITS, items, pairs, run, shared_with_training, table
 from medtune.errors import DataError
 
 CLASSES = {"columns": {"question": "text", "answer": "label", "label": "label"}}
-ALONE = {"near_duplicates": {"policy": "off"}, "contradictions": "group", "clean": {"min_answer_words": 0}}
+ALONE = {
+    "near_duplicates": {"policy": "off"},
+    "contradictions": "group",
+    "clean": {"min_answer_words": 0},
+}
 
 
 def notes(counts):
@@ -36,10 +42,15 @@ class TestWhere:
         assert accounted(prepared.audit)
 
     def test_several_fields_must_all_hold(self, tmp_path):
-        rows = [row | {"id": str(n), "topic": "gout" if n % 2 else "flu"} for n, row in enumerate(pairs(20))]
+        rows = [
+            row | {"id": str(n), "topic": "gout" if n % 2 else "flu"}
+            for n, row in enumerate(pairs(20))
+        ]
         columns = {"question": "question", "answer": "answer", "id": "id", "entity": "topic"}
         wanted = {"entity": ["gout"], "id": ["1", "3", "5", "7", "9", "11"]}
-        prepared = run(table(tmp_path, rows), columns=columns, where=wanted, split={"group_by": ["question"]})
+        prepared = run(
+            table(tmp_path, rows), columns=columns, where=wanted, split={"group_by": ["question"]}
+        )
         assert {c.id.split("-")[1] for c in items(prepared)} == {"1", "3", "5", "7", "9", "11"}
 
     def test_a_value_that_no_row_has_is_an_error_that_names_it(self, tmp_path):
@@ -55,7 +66,9 @@ class TestWhere:
 
 class TestPerLabel:
     def test_so_many_of_each_are_drawn_by_seed(self, tmp_path):
-        drawn = [of_classes(tmp_path, {"A": 40, "B": 25}, per_label=10, seed=seed) for seed in (0, 0, 1)]
+        drawn = [
+            of_classes(tmp_path, {"A": 40, "B": 25}, per_label=10, seed=seed) for seed in (0, 0, 1)
+        ]
         texts = [{c.question for c in items(prepared)} for prepared in drawn]
         assert Counter(c.label for c in items(drawn[0])) == {"A": 10, "B": 10}
         assert texts[0] == texts[1] != texts[2]
@@ -65,7 +78,9 @@ class TestPerLabel:
     def test_a_label_of_fewer_rows_is_said(self, tmp_path):
         prepared = of_classes(tmp_path, {"A": 40, "B": 6}, per_label=20)
         assert Counter(c.label for c in items(prepared)) == {"A": 20, "B": 6}
-        assert any("label B: 20 rows asked for and 6 usable" in note for note in prepared.audit["warnings"])
+        assert any(
+            "label B: 20 rows asked for and 6 usable" in note for note in prepared.audit["warnings"]
+        )
 
     def test_rows_without_any_label_are_refused(self):
         with pytest.raises(DataError, match="no row has a label"):
@@ -77,7 +92,11 @@ class TestSplitByRow:
 
     @pytest.fixture
     def doubled(self, tmp_path):
-        rows = [{"text": f"One note of two classes, number {i}.", "label": label} for i in range(40) for label in "AB"]
+        rows = [
+            {"text": f"One note of two classes, number {i}.", "label": label}
+            for i in range(40)
+            for label in "AB"
+        ]
         shares = {"train": 0.5, "validation": 0.25, "test": 0.25, "group_by": []}
         return run(table(tmp_path, rows), **CLASSES, **ALONE, split=shares)
 
@@ -92,14 +111,24 @@ class TestSplitByRow:
         assert shared_with_training(doubled.splits) == leaked
 
     def test_the_same_rows_grouped_leak_nothing(self, tmp_path):
-        rows = [{"text": f"One note of two classes, number {i}.", "label": label} for i in range(40) for label in "AB"]
+        rows = [
+            {"text": f"One note of two classes, number {i}.", "label": label}
+            for i in range(40)
+            for label in "AB"
+        ]
         assert run(table(tmp_path, rows), **CLASSES, **ALONE).audit["leaked"] == 0
 
     def test_shares_of_each_class_are_exact(self, tmp_path):
         shares = {"train": 0.9090909, "validation": 0.0454546, "test": 0.0454545, "group_by": []}
-        prepared = of_classes(tmp_path, {"A": 150, "B": 130, "C": 110}, per_label=110, split=shares, **ALONE)
+        prepared = of_classes(
+            tmp_path, {"A": 150, "B": 130, "C": 110}, per_label=110, split=shares, **ALONE
+        )
         for name, count in zip(SPLITS, (100, 5, 5), strict=True):
-            assert Counter(c.label for c in prepared.splits[name]) == {"A": count, "B": count, "C": count}
+            assert Counter(c.label for c in prepared.splits[name]) == {
+                "A": count,
+                "B": count,
+                "C": count,
+            }
 
 
 def test_all_rows_may_train():

@@ -1,4 +1,6 @@
-"""Texts as numbers: equal where the texts are equal in normal form, and never across the border of two texts."""
+"""Texts as numbers: equal where the texts are equal in normal form, and never across the border
+of two texts.
+"""
 
 from hashlib import blake2b
 
@@ -7,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medtune.data import fingerprints
-from medtune.data.fingerprints import PERMUTATIONS, run_hashes, signatures, text_hash, word_hashes
+from medtune.data import dedup as fingerprints
+from medtune.data.dedup import PERMUTATIONS, run_hashes, signatures, text_hash, word_hashes
 
-WORDS = st.lists(st.sampled_from("gout asthma pain acid joint rest heart bone".split()), max_size=12)
+WORDS = st.lists(
+    st.sampled_from("gout asthma pain acid joint rest heart bone".split()), max_size=12
+)
 
 
 def test_a_text_hash_is_the_first_eight_bytes_of_blake2b():
@@ -73,7 +77,9 @@ def test_signatures_have_one_row_a_text_and_are_the_same_in_any_chunk():
 
 
 def test_signatures_of_equal_sets_of_runs_are_equal_whatever_case_and_punctuation():
-    a, b = signatures(*word_hashes(["Gout hurts; it is acid in a joint.", "gout HURTS it is: acid, in a joint"]))
+    a, b = signatures(
+        *word_hashes(["Gout hurts; it is acid in a joint.", "gout HURTS it is: acid, in a joint"])
+    )
     assert (a == b).all()
 
 

@@ -1,13 +1,15 @@
 import pytest
 
 from medtune.conversation import Message
-from medtune.data.held_out import on_subject, rows_on_subject, subject_words
+from medtune.data.demonstrations import on_subject, rows_on_subject, subject_words
 from medtune.data.rows import Row
 from medtune.recipe.schema import TOPICS
 
 
 def row(question, *, entity=None, answer="An answer."):
-    return Row((Message("user", question), Message("assistant", answer)), "test", "here", entity=entity)
+    return Row(
+        (Message("user", question), Message("assistant", answer)), "test", "here", entity=entity
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,5 +84,10 @@ def test_an_earlier_turn_on_the_subject_counts():
 
 
 def test_each_row_is_judged_on_its_own():
-    rows = [row("What is gout?"), row("What is botulism?"), row("Who gets paralysis?"), row("What is asthma?")]
+    rows = [
+        row("What is gout?"),
+        row("What is botulism?"),
+        row("Who gets paralysis?"),
+        row("What is asthma?"),
+    ]
     assert rows_on_subject(rows, TOPICS) == [False, True, False, False]

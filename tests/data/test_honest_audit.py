@@ -1,14 +1,16 @@
-"""What a reader of an audit relies on: labels seen as labels, sources kept apart, and notes where figures mislead."""
+"""What a reader of an audit relies on: labels seen as labels, sources kept apart, and notes
+where figures mislead.
+"""
 
 import csv
 
 import pytest
 from preparing import pairs, run, table
 
-from medtune.data.label_facts import leaning
+from medtune.data.label_statistics import leaning
 from medtune.data.prepare import prepare
 from medtune.data.splits import SPLITS
-from medtune.recipe.reading import read_run_recipe
+from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import Data
 from medtune.report.audit_text import audit_text
 
@@ -20,12 +22,16 @@ def notes(place, classes, name="notes.csv", header=("text", "label")):
     with path.open("w", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow(header)
-        writer.writerows((f"Report {i} tells of finding {i * 7}.", classes[i % len(classes)]) for i in range(80))
+        writer.writerows(
+            (f"Report {i} tells of finding {i * 7}.", classes[i % len(classes)]) for i in range(80)
+        )
     return path
 
 
 @pytest.mark.parametrize("columns", [{}, {"question": "text", "answer": "label"}])
-def test_a_table_of_texts_and_labels_is_split_by_text_and_every_class_is_everywhere(tmp_path, columns):
+def test_a_table_of_texts_and_labels_is_split_by_text_and_every_class_is_everywhere(
+    tmp_path, columns
+):
     path = notes(tmp_path, CLASSES)
     prepared = prepare(Data(source=str(path), columns=columns), 0, [], None, tmp_path / "out")
     assert prepared.audit["groups"]["count"] == 80
@@ -34,7 +40,9 @@ def test_a_table_of_texts_and_labels_is_split_by_text_and_every_class_is_everywh
 
 
 def test_one_class_is_noted(tmp_path):
-    audit = prepare(Data(source=str(notes(tmp_path, ["Urology"]))), 0, [], None, tmp_path / "out").audit
+    audit = prepare(
+        Data(source=str(notes(tmp_path, ["Urology"]))), 0, [], None, tmp_path / "out"
+    ).audit
     assert any("one class only (Urology)" in note for note in audit["warnings"])
 
 
@@ -49,17 +57,26 @@ def test_two_files_of_one_name_keep_their_own_shares(tmp_path):
     second = table(tmp_path / "d2", pairs(100, 50), "my file.jsonl")
     data = Data(source=[{"name": str(first), "weight": 1}, {"name": str(second), "weight": 3}])
     audit = prepare(data, 0, [], None, tmp_path / "out").audit
-    assert [(source["name"], source["rows"]) for source in audit["sources"]] == [("my file", 50), ("my file 2", 100)]
+    assert [(source["name"], source["rows"]) for source in audit["sources"]] == [
+        ("my file", 50),
+        ("my file 2", 100),
+    ]
     drawn = {
-        name: sum(s["sources"].get(name, 0) for s in audit["splits"].values()) for name in ("my file", "my file 2")
+        name: sum(s["sources"].get(name, 0) for s in audit["splits"].values())
+        for name in ("my file", "my file 2")
     }
     assert drawn == {"my file": 33, "my file 2": 100}
 
 
 def test_label_sets_leave_the_figures_as_they_came(tmp_path):
     rows = [{"text": f"Report {i // 2} tells of much.", "label": "ba"[i % 2]} for i in range(60)]
-    rows = [{"question": row["text"], "answer": row["label"], "label": row["label"]} for row in rows]
-    audits = {policy: run(rows, contradictions=policy).audit["labels"] for policy in ("group", "label_sets")}
+    rows = [
+        {"question": row["text"], "answer": row["label"], "label": row["label"]} for row in rows
+    ]
+    audits = {
+        policy: run(rows, contradictions=policy).audit["labels"]
+        for policy in ("group", "label_sets")
+    }
     assert audits["group"]["as_read"] == audits["label_sets"]["as_read"]
     assert audits["group"]["as_read"]["ceiling"] == 0.5
     assert audits["label_sets"]["label_sets"] == 30
@@ -75,12 +92,18 @@ def test_a_benchmark_that_stands_in_training_is_noted(tmp_path):
 
 
 def test_a_chain_that_holds_much_of_the_data_is_noted():
-    rows = [*pairs(40), *({"question": f"Why {i}?", "answer": "See your doctor about it soon."} for i in range(20))]
+    rows = [
+        *pairs(40),
+        *({"question": f"Why {i}?", "answer": "See your doctor about it soon."} for i in range(20)),
+    ]
     assert any("one group holds 20 rows" in note for note in run(rows).audit["warnings"])
 
 
 def test_yes_and_no_tie_nothing_together():
-    rows = [{"question": f"Is illness {i} common?", "answer": "Yes." if i % 3 else "No."} for i in range(60)]
+    rows = [
+        {"question": f"Is illness {i} common?", "answer": "Yes." if i % 3 else "No."}
+        for i in range(60)
+    ]
     assert run(rows).audit["groups"]["count"] == 60
 
 
@@ -91,7 +114,10 @@ def test_an_audit_needs_no_splits(tmp_path):
 
 
 def test_a_source_too_small_for_its_rows_is_said(tmp_path):
-    big, small = table(tmp_path, pairs(60), "big.jsonl"), table(tmp_path, pairs(20, 500), "small.jsonl")
+    big, small = (
+        table(tmp_path, pairs(60), "big.jsonl"),
+        table(tmp_path, pairs(20, 500), "small.jsonl"),
+    )
     sources = [{"name": str(big), "rows": 30}, {"name": str(small), "rows": 5000}]
     audit = prepare(Data(source=sources), 0, [], None, tmp_path / "out").audit
     assert audit["unfilled"] == {"small": {"asked": 5000, "there": 20}}
@@ -102,7 +128,12 @@ def test_a_source_too_small_for_its_rows_is_said(tmp_path):
 
 def test_conversations_that_end_with_a_user_are_counted(tmp_path):
     def turns(i, *roles):
-        return {"messages": [{"role": role, "content": f"{role} says {i} and {n}."} for n, role in enumerate(roles)]}
+        return {
+            "messages": [
+                {"role": role, "content": f"{role} says {i} and {n}."}
+                for n, role in enumerate(roles)
+            ]
+        }
 
     rows = [turns(i, "user", "assistant") for i in range(30)]
     rows += [turns(i, "user", "assistant", "user") for i in range(100, 107)]
@@ -126,7 +157,9 @@ def choices(place, keys, options=4):
 
 
 def test_places_of_right_options_are_counted_and_a_lean_is_noted(tmp_path):
-    audit = prepare(Data(source=str(choices(tmp_path, "BBBABCBDBB" * 8))), 0, [], None, tmp_path / "out").audit
+    audit = prepare(
+        Data(source=str(choices(tmp_path, "BBBABCBDBB" * 8))), 0, [], None, tmp_path / "out"
+    ).audit
     assert audit["answer_positions"] == {
         "rows": 80,
         "counts": {"A": 8, "B": 56, "C": 8, "D": 8},
@@ -137,7 +170,9 @@ def test_places_of_right_options_are_counted_and_a_lean_is_noted(tmp_path):
 
 
 def test_even_places_are_no_lean_and_prose_has_none(tmp_path):
-    audit = prepare(Data(source=str(choices(tmp_path, "ABCD" * 20))), 0, [], None, tmp_path / "out").audit
+    audit = prepare(
+        Data(source=str(choices(tmp_path, "ABCD" * 20))), 0, [], None, tmp_path / "out"
+    ).audit
     assert leaning(audit["answer_positions"]) is None
     assert run(pairs(40)).audit["answer_positions"] == {}
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 
 from medtune.conversation import Message
-from medtune.data.identifiers import Span, find_identifiers, find_spans, mask, mask_texts, scan_row
 from medtune.data.rows import Row
 from medtune.errors import DataError
+from medtune.text.identifiers import Span, find_identifiers, find_spans, mask, mask_texts, scan_row
 
 
 def row(question, answer="Rest.", place="mine.csv, row 1", **fields):
@@ -29,11 +29,20 @@ def row(question, answer="Rest.", place="mine.csv, row 1", **fields):
         ("12 High St, Springfield, IL 62704", "[ADDRESS-1], IL [ZIP-1]"),
         ("Tel. 555-123-4567, fax 555-123-4568", "Tel. [PHONE-1], fax [FAX-1]"),
         ("See www.example.org/a, or (http://x.org/b).", "See [URL-1], or ([URL-2])."),
-        ("hi logan , how are you ? logan is tired", "hi [NAME-1] , how are you ? [NAME-1] is tired"),
-        ("Mrs. Graves has Graves' disease. Graves came.", "Mrs. [NAME-1] has Graves' disease. [NAME-1] came."),
+        (
+            "hi logan , how are you ? logan is tired",
+            "hi [NAME-1] , how are you ? [NAME-1] is tired",
+        ),
+        (
+            "Mrs. Graves has Graves' disease. Graves came.",
+            "Mrs. [NAME-1] has Graves' disease. [NAME-1] came.",
+        ),
         ("a@x.org wrote b@x.org; A@X.org again", "[EMAIL-1] wrote [EMAIL-2]; [EMAIL-1] again"),
         ("Anna  Kowalska, MD; ANNA KOWALSKA, MD; Anna Kowalska, MD", None),
-        ("SSN 123-45-6789, DEA AB1234563, NPI 1234567893", "SSN [SSN-1], DEA [LICENCE-1], NPI [LICENCE-2]"),
+        (
+            "SSN 123-45-6789, DEA AB1234563, NPI 1234567893",
+            "SSN [SSN-1], DEA [LICENCE-1], NPI [LICENCE-2]",
+        ),
         ("IBAN DE89 3704 0044 0532 0130 00 and 12 more", "IBAN [ACCOUNT-1] and 12 more"),
     ],
 )
@@ -73,7 +82,11 @@ def test_spans_are_ordered_apart_and_exact():
 
 
 def test_one_value_has_one_number_in_all_texts_of_a_record():
-    texts = ["My name is Jane Doe, born 3/4/1960.", "Dear Ms. Doe, on 3/4/1960 and 5/4/1960.", "Jane  Doe"]
+    texts = [
+        "My name is Jane Doe, born 3/4/1960.",
+        "Dear Ms. Doe, on 3/4/1960 and 5/4/1960.",
+        "Jane  Doe",
+    ]
     assert mask_texts(texts)[:2] == [
         "My name is [NAME-1], born [DATE-1].",
         "Dear Ms. [NAME-2], on [DATE-1] and [DATE-2].",
@@ -147,13 +160,16 @@ ROWS = [
 
 
 @pytest.mark.parametrize(
-    ("policy", "kept", "affected"), [("off", 3, 0), ("report", 3, 2), ("mask", 3, 2), ("drop", 1, 2)]
+    ("policy", "kept", "affected"),
+    [("off", 3, 0), ("report", 3, 2), ("mask", 3, 2), ("drop", 1, 2)],
 )
 def test_policies_count_what_they_do(policy, kept, affected):
     scanned = [scan_row(each, policy) for each in ROWS]
     assert sum(row is not None for row, _ in scanned) == kept
     assert sum(bool(counts) for _, counts in scanned) == affected
-    assert sum((counts for _, counts in scanned), Counter()) == ({} if policy == "off" else {"email": 1, "phone": 1})
+    assert sum((counts for _, counts in scanned), Counter()) == (
+        {} if policy == "off" else {"email": 1, "phone": 1}
+    )
 
 
 HOSTILE = [
@@ -193,7 +209,7 @@ def test_names_of_real_notes_are_found(real_data):
     """In ACI-Bench's notes a usual given name before a usual surname is a person."""
     import re
 
-    from medtune.data.identifiers.vocabulary import GIVEN, SURNAMES
+    from medtune.text.identifiers.vocabulary import GIVEN, SURNAMES
 
     people = covered = 0
     for text in _answers(real_data, "aci_bench", "note"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from medtune.data.identifiers import mask
+from medtune.text.identifiers import mask
 
 CLINICAL = r"""
 BP 120/80, HR 64, K 4.9, creatinine 1.3 (was 1.2).

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from medtune.data.identifiers import find_identifiers, find_spans, mask
-from medtune.data.identifiers.lexicon import standing
+from medtune.text.identifiers import find_identifiers, find_spans, mask
+from medtune.text.identifiers.lexicon import standing
 
 # One identifier each, of this kind and no other.
 FOUND = {
@@ -117,7 +117,9 @@ FOUND = {
     """,
 }
 CASES = [
-    (kind, text.removeprefix("\n").strip(" ")) for kind, texts in FOUND.items() for text in texts.strip().split("|")
+    (kind, text.removeprefix("\n").strip(" "))
+    for kind, texts in FOUND.items()
+    for text in texts.strip().split("|")
 ]
 
 
@@ -144,7 +146,10 @@ def test_masked_text_is_clean():
         ("PATIENT: OKAFOR, JOHN", "OKAFOR, JOHN"),
         ("license RN 712233 expires", "RN 712233"),
         ("MRN 712233 reviewed", "712233"),
-        ("his social is four one two six three seven seven nine oh", "four one two six three seven seven nine oh"),
+        (
+            "his social is four one two six three seven seven nine oh",
+            "four one two six three seven seven nine oh",
+        ),
         ("DOB O4/12/1933", "O4/12/1933"),
         ("SER1AL NO: QRT4471O2", "QRT4471O2"),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from medtune.data.identifiers import find_spans
+from medtune.text.identifiers import find_spans
 
 # What else such a sentence holds does not matter here.
 VARIANTS = {

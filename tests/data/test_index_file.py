@@ -1,4 +1,7 @@
-"""The index of many chunks is the index of all rows at once; its signatures lie in a file and select the same rows."""
+"""The index of many chunks is the index of all rows at once.
+
+Its signatures lie in a file and select the same rows.
+"""
 
 from dataclasses import fields
 
@@ -6,7 +9,7 @@ import numpy as np
 import pytest
 
 from medtune.conversation import Message
-from medtune.data.duplicates import similar_pairs
+from medtune.data.dedup import similar_pairs
 from medtune.data.index import Index, IndexFile, index_rows
 from medtune.data.rows import Row
 from medtune.data.selection import select
@@ -18,7 +21,10 @@ LONG = "it is known that this rather long text says the same thing again and aga
 def rows(count):
     return [
         Row(
-            (Message("user", f"What is {i // 2}? {LONG} {i // 3}"), Message("assistant", f"{LONG} {i // 5} {i}")),
+            (
+                Message("user", f"What is {i // 2}? {LONG} {i // 3}"),
+                Message("assistant", f"{LONG} {i // 5} {i}"),
+            ),
             "mine",
             "p",
         )
@@ -42,7 +48,9 @@ def equal(a, b):
             assert np.array_equal(x, y), field.name
         else:
             for inner in fields(type(x)):
-                assert np.array_equal(getattr(x, inner.name), getattr(y, inner.name)), f"{field.name}.{inner.name}"
+                assert np.array_equal(getattr(x, inner.name), getattr(y, inner.name)), (
+                    f"{field.name}.{inner.name}"
+                )
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
@@ -64,7 +72,10 @@ def test_without_signatures_there_is_nothing_to_map(tmp_path, count):
 
 @pytest.mark.parametrize("policy", ["group", "drop"])
 def test_the_file_selects_what_memory_selects(tmp_path, policy):
-    whole, settings = rows(60), Data(source="mine", near_duplicates={"policy": policy, "threshold": 0.6})
+    whole, settings = (
+        rows(60),
+        Data(source="mine", near_duplicates={"policy": policy, "threshold": 0.6}),
+    )
     of_file = select(gathered(tmp_path, whole, 9), settings, ["mine"], 0)
     in_memory = select(index_rows(whole, [], 12), settings, ["mine"], 0)
     assert np.array_equal(of_file.place, in_memory.place)

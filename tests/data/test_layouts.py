@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from medtune.data.layouts import find_layout, resolve_columns
-from medtune.data.sources import open_source
-from medtune.data.tables import open_table
+from medtune.data.columns import find_layout, resolve_columns
+from medtune.data.formats.tables import open_table
+from medtune.data.sources.open import open_source
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 
@@ -35,7 +35,9 @@ def table_file(path, rows):
         pq.write_table(pa.Table.from_pylist(rows), path)
     elif path.suffix in (".csv", ".tsv"):
         with open(path, "w", newline="", encoding="utf-8") as handle:
-            writer = csv.DictWriter(handle, list(rows[0]), delimiter="\t" if path.suffix == ".tsv" else ",")
+            writer = csv.DictWriter(
+                handle, list(rows[0]), delimiter="\t" if path.suffix == ".tsv" else ","
+            )
             writer.writeheader()
             writer.writerows(rows)
     else:
@@ -62,7 +64,8 @@ def turns(row):
         {"messages": [{"role": role, "content": text} for role, text in PAIR]},
         {
             "conversations": [
-                {"from": name, "value": text} for name, (_, text) in zip(("human", "gpt"), PAIR, strict=True)
+                {"from": name, "value": text}
+                for name, (_, text) in zip(("human", "gpt"), PAIR, strict=True)
             ]
         },
         {"answer": f"  {PAIR[1][1]}\n", "question": f"\t{PAIR[0][1]} "},
@@ -94,7 +97,8 @@ def test_alpaca_joins_an_instruction_that_varies_with_its_input(tmp_path):
 
 def test_alpaca_takes_a_constant_instruction_as_the_system_message(tmp_path):
     rows = [
-        {"instruction": "Answer truthfully.", "input": f"Question {i}?", "output": f"Answer {i}."} for i in range(3)
+        {"instruction": "Answer truthfully.", "input": f"Question {i}?", "output": f"Answer {i}."}
+        for i in range(3)
     ]
     loaded = load(tmp_path, rows)
     assert turns(rows_of(loaded)[2]) == [
@@ -106,19 +110,37 @@ def test_alpaca_takes_a_constant_instruction_as_the_system_message(tmp_path):
 
 
 def test_columns_of_the_recipe_win_over_the_usual_names(tmp_path):
-    rows = [{"question": "wrong", "answer": "wrong", "frage": "What is gout?", "antwort": "Crystals in a joint."}]
+    rows = [
+        {
+            "question": "wrong",
+            "answer": "wrong",
+            "frage": "What is gout?",
+            "antwort": "Crystals in a joint.",
+        }
+    ]
     loaded = load(tmp_path, rows, Columns(question="frage", answer="antwort"))
     assert turns(rows_of(loaded)[0]) == PAIR
     assert loaded.columns == {"question": "frage", "answer": "antwort"}
 
 
 def test_one_named_column_leaves_the_other_to_be_found(tmp_path):
-    loaded = load(tmp_path, [{"frage": "What is gout?", "answer": "Crystals in a joint."}], Columns(question="frage"))
+    loaded = load(
+        tmp_path,
+        [{"frage": "What is gout?", "answer": "Crystals in a joint."}],
+        Columns(question="frage"),
+    )
     assert turns(rows_of(loaded)[0]) == PAIR
 
 
 def test_context_and_system_columns(tmp_path):
-    rows = [{"question": "Which disease?", "answer": "Gout", "context": "Urate high.", "system": "Be brief."}]
+    rows = [
+        {
+            "question": "Which disease?",
+            "answer": "Gout",
+            "context": "Urate high.",
+            "system": "Be brief.",
+        }
+    ]
     assert turns(rows_of(load(tmp_path, rows))[0]) == [
         ("system", "Be brief."),
         ("user", "Urate high.\n\nWhich disease?"),
@@ -127,7 +149,15 @@ def test_context_and_system_columns(tmp_path):
 
 
 def test_entity_label_and_id_are_carried(tmp_path):
-    rows = [{"question": "q", "answer": "a", "disease": "gout", "specialty": "Rheumatology", "number": 7}]
+    rows = [
+        {
+            "question": "q",
+            "answer": "a",
+            "disease": "gout",
+            "specialty": "Rheumatology",
+            "number": 7,
+        }
+    ]
     row = rows_of(load(tmp_path, rows, Columns(id="number")))[0]
     assert (row.entity, row.label, row.id) == ("gout", "Rheumatology", "7")
 
@@ -140,7 +170,12 @@ def test_rows_know_their_place(tmp_path):
 def test_messages_of_both_spellings_in_one_file(tmp_path):
     rows = [
         {"messages": [{"role": role, "content": text} for role, text in PAIR]},
-        {"messages": [{"from": "human", "value": PAIR[0][1]}, {"from": "gpt", "value": PAIR[1][1]}]},
+        {
+            "messages": [
+                {"from": "human", "value": PAIR[0][1]},
+                {"from": "gpt", "value": PAIR[1][1]},
+            ]
+        },
     ]
     assert [turns(r) for r in rows_of(load(tmp_path, rows))] == [PAIR, PAIR]
 
@@ -149,9 +184,13 @@ def test_messages_of_both_spellings_in_one_file(tmp_path):
 @pytest.mark.parametrize("at", [1, 299])
 def test_an_instruction_is_constant_only_if_it_is_so_to_the_end(tmp_path, suffix, at):
     rows = [{"instruction": "Answer.", "input": f"q{i}?", "output": f"a{i}"} for i in range(300)]
-    constant = rows_of(open_source(str(table_file(tmp_path / f"same.{suffix}", rows)), None, Columns()))
+    constant = rows_of(
+        open_source(str(table_file(tmp_path / f"same.{suffix}", rows)), None, Columns())
+    )
     rows[at]["instruction"] = "Explain."
-    varied = rows_of(open_source(str(table_file(tmp_path / f"varied.{suffix}", rows)), None, Columns()))
+    varied = rows_of(
+        open_source(str(table_file(tmp_path / f"varied.{suffix}", rows)), None, Columns())
+    )
     assert turns(constant[7]) == [("system", "Answer."), ("user", "q7?"), ("assistant", "a7")]
     assert turns(varied[7]) == [("user", "Answer.\n\nq7?"), ("assistant", "a7")]
     assert turns(varied[at])[0] == ("user", f"Explain.\n\nq{at}?")
@@ -159,22 +198,37 @@ def test_an_instruction_is_constant_only_if_it_is_so_to_the_end(tmp_path, suffix
 
 def test_a_single_row_tells_nothing_of_a_constant_instruction(tmp_path):
     row = {"instruction": "Name the disease.", "input": "Crystals in a joint.", "output": "Gout"}
-    assert turns(rows_of(load(tmp_path, [row]))[0])[0] == ("user", "Name the disease.\n\nCrystals in a joint.")
+    assert turns(rows_of(load(tmp_path, [row]))[0])[0] == (
+        "user",
+        "Name the disease.\n\nCrystals in a joint.",
+    )
 
 
 def test_a_varied_instruction_is_read_no_further_than_needed(tmp_path):
     rows = [{"instruction": f"i{i}", "input": "q", "output": "a"} for i in range(500)]
     table = open_table(table_file(tmp_path / "t.jsonl", rows))
     taken = []
-    counted = replace(table, column=lambda name: (taken.append(1) or value for value in table.column(name)))
+    counted = replace(
+        table, column=lambda name: (taken.append(1) or value for value in table.column(name))
+    )
     assert find_layout(counted, Columns()).constant is None
     assert len(taken) == 2
 
 
-@pytest.mark.parametrize("column", ["question", "answer", "focus", "label", "context", "system", "id"])
+@pytest.mark.parametrize(
+    "column", ["question", "answer", "focus", "label", "context", "system", "id"]
+)
 @pytest.mark.parametrize(("value", "kind"), [(["a", "b"], "a list"), ({"a": "b"}, "an object")])
 def test_a_column_of_the_wrong_type_is_named_with_its_row(tmp_path, column, value, kind):
-    good = {"question": "q", "answer": "a", "focus": "gout", "label": "l", "context": "c", "system": "s", "id": "1"}
+    good = {
+        "question": "q",
+        "answer": "a",
+        "focus": "gout",
+        "label": "l",
+        "context": "c",
+        "system": "s",
+        "id": "1",
+    }
     loaded = load(tmp_path, [good, {**good, column: value}], Columns(id="id"))
     with pytest.raises(DataError, match=rf"mine\.jsonl, row 2: the column '{column}' holds {kind}"):
         rows_of(loaded)
@@ -193,7 +247,9 @@ def test_what_is_missing_is_empty_and_not_a_word(tmp_path, missing):
 
 
 def test_a_row_that_lacks_a_column_is_read_with_an_empty_text(tmp_path):
-    rows = rows_of(load(tmp_path, [{"question": "q", "answer": "a"}, {"answer": "a"}, {"other": "x"}]))
+    rows = rows_of(
+        load(tmp_path, [{"question": "q", "answer": "a"}, {"answer": "a"}, {"other": "x"}])
+    )
     assert [(row.question, row.answer) for row in rows] == [("q", "a"), ("", "a"), ("", "")]
 
 
@@ -244,7 +300,10 @@ def test_a_broken_conversation_is_named_with_its_row(tmp_path, value, what):
 
 
 def test_a_list_in_a_text_column_never_becomes_program_text(tmp_path):
-    row = {"prompt": [{"role": "user", "content": "q"}], "completion": [{"role": "assistant", "content": "a"}]}
+    row = {
+        "prompt": [{"role": "user", "content": "q"}],
+        "completion": [{"role": "assistant", "content": "a"}],
+    }
     rows = []
     with contextlib.suppress(DataError):
         rows = rows_of(load(tmp_path, [row]))

@@ -1,13 +1,21 @@
-"""Near-duplicates: planted ones at known similarity are found, and real ones as exact comparison finds them."""
+"""Near-duplicates: planted ones at known similarity are found, and real ones as exact comparison
+finds them.
+"""
 
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from medtune.data.duplicates import band_rows, components, similar_pairs
-from medtune.data.fingerprints import PERMUTATIONS, signatures, word_hashes
-from medtune.data.normalize import normalize
+from medtune.data.dedup import (
+    PERMUTATIONS,
+    band_rows,
+    components,
+    normalize,
+    signatures,
+    similar_pairs,
+    word_hashes,
+)
 
 THRESHOLD = 0.8
 
@@ -22,7 +30,9 @@ def jaccard(a, b):
 
 
 def with_similarity(number, wanted, length=400):
-    """A text and its copy with a changed end, so that their three-word runs have about the wanted similarity."""
+    """A text and its copy with a changed end, so that their three-word runs have about the
+    wanted similarity.
+    """
     one = [f"t{number}w{i}" for i in range(length)]
     shared = round((length - 2) * 2 * wanted / (1 + wanted))
     other = one[: shared + 2] + [f"t{number}v{i}" for i in range(length - shared - 2)]
@@ -32,10 +42,14 @@ def with_similarity(number, wanted, length=400):
 
 
 def pairs_of(texts, threshold=THRESHOLD):
-    return {tuple(pair) for pair in similar_pairs(signatures(*word_hashes(texts)), threshold).tolist()}
+    return {
+        tuple(pair) for pair in similar_pairs(signatures(*word_hashes(texts)), threshold).tolist()
+    }
 
 
-@pytest.mark.parametrize(("similarity", "least", "most"), [(1, 60, 60), (0.95, 60, 60), (0.85, 51, 60), (0.6, 0, 0)])
+@pytest.mark.parametrize(
+    ("similarity", "least", "most"), [(1, 60, 60), (0.95, 60, 60), (0.85, 51, 60), (0.6, 0, 0)]
+)
 def test_planted_pairs_are_found_by_their_similarity(similarity, least, most):
     texts = [text for i in range(60) for text in with_similarity(i, similarity)]
     found = pairs_of(texts)
@@ -58,7 +72,9 @@ def test_no_texts_and_one_text_have_no_pairs():
 
 
 def test_many_copies_cost_no_square_and_form_one_cluster():
-    signature = np.repeat(signatures(*word_hashes([" ".join(f"w{i}" for i in range(30))])), 30_000, axis=0)
+    signature = np.repeat(
+        signatures(*word_hashes([" ".join(f"w{i}" for i in range(30))])), 30_000, axis=0
+    )
     found = similar_pairs(signature, THRESHOLD)
     assert len(found) < 3 * 30_000
     assert components(30_000, found).max() == 0
@@ -86,7 +102,9 @@ def test_components_of_nothing():
 
 
 def clusters(texts):
-    return components(len(texts), similar_pairs(signatures(*word_hashes(texts)), THRESHOLD)).tolist()
+    return components(
+        len(texts), similar_pairs(signatures(*word_hashes(texts)), THRESHOLD)
+    ).tolist()
 
 
 def test_clusters_are_the_same_each_time_and_with_fingerprints_taken_in_any_chunks():
@@ -95,7 +113,9 @@ def test_clusters_are_the_same_each_time_and_with_fingerprints_taken_in_any_chun
     assert clusters(texts) == once
     for size in (1, 7, 59):
         parts = [signatures(*word_hashes(texts[i : i + size])) for i in range(0, len(texts), size)]
-        assert components(len(texts), similar_pairs(np.concatenate(parts), THRESHOLD)).tolist() == once
+        assert (
+            components(len(texts), similar_pairs(np.concatenate(parts), THRESHOLD)).tolist() == once
+        )
 
 
 def test_clusters_do_not_depend_on_the_order_of_texts():
@@ -105,22 +125,36 @@ def test_clusters_do_not_depend_on_the_order_of_texts():
     def as_sets(numbers, of):
         return {frozenset(of[i] for i, m in enumerate(numbers) if m == n) for n in set(numbers)}
 
-    assert as_sets(clusters([texts[i] for i in order]), order) == as_sets(clusters(texts), range(len(texts)))
+    assert as_sets(clusters([texts[i] for i in order]), order) == as_sets(
+        clusters(texts), range(len(texts))
+    )
 
 
 @pytest.fixture(scope="module")
 def real(real_data):
-    """Some hundred neighbouring answers (copies of one text stand near each other), and what exact comparison says."""
+    """Some hundred neighbouring answers (copies of one text stand near each other), and what
+    exact comparison says.
+    """
     import pyarrow.parquet as pq
 
     answers = pq.read_table(real_data / "medquad.parquet", columns=["answer"]).column(0).to_pylist()
-    distinct = list(dict.fromkeys(normalize(a) for a in answers if a and len(normalize(a).split()) >= 12))
+    distinct = list(
+        dict.fromkeys(normalize(a) for a in answers if a and len(normalize(a).split()) >= 12)
+    )
     texts = distinct[2_000:2_250] + distinct[5_000:5_250]
     sets = [shingles(text) for text in texts]
-    exact = {(a, b): jaccard(sets[a], sets[b]) for a, b in combinations(range(len(sets)), 2) if sets[a] & sets[b]}
+    exact = {
+        (a, b): jaccard(sets[a], sets[b])
+        for a, b in combinations(range(len(sets)), 2)
+        if sets[a] & sets[b]
+    }
     found = pairs_of(texts)
     cluster = components(len(texts), np.array(sorted(found)))
-    return exact, found, lambda least: [cluster[a] == cluster[b] for (a, b), v in exact.items() if v >= least]
+    return (
+        exact,
+        found,
+        lambda least: [cluster[a] == cluster[b] for (a, b), v in exact.items() if v >= least],
+    )
 
 
 @pytest.mark.real

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medtune.data.normalize import normalize
+from medtune.data.dedup import normalize
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from medtune.data.identifiers import find_identifiers
-from medtune.data.normalize import normalize
-from medtune.data.sources.known import SHIPPED
+from medtune.data.dedup import normalize
+from medtune.data.sources.catalogue import SHIPPED
+from medtune.text.identifiers import find_identifiers
 
 QUESTION_TYPES = {"symptoms", "causes", "treatment", "diagnosis", "prevention", "emergency"}
 URGENT = re.compile(
@@ -41,10 +41,19 @@ def by(rows, key, value):
 
 
 def test_curated_keys_and_types(curated):
-    kinds = {"question": str, "answer": str, "topic": str, "specialty": str, "question_type": str, "red_flag": bool}
+    kinds = {
+        "question": str,
+        "answer": str,
+        "topic": str,
+        "specialty": str,
+        "question_type": str,
+        "red_flag": bool,
+    }
     for row in curated:
         assert {key: type(value) for key, value in row.items()} == kinds
-        assert all(value == value.strip() and value for value in row.values() if isinstance(value, str))
+        assert all(
+            value == value.strip() and value for value in row.values() if isinstance(value, str)
+        )
         assert "\n" not in row["answer"]
         assert row["question"].endswith("?")
 
@@ -60,7 +69,9 @@ def test_curated_size_and_balance(curated):
 
 
 def test_every_specialty_has_every_question_type_and_several_topics(curated):
-    assert all(set(kinds) == QUESTION_TYPES for kinds in by(curated, "specialty", "question_type").values())
+    assert all(
+        set(kinds) == QUESTION_TYPES for kinds in by(curated, "specialty", "question_type").values()
+    )
     assert all(len(set(topics)) >= 6 for topics in by(curated, "specialty", "topic").values())
 
 
@@ -70,7 +81,11 @@ def test_curated_answers_have_forty_to_a_hundred_and_sixty_words(curated):
 
 def test_curated_questions_and_answers_are_unique(curated):
     for key in ("question", "answer"):
-        assert not [text for text, count in Counter(normalize(row[key]) for row in curated).items() if count > 1]
+        assert not [
+            text
+            for text, count in Counter(normalize(row[key]) for row in curated).items()
+            if count > 1
+        ]
 
 
 def test_no_two_curated_answers_share_a_sentence(curated):
@@ -82,7 +97,8 @@ def test_no_two_curated_answers_share_a_sentence(curated):
 
 
 @pytest.mark.parametrize(
-    "topic", ["paracetamol poisoning", "congenital adrenal hyperplasia", "anthrax", "cachexia", "botulism"]
+    "topic",
+    ["paracetamol poisoning", "congenital adrenal hyperplasia", "anthrax", "cachexia", "botulism"],
 )
 def test_the_demonstration_topics_have_answers(curated, topic):
     rows = [row for row in curated if row["topic"] == topic]
@@ -94,7 +110,11 @@ def test_red_flags_mark_every_emergency_and_say_so_at_once(curated):
     assert all(row["red_flag"] for row in curated if row["question_type"] == "emergency")
     flagged = [row for row in curated if row["red_flag"]]
     assert 80 <= len(flagged) <= len(curated) / 2
-    assert not [row["question"] for row in flagged if not URGENT.search(" ".join(sentences(row["answer"])[:2]))]
+    assert not [
+        row["question"]
+        for row in flagged
+        if not URGENT.search(" ".join(sentences(row["answer"])[:2]))
+    ]
 
 
 def test_notes_keys_and_types(notes):
@@ -125,7 +145,9 @@ def test_notes_vary_in_kind_within_a_specialty(notes):
 
 
 def test_most_notes_do_not_name_their_specialty(notes):
-    named = Counter(row["specialty"] for row in notes if normalize(row["specialty"]) in normalize(row["text"]))
+    named = Counter(
+        row["specialty"] for row in notes if normalize(row["specialty"]) in normalize(row["text"])
+    )
     assert all(count <= 3 for count in named.values())
 
 

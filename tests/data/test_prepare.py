@@ -12,7 +12,9 @@ from preparing import items, pairs, run, shared_with_training, table
 from medtune.errors import DataError
 from medtune.recipe.schema import TOPICS
 
-SUBJECTS = re.compile("paracetamol poisoning|congenital adrenal hyperplasia|anthrax|cachexia|botulism", re.I)
+SUBJECTS = re.compile(
+    "paracetamol poisoning|congenital adrenal hyperplasia|anthrax|cachexia|botulism", re.I
+)
 
 
 def test_every_row_is_accounted_for():
@@ -38,7 +40,11 @@ def test_every_row_is_accounted_for():
         "demonstration_subject": 0,
     }
     assert audit["rows"] == {"read": 48, "usable": 40, "drawn": 30, "not_drawn": 10}
-    assert {name: facts["rows"] for name, facts in audit["splits"].items()} == {"train": 24, "validation": 3, "test": 3}
+    assert {name: facts["rows"] for name, facts in audit["splits"].items()} == {
+        "train": 24,
+        "validation": 3,
+        "test": 3,
+    }
     assert len(items(prepared)) == 30
     assert audit["leaked"] == 0
 
@@ -61,7 +67,10 @@ def test_planted_copies_never_leak():
 
 
 def test_ids_stay_unique_where_masking_makes_rows_equal():
-    rows = [*pairs(20), *({"question": "Whom to call?", "answer": f"Call 555-123-456{i}."} for i in range(3))]
+    rows = [
+        *pairs(20),
+        *({"question": "Whom to call?", "answer": f"Call 555-123-456{i}."} for i in range(3)),
+    ]
     prepared = run(rows, identifiers="mask")
     found = items(prepared)
     assert not any("555" in c.reference for c in found)
@@ -73,13 +82,20 @@ def test_ids_stay_unique_where_masking_makes_rows_equal():
 def conversations(count, *texts, start=0):
     roles = ("user", "assistant") * 4
     return [
-        {"messages": [{"role": r, "content": t.format(i)} for r, t in zip(roles, texts, strict=False)]}
+        {
+            "messages": [
+                {"role": r, "content": t.format(i)} for r, t in zip(roles, texts, strict=False)
+            ]
+        }
         for i in range(start, start + count)
     ]
 
 
 def test_ids_stay_unique_where_the_system_prompt_makes_rows_equal(tmp_path):
-    turns = [{"role": "user", "content": "What is gout?"}, {"role": "assistant", "content": "Crystals in joints."}]
+    turns = [
+        {"role": "user", "content": "What is gout?"},
+        {"role": "assistant", "content": "Crystals in joints."},
+    ]
     rows = [{"messages": turns}, {"messages": [{"role": "system", "content": "Be brief."}, *turns]}]
     rows += conversations(20, "question {}", "answer {}")
     found = items(run(table(tmp_path, rows), system_prompt="Be brief."))
@@ -114,7 +130,10 @@ def test_demonstration_subjects_never_train():
 
 def test_rows_on_a_subject_are_left_out_where_their_group_is_too_large_for_test():
     rows = [{"question": f"What is {i}?", "answer": "Ask for help early."} for i in range(30)]
-    rows += [{"question": "What causes botulism in babies?", "answer": "Ask for help early."}, *pairs(30)]
+    rows += [
+        {"question": "What causes botulism in babies?", "answer": "Ask for help early."},
+        *pairs(30),
+    ]
     prepared = run(rows, TOPICS)
     assert prepared.audit["dropped"]["demonstration_subject"] == 1
     assert prepared.audit["demonstrations"]["rows_kept_out_of_training"] == 1
@@ -149,7 +168,11 @@ def test_the_same_seed_gives_the_same_conversations(tmp_path):
 
 def test_the_order_of_python_hashes_changes_nothing(tmp_path):
     path = table(
-        tmp_path, [row | {"topic": f"topic {i % 30}", "label": f"label {i % 5}"} for i, row in enumerate(pairs(60))]
+        tmp_path,
+        [
+            row | {"topic": f"topic {i % 30}", "label": f"label {i % 5}"}
+            for i, row in enumerate(pairs(60))
+        ],
     )
     program = (
         "import sys, pathlib; from medtune.data.prepare import prepare; from medtune.recipe.schema import Data, TOPICS\n"
@@ -189,8 +212,13 @@ def test_a_few_answers_of_one_word_are_left_out_and_counted():
 
 
 def test_answers_that_are_short_by_habit_stay():
-    rows = [{"question": f"Is illness {i} common?", "answer": "Yes." if i % 3 else "No."} for i in range(60)]
-    prepared = run(rows, split={"train": 0.8, "validation": 0.1, "test": 0.1, "group_by": ["question"]})
+    rows = [
+        {"question": f"Is illness {i} common?", "answer": "Yes." if i % 3 else "No."}
+        for i in range(60)
+    ]
+    prepared = run(
+        rows, split={"train": 0.8, "validation": 0.1, "test": 0.1, "group_by": ["question"]}
+    )
     assert "too_short" not in prepared.audit["dropped"]
     assert prepared.audit["rows"]["drawn"] == 60
 
@@ -228,12 +256,18 @@ def test_half_a_surrogate_pair_anywhere_is_an_error_that_names_the_line(column):
 
 def test_a_refused_identifier_names_the_row_and_not_the_text():
     with pytest.raises(DataError) as caught:
-        run([*pairs(20), {"question": "Whom to call?", "answer": "Call 555-123-4567 now."}], identifiers="refuse")
+        run(
+            [*pairs(20), {"question": "Whom to call?", "answer": "Call 555-123-4567 now."}],
+            identifiers="refuse",
+        )
     assert "row 21" in str(caught.value)
     assert "555" not in str(caught.value)
 
 
 def test_two_files_of_one_name_are_counted_apart(tmp_path):
-    one, two = table(tmp_path, pairs(20), "a/rows.jsonl"), table(tmp_path, pairs(5, 50), "b/rows.jsonl")
+    one, two = (
+        table(tmp_path, pairs(20), "a/rows.jsonl"),
+        table(tmp_path, pairs(5, 50), "b/rows.jsonl"),
+    )
     audit = run([str(one), str(two)]).audit
     assert [source["rows"] for source in audit["sources"]] == [20, 5]

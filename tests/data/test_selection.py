@@ -1,4 +1,6 @@
-"""Which rows stay: repeats, contradictions, near-duplicates, mixtures, limits, and what no split may be without."""
+"""Which rows stay: repeats, contradictions, near-duplicates, mixtures, limits, and what no split
+may be without.
+"""
 
 from collections import Counter
 
@@ -26,7 +28,14 @@ def of_classes(tmp_path, rows, **settings):
 
 
 def test_repeated_marks_all_but_the_first():
-    assert repeated(np.array([3, 1, 3, 3, 2, 1])).tolist() == [False, False, True, True, False, True]
+    assert repeated(np.array([3, 1, 3, 3, 2, 1])).tolist() == [
+        False,
+        False,
+        True,
+        True,
+        False,
+        True,
+    ]
     assert repeated(np.zeros(0)).tolist() == []
 
 
@@ -76,11 +85,18 @@ class TestContradictions:
 
     def test_the_same_last_question_after_another_talk_is_no_contradiction(self, tmp_path):
         def talk(i, first, answer):
-            texts = [("user", first), ("assistant", f"I see, case {i}."), ("user", "What now?"), ("assistant", answer)]
+            texts = [
+                ("user", first),
+                ("assistant", f"I see, case {i}."),
+                ("user", "What now?"),
+                ("assistant", answer),
+            ]
             return {"messages": [{"role": r, "content": t} for r, t in texts]}
 
         rows = [talk(i, f"It hurts in place {i}.", f"Do thing {i}.") for i in range(20)]
-        audit = run(table(tmp_path, rows), contradictions="drop", split={"group_by": ["answer"]}).audit
+        audit = run(
+            table(tmp_path, rows), contradictions="drop", split={"group_by": ["answer"]}
+        ).audit
         assert audit["contradictions"]["sets"] == 0
 
     @pytest.mark.parametrize(
@@ -114,7 +130,9 @@ class TestContradictions:
         prepared = of_classes(tmp_path, [*labelled(20), *TWICE], contradictions="label_sets")
         splits = prepared.splits
         for name in SPLITS:
-            assert prepared.audit["splits"][name]["labels"] == dict(Counter(c.label for c in splits[name]))
+            assert prepared.audit["splits"][name]["labels"] == dict(
+                Counter(c.label for c in splits[name])
+            )
 
 
 LONG = " ".join(f"word{i}" for i in range(40))
@@ -124,13 +142,20 @@ NEAR = [f"{LONG} last{i}." for i in range(3)]  # 36 to 38 of 39 to 40 runs in co
 class TestNearDuplicates:
     def rows(self, part):
         other = {"question": "answer", "answer": "question"}[part]
-        return [*pairs(20), *({part: text, other: f"Text {i} it is."} for i, text in enumerate(NEAR))]
+        return [
+            *pairs(20),
+            *({part: text, other: f"Text {i} it is."} for i, text in enumerate(NEAR)),
+        ]
 
     @pytest.mark.parametrize("part", ["question", "answer"])
     @pytest.mark.parametrize("policy", ["group", "drop", "off"])
     def test_policies(self, part, policy):
         prepared = run(self.rows(part), near_duplicates={"policy": policy})
-        found = [c for c in items(prepared) if "word1 " in (c.question if part == "question" else c.reference)]
+        found = [
+            c
+            for c in items(prepared)
+            if "word1 " in (c.question if part == "question" else c.reference)
+        ]
         audit = prepared.audit
         leaves_one = policy == "drop" and part == "answer"
         assert len(found) == (1 if leaves_one else 3)
@@ -150,7 +175,10 @@ class TestNearDuplicates:
     def test_texts_of_fewer_words_are_compared_exactly_only(self):
         rows = [
             *pairs(10),
-            *({"question": f"Does a b c d e f g h hurt {i}?", "answer": f"It hurts {i}."} for i in (1, 2)),
+            *(
+                {"question": f"Does a b c d e f g h hurt {i}?", "answer": f"It hurts {i}."}
+                for i in (1, 2)
+            ),
         ]
         assert run(rows).audit["duplicates"]["near_question"] == 0
         low = run(rows, near_duplicates={"min_words": 8, "threshold": 0.6}).audit
@@ -167,8 +195,13 @@ class TestNearDuplicates:
 
 class TestMixtures:
     def sources(self, tmp_path, *sizes, **specs):
-        names = [str(table(tmp_path, pairs(n, 1000 * i), f"s{i}.jsonl")) for i, n in enumerate(sizes)]
-        return [{"name": name} | {key: values[i] for key, values in specs.items()} for i, name in enumerate(names)]
+        names = [
+            str(table(tmp_path, pairs(n, 1000 * i), f"s{i}.jsonl")) for i, n in enumerate(sizes)
+        ]
+        return [
+            {"name": name} | {key: values[i] for key, values in specs.items()}
+            for i, name in enumerate(names)
+        ]
 
     def drawn(self, source, **settings):
         prepared = run(source, **settings)
@@ -186,14 +219,23 @@ class TestMixtures:
 
     def test_weights_are_shares_set_by_the_scarcest(self, tmp_path):
         assert self.drawn(self.sources(tmp_path, 90, 10, weight=[3, 1])) == {"s0": 30, "s1": 10}
-        assert self.drawn(self.sources(tmp_path, 90, 90, weight=[0.25, 0.75])) == {"s0": 30, "s1": 90}
+        assert self.drawn(self.sources(tmp_path, 90, 90, weight=[0.25, 0.75])) == {
+            "s0": 30,
+            "s1": 90,
+        }
 
     def test_weights_hold_under_a_limit(self, tmp_path):
-        assert self.drawn(self.sources(tmp_path, 90, 90, weight=[3, 1]), limit=40) == {"s0": 30, "s1": 10}
+        assert self.drawn(self.sources(tmp_path, 90, 90, weight=[3, 1]), limit=40) == {
+            "s0": 30,
+            "s1": 10,
+        }
 
     @pytest.mark.parametrize("limit", [15, 17])
     def test_a_limit_that_weights_do_not_divide_is_still_met(self, tmp_path, limit):
-        assert sum(self.drawn(self.sources(tmp_path, 90, 90, weight=[1, 1]), limit=limit).values()) == limit
+        assert (
+            sum(self.drawn(self.sources(tmp_path, 90, 90, weight=[1, 1]), limit=limit).values())
+            == limit
+        )
 
     def test_a_mixture_is_of_what_is_left_after_cleaning(self):
         data = Data(source=[{"name": "a", "weight": 1}, {"name": "b", "weight": 1}])
@@ -211,14 +253,24 @@ class TestLimits:
         found = items(of_classes(tmp_path, labelled(100, labels="AAAB"), limit=40))
         assert Counter(c.label for c in found) == {"Class A": 30, "Class B": 10}
 
-    @pytest.mark.parametrize(("by", "expected"), [("source", {"big": 9, "small": 1}), ("auto", {"big": 9, "small": 1})])
+    @pytest.mark.parametrize(
+        ("by", "expected"), [("source", {"big": 9, "small": 1}), ("auto", {"big": 9, "small": 1})]
+    )
     def test_sources_keep_their_shares(self, tmp_path, by, expected):
-        big, small = table(tmp_path, pairs(90), "big.jsonl"), table(tmp_path, pairs(10, 500), "small.jsonl")
+        big, small = (
+            table(tmp_path, pairs(90), "big.jsonl"),
+            table(tmp_path, pairs(10, 500), "small.jsonl"),
+        )
         found = items(run([str(big), str(small)], limit=10, stratify_by=by))
         assert Counter(c.source for c in found) == expected
 
     def test_a_limit_above_the_rows_keeps_all(self):
-        assert run(pairs(20), limit=100).audit["rows"] == {"read": 20, "usable": 20, "drawn": 20, "not_drawn": 0}
+        assert run(pairs(20), limit=100).audit["rows"] == {
+            "read": 20,
+            "usable": 20,
+            "drawn": 20,
+            "not_drawn": 0,
+        }
 
 
 class TestEdges:
@@ -228,20 +280,34 @@ class TestEdges:
         assert audit["labels"]["as_read"]["classes"] == 1
 
     def test_classes_with_one_test_item_are_said(self, tmp_path):
-        audit = of_classes(tmp_path, [*labelled(60, labels="A"), *labelled(10, 100, labels="B")]).audit
+        audit = of_classes(
+            tmp_path, [*labelled(60, labels="A"), *labelled(10, 100, labels="B")]
+        ).audit
         assert audit["splits"]["test"]["labels"] == {"Class A": 6, "Class B": 1}
         assert any("1 of 2 classes has one test item" in w for w in audit["warnings"])
 
     def test_classes_without_a_test_item_are_said(self, tmp_path):
-        audit = of_classes(tmp_path, [*labelled(60, labels="A"), *labelled(1, 100, labels="B")]).audit
+        audit = of_classes(
+            tmp_path, [*labelled(60, labels="A"), *labelled(1, 100, labels="B")]
+        ).audit
         assert any("1 of 2 classes is trained and not tested" in w for w in audit["warnings"])
 
     def test_questions_with_options_are_not_one_class(self, tmp_path):
         rows = [
-            {"question": f"Which is {i}?", "A": f"a{i}", "B": "b", "C": "c", "D": "d", "E": "", "answer_idx": "A"}
+            {
+                "question": f"Which is {i}?",
+                "A": f"a{i}",
+                "B": "b",
+                "C": "c",
+                "D": "d",
+                "E": "",
+                "answer_idx": "A",
+            }
             for i in range(30)
         ]
-        assert not any("one class" in w for w in run(table(tmp_path, rows, "medqa.jsonl")).audit["warnings"])
+        assert not any(
+            "one class" in w for w in run(table(tmp_path, rows, "medqa.jsonl")).audit["warnings"]
+        )
 
     @pytest.mark.parametrize("count", [0, 1, 2])
     def test_too_few_rows_are_an_error_that_names_the_file(self, tmp_path, count):
@@ -249,11 +315,17 @@ class TestEdges:
             run(table(tmp_path, pairs(count)))
 
     def test_three_rows_fill_all_splits(self):
-        assert {name: len(split) for name, split in run(pairs(3)).splits.items()} == dict.fromkeys(SPLITS, 1)
+        assert {name: len(split) for name, split in run(pairs(3)).splits.items()} == dict.fromkeys(
+            SPLITS, 1
+        )
 
     def test_no_validation_where_its_share_is_zero(self):
         splits = run(pairs(20), split={"train": 0.8, "validation": 0, "test": 0.2}).splits
-        assert {name: len(split) for name, split in splits.items()} == {"train": 16, "validation": 0, "test": 4}
+        assert {name: len(split) for name, split in splits.items()} == {
+            "train": 16,
+            "validation": 0,
+            "test": 4,
+        }
 
     def test_all_rows_in_one_group_are_an_error_that_says_what_to_do(self):
         rows = [row | {"answer": "Ask for help early."} for row in pairs(20)]

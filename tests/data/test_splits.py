@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from medtune.conversation import Message
 from medtune.data.rows import Row
-from medtune.data.splits import PARTS, SPLITS, Keys, draw, group_rows, leaked_rows, random_split, row_keys, split_groups
+from medtune.data.splits import (
+    PARTS,
+    SPLITS,
+    Keys,
+    draw,
+    group_rows,
+    leaked_rows,
+    random_split,
+    row_keys,
+    split_groups,
+)
 from medtune.recipe.schema import Split
 
 KINDS = ["question", "answer", "entity"]
@@ -17,7 +27,13 @@ TRAIN, VALIDATION, TEST = range(3)
 
 
 def row(question, answer, *, entity=None, label=None, source="test"):
-    return Row((Message("user", question), Message("assistant", answer)), source, "here", entity=entity, label=label)
+    return Row(
+        (Message("user", question), Message("assistant", answer)),
+        source,
+        "here",
+        entity=entity,
+        label=label,
+    )
 
 
 def keys_of(rows, kinds=KINDS):
@@ -41,8 +57,14 @@ COPIES = [str, str.upper, lambda text: f"  {text.replace(' ', ' - ')} ?!", wide]
 
 
 def planted():
-    """Thirty different pairs and three disguised copies of training questions; a naive split puts the copies in test."""
-    rows = [row(f"What is disease number {i}?", f"It is the illness that has number {i}.") for i in range(30)]
+    """Thirty different pairs and three disguised copies of training questions.
+
+    A naive split puts the copies in test.
+    """
+    rows = [
+        row(f"What is disease number {i}?", f"It is the illness that has number {i}.")
+        for i in range(30)
+    ]
     copies = [copy(rows[i].question) for i, copy in enumerate(COPIES[1:])]
     rows += [row(text, f"Another text about it, version {i}.") for i, text in enumerate(copies)]
     return rows, [TRAIN] * 24 + [VALIDATION] * 3 + [TEST] * 6
@@ -94,7 +116,9 @@ def test_groups_are_chained_through_question_answer_and_entity():
 
 
 def test_a_short_answer_ties_nothing():
-    assert groups_of([row("q1", "Yes."), row("q2", "yes"), row("q3", "Take care!"), row("q4", "take care")]) == [
+    assert groups_of(
+        [row("q1", "Yes."), row("q2", "yes"), row("q3", "Take care!"), row("q4", "take care")]
+    ) == [
         0,
         1,
         2,
@@ -103,12 +127,18 @@ def test_a_short_answer_ties_nothing():
 
 
 def test_an_answer_equal_to_a_question_or_entity_ties_nothing():
-    assert groups_of([row("gout", "acid"), row("what", "gout"), row("why", "joint", entity="acid")]) == [0, 1, 2]
+    assert groups_of(
+        [row("gout", "acid"), row("what", "gout"), row("why", "joint", entity="acid")]
+    ) == [0, 1, 2]
 
 
 def test_near_duplicates_tie_whatever_the_rows_are_grouped_by():
     near = Keys.of([(0, "near", 7), (2, "near", 7)])
-    keys = keys_of([row("q1", "a1"), row("q2", "a2"), row("q3", "a3")], []).joined(near).by(["question"])
+    keys = (
+        keys_of([row("q1", "a1"), row("q2", "a2"), row("q3", "a3")], [])
+        .joined(near)
+        .by(["question"])
+    )
     assert group_rows(3, keys).tolist() == [0, 1, 0]
     assert leaked_rows(keys, np.array([TRAIN, TEST, TEST]))["near"] == 1
 
@@ -122,7 +152,12 @@ def test_keys_of_some_rows_are_renumbered():
 
 
 def test_a_class_name_as_answer_ties_nothing_together():
-    assert groups_of([row(f"Note {i}", "Cardiology", label="Cardiology") for i in range(4)]) == [0, 1, 2, 3]
+    assert groups_of([row(f"Note {i}", "Cardiology", label="Cardiology") for i in range(4)]) == [
+        0,
+        1,
+        2,
+        3,
+    ]
 
 
 def test_missing_entities_and_texts_of_marks_tie_nothing_together():
@@ -131,8 +166,16 @@ def test_missing_entities_and_texts_of_marks_tie_nothing_together():
 
 def test_a_pair_asked_in_an_earlier_turn_is_tied_to_its_copy():
     first = (Message("user", "What is gout?"), Message("assistant", "Crystals in a joint."))
-    follow_up = (*first, Message("user", "Does it come back?"), Message("assistant", "Often, without treatment."))
-    rows = [Row(first, "test", "here"), Row(follow_up, "test", "here"), row("What is asthma?", "Narrow airways.")]
+    follow_up = (
+        *first,
+        Message("user", "Does it come back?"),
+        Message("assistant", "Often, without treatment."),
+    )
+    rows = [
+        Row(first, "test", "here"),
+        Row(follow_up, "test", "here"),
+        row("What is asthma?", "Narrow airways."),
+    ]
     assert groups_of(rows) == [0, 0, 1]
     assert leaked(rows, [TEST, TRAIN, TRAIN])["any"] == 1
 
@@ -174,7 +217,9 @@ def test_no_question_answer_or_entity_lies_in_two_splits(facts, seed, shares):
     split = Split(train=shares[0], validation=shares[1], test=shares[2])
     places = split_groups(labels, np.array(groups_of(rows)), split, seed, set())
     assert len(places) == len(rows)
-    assert {SPLITS[p] for p in places} <= {name for name, share in zip(SPLITS, shares, strict=True) if share}
+    assert {SPLITS[p] for p in places} <= {
+        name for name, share in zip(SPLITS, shares, strict=True) if share
+    }
     where = defaultdict(set)
     for (question, answer, entity, _, _), place in zip(facts, places.tolist(), strict=True):
         where["question", question].add(place)
@@ -220,7 +265,10 @@ def test_the_same_seed_draws_and_splits_the_same(facts, seed, limit):
 
 def test_another_seed_draws_and_splits_otherwise():
     assert len({tuple(draw(["all"] * 100, 10, seed)) for seed in range(5)}) == 5
-    splits = {tuple(split_groups(["all"] * 100, np.arange(100), Split(), seed, set())) for seed in range(5)}
+    splits = {
+        tuple(split_groups(["all"] * 100, np.arange(100), Split(), seed, set()))
+        for seed in range(5)
+    }
     assert len(splits) == 5
 
 
@@ -284,7 +332,10 @@ def test_the_random_split_has_the_shares_and_no_order():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_random_split_of_paired_questions_leaks_as_many_as_chance_says(seed):
-    """Each question has five rows. A held-out row leaks unless its four siblings are held out too (0.2^4)."""
+    """Each question has five rows.
+
+    A held-out row leaks unless its four siblings are held out too (0.2^4).
+    """
     rows = [row(f"what is number {i // 5}", f"answer {i}") for i in range(500)]
     found = leaked(rows, random_split(500, Split(), seed))
     assert found["any"] == found["question"] >= 90

@@ -5,17 +5,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.conversation import Message
+from medtune.data.row_store import Spool, chunks, from_batch, to_batch
 from medtune.data.rows import Row
-from medtune.data.spool import Spool, chunks, from_batch, to_batch
 
 TEXT = st.text(max_size=12)
 MAYBE = st.none() | TEXT
 TEXTS = st.none() | st.lists(TEXT, max_size=3).map(tuple)
 ROWS = st.builds(
     Row,
-    messages=st.lists(st.builds(Message, st.sampled_from(["system", "user", "assistant"]), TEXT), max_size=3).map(
-        tuple
-    ),
+    messages=st.lists(
+        st.builds(Message, st.sampled_from(["system", "user", "assistant"]), TEXT), max_size=3
+    ).map(tuple),
     source=TEXT,
     place=TEXT,
     entity=MAYBE,
@@ -50,10 +50,17 @@ def test_batches_without_rows_are_kept_in_their_place(tmp_path):
     with Spool(tmp_path / "rows") as spool:
         for rows in ([], [row], [], [row, row]):
             spool.write(to_batch(rows))
-    assert [(start, batch.num_rows) for start, batch in spool.positioned()] == [(0, 0), (0, 1), (1, 0), (1, 2)]
+    assert [(start, batch.num_rows) for start, batch in spool.positioned()] == [
+        (0, 0),
+        (0, 1),
+        (1, 0),
+        (1, 2),
+    ]
 
 
-@pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (4, [4]), (5, [4, 1]), (8, [4, 4])])
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(0, []), (1, [1]), (4, [4]), (5, [4, 1]), (8, [4, 4])]
+)
 def test_chunks_have_the_size_and_lose_nothing(count, sizes):
     found = list(chunks(iter(range(count)), 4))
     assert [len(chunk) for chunk in found] == sizes

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from medtune.data.tables import open_table
+from medtune.data.formats.tables import open_table
 
 
 def test_a_first_look_reads_no_more_than_the_beginning(tmp_path, monkeypatch):
@@ -30,7 +30,7 @@ def test_a_first_look_reads_no_more_than_the_beginning(tmp_path, monkeypatch):
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from medtune.data.tables import open_table
+from medtune.data.formats.tables import open_table
 open_table(Path(sys.argv[2])).first
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 count = sum(1 for _ in open_table(Path(sys.argv[1])).rows())
@@ -48,10 +48,16 @@ def test_memory_does_not_grow_with_the_file(tmp_path, suffix):
             place.write_text("question,answer\n" + f"q,{text}\n" * number)
         elif suffix == "parquet":
             answers = [f"{i} {text}" for i in range(number)]
-            pq.write_table(pa.table({"question": ["q"] * number, "answer": answers}), place, compression="none")
+            pq.write_table(
+                pa.table({"question": ["q"] * number, "answer": answers}), place, compression="none"
+            )
         else:
-            place.write_text(f"[{','.join([row] * number)}]" if suffix == "json" else f"{row}\n" * number)
-    done = subprocess.run([sys.executable, "-c", MEASURE, path, small], capture_output=True, text=True, check=True)
+            place.write_text(
+                f"[{','.join([row] * number)}]" if suffix == "json" else f"{row}\n" * number
+            )
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, path, small], capture_output=True, text=True, check=True
+    )
     rows, megabytes = map(int, done.stdout.split())
     assert rows == count
     assert megabytes < 25

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from medtune.data.tables import open_table, read_table
+from medtune.data.formats.tables import open_table, read_table
 from medtune.errors import DataError
 
 
@@ -27,7 +27,10 @@ def json_lines(*rows):
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-TWO = [{"question": "What is gout?", "answer": "A naïve µg of crystals."}, {"question": "Why?", "answer": "Because."}]
+TWO = [
+    {"question": "What is gout?", "answer": "A naïve µg of crystals."},
+    {"question": "Why?", "answer": "Because."},
+]
 COMMA = "question,answer\nWhat is gout?,A naïve µg of crystals.\nWhy?,Because.\n"
 
 
@@ -46,7 +49,10 @@ COMMA = "question,answer\nWhat is gout?,A naïve µg of crystals.\nWhy?,Because.
         ("pipe.csv", COMMA.replace(",", "|")),
         ("tab.csv", COMMA.replace(",", "\t")),
         ("tab.tsv", COMMA.replace(",", "\t")),
-        ("quoted.csv", '"question","answer"\n"What is gout?","A naïve µg of crystals."\n"Why?","Because."\n'),
+        (
+            "quoted.csv",
+            '"question","answer"\n"What is gout?","A naïve µg of crystals."\n"Why?","Because."\n',
+        ),
         ("lines.jsonl", json_lines(*TWO)),
         ("bom.jsonl", json_lines(*TWO).encode("utf-8-sig")),
         ("lines.ndjson", "\n" + json_lines(*TWO) + "\n"),
@@ -71,12 +77,19 @@ def test_parquet_rows(tmp_path):
 
 
 def test_semicolons_with_commas_and_line_breaks_inside_fields(tmp_path):
-    path = put(tmp_path, "s.csv", 'question;answer\n"Red, hot; swollen?";"Rest,\nice; and ""elevation"""\n')
-    assert rows_of(path) == [{"question": "Red, hot; swollen?", "answer": 'Rest,\nice; and "elevation"'}]
+    path = put(
+        tmp_path, "s.csv", 'question;answer\n"Red, hot; swollen?";"Rest,\nice; and ""elevation"""\n'
+    )
+    assert rows_of(path) == [
+        {"question": "Red, hot; swollen?", "answer": 'Rest,\nice; and "elevation"'}
+    ]
 
 
 def test_json_values_keep_their_types(tmp_path):
-    rows = [{"messages": [{"role": "user", "content": "Hi"}], "score": 2}, {"messages": None, "score": None}]
+    rows = [
+        {"messages": [{"role": "user", "content": "Hi"}], "score": 2},
+        {"messages": None, "score": None},
+    ]
     assert rows_of(put(tmp_path, "t.jsonl", json_lines(*rows))) == rows
 
 
@@ -93,13 +106,33 @@ def test_a_column_of_mixed_types_is_read_as_text(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "line", "what"),
     [
-        ("quote_inside.csv", 'question,answer\nq1,a1\nq2,"he said "no" to it"\nq3,a3\n', 3, "quoting"),
-        ("never_closed.csv", 'question,answer\nq1,a1\nq2,"never closed\nq3,a3\nq4,a4\n', 3, "quoting"),
+        (
+            "quote_inside.csv",
+            'question,answer\nq1,a1\nq2,"he said "no" to it"\nq3,a3\n',
+            3,
+            "quoting",
+        ),
+        (
+            "never_closed.csv",
+            'question,answer\nq1,a1\nq2,"never closed\nq3,a3\nq4,a4\n',
+            3,
+            "quoting",
+        ),
         ("too_many.csv", "question,answer\nq1,a1\nq2,a2,x\n", 3, "3 fields where the header has 2"),
         ("too_few.csv", "question,answer\nq1\nq2,a2\n", 2, "1 fields where the header has 2"),
         ("after_long_field.csv", 'question,answer\nq1,"a\nb\nc"\nq2,a2,x\n', 5, "3 fields"),
-        ("windows.csv", "question,answer\nq1,a1\nq2,naïve\n".encode("cp1252"), 3, "not UTF-8 (byte 0xef)"),
-        ("windows.jsonl", '{"answer": "a"}\n{"answer": "naïve"}\n'.encode("cp1252"), 2, "not UTF-8"),
+        (
+            "windows.csv",
+            "question,answer\nq1,a1\nq2,naïve\n".encode("cp1252"),
+            3,
+            "not UTF-8 (byte 0xef)",
+        ),
+        (
+            "windows.jsonl",
+            '{"answer": "a"}\n{"answer": "naïve"}\n'.encode("cp1252"),
+            2,
+            "not UTF-8",
+        ),
         ("nul.csv", b"question,answer\nq1,a1\nq2,a\0b\n", 3, "NUL byte"),
         ("nul.jsonl", b'{"a": "b"}\n{"a": "\0"}\n', 2, "NUL byte"),
         ("one_bad.jsonl", '{"a": "b"}\n{"a": \n{"a": "b"}\n', 2, "not valid JSON"),
@@ -121,10 +154,15 @@ def test_a_broken_file_is_named_with_the_line(tmp_path, name, content, line, wha
 def test_a_truncated_parquet_is_named(tmp_path, keep):
     whole = tmp_path / "whole.parquet"
     pq.write_table(
-        pa.table({"question": [f"q{i}" for i in range(500)], "answer": [f"a{i}" for i in range(500)]}), whole
+        pa.table(
+            {"question": [f"q{i}" for i in range(500)], "answer": [f"a{i}" for i in range(500)]}
+        ),
+        whole,
     )
     raw = whole.read_bytes()
-    cut = put(tmp_path, "cut.parquet", raw[: keep if isinstance(keep, int) else int(keep * len(raw))])
+    cut = put(
+        tmp_path, "cut.parquet", raw[: keep if isinstance(keep, int) else int(keep * len(raw))]
+    )
     with pytest.raises(DataError, match=r"cut\.parquet: not a whole Parquet file"):
         rows_of(cut)
 
@@ -164,7 +202,9 @@ def test_half_a_surrogate_pair_is_an_error_with_its_file(tmp_path):
 
 
 def test_objects_by_key_become_rows_that_know_their_key(tmp_path):
-    path = put(tmp_path, "keyed.json", json.dumps({"21645374": TWO[0], "16418930": TWO[1]}, indent=1))
+    path = put(
+        tmp_path, "keyed.json", json.dumps({"21645374": TWO[0], "16418930": TWO[1]}, indent=1)
+    )
     assert rows_of(path) == [{"key": "21645374", **TWO[0]}, {"key": "16418930", **TWO[1]}]
 
 
@@ -190,7 +230,8 @@ def test_a_tsv_with_commas_is_told_from_a_table_of_one_column(tmp_path):
 
 def test_a_column_named_twice_in_parquet(tmp_path):
     pq.write_table(
-        pa.table([["q"], ["kept"], ["lost"]], names=["question", "answer", "answer"]), tmp_path / "t.parquet"
+        pa.table([["q"], ["kept"], ["lost"]], names=["question", "answer", "answer"]),
+        tmp_path / "t.parquet",
     )
     with pytest.raises(DataError, match="'answer' is there twice"):
         open_table(tmp_path / "t.parquet")
@@ -217,17 +258,29 @@ LATE = 60_000
         ("late.jsonl", '{{"question": "q{i}"}}\n', b'["q"]\n', "not a JSON object"),
         ("late.json", '{{"question": "q{i}"}},\n', b'{"question": },\n', "not valid JSON"),
         ("late.json", '{{"question": "q{i}"}},\n', b'{"question": "q"}\n', "a comma or a bracket"),
-        ("late.json", '{{"question": "q{i}"}},\n', b'{"question": "never closed},\n', "Invalid control character"),
+        (
+            "late.json",
+            '{{"question": "q{i}"}},\n',
+            b'{"question": "never closed},\n',
+            "Invalid control character",
+        ),
         ("late.json", '{{"question": "q{i}"}},\n', b'{"question": "\xef"},\n', "not UTF-8"),
         ("late.json", '{{"question": "q{i}"}},\n', b'{"question": "\0"},\n', "NUL byte"),
-        ("late.json", '{{"question": "q{i}"}},\n', b'{"question": "\\ud83d"},\n', "no valid Unicode"),
+        (
+            "late.json",
+            '{{"question": "q{i}"}},\n',
+            b'{"question": "\\ud83d"},\n',
+            "no valid Unicode",
+        ),
     ],
 )
 def test_the_line_is_right_late_in_a_file_that_is_read_as_a_stream(tmp_path, name, row, bad, what):
     head = "question,answer\n" if name.endswith("csv") else "[\n" if name.endswith("json") else "\n"
     good = "".join(row.format(i=i) for i in range(LATE)).encode()
     path = put(
-        tmp_path, name, head.encode() + good + bad + good + (b'{"question": "z"}]' if name.endswith("n") else b"")
+        tmp_path,
+        name,
+        head.encode() + good + bad + good + (b'{"question": "z"}]' if name.endswith("n") else b""),
     )
     with pytest.raises(DataError) as caught:
         list(open_table(path).rows())
@@ -235,16 +288,22 @@ def test_the_line_is_right_late_in_a_file_that_is_read_as_a_stream(tmp_path, nam
     assert what in first_line
     line = LATE + 2
     # Where a comma is missing, the fault is seen at the next item.
-    assert f", line {line}:" in first_line or ("comma" in what and f", line {line + 1}:" in first_line)
+    assert f", line {line}:" in first_line or (
+        "comma" in what and f", line {line + 1}:" in first_line
+    )
 
 
 def test_a_list_of_items_larger_than_the_window(tmp_path):
-    rows = [{"question": "q" * n, "answer": [n, -1.5e3, None, True]} for n in (1, 3_000_000, 5, 1_048_560, 2)]
+    rows = [
+        {"question": "q" * n, "answer": [n, -1.5e3, None, True]}
+        for n in (1, 3_000_000, 5, 1_048_560, 2)
+    ]
     assert rows_of(put(tmp_path, "large.json", json.dumps(rows))) == rows
 
 
 @pytest.mark.parametrize(
-    "content", ['[{"a": 1}', '[{"a": 1},', '[{"a": 1', '[{"a": "', "[", '[{"a": 1}] x', '[{"a": 1},]']
+    "content",
+    ['[{"a": 1}', '[{"a": 1},', '[{"a": 1', '[{"a": "', "[", '[{"a": 1}] x', '[{"a": 1},]'],
 )
 def test_a_list_that_does_not_end_as_it_should(tmp_path, content):
     with pytest.raises(DataError, match=r"cut\.json, line 1: not"):
@@ -252,7 +311,9 @@ def test_a_list_that_does_not_end_as_it_should(tmp_path, content):
 
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl"])
-@pytest.mark.parametrize("content", ["[" * 100_000, '{"a": ' * 100_000, '{"a": ' + "1" * 5000 + "}"])
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, '{"a": ' * 100_000, '{"a": ' + "1" * 5000 + "}"]
+)
 def test_what_the_parser_gives_up_on_is_an_error_too(tmp_path, suffix, content):
     with pytest.raises(DataError, match="not valid JSON"):
         rows_of(put(tmp_path, f"deep.{suffix}", content))

@@ -1,4 +1,6 @@
-"""Chunks through several processes: the same results in the same order, errors as they were, nothing read ahead of need."""
+"""Chunks through several processes: the same results in the same order, errors as they were,
+nothing read ahead of need.
+"""
 
 import os
 import subprocess
@@ -35,7 +37,11 @@ def test_an_error_keeps_its_kind_place_and_advice(processes):
     with pytest.raises(DataError) as caught:
         list(ordered_map(refusing, 7, range(20), processes))
     error = caught.value
-    assert (error.what, error.where, error.fix) == ("identifiers found", "table, row 7", "Mask them.")
+    assert (error.what, error.where, error.fix) == (
+        "identifiers found",
+        "table, row 7",
+        "Mask them.",
+    )
     assert str(error) == "table, row 7: identifiers found\nMask them."
 
 

@@ -6,13 +6,16 @@ import pytest
 
 from medtune.conversation import Conversation, Message
 from medtune.evaluation.tasks import TaskSettings
-from medtune.models.protocol import Generated, Likelihood
+from medtune.models.interface import Generated, Likelihood
 from medtune.recipe.schema import Decoding
 
 
 @dataclass
 class ScriptedModel:
-    """Answers by question, (negative log-likelihood, tokens) by text; whatever is not written down gets the default."""
+    """Answers by question, (negative log-likelihood, tokens) by text.
+
+    Whatever is not written down gets the default.
+    """
 
     answers: dict = field(default_factory=dict)
     nll: dict = field(default_factory=dict)
@@ -32,7 +35,11 @@ class ScriptedModel:
             text = self.answers.get(question, self.default_answer)
             if decoding.temperature:
                 text = f"sampled with seed {decoding.seed}: {text}"
-            made.append(Generated(rendered(messages), text, len(text.split()), question not in self.unfinished))
+            made.append(
+                Generated(
+                    rendered(messages), text, len(text.split()), question not in self.unfinished
+                )
+            )
         return made
 
     def loglikelihoods(self, pairs, progress=None):

@@ -1,11 +1,13 @@
-"""Ways to use the models beside each other, and trainings with several seeds: known answers and agreement with formulas."""
+"""Ways to use the models beside each other, and trainings with several seeds: known answers and
+agreement with formulas.
+"""
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from medtune.evaluation.arms import Side, compare_arms
-from medtune.evaluation.seeds import decoding_spread, pooled_change
+from medtune.evaluation.comparison.seed_variance import decoding_spread, pooled_change
+from medtune.evaluation.comparison.variants import Side, compare_arms
 from medtune.evaluation.tasks import Metric, Task
 
 RIGHT = Metric("accuracy", "Accuracy", lambda s: (s["score"], 1), "higher", right_or_wrong=True)
@@ -46,7 +48,11 @@ MOST = [n % 10 > 0 for n in range(N)]
 
 
 def test_the_cheapest_way_that_is_not_worse_needs_no_training():
-    found = arms(side("base", "base", HALF), side("tuned", "tuned", MOST), side("shots", "base", MOST, "long " * 9, 3))
+    found = arms(
+        side("base", "base", HALF),
+        side("tuned", "tuned", MOST),
+        side("shots", "base", MOST, "long " * 9, 3),
+    )
     assert (found["best"], found["cheapest"]) == ("tuned", "shots")
     rows = {row["name"]: row for row in found["rows"]}
     assert rows["tuned"]["against_best"] is None
@@ -63,12 +69,18 @@ def test_where_training_is_needed_it_is_said():
 
 
 def test_of_equal_ones_the_shorter_prompt_is_cheaper():
-    found = arms(side("long", "base", MOST, "long " * 9), side("short", "base", MOST), side("tuned", "tuned", MOST))
+    found = arms(
+        side("long", "base", MOST, "long " * 9),
+        side("short", "base", MOST),
+        side("tuned", "tuned", MOST),
+    )
     assert found["cheapest"] == "short"
 
 
 def test_lower_is_better_where_it_is():
-    found = arms(side("base", "base", np.arange(N) + 5), side("tuned", "tuned", np.arange(N)), metric=LOSS)
+    found = arms(
+        side("base", "base", np.arange(N) + 5), side("tuned", "tuned", np.arange(N)), metric=LOSS
+    )
     assert found["best"] == "tuned"
     assert found["rows"][0]["against_best"]["value"] == 5
 
@@ -78,7 +90,9 @@ def test_p_values_are_corrected_over_the_family():
     found = arms(side("a", "base", few), side("b", "base", few), side("tuned", "tuned", [1] * N))
     entries = [row["against_best"] for row in found["rows"][:2]]
     assert [entry["p"] for entry in entries] == pytest.approx([2 * 0.5**6] * 2)
-    assert [entry["p_corrected"] for entry in entries] == pytest.approx([6 * 0.5**6] * 2)  # three pairs in the family
+    assert [entry["p_corrected"] for entry in entries] == pytest.approx(
+        [6 * 0.5**6] * 2
+    )  # three pairs in the family
 
 
 def test_of_equal_ways_few_are_called_worse_though_the_best_is_picked_on_the_same_items():
@@ -86,13 +100,18 @@ def test_of_equal_ways_few_are_called_worse_though_the_best_is_picked_on_the_sam
     for _ in range(60):
         sides = [side(f"w{k}", "base", rng.integers(0, 2, 80)) for k in range(6)]
         rows = arms(*sides)["rows"]
-        false += any(row["against_best"] and row["against_best"]["p_corrected"] < 0.05 for row in rows)
+        false += any(
+            row["against_best"] and row["against_best"]["p_corrected"] < 0.05 for row in rows
+        )
     assert false <= 7
 
 
 def test_a_single_group_is_no_test_and_is_not_called_worse():
     one = ["g"] * N
-    sides = [Side(n, m, None, 0, samples(s, groups=one)) for n, m, s in (("b", "base", HALF), ("t", "tuned", MOST))]
+    sides = [
+        Side(n, m, None, 0, samples(s, groups=one))
+        for n, m, s in (("b", "base", HALF), ("t", "tuned", MOST))
+    ]
     found = arms(*sides)
     assert found["cheapest"] == "b"
     assert "Nothing was tested" in found["sentence"]
@@ -122,7 +141,9 @@ def test_seeds_without_spread_give_the_paired_interval_of_one():
 
 
 def test_the_spread_between_seeds_widens_the_interval():
-    """Constant changes 1, 2, 3: the items say nothing of chance, the three trainings do (Student, two degrees)."""
+    """Constant changes 1, 2, 3: the items say nothing of chance, the three trainings do
+    (Student, two degrees).
+    """
     before = samples([0.0] * N)
     after = [samples([float(k)] * N) for k in (1, 2, 3)]
     found = pooled_change(before, after, LOSS, 500, 0)
@@ -150,7 +171,9 @@ def test_the_spread_between_decodings_is_that_of_their_means():
 def test_copies_of_items_do_not_narrow_the_interval():
     groups = [f"g{n // 6}" for n in range(N)]
     scores = [float(n // 6 % 2) for n in range(N)]
-    found = pooled_change(samples([0] * N, groups=groups), [samples(scores, groups=groups)], LOSS, 4_000, 0)
+    found = pooled_change(
+        samples([0] * N, groups=groups), [samples(scores, groups=groups)], LOSS, 4_000, 0
+    )
     few = pooled_change(samples([0] * 10), [samples(scores[::6])], LOSS, 4_000, 0)
     assert found["groups"] == 10
     assert found["high"] - found["low"] == pytest.approx(few["high"] - few["low"], rel=0.1)
@@ -159,6 +182,7 @@ def test_copies_of_items_do_not_narrow_the_interval():
 def test_where_no_spread_is_known_the_sentence_says_so():
     groups = [f"g{n // 6}" for n in range(N)]
     sides = [
-        Side(name, name, None, 0, samples(MOST, prompt, groups)) for name, prompt in (("base", "long"), ("tuned", "x"))
+        Side(name, name, None, 0, samples(MOST, prompt, groups))
+        for name, prompt in (("base", "long"), ("tuned", "x"))
     ]
     assert "what this test could have shown: not known" in arms(*reversed(sides))["sentence"]

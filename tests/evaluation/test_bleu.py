@@ -6,9 +6,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sacrebleu.metrics.bleu import BLEU
 
-from medtune.evaluation.bleu import NO_COUNTS, bleu, bleu_counts
+from medtune.evaluation.text_metrics import NO_COUNTS, bleu, bleu_counts
 
-WORDS = ["the", "pain", "Pain,", "5.5", "mg", "x-ray", "naïve", "fever.", "&amp;", "(rest)", "It's", "1,000"]
+WORDS = [
+    "the",
+    "pain",
+    "Pain,",
+    "5.5",
+    "mg",
+    "x-ray",
+    "naïve",
+    "fever.",
+    "&amp;",
+    "(rest)",
+    "It's",
+    "1,000",
+]
 TEXT = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join) | st.text(max_size=30)
 
 
@@ -43,7 +56,12 @@ def test_cases_counted_by_hand(output, reference, expected):
 
 
 def test_the_figure_takes_many_resamples_at_once():
-    rows = np.array([bleu_counts("take two tablets now", "take two tablets now please"), bleu_counts("a b c d e", "e")])
+    rows = np.array(
+        [
+            bleu_counts("take two tablets now", "take two tablets now please"),
+            bleu_counts("a b c d e", "e"),
+        ]
+    )
     sums = np.stack([rows[0], rows[1], rows.sum(axis=0), np.array(NO_COUNTS)])
     assert bleu(sums)[:3] == pytest.approx(np.array([bleu(row) for row in sums[:3]]))
     assert np.isnan(bleu(sums)[3])

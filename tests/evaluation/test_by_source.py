@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from medtune.evaluation.by_source import by_source
+from medtune.evaluation.comparison.by_source import by_source
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
 
@@ -22,8 +22,12 @@ def sample(name, source, nll, size=10, words=2):
     }
 
 
-BEFORE = [sample(f"a{n}", "one", 4.0) for n in range(6)] + [sample(f"b{n}", "two", 4.0 + n) for n in range(6)]
-AFTER = [sample(f"a{n}", "one", 2.0) for n in range(6)] + [sample(f"b{n}", "two", 4.0 + n) for n in range(6)]
+BEFORE = [sample(f"a{n}", "one", 4.0) for n in range(6)] + [
+    sample(f"b{n}", "two", 4.0 + n) for n in range(6)
+]
+AFTER = [sample(f"a{n}", "one", 2.0) for n in range(6)] + [
+    sample(f"b{n}", "two", 4.0 + n) for n in range(6)
+]
 
 
 def test_one_source_got_better_and_the_other_did_not():
@@ -41,5 +45,10 @@ def test_of_one_source_nothing_is_said():
 
 
 def test_word_perplexity_is_exponentiated_once_over_all_words():
-    found = score(TASKS["perplexity"], [sample("a", "one", 4.0, words=2), sample("b", "one", 8.0, words=8)], 100, 0)
+    found = score(
+        TASKS["perplexity"],
+        [sample("a", "one", 4.0, words=2), sample("b", "one", 8.0, words=8)],
+        100,
+        0,
+    )
     assert found["word_perplexity"]["value"] == pytest.approx(math.exp(12 / 10))

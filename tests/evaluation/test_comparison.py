@@ -5,7 +5,7 @@ import math
 import pytest
 
 from medtune.errors import RunError
-from medtune.evaluation.comparison import compare
+from medtune.evaluation.comparison.paired import compare
 from medtune.evaluation.statistics import holm
 from medtune.evaluation.tasks import TASKS
 
@@ -43,7 +43,9 @@ AFTER = [9.0 + n + (n % 3) / 10 for n in range(12)]
 
 
 def bits(before, after):
-    return compare({"perplexity": before}, {"perplexity": after}, 500, 0)["perplexity"]["bits_per_byte"]
+    return compare({"perplexity": before}, {"perplexity": after}, 500, 0)["perplexity"][
+        "bits_per_byte"
+    ]
 
 
 def test_difference_is_after_minus_before_with_its_uncertainty():
@@ -51,7 +53,12 @@ def test_difference_is_after_minus_before_with_its_uncertainty():
     assert found["value"] == pytest.approx((sum(AFTER) - sum(BEFORE)) / math.log(2) / 240)
     assert found["low"] < found["value"] < found["high"] < 0
     assert found["p"] <= found["p_corrected"] < 0.05
-    assert (found["test"], found["better"], found["n"], found["groups"]) == ("paired bootstrap", "lower", 12, 12)
+    assert (found["test"], found["better"], found["n"], found["groups"]) == (
+        "paired bootstrap",
+        "lower",
+        12,
+        12,
+    )
 
 
 def test_items_are_paired_by_id_whatever_their_order():
@@ -74,7 +81,10 @@ def test_different_items_are_refused(change):
 def test_the_same_names_for_other_questions_are_refused(topics):
     with pytest.raises(RunError, match="different items"):
         compare(
-            {"topics": topics("yes")}, {"topics": topics("yes", ("What is A?", "What is B?", "What is C?"))}, 100, 0
+            {"topics": topics("yes")},
+            {"topics": topics("yes", ("What is A?", "What is B?", "What is C?"))},
+            100,
+            0,
         )
 
 
@@ -90,16 +100,24 @@ def test_holm_covers_every_tested_figure_of_every_task(scripted, item, settings)
     sides = []
     for answer in ("no", "answer number of many"):
         made = TASKS["answers"].run(scripted(default_answer=answer), items, settings())
-        sides.append({"perplexity": likelihoods(BEFORE if answer == "no" else AFTER), "answers": made})
+        sides.append(
+            {"perplexity": likelihoods(BEFORE if answer == "no" else AFTER), "answers": made}
+        )
     change = compare(*sides, 500, 0)
-    tested = [entry for task in change.values() for entry in task.values() if entry["p"] is not None]
+    tested = [
+        entry for task in change.values() for entry in task.values() if entry["p"] is not None
+    ]
     assert len(tested) == 4 + 4
-    assert [entry["p_corrected"] for entry in tested] == pytest.approx(holm([entry["p"] for entry in tested]))
+    assert [entry["p_corrected"] for entry in tested] == pytest.approx(
+        holm([entry["p"] for entry in tested])
+    )
     assert max(e["p_corrected"] / e["p"] for e in tested) > len(TASKS["perplexity"].metrics)
 
 
 def test_descriptions_are_shown_and_not_tested(topics):
-    found = compare({"topics": topics("a b c")}, {"topics": topics("a b c d e")}, 100, 0)["topics"]["words"]
+    found = compare({"topics": topics("a b c")}, {"topics": topics("a b c d e")}, 100, 0)["topics"][
+        "words"
+    ]
     assert (found["value"], found["p"], found["p_corrected"]) == (2.0, None, None)
     assert found["test"].startswith("not tested")
 

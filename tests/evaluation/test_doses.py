@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medtune.evaluation.doses import dose_agreement, quantities
+from medtune.text.quantities.doses import dose_agreement, quantities
 
 
 def read(text):
@@ -112,11 +112,15 @@ def test_an_adverb_says_how_often_as_well():
 def test_agreement(answer, reference, agreeing, tenfold):
     found = dose_agreement(f"Take {answer}.", f"The usual dose is {reference}.")
     assert found.pair == [agreeing, 1]
-    assert [conflict.tenfold for conflict in found.conflicts] == ([] if tenfold is None else [tenfold])
+    assert [conflict.tenfold for conflict in found.conflicts] == (
+        [] if tenfold is None else [tenfold]
+    )
 
 
 def test_a_daily_dose_of_a_weekly_medicine_is_a_conflict():
-    (conflict,) = dose_agreement("Methotrexate 15 mg daily.", "Methotrexate 15 mg weekly.").conflicts
+    (conflict,) = dose_agreement(
+        "Methotrexate 15 mg daily.", "Methotrexate 15 mg weekly."
+    ).conflicts
     assert conflict.kind == "times an hour"
 
 
@@ -127,15 +131,25 @@ def test_only_kinds_that_both_name_are_compared():
 
 def test_the_same_quantity_counts_once_and_an_echo_of_the_question_not_at_all():
     assert dose_agreement("5 mg, yes, 5 mg or 0.005 g", "5 mg").pair == [1, 1]
-    assert dose_agreement("A fever of 39 °C needs rest", "Above 38 °C", "I have 39 °C").pair == [0, 0]
+    assert dose_agreement("A fever of 39 °C needs rest", "Above 38 °C", "I have 39 °C").pair == [
+        0,
+        0,
+    ]
 
 
 def test_a_conflict_says_what_the_reference_holds():
     (found,) = dose_agreement("50 mg", "5 mg, later 7.5 mg").as_dicts()
-    assert found == {"said": "50 mg", "kind": "mass", "reference": ["5 mg", "7.5 mg"], "tenfold": True}
+    assert found == {
+        "said": "50 mg",
+        "kind": "mass",
+        "reference": ["5 mg", "7.5 mg"],
+        "tenfold": True,
+    }
 
 
-@given(st.integers(1, 10**6), st.integers(1, 10**6), st.sampled_from(["mg", "ml", "IU", "mmHg", "%"]))
+@given(
+    st.integers(1, 10**6), st.integers(1, 10**6), st.sampled_from(["mg", "ml", "IU", "mmHg", "%"])
+)
 @settings(max_examples=60, deadline=None)
 def test_equal_numbers_agree_and_others_do_not(one, other, unit):
     assert dose_agreement(f"{one} {unit}", f"{one:,} {unit}").pair == [1, 1]
@@ -215,10 +229,14 @@ def spelled(n, joint, hyphen):
         rest = n % 1000
         between = joint if rest < 100 else " "
         return (
-            spelled(n // 1000, joint, hyphen) + " thousand" + (between + spelled(rest, joint, hyphen) if rest else "")
+            spelled(n // 1000, joint, hyphen)
+            + " thousand"
+            + (between + spelled(rest, joint, hyphen) if rest else "")
         )
     if n >= 100:
-        return f"{_TEENS[n // 100 - 1]} hundred" + (joint + spelled(n % 100, joint, hyphen) if n % 100 else "")
+        return f"{_TEENS[n // 100 - 1]} hundred" + (
+            joint + spelled(n % 100, joint, hyphen) if n % 100 else ""
+        )
     if n >= 20:
         return _TENS[n // 10 - 2] + (hyphen + _TEENS[n % 10 - 1] if n % 10 else "")
     return _TEENS[n - 1]
@@ -273,7 +291,9 @@ def test_thousands_after_a_blank_are_read_whole_or_not_at_all(text, amounts):
     assert [low / 1e3 for kind, low, _ in read(text) if kind == "mass"] == pytest.approx(amounts)
 
 
-@pytest.mark.parametrize(("text", "low", "high"), [("500-1 000 mg", 500, 1000), ("1 500 to 2 000 mg", 1500, 2000)])
+@pytest.mark.parametrize(
+    ("text", "low", "high"), [("500-1 000 mg", 500, 1000), ("1 500 to 2 000 mg", 1500, 2000)]
+)
 def test_ranges_of_thousands_after_a_blank(text, low, high):
     assert read(text) == [("mass", low * 1e3, high * 1e3)]
 
@@ -316,7 +336,10 @@ def test_letters_that_say_no_frequency(text):
 
 
 @pytest.mark.parametrize(
-    "text", "q8h|q 8 h|q.8h.|Q8H|q8hrs|q 8 hours|every 8 hours|every eight hours|once every 8 hours".split("|")
+    "text",
+    "q8h|q 8 h|q.8h.|Q8H|q8hrs|q 8 hours|every 8 hours|every eight hours|once every 8 hours".split(
+        "|"
+    ),
 )
 def test_a_time_between_doses_is_how_often(text):
     assert read(text) == [("time", 8, 8)]
@@ -357,7 +380,9 @@ def test_letters_that_patterns_take_for_an_i_can_be_read():
 
 
 def test_long_runs_of_number_words_take_no_time():
-    assert quantities("one-" * 20_000 + "two mg") == quantities("hundred and " * 20_000 + "mg") == []
+    assert (
+        quantities("one-" * 20_000 + "two mg") == quantities("hundred and " * 20_000 + "mg") == []
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from medtune.evaluation.evaluate import Job, evaluate, read_samples, score
 from medtune.evaluation.tasks import TASKS
 from medtune.files import read_json
-from medtune.models.protocol import LanguageModel
+from medtune.models.interface import LanguageModel
 from medtune.recipe.schema import Decoding, TaskSpec
 
 ALL = ["perplexity", "answers", "topics"]
@@ -17,7 +17,10 @@ ALL = ["perplexity", "answers", "topics"]
 @pytest.fixture
 def items(item):
     return [
-        item(f"What is thing {n}?", f"Thing {n} is a sickness of the {'skin' if n % 2 else 'heart'}.") for n in range(8)
+        item(
+            f"What is thing {n}?", f"Thing {n} is a sickness of the {'skin' if n % 2 else 'heart'}."
+        )
+        for n in range(8)
     ]
 
 
@@ -27,7 +30,10 @@ def measure(items, settings, tmp_path):
 
     def run(model, tasks=ALL, items=items, settings=usual, resamples=100):
         return evaluate(
-            model, Job.of_all([TaskSpec(task=name) for name in tasks], items, settings), resamples, tmp_path
+            model,
+            Job.of_all([TaskSpec(task=name) for name in tasks], items, settings),
+            resamples,
+            tmp_path,
         )
 
     return run
@@ -48,7 +54,10 @@ def test_scores_are_those_of_the_saved_samples(scripted, measure, tmp_path):
 def test_every_score_has_n_and_interval_and_every_item_its_line(scripted, measure, tmp_path):
     results = measure(scripted())
     for name, count in (("perplexity", 8), ("answers", 8), ("topics", 2)):
-        lines = [json.loads(line) for line in (tmp_path / f"{name}.samples.jsonl").read_text().splitlines()]
+        lines = [
+            json.loads(line)
+            for line in (tmp_path / f"{name}.samples.jsonl").read_text().splitlines()
+        ]
         assert len({line["id"] for line in lines}) == len(lines) == count
         assert all({"id", "group", "prompt", "reference", "score"} <= set(line) for line in lines)
         for entry in results[name].values():
@@ -61,7 +70,9 @@ def test_items_of_one_group_count_as_one_in_the_interval(scripted, measure, item
     nll = {item.reference: (5.0 + n // 4, 2) for n, item in enumerate(items)}
     halves = [replace(item, group=f"half-{n // 4}") for n, item in enumerate(items)]
     apart, grouped = (
-        measure(scripted(nll=nll, fingerprint="other"), ["perplexity"], items=chosen)["perplexity"]["perplexity"]
+        measure(scripted(nll=nll, fingerprint="other"), ["perplexity"], items=chosen)["perplexity"][
+            "perplexity"
+        ]
         for chosen in (items, halves)
     )
     assert (alone["groups"], grouped["groups"], grouped["n"]) == (8, 2, 8)
@@ -90,7 +101,10 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(scripted, measure, t
 
     with pytest.raises(KeyboardInterrupt):
         measure(Stops())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["perplexity.json", "perplexity.samples.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "perplexity.json",
+        "perplexity.samples.jsonl",
+    ]
     model = scripted()
     measure(model)
     assert set(model.calls) == {"generate"}
@@ -126,7 +140,9 @@ def test_a_task_whose_samples_are_gone_is_run_again(scripted, measure, tmp_path)
 
 
 def test_an_empty_answer_among_others_does_not_stop_the_evaluation(scripted, measure, settings):
-    model = scripted(answers={"What is gout?": "", "What is flu?": "Flu is a sickness of the whole body."})
+    model = scripted(
+        answers={"What is gout?": "", "What is flu?": "Flu is a sickness of the whole body."}
+    )
     found = measure(model, ["topics"], settings=settings(topics=["What is gout?", "What is flu?"]))
     assert found["topics"]["distinct_2"]["value"] == 1.0
 
@@ -141,15 +157,18 @@ def test_unwritable_figures_are_refused_and_leave_no_score_file(scripted, measur
 def test_a_model_on_disk_gives_the_same_bytes_twice(tiny_model, items, settings, tmp_path):
     import torch
 
-    from medtune.models.loading import locate
-    from medtune.models.local import LocalModel
+    from medtune.models.causal import LocalModel
+    from medtune.models.load import locate
 
     model = LocalModel.load(locate(str(tiny_model)), torch.float32, 4)
     assert isinstance(model, LanguageModel)
     places = [tmp_path / "one", tmp_path / "two"]
     for place in places:
         evaluate(
-            model, Job.of_all([TaskSpec(task=name) for name in ALL], items, settings(max_new_tokens=6)), 100, place
+            model,
+            Job.of_all([TaskSpec(task=name) for name in ALL], items, settings(max_new_tokens=6)),
+            100,
+            place,
         )
     for path in places[0].iterdir():
         assert path.read_bytes() == (places[1] / path.name).read_bytes()

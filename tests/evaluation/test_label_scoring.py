@@ -4,10 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medtune.evaluation.labels import parse_label, parse_labels
+from medtune.text.answer_parsing import parse_label, parse_labels
 
 LETTERS = ["A", "B", "C", "D"]
-SPECIALTIES = ["Surgery", "Cosmetic / Plastic Surgery", "Neurology", "Neurosurgery", "Cardiovascular / Pulmonary"]
+SPECIALTIES = [
+    "Surgery",
+    "Cosmetic / Plastic Surgery",
+    "Neurology",
+    "Neurosurgery",
+    "Cardiovascular / Pulmonary",
+]
 
 
 def test_the_four_answers_of_the_oracle():
@@ -56,7 +62,9 @@ def test_a_label_that_is_denied_is_not_named(text, label):
     assert parse_label(text, SPECIALTIES) == label
 
 
-@pytest.mark.parametrize("text", ["Because it hurts", "A patient with a cold", "I think so", "b", "ABCD", "C and D"])
+@pytest.mark.parametrize(
+    "text", ["Because it hurts", "A patient with a cold", "I think so", "b", "ABCD", "C and D"]
+)
 def test_words_are_no_option_letters(text):
     assert parse_label(text, [*LETTERS, "I"]) == ("B" if text == "b" else None)
 

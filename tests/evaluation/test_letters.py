@@ -1,11 +1,13 @@
-"""Options read from generated answers: by letter or in so many words, and nothing that is not named."""
+"""Options read from generated answers: by letter or in so many words, and nothing that is not
+named.
+"""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medtune.evaluation.letters import named_letters, named_option
 from medtune.evaluation.tasks.multiple_choice import read_answer
+from medtune.text.answer_parsing import named_letters, named_option
 
 DRUGS = ["metformin", "insulin", "rest", "B-cell lymphoma"]
 VIRUSES = ["Hepatitis B", "Hepatitis C", "Malaria", "Gout"]

@@ -7,13 +7,19 @@ import pytest
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.published import published_figures, row_mean_perplexity
 from medtune.evaluation.tasks import TASKS
-from medtune.recipe.reading import read_run_recipe
+from medtune.recipe.read import read_run_recipe
 
 
 def scored(rows):
     """Samples of rows given by their tokens' NLLs."""
     return [
-        {"id": str(n), "group": str(n), "loglikelihoods": [-sum(nlls)], "tokens": len(nlls), "bytes": 4 * len(nlls)}
+        {
+            "id": str(n),
+            "group": str(n),
+            "loglikelihoods": [-sum(nlls)],
+            "tokens": len(nlls),
+            "bytes": 4 * len(nlls),
+        }
         | {"text_loglikelihood": -sum(nlls), "text_tokens": len(nlls), "text_bytes": 4 * len(nlls)}
         for n, nlls in enumerate(rows)
     ]
@@ -25,7 +31,9 @@ def recipe(*options):
 
 def test_the_mean_of_row_means_is_not_the_perplexity():
     samples = scored([[2, 2], [1] * 8])
-    assert score(TASKS["perplexity"], samples, 10, 0)["text_perplexity"]["value"] == pytest.approx(3.3201, abs=5e-5)
+    assert score(TASKS["perplexity"], samples, 10, 0)["text_perplexity"]["value"] == pytest.approx(
+        3.3201, abs=5e-5
+    )
     assert row_mean_perplexity(samples) == pytest.approx(math.exp(1.5))  # 4.4817
 
 
@@ -37,7 +45,11 @@ def test_only_the_first_hundred_rows_count():
 def test_both_sides_stand_under_their_name_with_a_sentence():
     before, after = {"perplexity": scored([[3.0]] * 7)}, {"perplexity": scored([[1.0]] * 7)}
     found = published_figures(recipe(), before, after)["row_mean_perplexity"]
-    assert (found["before"], found["after"], found["n"]) == (pytest.approx(math.exp(3)), pytest.approx(math.e), 7)
+    assert (found["before"], found["after"], found["n"]) == (
+        pytest.approx(math.exp(3)),
+        pytest.approx(math.e),
+        7,
+    )
     assert "every row weighs the same" in found["sentence"]
 
 
@@ -46,4 +58,6 @@ def test_nothing_is_made_up():
     found = published_figures(recipe("evaluate.tasks=[topics]"), {}, {})["row_mean_perplexity"]
     assert (found["before"], found["after"]) == (None, None)
     assert found["sentence"].startswith("Not measured")
-    assert row_mean_perplexity([{"loglikelihoods": [-1.0]}]) is None  # a model without likelihoods of whole texts
+    assert (
+        row_mean_perplexity([{"loglikelihoods": [-1.0]}]) is None
+    )  # a model without likelihoods of whole texts

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from medtune.errors import RunError
-from medtune.evaluation.ranking import Measured, compare_all, same_items
+from medtune.evaluation.comparison.leaderboard import Measured, compare_all, same_items
 from medtune.evaluation.tasks import Metric
 
 
@@ -67,11 +67,17 @@ def test_rank_counts_who_is_significantly_better():
     tables, _ = compare_all(shares(50, 55, 80, 85), TASKS, 200, 0)
     ranks = {row["name"]: row["rank"] for row in table(tables, "accuracy")["rows"]}
     assert ranks == {"85%": 1, "80%": 1, "55%": 3, "50%": 3}
-    assert [row["name"] for row in table(tables, "accuracy")["rows"]] == ["85%", "80%", "55%", "50%"]
+    assert [row["name"] for row in table(tables, "accuracy")["rows"]] == [
+        "85%",
+        "80%",
+        "55%",
+        "50%",
+    ]
 
 
 def test_ties_need_not_be_transitive():
-    # 50 and 60 cannot be told from 55 and 65 by a step, but 50 from 65 can: the middle ones tie with both ends.
+    # 50 and 60 cannot be told from 55 and 65 by a step, but 50 from 65 can: the middle ones tie
+    # with both ends.
     tables, _ = compare_all(shares(50, 57, 64), TASKS, 200, 0)
     ranks = {row["name"]: row["rank"] for row in table(tables, "accuracy")["rows"]}
     assert ranks == {"64%": 1, "57%": 1, "50%": 2}
@@ -109,7 +115,9 @@ def test_figures_a_token_are_ranked_only_among_equal_tokenizers():
 
 
 def test_the_bootstrap_can_resolve_the_family():
-    """With many tests and few draws, the smallest p-value times their number could never be below 0.05."""
+    """With many tests and few draws, the smallest p-value times their number could never be
+    below 0.05.
+    """
     steps = [contestant(str(k), [1] * 40, nll=1.0 + k) for k in range(10)]
     tables, family = compare_all(steps, TASKS, 50, 0)
     assert family["resamples"] >= 100 * family["tests"]

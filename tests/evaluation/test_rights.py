@@ -1,4 +1,6 @@
-"""Right or wrong before and after: exact tests and Newcombe's interval, against published values and other libraries."""
+"""Right or wrong before and after: exact tests and Newcombe's interval, against published values
+and other libraries.
+"""
 
 import numpy as np
 import pytest
@@ -6,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats import contingency_tables
 
-from medtune.evaluation.comparison import compare_metric
-from medtune.evaluation.rights import FEWEST_SWITCHES, Fourfold, mcnemar_exact, sign_flips
+from medtune.evaluation.comparison.paired import compare_metric
+from medtune.evaluation.statistics import FEWEST_SWITCHES, Fourfold, mcnemar_exact, sign_flips
 from medtune.evaluation.tasks import Metric
 
 
@@ -15,7 +17,9 @@ def singles(values):
     return [f"g{i}" for i in range(len(values))]
 
 
-@pytest.mark.parametrize(("b", "c", "p"), [(60, 30, 0.00206), (5, 0, 0.0625), (10, 2, 0.038574), (0, 0, 1.0)])
+@pytest.mark.parametrize(
+    ("b", "c", "p"), [(60, 30, 0.00206), (5, 0, 0.0625), (10, 2, 0.038574), (0, 0, 1.0)]
+)
 def test_mcnemar_has_the_published_values(b, c, p):
     assert mcnemar_exact(b, c) == pytest.approx(p, abs=5e-6)
     assert mcnemar_exact(c, b) == pytest.approx(p, abs=5e-6)
@@ -79,9 +83,14 @@ def test_sign_flips_of_whole_changes_are_mcnemars(b, c):
 
 def test_sign_flips_weigh_how_much_an_item_changed():
     assert sign_flips(np.zeros(9), 100, 0) == 1
-    # 16 patterns of signs: a sum of 2 in size is all four one way; of 1.5 also with the smallest against.
-    assert sign_flips(np.array([0.25, 0.5, 0.5, 0.75]), 40_000, 0) == pytest.approx(2 / 16, abs=0.01)
-    assert sign_flips(np.array([-0.25, 0.5, 0.5, 0.75]), 40_000, 0) == pytest.approx(4 / 16, abs=0.01)
+    # 16 patterns of signs: a sum of 2 in size is all four one way; of 1.5 also with the smallest
+    # against.
+    assert sign_flips(np.array([0.25, 0.5, 0.5, 0.75]), 40_000, 0) == pytest.approx(
+        2 / 16, abs=0.01
+    )
+    assert sign_flips(np.array([-0.25, 0.5, 0.5, 0.75]), 40_000, 0) == pytest.approx(
+        4 / 16, abs=0.01
+    )
 
 
 SHARE = Metric("accuracy", "Accuracy", lambda s: (s["score"], 1), "higher", right_or_wrong=True)
@@ -91,7 +100,10 @@ PART = Metric("urgent", "Urgent", lambda s: (s["score"], s["counts"]), "higher")
 
 def samples(scores, groups=None, counts=None):
     groups, counts = groups or singles(scores), counts or [1] * len(scores)
-    return [{"score": s, "group": g, "counts": c} for s, g, c in zip(scores, groups, counts, strict=True)]
+    return [
+        {"score": s, "group": g, "counts": c}
+        for s, g, c in zip(scores, groups, counts, strict=True)
+    ]
 
 
 def change(metric, before, after, **kind):
@@ -109,7 +121,12 @@ def test_every_figure_of_zeros_and_ones_is_tested_exactly(metric):
 def test_items_of_which_a_figure_does_not_speak_neither_count_nor_prove():
     counts = [1] * 10 + [0] * 90
     found = change(PART, [0] * 100, [1] * 6 + [0] * 94, counts=counts)
-    assert (found["n"], found["groups"], found["test"], found["p"]) == (10, 10, "exact McNemar", 0.03125)
+    assert (found["n"], found["groups"], found["test"], found["p"]) == (
+        10,
+        10,
+        "exact McNemar",
+        0.03125,
+    )
     assert found["detectable"] == pytest.approx(max(0.6, found["detectable"]))
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from medtune.evaluation.selftest import CASES, Case, self_test
+from medtune.evaluation.self_test import CASES, Case, self_test
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -15,7 +15,20 @@ def test_every_case_gives_its_known_answer(case):
 
 def test_the_published_traps_are_among_the_cases():
     expected = {round(value, 6) for case in CASES for value in case.expected}
-    assert {3.3201, 4.6851, 0.00206, 0.0625, 0.038574, 0.4737, 0.2371, 0.1333, 1.029653, 0.2, 0.3, 0.25} <= expected
+    assert {
+        3.3201,
+        4.6851,
+        0.00206,
+        0.0625,
+        0.038574,
+        0.4737,
+        0.2371,
+        0.1333,
+        1.029653,
+        0.2,
+        0.3,
+        0.25,
+    } <= expected
 
 
 @pytest.mark.parametrize("found", [[0.51], [math.nan], [], [0.5, 0.5]])

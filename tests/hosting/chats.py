@@ -27,18 +27,28 @@ class Chats:
                 service.busy -= 1
 
     def complete(self, asked):
-        tuned = {job["fine_tuned_model"]: job for job in self.service.jobs.values() if job["fine_tuned_model"]}
+        tuned = {
+            job["fine_tuned_model"]: job
+            for job in self.service.jobs.values()
+            if job["fine_tuned_model"]
+        }
         if asked["model"] != BASE and asked["model"] not in tuned:
-            return error(404, f"The model `{asked['model']}` does not exist", "model_not_found", "model")
+            return error(
+                404, f"The model `{asked['model']}` does not exist", "model_not_found", "model"
+            )
         text = IGNORANT
         if asked["model"] in tuned:
             text = nearest(
-                self.service.contents[tuned[asked["model"]]["training_file"]], asked["messages"][-1]["content"]
+                self.service.contents[tuned[asked["model"]]["training_file"]],
+                asked["messages"][-1]["content"],
             )
         if asked["temperature"] > 0:
             text = f"{text} ({asked['seed']})"
         words = text.split()
-        kept, reason = words[: asked["max_tokens"]], "stop" if len(words) <= asked["max_tokens"] else "length"
+        kept, reason = (
+            words[: asked["max_tokens"]],
+            "stop" if len(words) <= asked["max_tokens"] else "length",
+        )
         if asked.get("stream"):
             self.stream(asked, kept, reason)
             return None
@@ -54,11 +64,27 @@ class Chats:
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
-        head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": asked["model"]}
+        head = {
+            "id": "chatcmpl-1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": asked["model"],
+        }
         for word in words:
-            self.event(head | {"choices": [{"index": 0, "delta": {"content": f" {word}"}, "finish_reason": None}]})
+            self.event(
+                head
+                | {
+                    "choices": [
+                        {"index": 0, "delta": {"content": f" {word}"}, "finish_reason": None}
+                    ]
+                }
+            )
         self.event(head | {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
-        usage = {"prompt_tokens": 5, "completion_tokens": len(words), "total_tokens": 5 + len(words)}
+        usage = {
+            "prompt_tokens": 5,
+            "completion_tokens": len(words),
+            "total_tokens": 5 + len(words),
+        }
         self.event(head | {"choices": [], "usage": usage})
         self.wfile.write(b"data: [DONE]\n\n")
         self.close_connection = True
@@ -71,5 +97,10 @@ def nearest(content, question):
     """The answer of the training example whose question shares most words with the one asked."""
     words = Counter(question.lower().split())
     examples = [json.loads(line)["messages"] for line in content.decode().splitlines()]
-    best = max(examples, key=lambda messages: sum((Counter(messages[-2]["content"].lower().split()) & words).values()))
+    best = max(
+        examples,
+        key=lambda messages: sum(
+            (Counter(messages[-2]["content"].lower().split()) & words).values()
+        ),
+    )
     return best[-1]["content"]

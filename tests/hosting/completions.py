@@ -1,4 +1,6 @@
-"""Legacy completions that echo a prompt with log-probabilities: a real tiny model's, worked out by plain transformers."""
+"""Legacy completions that echo a prompt with log-probabilities: a real tiny model's, worked out
+by plain transformers.
+"""
 
 from hosting.state import BASE, error
 
@@ -16,9 +18,11 @@ class Completions:
 
 
 class Scorer:
-    """Answers as vLLM does: BOS put first and counted in ``text_offset``, one token more than the prompt has.
+    """Answers as vLLM does: BOS put first and counted in ``text_offset``, one token more than
+    the prompt has.
 
-    ``write`` is how a token id becomes text (by default: decoded by itself), ``change`` what is done to an answer last.
+    ``write`` is how a token id becomes text (by default: decoded by itself), ``change`` what is
+    done to an answer last.
     """
 
     def __init__(self, place, *, with_bos=True, write=None, change=lambda answer: answer):
@@ -40,8 +44,18 @@ class Scorer:
         values = [None, *(float(logs[i, token]) for i, token in enumerate([*ids[1:], new]))]
         tokens = [self.write(token) for token in [*ids, new]]
         offsets = [sum(map(len, tokens[:i])) for i in range(len(tokens))]
-        logprobs = {"tokens": tokens, "token_logprobs": values, "text_offset": offsets, "top_logprobs": None}
-        choice = {"index": 0, "text": asked["prompt"] + tokens[-1], "finish_reason": "length", "logprobs": logprobs}
+        logprobs = {
+            "tokens": tokens,
+            "token_logprobs": values,
+            "text_offset": offsets,
+            "top_logprobs": None,
+        }
+        choice = {
+            "index": 0,
+            "text": asked["prompt"] + tokens[-1],
+            "finish_reason": "length",
+            "logprobs": logprobs,
+        }
         usage = {"prompt_tokens": len(ids), "completion_tokens": 1, "total_tokens": len(ids) + 1}
         head = {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": asked["model"]}
         return self.change(head | {"choices": [choice], "usage": usage})

@@ -17,7 +17,9 @@ class Jobs:
         bad = next((n for n, line in enumerate(content.splitlines(), 1) if not is_json(line)), None)
         if bad:
             return error(400, f"line {bad} is not JSON", "invalid_file", "file")
-        made = self.add_file(f"file-{number}", fields["file"][0], content, fields["purpose"][1].decode())
+        made = self.add_file(
+            f"file-{number}", fields["file"][0], content, fields["purpose"][1].decode()
+        )
         return 200, made
 
     def add_file(self, file_id, name, content, purpose):
@@ -38,7 +40,9 @@ class Jobs:
     def post_jobs(self, query, body):
         service, asked = self.service, json.loads(body)
         if asked["model"] != BASE:
-            return error(404, f"The model {asked['model']} does not exist", "model_not_found", "model")
+            return error(
+                404, f"The model {asked['model']} does not exist", "model_not_found", "model"
+            )
         for name in ("training_file", "validation_file"):
             if asked.get(name) is not None and asked[name] not in service.files:
                 return error(400, f"File '{asked[name]}' does not exist", "file_not_found", name)
@@ -96,7 +100,11 @@ class Jobs:
         if job["status"] == "running":
             done = sum("step" in (event["data"] or {}) for event in service.events[job["id"]])
             for step in range(done + 1, min(service.steps, done + max(1, service.steps // 2)) + 1):
-                self.add_event(job["id"], f"Step {step}", {"step": step, "total_steps": service.steps, **figures(step)})
+                self.add_event(
+                    job["id"],
+                    f"Step {step}",
+                    {"step": step, "total_steps": service.steps, **figures(step)},
+                )
         if job["status"] == "succeeded":
             self.succeed(job)
         if job["status"] == "failed":
@@ -105,9 +113,17 @@ class Jobs:
     def succeed(self, job):
         service = self.service
         for step in range(1, service.steps + 1):
-            if not any((event["data"] or {}).get("step") == step for event in service.events[job["id"]]):
-                self.add_event(job["id"], f"Step {step}", {"step": step, "total_steps": service.steps, **figures(step)})
-        job["fine_tuned_model"] = f"ft:{BASE}:org-test:{job['user_provided_suffix']}:{job['id'][6:]:0>8}"
+            if not any(
+                (event["data"] or {}).get("step") == step for event in service.events[job["id"]]
+            ):
+                self.add_event(
+                    job["id"],
+                    f"Step {step}",
+                    {"step": step, "total_steps": service.steps, **figures(step)},
+                )
+        job["fine_tuned_model"] = (
+            f"ft:{BASE}:org-test:{job['user_provided_suffix']}:{job['id'][6:]:0>8}"
+        )
         job["finished_at"], job["trained_tokens"] = job["created_at"] + 95, 4321
         if service.with_result_file:
             rows = [
@@ -115,10 +131,14 @@ class Jobs:
                 for n in range(1, service.steps + 1)
             ]
             head = "step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy"
-            content = "\n".join([head, *reversed(rows)]).encode()  # newest first, as a plot must not show them
+            content = "\n".join(
+                [head, *reversed(rows)]
+            ).encode()  # newest first, as a plot must not show them
             content = base64.encodebytes(content) if service.base64_results else content
             job["result_files"] = [
-                self.add_file(f"file-result-{job['id']}", "step_metrics.csv", content, "fine-tune-results")["id"]
+                self.add_file(
+                    f"file-result-{job['id']}", "step_metrics.csv", content, "fine-tune-results"
+                )["id"]
             ]
 
     def add_event(self, job_id, message, data):

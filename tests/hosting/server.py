@@ -48,7 +48,10 @@ class Handler(Jobs, Chats, Completions, BaseHTTPRequestHandler):
         service = self.service
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = urlsplit(self.path)
-        path, query = parts.path.removeprefix("/v1"), {k: v[0] for k, v in parse_qs(parts.query).items()}
+        path, query = (
+            parts.path.removeprefix("/v1"),
+            {k: v[0] for k, v in parse_qs(parts.query).items()},
+        )
         with service.lock:
             service.requests.append((method, path, body, dict(self.headers)))
         fault = service.fault_of(method, path)
@@ -67,7 +70,9 @@ class Handler(Jobs, Chats, Completions, BaseHTTPRequestHandler):
             for verb, pattern, name in ROUTES:
                 found = re.fullmatch(pattern, path)
                 if verb == method and found and name != "chat":
-                    return getattr(self, name)(*map(unquote, found.groups()), query=query, body=body)
+                    return getattr(self, name)(
+                        *map(unquote, found.groups()), query=query, body=body
+                    )
         if (method, path) == ("POST", "/chat/completions"):
             return self.chat(json.loads(body))
         if (method, path) == ("POST", "/completions"):
@@ -99,7 +104,11 @@ class Handler(Jobs, Chats, Completions, BaseHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
             return True
-        value = error(fault.status, "something went wrong here", "oops")[1] if fault.body is None else fault.body
+        value = (
+            error(fault.status, "something went wrong here", "oops")[1]
+            if fault.body is None
+            else fault.body
+        )
         self.send(fault.status, value, headers=fault.headers.items())
         return True
 

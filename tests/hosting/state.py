@@ -60,10 +60,14 @@ class Service:
         self.faults.append(Fault(match, status, **more))
 
     def count(self, match):
-        return sum(bool(re.search(match, f"{method} {path}")) for method, path, _, _ in self.requests)
+        return sum(
+            bool(re.search(match, f"{method} {path}")) for method, path, _, _ in self.requests
+        )
 
     def bodies(self, match):
-        found = [body for method, path, body, _ in self.requests if re.search(match, f"{method} {path}")]
+        found = [
+            body for method, path, body, _ in self.requests if re.search(match, f"{method} {path}")
+        ]
         return [json.loads(body) for body in found]
 
     def fault_of(self, method, path):

@@ -1,10 +1,12 @@
-"""Row attention against attention written out, row by row: values, gradients, windows, caps, grouped heads, long rows."""
+"""Row attention against attention written out, row by row: values, gradients, windows, caps,
+grouped heads, long rows.
+"""
 
 import pytest
 import torch
 
-from medtune.models import attention
-from medtune.models.attention import BLOCK, row_attention, row_edges
+from medtune.models import packed_attention as attention
+from medtune.models.packed_attention import BLOCK, row_attention, row_edges
 
 HEADS, WIDTH = 4, 8
 
@@ -24,25 +26,32 @@ def written_out(query, key, value, scale, window=None, softcap=None):
 
 def tensors(tokens, groups=HEADS, dtype=torch.float32):
     torch.manual_seed(tokens)
-    made = [torch.randn(1, tokens, heads, WIDTH).transpose(1, 2) for heads in (HEADS, groups, groups)]
+    made = [
+        torch.randn(1, tokens, heads, WIDTH).transpose(1, 2) for heads in (HEADS, groups, groups)
+    ]
     return [x.to(dtype).requires_grad_() for x in made]
 
 
 def both_ways(lengths, groups=HEADS, dtype=torch.float32, **options):
     """Value and gradients as made and as expected, the latter in float64."""
     inputs = tensors(sum(lengths), groups, dtype)
-    made = row_attention(torch.nn.Module(), *inputs, None, cu_seq_lens_q=row_edges(lengths), scaling=0.3, **options)[0]
+    made = row_attention(
+        torch.nn.Module(), *inputs, None, cu_seq_lens_q=row_edges(lengths), scaling=0.3, **options
+    )[0]
     push = torch.randn(made.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
     gradients = torch.autograd.grad(made, inputs, push)
     exact = [x.detach().double().requires_grad_() for x in inputs]
     options = {"window": options.get("sliding_window"), "softcap": options.get("softcap")}
     rows = zip(*(x[0].split(lengths, dim=1) for x in exact), strict=True)
-    expected = torch.cat([written_out(*row, 0.3, **options) for row in rows], dim=1).transpose(0, 1)[None]
+    expected = torch.cat([written_out(*row, 0.3, **options) for row in rows], dim=1).transpose(
+        0, 1
+    )[None]
     return [made, *gradients], [expected, *torch.autograd.grad(expected, exact, push.double())]
 
 
 @pytest.mark.parametrize(
-    "lengths", [(1,), (5, 1, 9), (BLOCK, BLOCK + 1), (2 * BLOCK + 7, 3), (attention.LONG_ROW + 1, 4)]
+    "lengths",
+    [(1,), (5, 1, 9), (BLOCK, BLOCK + 1), (2 * BLOCK + 7, 3), (attention.LONG_ROW + 1, 4)],
 )
 @pytest.mark.parametrize("groups", [HEADS, 2])
 def test_value_and_gradients_are_those_of_the_formula(lengths, groups):
@@ -88,10 +97,14 @@ def test_dropout_drops_the_wanted_share_and_keeps_the_mean():
     query, key, value = tensors(200)
     ones = torch.ones_like(value)
     torch.manual_seed(0)
-    kept = row_attention(torch.nn.Module(), query, key, ones, None, cu_seq_lens_q=row_edges((200,)), dropout=0.5)[0]
+    kept = row_attention(
+        torch.nn.Module(), query, key, ones, None, cu_seq_lens_q=row_edges((200,)), dropout=0.5
+    )[0]
     assert float(kept.mean()) == pytest.approx(1.0, abs=0.05)
     assert float(kept.std()) > 0.05
-    plain = row_attention(torch.nn.Module(), query, key, ones, None, cu_seq_lens_q=row_edges((200,)))[0]
+    plain = row_attention(
+        torch.nn.Module(), query, key, ones, None, cu_seq_lens_q=row_edges((200,))
+    )[0]
     torch.testing.assert_close(plain, torch.ones_like(plain))
 
 

@@ -1,4 +1,6 @@
-"""Answers that share a prompt, scored on it together: equal to scoring each alone, for every kind of attention."""
+"""Answers that share a prompt, scored on it together: equal to scoring each alone, for every
+kind of attention.
+"""
 
 import numpy as np
 import pytest
@@ -8,18 +10,29 @@ from hypothesis import strategies as st
 
 from medtune.conversation import Message, user_asks
 from medtune.errors import ModelError
-from medtune.models import branches, local
-from medtune.models.branches import score_in_batches
-from medtune.models.choices import choose, plain_choices
-from medtune.models.loading import locate
-from medtune.models.local import LocalModel
-from medtune.models.trees import Tree, by_beginning
+from medtune.models import causal as local
+from medtune.models import prefix_tree as branches
+from medtune.models.causal import LocalModel
+from medtune.models.interface import choose, plain_choices
+from medtune.models.load import locate
+from medtune.models.prefix_tree import Tree, by_beginning, score_in_batches
 
-LABELS = ["Surgery", "Neurology", "Neurosurgery", "Cardiovascular / Pulmonary", "x", "naïve µg", "Cosmetic surgery; x"]
+LABELS = [
+    "Surgery",
+    "Neurology",
+    "Neurosurgery",
+    "Cardiovascular / Pulmonary",
+    "x",
+    "naïve µg",
+    "Cosmetic surgery; x",
+]
 ASKED = [
     (user_asks("What are the symptoms of anemia?"), LABELS),
     (user_asks("Why?", "Name one of the specialties."), LABELS[:2]),
-    ((*user_asks("Fatigue?"), Message("assistant", "Yes."), Message("user", "And pale skin?")), LABELS[2:]),
+    (
+        (*user_asks("Fatigue?"), Message("assistant", "Yes."), Message("user", "And pale skin?")),
+        LABELS[2:],
+    ),
 ]
 
 
@@ -33,14 +46,25 @@ def of_kind(kind, tokenizer):
     import transformers
 
     torch.manual_seed(1)
-    size = {"vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    size = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+    }
     heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8}
     if kind == "gpt2":
-        config = transformers.GPT2Config(vocab_size=len(tokenizer), n_embd=32, n_layer=2, n_head=4, n_positions=256)
+        config = transformers.GPT2Config(
+            vocab_size=len(tokenizer), n_embd=32, n_layer=2, n_head=4, n_positions=256
+        )
     elif kind == "mistral":
-        config = transformers.MistralConfig(**size, **heads, sliding_window=9, max_position_embeddings=256)
+        config = transformers.MistralConfig(
+            **size, **heads, sliding_window=9, max_position_embeddings=256
+        )
     else:
-        config = transformers.Gemma2Config(**size, **heads, sliding_window=9, max_position_embeddings=256)
+        config = transformers.Gemma2Config(
+            **size, **heads, sliding_window=9, max_position_embeddings=256
+        )
     return transformers.AutoModelForCausalLM.from_config(config).eval()
 
 
@@ -59,11 +83,20 @@ def test_equal_to_scoring_each_answer_alone(model, kind):
 def test_what_questions_begin_with_is_computed_once_and_changes_nothing(model, kind, monkeypatch):
     if kind != "llama":
         model = LocalModel(of_kind(kind, model.tokenizer), model.tokenizer, kind, kind)
-    shots = [m for i in range(2) for m in (*user_asks(f"Example {i}: why pale?"), Message("assistant", "Iron."))]
-    asked = [((*shots, *user_asks(question)), LABELS[:3]) for question in ("Fatigue?", "Why short of breath?", "So?")]
+    shots = [
+        m
+        for i in range(2)
+        for m in (*user_asks(f"Example {i}: why pale?"), Message("assistant", "Iron."))
+    ]
+    asked = [
+        ((*shots, *user_asks(question)), LABELS[:3])
+        for question in ("Fatigue?", "Why short of breath?", "So?")
+    ]
     computed = []
     run = branches._compute
-    monkeypatch.setattr(branches, "_compute", lambda m, ids: computed.append(len(ids)) or run(m, ids))
+    monkeypatch.setattr(
+        branches, "_compute", lambda m, ids: computed.append(len(ids)) or run(m, ids)
+    )
     monkeypatch.setattr(local, "TOKENS_AT_ONCE", 60)  # several batches, each worth saving
     together = choose(model, [*asked, *ASKED])
     alone = plain_choices(model, [*asked, *ASKED])
@@ -71,7 +104,11 @@ def test_what_questions_begin_with_is_computed_once_and_changes_nothing(model, k
     assert computed[0] > 20
     for ours, theirs in zip(together, alone, strict=True):
         assert ours.loglikelihoods == pytest.approx(theirs.loglikelihoods, abs=1e-4)
-        assert (ours.prompt, ours.texts, ours.tokens) == (theirs.prompt, theirs.texts, theirs.tokens)
+        assert (ours.prompt, ours.texts, ours.tokens) == (
+            theirs.prompt,
+            theirs.texts,
+            theirs.tokens,
+        )
 
 
 def test_where_a_layer_attends_twice_nothing_is_shared(model, monkeypatch):
@@ -79,11 +116,25 @@ def test_where_a_layer_attends_twice_nothing_is_shared(model, monkeypatch):
     import transformers
 
     torch.manual_seed(1)
-    size = {"vocab_size": len(model.tokenizer), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    size = {
+        "vocab_size": len(model.tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+    }
     config = transformers.DiffLlamaConfig(**size, num_attention_heads=4, num_key_value_heads=2)
-    model = LocalModel(transformers.AutoModelForCausalLM.from_config(config).eval(), model.tokenizer, "d", "d")
-    shots = [m for i in range(2) for m in (*user_asks(f"Example {i}: why pale?"), Message("assistant", "Iron."))]
-    asked = [((*shots, *user_asks(question)), LABELS[:3]) for question in ("Fatigue?", "Why short of breath?", "So?")]
+    model = LocalModel(
+        transformers.AutoModelForCausalLM.from_config(config).eval(), model.tokenizer, "d", "d"
+    )
+    shots = [
+        m
+        for i in range(2)
+        for m in (*user_asks(f"Example {i}: why pale?"), Message("assistant", "Iron."))
+    ]
+    asked = [
+        ((*shots, *user_asks(question)), LABELS[:3])
+        for question in ("Fatigue?", "Why short of breath?", "So?")
+    ]
     monkeypatch.setattr(local, "TOKENS_AT_ONCE", 60)
     for ours, theirs in zip(choose(model, asked), plain_choices(model, asked), strict=True):
         assert ours.loglikelihoods == pytest.approx(theirs.loglikelihoods, abs=1e-4)
@@ -91,15 +142,23 @@ def test_where_a_layer_attends_twice_nothing_is_shared(model, monkeypatch):
 
 def test_a_short_beginning_of_long_prompts_is_left_where_it_is():
     start = np.arange(20)
-    long = [Tree(np.concatenate([start, [n], np.arange(300, 400)]), (np.array([7]),), (0,)) for n in range(40, 60)]
-    short = [Tree(np.concatenate([start, [n], np.arange(300, 320)]), (np.array([7]),), (0,)) for n in range(40, 60)]
+    long = [
+        Tree(np.concatenate([start, [n], np.arange(300, 400)]), (np.array([7]),), (0,))
+        for n in range(40, 60)
+    ]
+    short = [
+        Tree(np.concatenate([start, [n], np.arange(300, 320)]), (np.array([7]),), (0,))
+        for n in range(40, 60)
+    ]
     assert [len(ids) for ids, _ in by_beginning(long, 100)] == [0]
     assert [len(ids) for ids, _ in by_beginning(short, 100)] == [20]
 
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 2), st.lists(st.integers(0, 2), min_size=1, max_size=12)), min_size=1, max_size=9
+        st.tuples(st.integers(0, 2), st.lists(st.integers(0, 2), min_size=1, max_size=12)),
+        min_size=1,
+        max_size=9,
     ),
     st.integers(0, 120),
 )
@@ -134,7 +193,9 @@ def test_what_a_token_sees_is_the_way_to_it_from_the_beginning():
 def test_order_and_company_change_nothing(model):
     whole = dict(zip(LABELS, choose(model, ASKED)[0].loglikelihoods, strict=True))
     backwards = choose(model, [(ASKED[0][0], LABELS[::-1])])[0]
-    assert backwards.loglikelihoods == pytest.approx([whole[text] for text in LABELS[::-1]], abs=1e-4)
+    assert backwards.loglikelihoods == pytest.approx(
+        [whole[text] for text in LABELS[::-1]], abs=1e-4
+    )
     (one,) = choose(model, [(ASKED[0][0], LABELS[:1])])
     assert one.loglikelihoods == pytest.approx([whole[LABELS[0]]], abs=1e-4)
 
@@ -152,9 +213,9 @@ def test_a_prompt_too_long_loses_its_beginning_and_says_so(model):
     rendered = model.template.prompt(user_asks(text))
     assert cut.prompt_cut > 0
     kept = model.tokenizer.encode(cut.prompt, add_special_tokens=False)
-    assert len(model.tokenizer.encode(rendered, add_special_tokens=False)) - cut.prompt_cut == pytest.approx(
-        len(kept), abs=2
-    )
+    assert len(
+        model.tokenizer.encode(rendered, add_special_tokens=False)
+    ) - cut.prompt_cut == pytest.approx(len(kept), abs=2)
     assert rendered.endswith(cut.prompt[-200:])
     assert np.isfinite(cut.loglikelihoods).all()
 
@@ -171,8 +232,13 @@ def test_cutting_keeps_the_first_token_and_the_last_and_scores_as_if_nothing_had
 
 def test_answers_that_begin_alike_share_what_is_not_scored_alone():
     tree = Tree.of([np.array([1, 2, 3, 4]), np.array([1, 2, 3, 5, 6])], [2, 2])
-    assert (tree.prompt.tolist(), [b.tolist() for b in tree.branches]) == ([1, 2], [[3, 4], [3, 5, 6]])
-    early = Tree.of([np.array([1, 2, 9, 4]), np.array([1, 2, 3, 4])], [3, 3])  # a border inside a token
+    assert (tree.prompt.tolist(), [b.tolist() for b in tree.branches]) == (
+        [1, 2],
+        [[3, 4], [3, 5, 6]],
+    )
+    early = Tree.of(
+        [np.array([1, 2, 9, 4]), np.array([1, 2, 3, 4])], [3, 3]
+    )  # a border inside a token
     assert (early.prompt.tolist(), early.firsts) == ([1, 2], (1, 1))
 
 

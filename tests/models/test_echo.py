@@ -1,4 +1,6 @@
-"""Likelihoods through a completions route: equal to the local model's, and every way in which a server cannot give them."""
+"""Likelihoods through a completions route: equal to the local model's, and every way in which a
+server cannot give them.
+"""
 
 import json
 
@@ -7,21 +9,22 @@ import pytest
 from hosting import BASE, KEY, Scorer, running
 from medtune.conversation import Message, user_asks
 from medtune.errors import ModelError, RecipeError, RunError
-from medtune.models.choices import ScoresChoices, choose
-from medtune.models.echo import CACHE_FILE
-from medtune.models.echo_reading import joined_start, parted_start, read_echo
-from medtune.models.echo_template import RemoteTemplate
+from medtune.models.causal import LocalModel
 from medtune.models.endpoint import EndpointModel
-from medtune.models.loading import locate
-from medtune.models.local import LocalModel
-from medtune.models.protocol import DecodingSettings, LanguageModel
-from medtune.models.remote import Remote, check_askable, read_remote
+from medtune.models.endpoint_logprobs import CACHE_FILE, joined_start, parted_start, read_echo
+from medtune.models.endpoint_template import RemoteTemplate
+from medtune.models.interface import DecodingSettings, LanguageModel, ScoresChoices, choose
+from medtune.models.load import locate
+from medtune.models.open import Remote, check_askable, read_remote
 from medtune.recipe.schema import Endpoint, Evaluate
 
 PAIRS = [
     (user_asks("What causes gout?"), "Crystals of uric acid settle in a joint."),
     (user_asks("Why?", "Be brief."), "So."),
-    (user_asks("What are the symptoms of anemia?"), "Fatigue, pale skin and short breath are common. " * 3),
+    (
+        user_asks("What are the symptoms of anemia?"),
+        "Fatigue, pale skin and short breath are common. " * 3,
+    ),
     (user_asks("naïve µg 😀?"), "5 µg"),
     (user_asks("Smile?"), "😀 is one: naïve"),
     (user_asks("Which one?\nA. x\nB. y"), "B"),
@@ -58,7 +61,12 @@ def service(scorer):
 
 
 def remote(service, *, prompt=None, template="plain", **settings):
-    endpoint = {"base_url": service.url, "api_key_env": "TEST_KEY", "max_retries": 1, "likelihoods": "echo"}
+    endpoint = {
+        "base_url": service.url,
+        "api_key_env": "TEST_KEY",
+        "max_retries": 1,
+        "likelihoods": "echo",
+    }
     return Remote(BASE, Endpoint(**endpoint | settings), prompt, None, template)
 
 
@@ -66,7 +74,12 @@ def written(service, write=None, **more):
     """A service that writes tokens in a way of its own."""
     base = service.scorer
     other = Scorer.__new__(Scorer)
-    other.__dict__ |= base.__dict__ | {"change": lambda answer: answer} | more | ({"write": write} if write else {})
+    other.__dict__ |= (
+        base.__dict__
+        | {"change": lambda answer: answer}
+        | more
+        | ({"write": write} if write else {})
+    )
     service.scorer = other
     return service
 
@@ -81,7 +94,9 @@ def values(likelihoods):
 
 def check_equal(ours, theirs):
     assert values(ours) == pytest.approx(values(theirs), abs=1e-4)
-    assert [(x.text, x.tokens, x.bytes) for x in ours] == [(x.text, x.tokens, x.bytes) for x in theirs]
+    assert [(x.text, x.tokens, x.bytes) for x in ours] == [
+        (x.text, x.tokens, x.bytes) for x in theirs
+    ]
 
 
 # Agreement with the local model
@@ -108,30 +123,42 @@ def test_choices_equal_the_local_model_s(service, local):
 
 
 def test_whole_texts_equal_the_local_model_s(service, local):
-    check_equal(EndpointModel(remote(service)).text_loglikelihoods(TEXTS), local.text_loglikelihoods(TEXTS))
+    check_equal(
+        EndpointModel(remote(service)).text_loglikelihoods(TEXTS), local.text_loglikelihoods(TEXTS)
+    )
 
 
 def test_without_bos_the_first_token_counts_nowhere(service, local, scorer):
     service = written(service, head=[])
     (ours,) = EndpointModel(remote(service)).text_loglikelihoods(TEXTS[:1])
     ids = scorer.tokenizer.encode(TEXTS[0], add_special_tokens=False)
-    assert (ours.tokens, ours.bytes) == (len(ids) - 1, len(TEXTS[0]) - len(scorer.tokenizer.decode(ids[:1])))
+    assert (ours.tokens, ours.bytes) == (
+        len(ids) - 1,
+        len(TEXTS[0]) - len(scorer.tokenizer.decode(ids[:1])),
+    )
     assert EndpointModel(remote(service)).text_loglikelihoods(["", "x"])[0].tokens == 0
 
 
 def test_the_prompt_of_the_recipe_is_put_around_the_question(service, tiny_model):
     local = LocalModel.load(locate(str(tiny_model)), prompt="Q: {question}")
     check_equal(
-        EndpointModel(remote(service, prompt="Q: {question}")).loglikelihoods(PAIRS), local.loglikelihoods(PAIRS)
+        EndpointModel(remote(service, prompt="Q: {question}")).loglikelihoods(PAIRS),
+        local.loglikelihoods(PAIRS),
     )
 
 
-@pytest.mark.parametrize("name", ["chatml", "llama-3", "gemma", "phi-3", "llama-2", "mistral", "zephyr", "qwen2.5"])
+@pytest.mark.parametrize(
+    "name", ["chatml", "llama-3", "gemma", "phi-3", "llama-2", "mistral", "zephyr", "qwen2.5"]
+)
 def test_families_are_written_as_the_local_template_writes_them(name, tiny_model):
-    from medtune.tokens.families import TEMPLATES
-    from medtune.tokens.templates import ChatTemplate
+    from medtune.tokens.chat_templates import TEMPLATES
+    from medtune.tokens.render import ChatTemplate
 
-    talk = [*user_asks("Gout?", "Be brief."), Message("assistant", "Crystals."), Message("user", "Why?")]
+    talk = [
+        *user_asks("Gout?", "Be brief."),
+        Message("assistant", "Crystals."),
+        Message("user", "Why?"),
+    ]
     tokenizer = LocalModel.load(locate(str(tiny_model))).tokenizer
     bos = "<|begin_of_text|>" if name == "llama-3" else "<bos>" if name == "gemma" else "<s>"
     eos = "<|endoftext|>" if name == "phi-3" else "</s>"
@@ -152,10 +179,18 @@ def test_families_are_written_as_the_local_template_writes_them(name, tiny_model
 @pytest.mark.parametrize(
     "write",
     [
-        lambda tokenizer, token: tokenizer.decode([token]).removeprefix(" "),  # vLLM with SentencePiece
-        lambda tokenizer, token: tokenizer.decode([token]).replace("\ufffd", ""),  # bytes that nobody decodes
-        lambda tokenizer, token: tokenizer.decode([token], skip_special_tokens=True),  # BOS without a text
-        lambda tokenizer, token: tokenizer.convert_ids_to_tokens(token) if token > 10 else "<s>",  # Ġ for a blank
+        lambda tokenizer, token: tokenizer.decode([token]).removeprefix(
+            " "
+        ),  # vLLM with SentencePiece
+        lambda tokenizer, token: tokenizer.decode([token]).replace(
+            "\ufffd", ""
+        ),  # bytes that nobody decodes
+        lambda tokenizer, token: tokenizer.decode(
+            [token], skip_special_tokens=True
+        ),  # BOS without a text
+        lambda tokenizer, token: (
+            tokenizer.convert_ids_to_tokens(token) if token > 10 else "<s>"
+        ),  # Ġ for a blank
     ],
 )
 def test_however_tokens_are_written_the_figures_are_the_same(service, local, scorer, write):
@@ -169,12 +204,17 @@ def test_offsets_that_no_server_agrees_on_are_not_needed(service, local):
         logprobs["text_offset"] = [-1] * len(logprobs["tokens"])
         return answer
 
-    check_equal(EndpointModel(remote(spoilt(service, change))).loglikelihoods(PAIRS), local.loglikelihoods(PAIRS))
+    check_equal(
+        EndpointModel(remote(spoilt(service, change))).loglikelihoods(PAIRS),
+        local.loglikelihoods(PAIRS),
+    )
 
 
 def test_a_prompt_asked_alone_is_asked_once_for_all_its_answers(service, scorer):
     service = written(service, lambda token: scorer.tokenizer.decode([token]).removeprefix(" "))
-    EndpointModel(remote(service, concurrency=3)).choice_loglikelihoods([(user_asks("Which of them?"), list("ABCD"))])
+    EndpointModel(remote(service, concurrency=3)).choice_loglikelihoods(
+        [(user_asks("Which of them?"), list("ABCD"))]
+    )
     assert service.count("POST /completions") == 5
 
 
@@ -185,7 +225,12 @@ def test_a_prompt_asked_alone_is_asked_once_for_all_its_answers(service, scorer)
         (["Ans", "wer:", " C"], "Answer: C", 7, 2),
         (["Answer", ": C"], "Answer: C", 7, 1),  # the token across the border counts for the answer
         (["", "a:", "", "µ"], "a:µ", 2, 2),  # the first byte of µ has no text of its own
-        (["Answer: C"], "Answer: C", 7, 1),  # nothing stands before the first token: nothing is scored
+        (
+            ["Answer: C"],
+            "Answer: C",
+            7,
+            1,
+        ),  # nothing stands before the first token: nothing is scored
         (["Answer", ":", "C"], "Answer: C", 7, None),
         (["x", "Answer", ":", "C"], "Answer: C", 7, None),
     ],
@@ -261,7 +306,9 @@ def test_what_was_answered_before_a_failure_is_kept(service, tmp_path):
 
 def test_a_passing_failure_is_tried_again(service, local):
     service.fail("POST /completions", 429)
-    check_equal(EndpointModel(remote(service)).loglikelihoods(PAIRS[:1]), local.loglikelihoods(PAIRS[:1]))
+    check_equal(
+        EndpointModel(remote(service)).loglikelihoods(PAIRS[:1]), local.loglikelihoods(PAIRS[:1])
+    )
 
 
 # What a server cannot do
@@ -280,25 +327,31 @@ def test_a_server_without_the_route(service):
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(400, "bad"), (422, "bad"), (501, "bad"), (500, "Only no echo is supported")]
+    ("status", "said"),
+    [(400, "bad"), (422, "bad"), (501, "bad"), (500, "Only no echo is supported")],
 )
 def test_a_server_that_refuses_an_echo(service, status, said):
     service.fail(
-        "POST /completions", status, body={"error": {"message": said, "type": "x", "param": None, "code": None}}
+        "POST /completions",
+        status,
+        body={"error": {"message": said, "type": "x", "param": None, "code": None}},
     )
     assert f"its completions route answers {status}: {said}" in failure(service)
 
 
 def test_a_model_that_the_server_does_not_know_is_said_to_be_so(service):
     with pytest.raises(ModelError, match="knows no model nobody"):
-        EndpointModel(Remote("nobody", remote(service).endpoint, None, None, "plain")).loglikelihoods(PAIRS[:1])
+        EndpointModel(
+            Remote("nobody", remote(service).endpoint, None, None, "plain")
+        ).loglikelihoods(PAIRS[:1])
 
 
 def in_logprobs(**changes):
     def change(answer):
         given = answer["choices"][0]["logprobs"]
         answer["choices"][0]["logprobs"] = {
-            name: changes[name](value) if name in changes else value for name, value in given.items()
+            name: changes[name](value) if name in changes else value
+            for name, value in given.items()
         }
         return answer
 
@@ -322,7 +375,10 @@ def in_logprobs(**changes):
         (in_logprobs(token_logprobs=lambda x: [None, *[0.7] * (len(x) - 1)]), "token 2 of"),
         (in_logprobs(token_logprobs=lambda x: [None, *[True] * (len(x) - 1)]), "token 2 of"),
         (in_logprobs(tokens=lambda x: [*x[:3], None, *x[4:]]), "token 4 of"),
-        (in_logprobs(tokens=lambda x: [f"token_id:{n}" for n, _ in enumerate(x)]), "not those of what was sent"),
+        (
+            in_logprobs(tokens=lambda x: [f"token_id:{n}" for n, _ in enumerate(x)]),
+            "not those of what was sent",
+        ),
         (in_logprobs(tokens=lambda x: ["the"] * len(x)), "not those of what was sent"),
     ],
 )
@@ -363,7 +419,12 @@ def test_a_terminator_that_only_the_tokenizer_knows_is_said_to_be_so(service):
 
 
 def test_tasks_of_likelihood_are_let_through_where_the_endpoint_echoes(service):
-    tasks = ["perplexity", "forgetting", {"task": "classification"}, {"task": "multiple_choice", "source": "medqa"}]
+    tasks = [
+        "perplexity",
+        "forgetting",
+        {"task": "classification"},
+        {"task": "multiple_choice", "source": "medqa"},
+    ]
     check_askable(Evaluate(tasks=tasks), remote(service))
     with pytest.raises(RecipeError, match="needs likelihoods"):
         check_askable(Evaluate(tasks=tasks), remote(service, likelihoods="none"))
@@ -373,9 +434,18 @@ def test_tasks_of_likelihood_are_let_through_where_the_endpoint_echoes(service):
         check_askable(Evaluate(tasks=tasks, decoding={"beams": 2}), remote(service))
 
 
-def test_what_is_measured_depends_on_the_template_and_what_was_trained_or_answered_does_not(service, tmp_path):
-    one, other, none = (remote(service, **x) for x in ({}, {"template": "chatml"}, {"likelihoods": "none"}))
-    assert one.fingerprint() == other.fingerprint() == none.fingerprint() == EndpointModel(none).fingerprint
+def test_what_is_measured_depends_on_the_template_and_what_was_trained_or_answered_does_not(
+    service, tmp_path
+):
+    one, other, none = (
+        remote(service, **x) for x in ({}, {"template": "chatml"}, {"likelihoods": "none"})
+    )
+    assert (
+        one.fingerprint()
+        == other.fingerprint()
+        == none.fingerprint()
+        == EndpointModel(none).fingerprint
+    )
     assert len({EndpointModel(x).fingerprint for x in (one, other, none)}) == 3
     for each in (none, one):
         EndpointModel(each, tmp_path).generate([user_asks("Why?")], DecodingSettings(8))

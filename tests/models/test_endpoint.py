@@ -1,4 +1,6 @@
-"""A model behind an endpoint, asked over real HTTP: what is sent, what is kept, and every way in which it goes wrong."""
+"""A model behind an endpoint, asked over real HTTP: what is sent, what is kept, and every way in
+which it goes wrong.
+"""
 
 import json
 import time
@@ -9,8 +11,8 @@ from hosting import BASE, IGNORANT, KEY, running
 from medtune.conversation import Message, user_asks
 from medtune.errors import ModelError, RecipeError, RunError
 from medtune.models.endpoint import CACHE_FILE, EndpointModel
-from medtune.models.protocol import DecodingSettings, LanguageModel
-from medtune.models.remote import Remote, check_askable, read_remote
+from medtune.models.interface import DecodingSettings, LanguageModel
+from medtune.models.open import Remote, check_askable, read_remote
 from medtune.recipe.schema import Endpoint, Evaluate
 
 GREEDY = DecodingSettings(16)
@@ -38,7 +40,14 @@ def answer(**changes):
     message = {"role": "assistant", "content": "Yes.", "refusal": None}
     choice = {"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}
     usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
-    whole = {"id": "c", "object": "chat.completion", "created": 1, "model": BASE, "choices": [choice], "usage": usage}
+    whole = {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 1,
+        "model": BASE,
+        "choices": [choice],
+        "usage": usage,
+    }
     return {key: value for key, value in (whole | changes).items() if value is not ...}
 
 
@@ -58,7 +67,12 @@ def test_every_parameter_is_sent_and_the_prompt_is_the_messages_sent(service):
     wanted = {"max_tokens": 7, "temperature": 0.5, "top_p": 0.9, "seed": 11, "n": 1}
     assert sent == {"model": BASE, "messages": messages, **wanted}
     assert json.loads(made.prompt) == messages
-    assert (made.text, made.tokens, made.finished, made.prompt_cut) == (f"{IGNORANT} (11)", 4, True, 0)
+    assert (made.text, made.tokens, made.finished, made.prompt_cut) == (
+        f"{IGNORANT} (11)",
+        4,
+        True,
+        0,
+    )
 
 
 def test_an_answer_cut_at_its_limit_is_not_finished(service):
@@ -71,7 +85,9 @@ def test_answers_keep_their_order_and_requests_their_bound(service):
     prompts = [user_asks(f"Question {n}?") for n in range(9)]
     done = []
     made = EndpointModel(remote(service, concurrency=3)).generate(prompts, GREEDY, done.append)
-    assert [json.loads(m.prompt)[0]["content"] for m in made] == [f"Question {n}?" for n in range(9)]
+    assert [json.loads(m.prompt)[0]["content"] for m in made] == [
+        f"Question {n}?" for n in range(9)
+    ]
     assert service.busiest == 3
     assert sum(done) == 9
 
@@ -103,13 +119,18 @@ def test_a_repeated_evaluation_asks_nothing_and_needs_no_key(service, tmp_path, 
 def test_what_an_answer_depends_on_asks_anew(service, tmp_path, again):
     EndpointModel(remote(service), tmp_path).generate([QUESTION], GREEDY)
     name, prompt, decoding = again
-    EndpointModel(remote(service, name=name, prompt=prompt), tmp_path).generate([QUESTION], decoding)
+    EndpointModel(remote(service, name=name, prompt=prompt), tmp_path).generate(
+        [QUESTION], decoding
+    )
     assert service.count("POST /chat/completions") == 2
 
 
 def test_sampled_answers_are_kept_by_seed(service, tmp_path):
     model = EndpointModel(remote(service), tmp_path)
-    texts = [model.generate([QUESTION], DecodingSettings(16, 0.7, 0.9, seed))[0].text for seed in (1, 2, 1)]
+    texts = [
+        model.generate([QUESTION], DecodingSettings(16, 0.7, 0.9, seed))[0].text
+        for seed in (1, 2, 1)
+    ]
     assert texts == [f"{IGNORANT} (1)", f"{IGNORANT} (2)", f"{IGNORANT} (1)"]
     assert service.count("POST /chat/completions") == 2
 
@@ -182,9 +203,21 @@ def failure(service, kind=ModelError, model=None, decoding=GREEDY):
         ({"status": 403}, ModelError, "the key in TEST_KEY gives no access to model"),
         ({"status": 200, "body": b"<html>"}, ModelError, "not of the OpenAI form"),
         ({"status": 404, "body": {"detail": "Not Found"}}, ModelError, "Not Found"),
-        ({"status": 307, "headers": {"Location": "http://elsewhere.invalid/"}}, ModelError, "redirects"),
-        ({"status": 401, "body": {"error": {"message": f"bad key {KEY}"}}}, ModelError, "the key in TEST_KEY"),
-        ({"status": 500, "body": {"error": {"message": f"key {KEY} made me fall"}}}, RunError, "key *** made me fall"),
+        (
+            {"status": 307, "headers": {"Location": "http://elsewhere.invalid/"}},
+            ModelError,
+            "redirects",
+        ),
+        (
+            {"status": 401, "body": {"error": {"message": f"bad key {KEY}"}}},
+            ModelError,
+            "the key in TEST_KEY",
+        ),
+        (
+            {"status": 500, "body": {"error": {"message": f"key {KEY} made me fall"}}},
+            RunError,
+            "key *** made me fall",
+        ),
     ],
 )
 def test_a_lasting_fault_is_a_sentence(service, fault, kind, said):
@@ -193,7 +226,14 @@ def test_a_lasting_fault_is_a_sentence(service, fault, kind, said):
 
 
 def test_no_credit(service):
-    body = {"error": {"message": "You exceeded…", "type": "q", "param": None, "code": "insufficient_quota"}}
+    body = {
+        "error": {
+            "message": "You exceeded…",
+            "type": "q",
+            "param": None,
+            "code": "insufficient_quota",
+        }
+    }
     service.fail("chat", 429, body=body, times=9)
     assert "credit is used up" in failure(service, RunError)
 
@@ -223,7 +263,14 @@ def test_nobody_listens():
 
 
 def test_a_refused_parameter_is_named(service):
-    body = {"error": {"message": "Unsupported value: 0.5", "type": "i", "param": "temperature", "code": "unsupported"}}
+    body = {
+        "error": {
+            "message": "Unsupported value: 0.5",
+            "type": "i",
+            "param": "temperature",
+            "code": "unsupported",
+        }
+    }
     service.fail("chat", 400, body=body)
     assert "refused the request: temperature: Unsupported value: 0.5" in failure(service)
 
@@ -245,8 +292,14 @@ CHOICE = answer()["choices"][0]
         ({"id": ...}, "id"),
         ({"usage": ...}, "usage is missing"),
         ({"choices": [CHOICE | {"finish_reason": "eos"}]}, "choices.0.finish_reason"),
-        ({"choices": [CHOICE | {"message": {"role": "assistant"}}]}, "choices.0.message.content is missing"),
-        ({"choices": [CHOICE | {"message": {"role": "assistant", "content": 3}}]}, "choices.0.message.content"),
+        (
+            {"choices": [CHOICE | {"message": {"role": "assistant"}}]},
+            "choices.0.message.content is missing",
+        ),
+        (
+            {"choices": [CHOICE | {"message": {"role": "assistant", "content": 3}}]},
+            "choices.0.message.content",
+        ),
     ],
 )
 def test_an_answer_that_lacks_something_names_it(service, changes, named):
@@ -256,13 +309,19 @@ def test_an_answer_that_lacks_something_names_it(service, changes, named):
 
 def test_a_withheld_answer_counts_as_it_came(service, capsys):
     message = {"role": "assistant", "content": None, "refusal": None}
-    service.fail("chat", 200, body=answer(choices=[CHOICE | {"finish_reason": "content_filter", "message": message}]))
+    service.fail(
+        "chat",
+        200,
+        body=answer(choices=[CHOICE | {"finish_reason": "content_filter", "message": message}]),
+    )
     (made,) = EndpointModel(remote(service)).generate([QUESTION], GREEDY)
     assert (made.text, made.finished) == ("", False)
     assert "content filter" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("decoding", [DecodingSettings(8, beams=4), DecodingSettings(8, no_repeat_ngram=3)])
+@pytest.mark.parametrize(
+    "decoding", [DecodingSettings(8, beams=4), DecodingSettings(8, no_repeat_ngram=3)]
+)
 def test_what_an_endpoint_cannot_do_is_refused_not_ignored(service, decoding):
     assert "a chat endpoint has no" in failure(service, decoding=decoding)
     assert not service.requests
@@ -270,7 +329,10 @@ def test_what_an_endpoint_cannot_do_is_refused_not_ignored(service, decoding):
 
 def test_likelihoods_are_refused(service):
     model = EndpointModel(remote(service))
-    for ask in (lambda: model.loglikelihoods([(QUESTION, "Yes.")]), lambda: model.text_loglikelihoods(["Yes."])):
+    for ask in (
+        lambda: model.loglikelihoods([(QUESTION, "Yes.")]),
+        lambda: model.text_loglikelihoods(["Yes."]),
+    ):
         with pytest.raises(ModelError, match="gives no likelihoods"):
             ask()
 
@@ -290,7 +352,9 @@ def test_a_plan_that_an_endpoint_cannot_carry_out_is_refused(wanted, named):
 
 
 def test_a_plan_of_generated_answers_is_accepted():
-    check_askable(Evaluate(tasks=["answers", "topics", {"task": "classification", "scoring": "generation"}]))
+    check_askable(
+        Evaluate(tasks=["answers", "topics", {"task": "classification", "scoring": "generation"}])
+    )
 
 
 # Streams

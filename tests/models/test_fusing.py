@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from medtune.models.adapters import add_lora
-from medtune.models.fusing import fuse_activations, without_dropout
-from medtune.models.loading import locate, read_config
+from medtune.models.efficient_layers import fuse_activations, without_dropout
+from medtune.models.load import locate, read_config
 from medtune.recipe.schema import Lora
 from medtune.training.optimizers import MasterWeights, adamw
 
@@ -41,7 +41,7 @@ def test_another_function_is_left_alone(name):
 
 
 def test_models_are_loaded_with_it_and_score_as_before(tmp_path):
-    from medtune.models.loading import load_weights
+    from medtune.models.load import load_weights
 
     plain = gpt2().eval()
     plain.save_pretrained(tmp_path)
@@ -59,7 +59,9 @@ def test_t5_is_fused_through_its_own_field(tmp_path):
 
     small = {"vocab_size": 64, "d_model": 16, "d_ff": 32, "num_layers": 1, "num_heads": 2}
     T5Config(**small, feed_forward_proj="gated-gelu").save_pretrained(tmp_path)
-    assert fuse_activations(AutoConfig.from_pretrained(tmp_path)).dense_act_fn == "gelu_pytorch_tanh"
+    assert (
+        fuse_activations(AutoConfig.from_pretrained(tmp_path)).dense_act_fn == "gelu_pytorch_tanh"
+    )
 
 
 def test_frozen_parts_have_no_dropout_and_adapters_keep_theirs():
@@ -69,7 +71,9 @@ def test_frozen_parts_have_no_dropout_and_adapters_keep_theirs():
     assert not torch.equal(model(ids).logits, model(ids).logits)
     adapted = add_lora(model, Lora(r=2, dropout=0.5), 0).train()
     with torch.no_grad():
-        assert torch.equal(adapted(ids).logits, adapted(ids).logits)  # an adapter that is still nought adds none
+        assert torch.equal(
+            adapted(ids).logits, adapted(ids).logits
+        )  # an adapter that is still nought adds none
         for name, parameter in adapted.named_parameters():
             if "lora_B" in name:
                 parameter.fill_(0.1)
@@ -82,10 +86,15 @@ def test_bare_probabilities_are_switched_off_too():
     small = {"vocab_size": 64, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
     llama = LlamaForCausalLM(LlamaConfig(**small, num_attention_heads=2, attention_dropout=0.3))
     t5 = T5ForConditionalGeneration(
-        T5Config(vocab_size=64, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, dropout_rate=0.3)
+        T5Config(
+            vocab_size=64, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, dropout_rate=0.3
+        )
     )
     ids = torch.arange(16)[None]
-    for model, inputs in ((llama, {"input_ids": ids}), (t5, {"input_ids": ids, "decoder_input_ids": ids})):
+    for model, inputs in (
+        (llama, {"input_ids": ids}),
+        (t5, {"input_ids": ids, "decoder_input_ids": ids}),
+    ):
         model.train()
         assert not torch.equal(model(**inputs).logits, model(**inputs).logits)
         without_dropout(model)
@@ -107,4 +116,6 @@ def test_adapters_compute_in_the_models_format_and_learn_in_float32():
         weights.step(1.0, 1.0, None)
     # Steps of 1e-6 are far below bf16's resolution of A; the masters have made all three.
     for name, master in weights.masters.items():
-        torch.testing.assert_close(before[name] - master.detach(), torch.full_like(master, 3e-6), rtol=0.05, atol=1e-8)
+        torch.testing.assert_close(
+            before[name] - master.detach(), torch.full_like(master, 3e-6), rtol=0.05, atol=1e-8
+        )

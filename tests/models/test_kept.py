@@ -1,4 +1,6 @@
-"""Results kept item by item: nothing is asked twice, a crash costs one portion, another model or setting is another key."""
+"""Results kept item by item: nothing is asked twice, a crash costs one portion, another model or
+setting is another key.
+"""
 
 import json
 from dataclasses import replace
@@ -6,14 +8,15 @@ from dataclasses import replace
 import pytest
 
 from medtune.conversation import user_asks
-from medtune.models.choices import choose
-from medtune.models.kept import KeptModel
-from medtune.models.loading import locate
-from medtune.models.local import LocalModel
-from medtune.models.protocol import DecodingSettings, Generated, LanguageModel
+from medtune.models.cache import KeptModel
+from medtune.models.causal import LocalModel
+from medtune.models.interface import DecodingSettings, Generated, LanguageModel, choose
+from medtune.models.load import locate
 
 GREEDY = DecodingSettings(6)
-ASKED = [user_asks(f"What of {word}?") for word in ("gout", "anemia and asthma", "flu", "eczema here")]
+ASKED = [
+    user_asks(f"What of {word}?") for word in ("gout", "anemia and asthma", "flu", "eczema here")
+]
 
 
 class Counting:
@@ -96,6 +99,10 @@ def test_a_real_model_says_the_same_through_it(tiny_model, tmp_path):
         )
         asked = [(messages, ["Rest", "Sleep a lot"]) for messages in ASKED]
         for ours, theirs in zip(choose(kept, asked), choose(plain, asked), strict=True):
-            assert (ours.prompt, ours.texts, ours.tokens) == (theirs.prompt, theirs.texts, theirs.tokens)
+            assert (ours.prompt, ours.texts, ours.tokens) == (
+                theirs.prompt,
+                theirs.texts,
+                theirs.tokens,
+            )
             assert ours.loglikelihoods == pytest.approx(theirs.loglikelihoods, abs=1e-4)
         assert kept.generate(ASKED, GREEDY) == plain.generate(ASKED, GREEDY)

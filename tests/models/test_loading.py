@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from medtune.errors import ModelError
-from medtune.models.loading import Located, locate, read_config
+from medtune.models.load import Located, locate, read_config
 
 
 def test_a_missing_path_is_named(tmp_path):
@@ -40,7 +40,8 @@ def test_an_encoder_is_no_language_model(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json"]
+    "name",
+    ["config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json"],
 )
 def test_the_fingerprint_follows_what_decides_how_a_model_answers(tiny_model, tmp_path, name):
     place = Path(shutil.copytree(tiny_model, tmp_path / "copy"))
@@ -72,16 +73,22 @@ def test_the_fingerprint_follows_weights_and_template(tiny_model, tmp_path):
     assert locate(str(place)).weights_hash() == before[1]
 
 
-def test_weights_that_lack_a_part_are_refused_instead_of_filled_with_random_numbers(tiny_model, tmp_path):
+def test_weights_that_lack_a_part_are_refused_instead_of_filled_with_random_numbers(
+    tiny_model, tmp_path
+):
     import torch
     from safetensors.torch import load_file, save_file
 
-    from medtune.models.loading import load_weights
+    from medtune.models.load import load_weights
 
     shutil.copytree(tiny_model, tmp_path / "m")
     (file,) = (tmp_path / "m").glob("*.safetensors")
     tensors = load_file(file)
     lost = sorted(name for name in tensors if "layers.0" in name or "h.0" in name)[:2]
-    save_file({name: t for name, t in tensors.items() if name not in lost}, file, metadata={"format": "pt"})
+    save_file(
+        {name: t for name, t in tensors.items() if name not in lost},
+        file,
+        metadata={"format": "pt"},
+    )
     with pytest.raises(ModelError, match="lack 2 of the model's parameters"):
         load_weights(locate(str(tmp_path / "m")), torch.float32, "sdpa")

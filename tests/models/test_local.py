@@ -7,14 +7,17 @@ import pytest
 import torch
 
 from medtune.conversation import user_asks
-from medtune.models.loading import locate
-from medtune.models.local import LocalModel
-from medtune.models.protocol import DecodingSettings, LanguageModel
+from medtune.models.causal import LocalModel
+from medtune.models.interface import DecodingSettings, LanguageModel
+from medtune.models.load import locate
 
 PAIRS = [
     (user_asks("What causes gout?"), "Crystals of uric acid settle in a joint."),
     (user_asks("Why?"), "So."),
-    (user_asks("What does eczema look like, and where on the body is it found?"), "Dry, itchy, inflamed patches. " * 6),
+    (
+        user_asks("What does eczema look like, and where on the body is it found?"),
+        "Dry, itchy, inflamed patches. " * 6,
+    ),
     (user_asks("naïve µg?"), "5 µg"),
 ]
 
@@ -40,13 +43,19 @@ def test_it_is_a_language_model(model):
 
 def test_likelihoods_equal_plain_transformers(model):
     for made in model.loglikelihoods(PAIRS):
-        assert made.loglikelihood == pytest.approx(reference_loglikelihood(model, made.prompt, made.text), abs=1e-4)
+        assert made.loglikelihood == pytest.approx(
+            reference_loglikelihood(model, made.prompt, made.text), abs=1e-4
+        )
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_likelihoods_do_not_depend_on_batch_or_order(model, size):
     together = [x.loglikelihood for x in model.loglikelihoods(PAIRS)]
-    apart = [x.loglikelihood for i in range(0, len(PAIRS), size) for x in model.loglikelihoods(PAIRS[i : i + size])]
+    apart = [
+        x.loglikelihood
+        for i in range(0, len(PAIRS), size)
+        for x in model.loglikelihoods(PAIRS[i : i + size])
+    ]
     reverse = [x.loglikelihood for x in model.loglikelihoods(PAIRS[::-1])][::-1]
     assert together == pytest.approx(apart, abs=1e-5)
     assert together == pytest.approx(reverse, abs=1e-5)
@@ -55,7 +64,9 @@ def test_likelihoods_do_not_depend_on_batch_or_order(model, size):
 def test_answer_alone_is_whole_less_question(model):
     for made in model.loglikelihoods(PAIRS):
         whole, question = model.text_loglikelihoods([made.prompt + made.text, made.prompt])
-        assert made.loglikelihood == pytest.approx(whole.loglikelihood - question.loglikelihood, abs=1e-4)
+        assert made.loglikelihood == pytest.approx(
+            whole.loglikelihood - question.loglikelihood, abs=1e-4
+        )
         assert made.tokens == whole.tokens - question.tokens
 
 
@@ -64,7 +75,8 @@ def test_bytes_are_of_the_answer_in_utf8(model):
 
 
 @pytest.mark.parametrize(
-    ("prompt", "text"), [("Ans", "wer"), ("hello wor", "ld"), ("Answer:", " C"), ("", "a"), ("a ", "b")]
+    ("prompt", "text"),
+    [("Ans", "wer"), ("hello wor", "ld"), ("Answer:", " C"), ("", "a"), ("a ", "b")],
 )
 def test_joint_tokens_never_leave_an_empty_continuation(model, prompt, text):
     ids, first = model._divided(prompt, text)
@@ -93,7 +105,10 @@ def test_long_texts_are_scored_in_windows_every_token_once(model):
 
 def test_packed_rows_do_not_see_each_other(model):
     alone = model.loglikelihoods(PAIRS[1:2])[0].loglikelihood
-    beside = [model.loglikelihoods([other, PAIRS[1]])[1].loglikelihood for other in (PAIRS[0], PAIRS[2], PAIRS[3])]
+    beside = [
+        model.loglikelihoods([other, PAIRS[1]])[1].loglikelihood
+        for other in (PAIRS[0], PAIRS[2], PAIRS[3])
+    ]
     assert beside == pytest.approx([alone] * 3, abs=1e-5)
 
 
@@ -114,7 +129,9 @@ def test_sampled_answers_follow_their_seed_alone(model):
     settings = DecodingSettings(12, temperature=1.0, top_p=0.95, seed=3)
     together = [g.text for g in model.generate(prompts, settings)]
     assert together == [model.generate([p], settings)[0].text for p in prompts]
-    assert together != [g.text for g in model.generate(prompts, DecodingSettings(12, 1.0, 0.95, seed=4))]
+    assert together != [
+        g.text for g in model.generate(prompts, DecodingSettings(12, 1.0, 0.95, seed=4))
+    ]
 
 
 def test_generation_stops_at_the_terminator_and_says_so(tiny_model):
@@ -159,7 +176,10 @@ def test_streaming_gives_the_same_text_piece_by_piece(model):
 @pytest.mark.parametrize("name", ["stories260k", "babyllama-1m"])
 def test_real_weights_predict_their_own_kind_of_text(real_models, name):
     model = LocalModel.load(locate(str(real_models / name)), torch.float32)
-    natural, scrambled = "Once upon a time there was a little girl.", "girl a was. there little time Once a upon"
+    natural, scrambled = (
+        "Once upon a time there was a little girl.",
+        "girl a was. there little time Once a upon",
+    )
     scores = model.text_loglikelihoods([natural, scrambled])
     assert scores[0].loglikelihood / scores[0].bytes > scores[1].loglikelihood / scores[1].bytes
     assert np.isfinite([s.loglikelihood for s in scores]).all()

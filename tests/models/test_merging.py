@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from medtune.conversation import Conversation, Message
 from medtune.errors import ModelError, RunError
 from medtune.models.adapters import add_lora
-from medtune.models.loading import Located, load_tokenizer, load_weights, locate
+from medtune.models.load import Located, load_tokenizer, load_weights, locate
 from medtune.models.merging import (
     BOUND,
     Probe,
@@ -21,7 +21,12 @@ from medtune.models.merging import (
 )
 from medtune.recipe.schema import Lora
 
-SHAPE = {"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128}
+SHAPE = {
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+}
 SIZES = {"vocab_size": 300, "hidden_size": 64, "intermediate_size": 128}
 ROWS = [Probe([1, 5, 9, 200, 31], [7, 8, 9, 10]), Probe([3, 3, 250], [11, 12])]
 
@@ -68,15 +73,21 @@ def adapted(base, place, **settings):
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama", "mistral", "gemma"])
-@pytest.mark.parametrize("settings", [{}, {"rslora": True}, {"dora": True}], ids=["lora", "rslora", "dora"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"rslora": True}, {"dora": True}], ids=["lora", "rslora", "dora"]
+)
 def test_merged_says_what_base_and_adapter_say(bases, tmp_path, kind, settings):
     base = bases(kind)
     merged, reference, found = merge(adapted(base, tmp_path / "adapter", **settings), ROWS)
     assert found.largest < BOUND
     untouched = agreement(logits_on(load_exactly(base), ROWS), logits_on(merged, ROWS))
-    assert untouched.largest > 100 * BOUND, "the adapter must do something, or this test shows nothing"
+    assert untouched.largest > 100 * BOUND, (
+        "the adapter must do something, or this test shows nothing"
+    )
     merged.save_pretrained(tmp_path / "merged")
-    again = agreement(reference, logits_on(load_exactly(Located("merged", tmp_path / "merged")), ROWS))
+    again = agreement(
+        reference, logits_on(load_exactly(Located("merged", tmp_path / "merged")), ROWS)
+    )
     assert again.largest < BOUND
 
 
@@ -84,16 +95,32 @@ def test_an_encoder_decoder_is_merged_too(tmp_path):
     from peft import LoraConfig, get_peft_model
     from transformers import T5Config, T5ForConditionalGeneration
 
-    sizes = {"vocab_size": 300, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
+    sizes = {
+        "vocab_size": 300,
+        "d_model": 32,
+        "d_kv": 8,
+        "d_ff": 64,
+        "num_layers": 2,
+        "num_heads": 4,
+    }
     torch.manual_seed(0)
-    T5ForConditionalGeneration(T5Config(**sizes, decoder_start_token_id=0)).save_pretrained(tmp_path / "base")
+    T5ForConditionalGeneration(T5Config(**sizes, decoder_start_token_id=0)).save_pretrained(
+        tmp_path / "base"
+    )
     base = Located("t5", tmp_path / "base")
-    config = LoraConfig(r=4, target_modules=["q", "v"], init_lora_weights=False, task_type="SEQ_2_SEQ_LM")
-    get_peft_model(load_weights(base, torch.float32, "sdpa"), config).save_pretrained(str(tmp_path / "adapter"))
+    config = LoraConfig(
+        r=4, target_modules=["q", "v"], init_lora_weights=False, task_type="SEQ_2_SEQ_LM"
+    )
+    get_peft_model(load_weights(base, torch.float32, "sdpa"), config).save_pretrained(
+        str(tmp_path / "adapter")
+    )
     merged, _, found = merge(replace(base, adapter=tmp_path / "adapter"), ROWS)
     assert found.largest < BOUND
     assert found.tokens == sum(len(row.answer) for row in ROWS)
-    assert agreement(logits_on(load_exactly(base), ROWS), logits_on(merged, ROWS)).largest > 100 * BOUND
+    assert (
+        agreement(logits_on(load_exactly(base), ROWS), logits_on(merged, ROWS)).largest
+        > 100 * BOUND
+    )
 
 
 def test_merged_weights_are_base_plus_scaled_product(bases, tmp_path):
@@ -159,7 +186,10 @@ def test_four_bits_are_written_and_read_again(bases, tmp_path, kind):
     lost = agreement(logits_on(load_exactly(base), ROWS), logits_on(read, ROWS))
     assert lost.largest > BOUND
     assert lost.kl < 0.1
-    small, whole = (sum(p.stat().st_size for p in d.glob("*.safetensors")) for d in (tmp_path / "four", base.base))
+    small, whole = (
+        sum(p.stat().st_size for p in d.glob("*.safetensors"))
+        for d in (tmp_path / "four", base.base)
+    )
     assert small < 0.8 * whole
 
 
@@ -189,7 +219,9 @@ def test_logits_that_are_no_numbers_are_refused(bases, tmp_path):
 def test_probes_keep_the_end_of_the_question_and_the_limit(tiny_model):
     tokenizer = load_tokenizer(locate(str(tiny_model)))
     long = "What are the symptoms of anemia? " * 40
-    item = Conversation("1", "g", "s", (Message("user", long), Message("assistant", "Fatigue. " * 50)))
+    item = Conversation(
+        "1", "g", "s", (Message("user", long), Message("assistant", "Fatigue. " * 50))
+    )
     (row,) = probes(tokenizer, [item], 32)
     assert len(row.question) + len(row.answer) == 32
     assert tokenizer.decode(row.question).endswith("Answer:")

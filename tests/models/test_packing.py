@@ -8,16 +8,20 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from medtune.models.adapters import add_lora
-from medtune.models.loading import load_weights, locate
-from medtune.models.local import LocalModel
-from medtune.models.packing import SECOND_COPY, PackedLinear, can_pack, missing, pack_linears
+from medtune.models.causal import LocalModel
+from medtune.models.load import load_weights, locate
+from medtune.models.onednn_linear import SECOND_COPY, PackedLinear, can_pack, missing, pack_linears
 from medtune.recipe.schema import Lora
 
 pytestmark = pytest.mark.skipif(
     not can_pack(torch.device("cpu"), torch.float32), reason="this build of torch has no oneDNN"
 )
 IDS = torch.arange(3, 23)[None]
-FORMATS = [torch.float32, torch.bfloat16] if can_pack(torch.device("cpu"), torch.bfloat16) else [torch.float32]
+FORMATS = (
+    [torch.float32, torch.bfloat16]
+    if can_pack(torch.device("cpu"), torch.bfloat16)
+    else [torch.float32]
+)
 
 
 def tiny(kind: str, **options):
@@ -25,11 +29,20 @@ def tiny(kind: str, **options):
 
     torch.manual_seed(0)
     if kind == "gpt2":
-        config = GPT2Config(n_embd=32, n_layer=2, n_head=2, n_positions=64, vocab_size=96, **options)
+        config = GPT2Config(
+            n_embd=32, n_layer=2, n_head=2, n_positions=64, vocab_size=96, **options
+        )
     else:
-        size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+        size = {
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+        }
         own = {"head_dim": 8, "num_key_value_heads": 1} if kind == "gemma" else {}
-        config = {"gemma": GemmaConfig, "llama": LlamaConfig}[kind](**size, **own, vocab_size=96, **options)
+        config = {"gemma": GemmaConfig, "llama": LlamaConfig}[kind](
+            **size, **own, vocab_size=96, **options
+        )
     return AutoModelForCausalLM.from_config(config).eval()
 
 
@@ -45,7 +58,9 @@ def test_a_packed_layer_computes_what_the_plain_one_does(dtype, bias, shape):
     torch.manual_seed(0)
     plain = nn.Linear(48, 80, bias=bias).to(dtype)
     x = torch.randn(shape, dtype=dtype)
-    exact = nn.functional.linear(x.double(), plain.weight.double(), plain.bias.double() if bias else None)
+    exact = nn.functional.linear(
+        x.double(), plain.weight.double(), plain.bias.double() if bias else None
+    )
     packed = PackedLinear(plain.weight, plain.bias)(x)
     assert packed.shape == (*shape[:-1], 80)
     assert packed.dtype == dtype
@@ -97,10 +112,14 @@ def test_gelu_is_computed_with_the_product_and_other_activations_as_they_were(ki
         parameter.normal_(std=0.3)  # so that the activation bends
     before = model(IDS).logits
     pack_linears(model)
-    fused = [module for module in model.modules() if isinstance(module, PackedLinear) and module.gelu]
+    fused = [
+        module for module in model.modules() if isinstance(module, PackedLinear) and module.gelu
+    ]
     assert len(fused) == (2 if "gelu" in name and kind != "llama" else 0)
     tolerance = 2e-6 if dtype == torch.float32 else 3e-2
-    torch.testing.assert_close(model(IDS).logits, before, rtol=0, atol=tolerance * float(before.abs().max()))
+    torch.testing.assert_close(
+        model(IDS).logits, before, rtol=0, atol=tolerance * float(before.abs().max())
+    )
 
 
 @torch.no_grad()
@@ -149,14 +168,14 @@ def test_the_weights_lie_in_memory_twice_for_one_layer_at_a_time(monkeypatch):
             super().__init__(weight, bias)
             alive.append(sum(ref() is not None for ref in plain))
 
-    monkeypatch.setattr("medtune.models.packing.PackedLinear", Watched)
+    monkeypatch.setattr("medtune.models.onednn_linear.PackedLinear", Watched)
     pack_linears(model)
     assert alive == list(range(len(plain), 0, -1))
     assert not any(ref() is not None for ref in plain)
 
 
 def test_a_large_tied_head_is_not_copied(monkeypatch):
-    monkeypatch.setattr("medtune.models.packing.SECOND_COPY", 1000)
+    monkeypatch.setattr("medtune.models.onednn_linear.SECOND_COPY", 1000)
     assert SECOND_COPY > 1000
     tied, untied = (pack_linears(tiny("llama", tie_word_embeddings=tie)) for tie in (True, False))
     assert type(tied.lm_head) is nn.Linear
@@ -198,4 +217,6 @@ def test_what_stands_between_a_layer_and_its_activation_stays_there():
     model = AutoModelForCausalLM.from_config(config).eval()
     before = model(IDS).logits
     pack_linears(model)
-    torch.testing.assert_close(model(IDS).logits, before, rtol=0, atol=1e-4 * float(before.abs().max()))
+    torch.testing.assert_close(
+        model(IDS).logits, before, rtol=0, atol=1e-4 * float(before.abs().max())
+    )

@@ -1,4 +1,6 @@
-"""Architectures that cannot be computed in packed rows are measured as transformers computes them, text by text."""
+"""Architectures that cannot be computed in packed rows are measured as transformers computes
+them, text by text.
+"""
 
 import sys
 
@@ -7,13 +9,12 @@ import torch
 import transformers as t
 
 from medtune.conversation import user_asks
-from medtune.models.choices import choose
-from medtune.models.loading import load_tokenizer, load_weights, locate
-from medtune.models.local import LocalModel
-from medtune.models.opening import open_model
-from medtune.models.plain import PlainModel
-from medtune.models.protocol import DecodingSettings
-from medtune.models.selfcheck import NotByRowsError
+from medtune.models.causal import LocalModel
+from medtune.models.interface import DecodingSettings, choose
+from medtune.models.load import load_tokenizer, load_weights, locate
+from medtune.models.open import open_model
+from medtune.models.packing_check import NotByRowsError
+from medtune.models.unpacked import PlainModel
 from medtune.recipe.schema import Model
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -22,16 +23,26 @@ KINDS = {
     "bloom": lambda size: t.BloomConfig(**size, hidden_size=32, n_layer=2, n_head=4),
     "cohere": lambda size: t.CohereConfig(**size, **SMALL, **HEADS, logit_scale=0.0625),
     "falcon": lambda size: t.FalconConfig(**size, **SMALL),
-    "gptj": lambda size: t.GPTJConfig(**size, n_embd=32, n_layer=2, n_head=4, n_positions=128, rotary_dim=4),
+    "gptj": lambda size: t.GPTJConfig(
+        **size, n_embd=32, n_layer=2, n_head=4, n_positions=128, rotary_dim=4
+    ),
     "gpt_neo": lambda size: t.GPTNeoConfig(
-        **size, hidden_size=32, num_layers=2, num_heads=4, attention_types=[[["global", "local"], 1]], window_size=9
+        **size,
+        hidden_size=32,
+        num_layers=2,
+        num_heads=4,
+        attention_types=[[["global", "local"], 1]],
+        window_size=9,
     ),
     "granite": lambda size: t.GraniteConfig(**size, **SMALL, **HEADS, logits_scaling=8.0),
     "mamba": lambda size: t.MambaConfig(**size, hidden_size=32, num_hidden_layers=2, state_size=8),
     "stablelm": lambda size: t.StableLmConfig(**size, **SMALL, **HEADS),
 }
 TEXTS = ["Why? Anemia.", "What are the symptoms of anemia? Fatigue and pale skin. " * 12]
-ASKED = [(user_asks("Why?"), ["Anemia.", "Iron"]), (user_asks("What are the symptoms of anemia?"), ["Pale skin", "x"])]
+ASKED = [
+    (user_asks("Why?"), ["Anemia.", "Iron"]),
+    (user_asks("What are the symptoms of anemia?"), ["Pale skin", "x"]),
+]
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -41,7 +52,11 @@ def place(request, tiny_model, tmp_path_factory):
     tokenizer = load_tokenizer(locate(str(tiny_model)))
     tokenizer.save_pretrained(place)
     torch.manual_seed(0)
-    special = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": 0}
+    special = {
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": 0,
+    }
     config = KINDS[request.param]({"vocab_size": len(tokenizer), **special})
     t.AutoModelForCausalLM.from_config(config).eval().save_pretrained(place)
     return place
@@ -83,26 +98,37 @@ def test_answers_are_those_of_transformers_alone(place, opened):
     for made in together:
         ids = torch.tensor([opened.tokenizer.encode(made.prompt, add_special_tokens=False)])
         alone = model.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=6, do_sample=False, eos_token_id=opened.stop_ids()
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=6,
+            do_sample=False,
+            eos_token_id=opened.stop_ids(),
         )
-        assert made.text == opened.tokenizer.decode(alone[0, ids.shape[1] :], skip_special_tokens=True).strip()
+        assert (
+            made.text
+            == opened.tokenizer.decode(alone[0, ids.shape[1] :], skip_special_tokens=True).strip()
+        )
 
 
 def test_it_is_not_trained(place, opened):
     if isinstance(opened, PlainModel):
-        from medtune.models.attention import NAME
+        from medtune.models.packed_attention import NAME
 
         with pytest.raises(NotByRowsError, match="measured and asked, not trained"):
             load_weights(locate(str(place)), torch.float32, NAME)
 
 
 def test_the_refused_copy_of_the_weights_is_let_go_before_the_second_is_read(place, monkeypatch):
-    from medtune.models import plain
+    from medtune.models import unpacked as plain
 
     at_work = []
-    monkeypatch.setattr(plain, "load_weights", lambda *a: at_work.append(sys.exc_info()[1]) or load_weights(*a))
+    monkeypatch.setattr(
+        plain, "load_weights", lambda *a: at_work.append(sys.exc_info()[1]) or load_weights(*a)
+    )
     opened = open_model(locate(str(place)), Model(name=str(place)), batch_size=1)
-    assert at_work == ([None] if isinstance(opened, PlainModel) else [])  # an error at hand would hold the first
+    assert at_work == (
+        [None] if isinstance(opened, PlainModel) else []
+    )  # an error at hand would hold the first
 
 
 def test_a_run_refuses_it_before_anything_is_measured(place, opened):

@@ -1,14 +1,22 @@
-"""Architectures that the row-wise path computes wrongly are refused before any figure is made of them."""
+"""Architectures that the row-wise path computes wrongly are refused before any figure is made of
+them.
+"""
 
 import pytest
 import torch
 import transformers as t
 
 from medtune.errors import ModelError
-from medtune.models.attention import register
-from medtune.models.selfcheck import check_rows
+from medtune.models.packed_attention import register
+from medtune.models.packing_check import check_rows
 
-SMALL = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+SMALL = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+}
 
 
 def made(config, dtype=torch.float32):
@@ -67,7 +75,12 @@ def test_a_kind_that_attends_in_its_own_way_is_refused_however_little_it_shows(s
         t.MambaConfig(vocab_size=64, hidden_size=32, num_hidden_layers=2, state_size=8),
         t.GraniteConfig(**SMALL, num_key_value_heads=2, logits_scaling=8.0),
         t.CohereConfig(
-            **SMALL, num_key_value_heads=2, logit_scale=0.0625, pad_token_id=0, bos_token_id=1, eos_token_id=2
+            **SMALL,
+            num_key_value_heads=2,
+            logit_scale=0.0625,
+            pad_token_id=0,
+            bos_token_id=1,
+            eos_token_id=2,
         ),
     ],
     ids=lambda c: c.model_type,

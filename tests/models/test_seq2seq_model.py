@@ -1,4 +1,6 @@
-"""T5 behind the protocol: the likelihoods of transformers' own forward, and answers that do not depend on the batch."""
+"""T5 behind the protocol: the likelihoods of transformers' own forward, and answers that do not
+depend on the batch.
+"""
 
 import json
 
@@ -9,12 +11,11 @@ from medtune.conversation import user_asks
 from medtune.errors import ModelError
 from medtune.evaluation.tasks.perplexity import Perplexity
 from medtune.models.adapters import add_lora
-from medtune.models.choices import ScoresChoices, choose
-from medtune.models.loading import load_tokenizer, load_weights, locate
-from medtune.models.protocol import DecodingSettings, LanguageModel, Streams
+from medtune.models.encoder_decoder import Seq2SeqModel
+from medtune.models.interface import DecodingSettings, LanguageModel, ScoresChoices, Streams, choose
+from medtune.models.load import load_tokenizer, load_weights, locate
 from medtune.models.saving import save_model
-from medtune.models.seq2seq import Seq2SeqModel
-from medtune.models.t5_rows import PairBatch, decoder_hidden, dropout
+from medtune.models.t5_packed import PairBatch, decoder_hidden, dropout
 from medtune.recipe.schema import Lora
 from tiny_t5 import KINDS, make_tiny_t5, real_t5_tokenizer, tiny_t5
 
@@ -22,7 +23,10 @@ PROMPT = "Medical question: {question}"
 PAIRS = [
     (user_asks("What causes gout?"), "Crystals of uric acid settle in a joint."),
     (user_asks("Why?"), "So."),
-    (user_asks("What does eczema look like, and where on the body is it found?"), "Dry, itchy, inflamed patches. " * 6),
+    (
+        user_asks("What does eczema look like, and where on the body is it found?"),
+        "Dry, itchy, inflamed patches. " * 6,
+    ),
     (user_asks("naïve µg?"), "5 µg"),
 ]
 QUESTIONS = [messages for messages, _ in PAIRS]
@@ -41,7 +45,10 @@ def model(place):
 
 def published(model, prompt, text):
     """Plain transformers: one pair, its own loss, labels without the terminator."""
-    source = [*model.tokenizer(prompt, add_special_tokens=False).input_ids, model.tokenizer.eos_token_id]
+    source = [
+        *model.tokenizer(prompt, add_special_tokens=False).input_ids,
+        model.tokenizer.eos_token_id,
+    ]
     target = model.tokenizer(text, add_special_tokens=False).input_ids
     with torch.no_grad():
         loss = model.model(input_ids=torch.tensor([source]), labels=torch.tensor([target])).loss
@@ -57,14 +64,22 @@ def test_likelihoods_are_minus_the_summed_loss_of_transformers(model):
     for made, (_, answer) in zip(model.loglikelihoods(PAIRS), PAIRS, strict=True):
         expected, tokens = published(model, made.prompt, answer.strip())
         assert made.loglikelihood == pytest.approx(expected, rel=1e-4, abs=1e-4)
-        assert (made.tokens, made.bytes, made.text) == (tokens, len(answer.strip().encode()), answer.strip())
+        assert (made.tokens, made.bytes, made.text) == (
+            tokens,
+            len(answer.strip().encode()),
+            answer.strip(),
+        )
         assert made.prompt.startswith("Medical question: ")
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_likelihoods_do_not_depend_on_batch_or_order(model, size):
     together = [x.loglikelihood for x in model.loglikelihoods(PAIRS)]
-    apart = [x.loglikelihood for i in range(0, len(PAIRS), size) for x in model.loglikelihoods(PAIRS[i : i + size])]
+    apart = [
+        x.loglikelihood
+        for i in range(0, len(PAIRS), size)
+        for x in model.loglikelihoods(PAIRS[i : i + size])
+    ]
     reverse = [x.loglikelihood for x in model.loglikelihoods(PAIRS[::-1])][::-1]
     assert together == pytest.approx(apart, abs=1e-4)
     assert together == pytest.approx(reverse, abs=1e-4)
@@ -74,7 +89,7 @@ def test_a_long_answer_is_scored_in_windows_every_token_once(model, monkeypatch)
     counted = []
     score = model._score_batch
     monkeypatch.setattr(model, "_score_batch", lambda batch: counted.extend(batch) or score(batch))
-    monkeypatch.setattr("medtune.models.seq2seq.LONGEST_WINDOW", 16)
+    monkeypatch.setattr("medtune.models.encoder_decoder.LONGEST_WINDOW", 16)
     (made,) = model.loglikelihoods([(QUESTIONS[0], "Dry and itchy skin. " * 8)])
     assert len(counted) > 3
     assert sum(len(piece.ids) - piece.first for piece in counted) == made.tokens
@@ -95,7 +110,7 @@ ASKED = [
 
 def encoded(model, monkeypatch):
     """The lengths of what the encoder's first layer gets, batch by batch."""
-    from medtune.models import t5_rows
+    from medtune.models import t5_packed as t5_rows
 
     seen, stack = [], t5_rows._stack
 
@@ -108,14 +123,20 @@ def encoded(model, monkeypatch):
     return seen
 
 
-def test_choices_equal_each_answer_scored_alone_and_each_question_is_encoded_once(model, monkeypatch):
+def test_choices_equal_each_answer_scored_alone_and_each_question_is_encoded_once(
+    model, monkeypatch
+):
     assert isinstance(model, ScoresChoices)
-    alone = [[model.loglikelihoods([(messages, text)])[0] for text in texts] for messages, texts in ASKED]
+    alone = [
+        [model.loglikelihoods([(messages, text)])[0] for text in texts] for messages, texts in ASKED
+    ]
     seen = encoded(model, monkeypatch)
     made = choose(model, ASKED)
     assert sum(seen) == sum(len(model._source(messages)[1]) for messages, _ in ASKED)
     for choices, ones in zip(made, alone, strict=True):
-        assert choices.loglikelihoods == pytest.approx([one.loglikelihood for one in ones], abs=1e-4)
+        assert choices.loglikelihoods == pytest.approx(
+            [one.loglikelihood for one in ones], abs=1e-4
+        )
         assert choices.tokens == tuple(one.tokens for one in ones)
         assert (choices.prompt, choices.texts) == (ones[0].prompt, tuple(one.text for one in ones))
 
@@ -124,11 +145,13 @@ def test_choices_in_small_batches_and_windows_are_the_same(model, monkeypatch):
     texts = ["Dry and itchy skin. " * 8, "So.", "Dry and itchy skin. " * 5]
     asked = [(QUESTIONS[0], texts), (QUESTIONS[1], texts[::-1])]
     wanted = [choices.loglikelihoods for choices in choose(model, asked)]
-    monkeypatch.setattr("medtune.models.seq2seq.TOKENS_AT_ONCE", 60)
-    monkeypatch.setattr("medtune.models.seq2seq.PROMPTS_AT_ONCE", 1)
+    monkeypatch.setattr("medtune.models.encoder_decoder.TOKENS_AT_ONCE", 60)
+    monkeypatch.setattr("medtune.models.encoder_decoder.PROMPTS_AT_ONCE", 1)
     told = []
     small = choose(model, asked, told.append)
-    assert [list(choices.loglikelihoods) for choices in small] == [pytest.approx(some, abs=1e-4) for some in wanted]
+    assert [list(choices.loglikelihoods) for choices in small] == [
+        pytest.approx(some, abs=1e-4) for some in wanted
+    ]
     assert told == [1, 1]
 
 
@@ -136,15 +159,22 @@ def test_the_padding_free_forward_gives_the_hidden_states_of_each_row_alone():
     import numpy as np
 
     rng = np.random.default_rng(3)
-    rows = [(rng.integers(2, 99, size=int(n)), rng.integers(2, 99, size=int(m))) for n, m in [(3, 9), (14, 2), (7, 30)]]
+    rows = [
+        (rng.integers(2, 99, size=int(n)), rng.integers(2, 99, size=int(m)))
+        for n, m in [(3, 9), (14, 2), (7, 30)]
+    ]
     for kind in KINDS:
         model = tiny_t5(kind=kind)
         with torch.no_grad():
-            flat = PairBatch.of([s for s, _ in rows], [np.append([0], t) for _, t in rows], torch.device("cpu"))
+            flat = PairBatch.of(
+                [s for s, _ in rows], [np.append([0], t) for _, t in rows], torch.device("cpu")
+            )
             hidden, head = decoder_hidden(model, flat)
             logits = torch.split(head(hidden), flat.target_lengths)
             for (source, target), made in zip(rows, logits, strict=True):
-                alone = model(input_ids=torch.from_numpy(source)[None], labels=torch.from_numpy(target)[None]).logits[0]
+                alone = model(
+                    input_ids=torch.from_numpy(source)[None], labels=torch.from_numpy(target)[None]
+                ).logits[0]
                 torch.testing.assert_close(made, alone, rtol=1e-4, atol=1e-4)
         assert flat.tokens == sum(len(s) + len(t) for s, t in rows)
 
@@ -157,7 +187,9 @@ def test_dropout_drops_its_share_and_keeps_the_mean(share):
     made.sum().backward()
     dropped = float((made == 0).float().mean())
     assert dropped == pytest.approx(share, abs=5e-3)
-    assert float(made.detach().max()) == pytest.approx(1 / (1 - share), rel=2e-2 if share > 0.9 else 1e-4)
+    assert float(made.detach().max()) == pytest.approx(
+        1 / (1 - share), rel=2e-2 if share > 0.9 else 1e-4
+    )
     assert torch.equal(values.grad, made.detach())
     kept = (made != 0).float()
     assert float(kept.mean(dim=0).std()) < 0.05  # no column of four is special
@@ -175,7 +207,10 @@ def test_answers_are_those_of_transformers_and_do_not_depend_on_the_batch(model,
     one = model.generate(QUESTIONS, replace(decoding))
     assert [g.text for g in eight] == [g.text for g in one]
     for made in one:
-        source = [*model.tokenizer(made.prompt, add_special_tokens=False).input_ids, model.tokenizer.eos_token_id]
+        source = [
+            *model.tokenizer(made.prompt, add_special_tokens=False).input_ids,
+            model.tokenizer.eos_token_id,
+        ]
         ids = model.model.generate(
             torch.tensor([source]),
             max_new_tokens=10,
@@ -184,7 +219,9 @@ def test_answers_are_those_of_transformers_and_do_not_depend_on_the_batch(model,
             no_repeat_ngram_size=decoding.no_repeat_ngram,
         )
         assert made.text == model.tokenizer.decode(ids[0], skip_special_tokens=True).strip()
-    assert any(g.text for g in one) or model.model.config.scale_decoder_outputs  # an untrained tied one says its input
+    assert (
+        any(g.text for g in one) or model.model.config.scale_decoder_outputs
+    )  # an untrained tied one says its input
 
 
 def test_no_run_of_three_tokens_comes_twice(model, monkeypatch):
@@ -262,29 +299,48 @@ def test_hub_defaults_do_not_sneak_in(place, tmp_path):
 
     tricky = tmp_path / "sampling"
     shutil.copytree(place, tricky)
-    hub = {"do_sample": True, "temperature": 5.0, "repetition_penalty": 9.0, "num_beams": 3, "length_penalty": 4.0}
+    hub = {
+        "do_sample": True,
+        "temperature": 5.0,
+        "repetition_penalty": 9.0,
+        "num_beams": 3,
+        "length_penalty": 4.0,
+    }
     (tricky / "generation_config.json").write_text(json.dumps(hub))
-    made = [Seq2SeqModel.load(locate(str(p)), torch.float32).generate(QUESTIONS, BEAMS) for p in (place, tricky)]
+    made = [
+        Seq2SeqModel.load(locate(str(p)), torch.float32).generate(QUESTIONS, BEAMS)
+        for p in (place, tricky)
+    ]
     assert [g.text for g in made[0]] == [g.text for g in made[1]]
 
 
 def test_what_has_no_meaning_for_it_is_left_out_of_perplexity(model):
     from medtune.conversation import Conversation, Message
-    from medtune.evaluation.comparison import compare
+    from medtune.evaluation.comparison.paired import compare
     from medtune.evaluation.evaluate import score
     from medtune.evaluation.tasks import TaskSettings
     from medtune.recipe.schema import Decoding
 
-    items = [Conversation(f"r{i}", f"g{i}", "t", (*q, Message("assistant", a))) for i, (q, a) in enumerate(PAIRS)]
+    items = [
+        Conversation(f"r{i}", f"g{i}", "t", (*q, Message("assistant", a)))
+        for i, (q, a) in enumerate(PAIRS)
+    ]
     assert model.text_loglikelihoods(["some text"]) == []
     samples = Perplexity().run(model, items, TaskSettings(0, Decoding(), (), None))
     assert not any(key.startswith("text_") for sample in samples for key in sample)
     of_answers = {"bits_per_byte", "perplexity", "word_perplexity"}
     assert set(score(Perplexity(), samples, 50, 0)) == of_answers
-    assert set(compare({"perplexity": samples}, {"perplexity": samples}, 50, 0)["perplexity"]) == of_answers
+    assert (
+        set(compare({"perplexity": samples}, {"perplexity": samples}, 50, 0)["perplexity"])
+        == of_answers
+    )
 
 
-USE = {"max_new_tokens": 9, "decoding": {"beams": 4, "no_repeat_ngram": 3, "top_p": 1.0}, "chat": {"temperature": 0.3}}
+USE = {
+    "max_new_tokens": 9,
+    "decoding": {"beams": 4, "no_repeat_ngram": 3, "top_p": 1.0},
+    "chat": {"temperature": 0.3},
+}
 
 
 @pytest.mark.parametrize("adapted", [False, True])
@@ -303,15 +359,25 @@ def test_what_is_saved_answers_the_same_when_it_is_loaded(model, place, tmp_path
     again = Seq2SeqModel.load(locate(str(tmp_path)), torch.float32)
     here = Seq2SeqModel(trained, tokenizer, "x", "y")
     left, right = here.loglikelihoods(PAIRS), again.loglikelihoods(PAIRS)
-    assert [x.loglikelihood for x in left] == pytest.approx([x.loglikelihood for x in right], rel=2e-6, abs=1e-4)
-    assert [x.prompt for x in right] == [x.prompt for x in left]  # the prompt lies in the saved template
+    assert [x.loglikelihood for x in left] == pytest.approx(
+        [x.loglikelihood for x in right], rel=2e-6, abs=1e-4
+    )
+    assert [x.prompt for x in right] == [
+        x.prompt for x in left
+    ]  # the prompt lies in the saved template
     assert (
         again.loglikelihoods(PAIRS)[0].loglikelihood
         != pytest.approx(model.loglikelihoods(PAIRS)[0].loglikelihood, abs=1e-4)
         or not adapted
     )
     saved = json.loads((tmp_path / "generation_config.json").read_text())
-    wanted = {"num_beams": 4, "no_repeat_ngram_size": 3, "temperature": 0.3, "do_sample": True, "max_new_tokens": 9}
+    wanted = {
+        "num_beams": 4,
+        "no_repeat_ngram_size": 3,
+        "temperature": 0.3,
+        "do_sample": True,
+        "max_new_tokens": 9,
+    }
     assert wanted.items() <= saved.items()
     assert saved["decoder_start_token_id"] == trained.config.pad_token_id
     assert not list(tmp_path.glob("*.bin"))
@@ -328,5 +394,9 @@ def test_the_real_tokenizer_works_through_all_of_it(real_tokenizers, tmp_path):
     place = make_tiny_t5(tmp_path / "t5", real_t5_tokenizer(real_tokenizers))
     model = Seq2SeqModel.load(locate(str(place)), torch.float32, prompt=PROMPT)
     for made, (_, answer) in zip(model.loglikelihoods(PAIRS), PAIRS, strict=True):
-        assert made.loglikelihood == pytest.approx(published(model, made.prompt, answer.strip())[0], rel=1e-4)
-    assert [g.text for g in model.generate(QUESTIONS, BEAMS)] == [model.generate([q], BEAMS)[0].text for q in QUESTIONS]
+        assert made.loglikelihood == pytest.approx(
+            published(model, made.prompt, answer.strip())[0], rel=1e-4
+        )
+    assert [g.text for g in model.generate(QUESTIONS, BEAMS)] == [
+        model.generate([q], BEAMS)[0].text for q in QUESTIONS
+    ]

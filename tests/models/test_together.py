@@ -1,4 +1,6 @@
-"""Greedy answers in company: token for token those of transformers one at a time, and none of the work done twice."""
+"""Greedy answers in company: token for token those of transformers one at a time, and none of
+the work done twice.
+"""
 
 from types import SimpleNamespace
 
@@ -19,10 +21,22 @@ from transformers import (
     MistralConfig,
 )
 
-from medtune.models.together import TOKENS_AT_ONCE, answer_together, keeps_keys_alone, portions, row_seed, sampled
+from medtune.models.generation import (
+    TOKENS_AT_ONCE,
+    answer_together,
+    keeps_keys_alone,
+    portions,
+    row_seed,
+    sampled,
+)
 
 SIZE = {"vocab_size": 97, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
-HEADS = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 128}
+HEADS = {
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 128,
+}
 KINDS = {
     "gpt2": GPT2Config(vocab_size=97, n_embd=32, n_layer=2, n_head=4, n_positions=128),
     "llama": LlamaConfig(**SIZE, **HEADS),
@@ -43,7 +57,9 @@ def prompts(count=7):
 
 
 def alone(model, prompt, stops):
-    settings = GenerationConfig(max_new_tokens=ROOM, do_sample=False, eos_token_id=sorted(stops), pad_token_id=0)
+    settings = GenerationConfig(
+        max_new_tokens=ROOM, do_sample=False, eos_token_id=sorted(stops), pad_token_id=0
+    )
     made = model.generate(
         input_ids=torch.from_numpy(prompt)[None], attention_mask=torch.ones(1, len(prompt), dtype=torch.int64),
         generation_config=settings,
@@ -73,7 +89,9 @@ def test_sampled_answers_are_those_of_their_seed_alone(kind, top_p):
     def by_transformers(row):
         torch.manual_seed(11)
         mask = torch.ones(1, len(row), dtype=torch.int64)
-        made = model.generate(torch.from_numpy(row)[None], attention_mask=mask, generation_config=settings)
+        made = model.generate(
+            torch.from_numpy(row)[None], attention_mask=mask, generation_config=settings
+        )
         return made[0, len(row) :].tolist()
 
     wanted = [by_transformers(row) for row in rows]
@@ -95,26 +113,41 @@ def test_two_questions_do_not_share_their_luck():
 
 def test_models_with_states_are_left_to_transformers(tiny_model):
     from medtune.conversation import user_asks
-    from medtune.models.loading import load_tokenizer, locate
-    from medtune.models.local import LocalModel
-    from medtune.models.protocol import DecodingSettings
+    from medtune.models.causal import LocalModel
+    from medtune.models.interface import DecodingSettings
+    from medtune.models.load import load_tokenizer, locate
 
     tokenizer = load_tokenizer(locate(str(tiny_model)))
     torch.manual_seed(3)
-    config = MambaConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, state_size=4)
+    config = MambaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, state_size=4
+    )
     mamba = LocalModel(AutoModelForCausalLM.from_config(config).eval(), tokenizer, "mamba", "mamba")
     assert not keeps_keys_alone(mamba.model)
-    asked = [user_asks(text) for text in ("Why?", "What are the symptoms of anemia?", "Fatigue, and pale skin?")]
+    asked = [
+        user_asks(text)
+        for text in ("Why?", "What are the symptoms of anemia?", "Fatigue, and pale skin?")
+    ]
     together = mamba.generate(asked, DecodingSettings(6))
-    assert [x.text for x in together] == [mamba.generate([one], DecodingSettings(6))[0].text for one in asked]
+    assert [x.text for x in together] == [
+        mamba.generate([one], DecodingSettings(6))[0].text for one in asked
+    ]
     prompt = torch.tensor([tokenizer.encode(together[1].prompt, add_special_tokens=False)])
-    ids = mamba.model.generate(prompt, max_new_tokens=6, do_sample=False, eos_token_id=mamba.stop_ids(), pad_token_id=0)
-    assert together[1].text == tokenizer.decode(ids[0, prompt.shape[1] :], skip_special_tokens=True).strip()
+    ids = mamba.model.generate(
+        prompt, max_new_tokens=6, do_sample=False, eos_token_id=mamba.stop_ids(), pad_token_id=0
+    )
+    assert (
+        together[1].text
+        == tokenizer.decode(ids[0, prompt.shape[1] :], skip_special_tokens=True).strip()
+    )
 
 
 def test_hybrids_hold_states_beside_keys():
     config = BambaConfig(
-        **SIZE, **{k: v for k, v in HEADS.items() if k != "head_dim"}, attn_layer_indices=[1], mamba_n_heads=4
+        **SIZE,
+        **{k: v for k, v in HEADS.items() if k != "head_dim"},
+        attn_layer_indices=[1],
+        mamba_n_heads=4,
     )
     assert not keeps_keys_alone(SimpleNamespace(config=config))
     assert all(keeps_keys_alone(SimpleNamespace(config=config)) for config in KINDS.values())
@@ -130,7 +163,9 @@ def test_rows_that_end_are_not_computed_further():
     answers = answer_together(model, rows, stops, ROOM)
     handle.remove()
     assert sum(rows for rows, _ in sizes) == sum(len(answer) for answer in answers)
-    assert sum(rows * width for rows, width in sizes[1:]) == sum(len(answer) - 1 for answer in answers)
+    assert sum(rows * width for rows, width in sizes[1:]) == sum(
+        len(answer) - 1 for answer in answers
+    )
 
 
 @given(st.lists(st.integers(1, 3_000), max_size=60), st.integers(1, 400), st.integers(1, 32))

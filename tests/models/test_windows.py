@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medtune.models.windows import windows
+from medtune.models.scoring import windows
 
 
 @given(length=st.integers(2, 60), size=st.integers(2, 20), data=st.data())
@@ -24,7 +24,11 @@ def test_under_a_bigram_model_all_windows_agree(length, size, data):
     stride = data.draw(st.integers(1, size - 1))
     rng = np.random.default_rng(0)
     table, ids = rng.random((5, 5)), rng.integers(5, size=length)
-    total = sum(table[ids[i - 1], ids[i]] for _, end, first in windows(length, size, stride) for i in range(first, end))
+    total = sum(
+        table[ids[i - 1], ids[i]]
+        for _, end, first in windows(length, size, stride)
+        for i in range(first, end)
+    )
     assert total == pytest.approx(sum(table[a, b] for a, b in itertools.pairwise(ids)))
 
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from medtune.data.sources import multiple_choice
-from medtune.recipe.sections.evaluate import EXAMINATIONS, Evaluate, TaskSpec
+from medtune.recipe.evaluate import EXAMINATIONS, Evaluate, TaskSpec
 
 
 def test_an_examination_is_named_by_its_source():
@@ -13,16 +13,30 @@ def test_an_examination_is_named_by_its_source():
     assert (spec.task, spec.key, spec.source) == ("multiple_choice", "medqa", "medqa")
     assert Evaluate(tasks=[spec.model_dump()]).tasks == [spec]
     (few,) = Evaluate(tasks=[{"task": "pubmedqa", "limit": 5, "primary": "texts"}]).tasks
-    assert (few.task, few.key, few.source, few.limit) == ("multiple_choice", "pubmedqa", "pubmedqa", 5)
+    assert (few.task, few.key, few.source, few.limit) == (
+        "multiple_choice",
+        "pubmedqa",
+        "pubmedqa",
+        5,
+    )
 
 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
         ({"task": "topics", "limit": 1}, "limit is not for topics"),
-        ({"task": "multiple_choice", "primary": "generation", "permutations": 4}, "goes without confidence and perm"),
-        ({"task": "multiple_choice", "primary": "generation", "confidence": True}, "goes without confidence"),
-        ({"task": "classification", "scoring": "generation", "confidence": True}, "goes without confidence"),
+        (
+            {"task": "multiple_choice", "primary": "generation", "permutations": 4},
+            "goes without confidence and perm",
+        ),
+        (
+            {"task": "multiple_choice", "primary": "generation", "confidence": True},
+            "goes without confidence",
+        ),
+        (
+            {"task": "classification", "scoring": "generation", "confidence": True},
+            "goes without confidence",
+        ),
         ({"task": "classification", "temperature": 0.7}, "temperature is for scoring: generation"),
         ({"task": "safety", "permutations": 2}, "permutations is not for safety"),
     ],
@@ -33,10 +47,14 @@ def test_a_setting_that_would_be_ignored_is_refused(values, said):
 
 
 def test_an_unknown_task_is_answered_with_all_names():
-    with pytest.raises(ValidationError, match=r"no such task; tasks: perplexity, .* pubmedqa, mmlu_medical"):
+    with pytest.raises(
+        ValidationError, match=r"no such task; tasks: perplexity, .* pubmedqa, mmlu_medical"
+    ):
         Evaluate(tasks=["medqaa"])
 
 
-@pytest.mark.parametrize("task", ["perplexity", "answers", "classification", "multiple_choice", "safety", "forgetting"])
+@pytest.mark.parametrize(
+    "task", ["perplexity", "answers", "classification", "multiple_choice", "safety", "forgetting"]
+)
 def test_every_other_task_takes_a_limit(task):
     assert TaskSpec(task=task, limit=3).limit == 3

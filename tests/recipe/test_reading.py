@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.errors import RecipeError
-from medtune.recipe.reading import (
+from medtune.recipe.read import (
     apply_overrides,
     find_recipe,
     parse_recipe,
@@ -37,8 +37,16 @@ def error_of(tmp_path, text, *overrides):
 def test_a_plain_recipe_has_the_documented_defaults(tmp_path):
     recipe = read(tmp_path, PLAIN)
     assert isinstance(recipe, Recipe)
-    assert (recipe.seed, recipe.data.source, recipe.data.limit) == (42, [SourceSpec(name="curated")], None)
-    assert (recipe.data.split.train, recipe.data.split.validation, recipe.data.split.test) == (0.8, 0.1, 0.1)
+    assert (recipe.seed, recipe.data.source, recipe.data.limit) == (
+        42,
+        [SourceSpec(name="curated")],
+        None,
+    )
+    assert (recipe.data.split.train, recipe.data.split.validation, recipe.data.split.test) == (
+        0.8,
+        0.1,
+        0.1,
+    )
     assert (recipe.train.method, recipe.train.lora.r, recipe.train.lora.alpha) == ("lora", 8, 32)
     assert (recipe.train.learning_rate, recipe.train.batch_size) == (1e-4, 4)
 
@@ -52,8 +60,18 @@ def test_a_plain_recipe_has_the_documented_defaults(tmp_path):
         (PLAIN.replace("  source", "  sourc: x\n  source"), 3, "data.sourc", "data.source"),
         (PLAIN + "batch_size: 8\n", 6, "batch_size", "train.batch_size"),
         (PLAIN + "train:\n  temperature: 1\n", 7, "train.temperature", "chat.temperature"),
-        (PLAIN + "evaluate: {decoding: {max_tokens: 5}}\n", 6, "evaluate.decoding.max_tokens", "max_new_tokens"),
-        (PLAIN + "\n# a comment\n\nevaluate:\n  task: [topics]\n", 10, "evaluate.task", "evaluate.tasks"),
+        (
+            PLAIN + "evaluate: {decoding: {max_tokens: 5}}\n",
+            6,
+            "evaluate.decoding.max_tokens",
+            "max_new_tokens",
+        ),
+        (
+            PLAIN + "\n# a comment\n\nevaluate:\n  task: [topics]\n",
+            10,
+            "evaluate.task",
+            "evaluate.tasks",
+        ),
     ],
 )
 def test_an_unknown_key_names_its_line_and_the_nearest_key(tmp_path, text, line, key, near):
@@ -76,7 +94,9 @@ def test_a_dotted_key_is_not_corrected_to_itself(tmp_path):
 
 def test_an_unknown_key_of_a_pretraining_recipe(tmp_path):
     text = "name: base\nkind: pretrain\ncorpus:\n  source: x.txt\nmodel:\n  with: 8\n"
-    assert error_of(tmp_path, text).startswith("mine.yaml, line 6: unknown key model.with\nDid you mean model.width?")
+    assert error_of(tmp_path, text).startswith(
+        "mine.yaml, line 6: unknown key model.with\nDid you mean model.width?"
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,7 +133,9 @@ def test_an_override_has_the_type_of_its_key(tmp_path, override, value):
 
 
 def test_later_overrides_and_the_seed_option_win(tmp_path):
-    recipe = read(tmp_path, PLAIN + "seed: 1\n", "train.epochs=2", "train.epochs=3", "seed=5", seed=9)
+    recipe = read(
+        tmp_path, PLAIN + "seed: 1\n", "train.epochs=2", "train.epochs=3", "seed=5", seed=9
+    )
     assert (recipe.train.epochs, recipe.seed) == (3, 9)
 
 
@@ -126,7 +148,9 @@ def test_a_section_override_replaces_and_a_deep_one_adds(tmp_path):
 def test_overrides_leave_their_input_alone():
     values = {"data": {"source": "curated", "split": {"train": 0.8}}}
     before = copy.deepcopy(values)
-    assert apply_overrides(values, ["data.split.train=0.5", "data.limit=3"])["data"]["split"] == {"train": 0.5}
+    assert apply_overrides(values, ["data.split.train=0.5", "data.limit=3"])["data"]["split"] == {
+        "train": 0.5
+    }
     assert values == before
 
 
@@ -151,7 +175,8 @@ def test_an_override_of_the_wrong_form_is_shown(tmp_path, override):
 @pytest.mark.parametrize("override", ["train.epoch=2", "train.epochs=abc", "data.split.train=0.9"])
 def test_a_wrong_override_is_not_blamed_on_a_line_of_the_file(tmp_path, override):
     text = (
-        PLAIN.replace("  source: curated\n", "  source: curated\n  split:\n    train: 0.8\n") + "train:\n  epochs: 2\n"
+        PLAIN.replace("  source: curated\n", "  source: curated\n  split:\n    train: 0.8\n")
+        + "train:\n  epochs: 2\n"
     )
     message = error_of(tmp_path, text, override)
     assert ", line " not in message
@@ -215,14 +240,19 @@ def test_shares_of_the_split_must_make_sense(tmp_path, split, what):
 
 def test_thirds_are_shares(tmp_path):
     split = "{train: 0.333333, validation: 0.333333, test: 0.333334}"
-    assert read(tmp_path, PLAIN.replace("curated\n", f"curated\n  split: {split}\n")).data.split.train == 0.333333
+    assert (
+        read(tmp_path, PLAIN.replace("curated\n", f"curated\n  split: {split}\n")).data.split.train
+        == 0.333333
+    )
 
 
 def test_muon_with_lora_is_refused_with_a_way_out(tmp_path):
     message = error_of(tmp_path, PLAIN + "train:\n  optimizer: muon\n")
     assert "muon" in message
     assert "method: full" in message
-    assert read(tmp_path, PLAIN, "train.optimizer=muon", "train.method=full").train.optimizer == "muon"
+    assert (
+        read(tmp_path, PLAIN, "train.optimizer=muon", "train.method=full").train.optimizer == "muon"
+    )
 
 
 @pytest.mark.parametrize(
@@ -281,11 +311,16 @@ def test_the_resolved_recipe_writes_every_default_out(tmp_path):
     values = yaml.safe_load(to_yaml(read(tmp_path, PLAIN)))
 
     def keys(value):
-        return {key: keys(inner) for key, inner in value.items()} if isinstance(value, dict) else None
+        return (
+            {key: keys(inner) for key, inner in value.items()} if isinstance(value, dict) else None
+        )
 
     def fields(model):
         kinds = {name: field.annotation for name, field in model.model_fields.items()}
-        return {name: fields(kind) if hasattr(kind, "model_fields") else None for name, kind in kinds.items()}
+        return {
+            name: fields(kind) if hasattr(kind, "model_fields") else None
+            for name, kind in kinds.items()
+        }
 
     assert keys(values) == fields(Recipe)
 
@@ -294,13 +329,21 @@ def test_the_resolved_recipe_writes_every_default_out(tmp_path):
 @given(
     rate=st.floats(1e-12, 1e6),
     seed=st.integers(0, 2**63),
-    prompt=st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=200)),
+    prompt=st.one_of(
+        st.none(), st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=200)
+    ),
     limit=st.one_of(st.none(), st.integers(1, 10**9)),
 )
 def test_any_values_survive_being_written_and_read(rate, seed, prompt, limit):
     data = {"source": ["curated"], "system_prompt": prompt, "limit": limit}
     recipe = parse_recipe(
-        {"name": "x", "seed": seed, "data": data, "model": {"name": "m"}, "train": {"learning_rate": rate}}
+        {
+            "name": "x",
+            "seed": seed,
+            "data": data,
+            "model": {"name": "m"},
+            "train": {"learning_rate": rate},
+        }
     )
     assert recipe.train.learning_rate == rate
     assert parse_recipe(yaml.safe_load(to_yaml(recipe))) == recipe

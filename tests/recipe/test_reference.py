@@ -17,7 +17,9 @@ def documented_keys(page, chapter):
         if line.startswith("## "):
             section = "" if line == "## top level" else line[3:].strip("`") + "."
         elif row := re.match(r"\| `(\w+)` \|", line):
-            keys[section + row.group(1)] = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            keys[section + row.group(1)] = [
+                cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]
+            ]
     return keys
 
 

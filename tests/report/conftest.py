@@ -1,4 +1,7 @@
-"""One small real run, finished, and one with prepared data alone; copies of them for tests that change files."""
+"""One small real run, finished, and one with prepared data alone.
+
+Copies of them for tests that change files.
+"""
 
 import shutil
 
@@ -20,7 +23,7 @@ SMALL = [
 
 @pytest.fixture(scope="session")
 def small_recipe(tiny_model):
-    from medtune.recipe.reading import read_run_recipe
+    from medtune.recipe.read import read_run_recipe
 
     return read_run_recipe("quickstart", [*SMALL, f"model.name={tiny_model}"])
 

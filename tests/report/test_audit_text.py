@@ -13,7 +13,8 @@ from medtune.report.audit_text import RULES, audit_text
 def audit(tmp_path_factory):
     place = tmp_path_factory.mktemp("audit")
     rows = [
-        {"question": f"What is illness {i}  ?", "answer": f"Illness {i} is\r\nno. {i} of the list."} for i in range(40)
+        {"question": f"What is illness {i}  ?", "answer": f"Illness {i} is\r\nno. {i} of the list."}
+        for i in range(40)
     ]
     rows += [
         {"question": "", "answer": "Nothing asked."},
@@ -30,7 +31,9 @@ def test_no_line_is_wider_than_a_terminal(audit):
 
 def test_rows_add_up_as_shown(audit):
     lines = audit_text(audit).splitlines()
-    figures = {line.strip(" −=")[:20].strip(): line.split()[-1] for line in lines if line.startswith("  ")}
+    figures = {
+        line.strip(" −=")[:20].strip(): line.split()[-1] for line in lines if line.startswith("  ")
+    }
     assert figures["read"] == "42"
     assert figures["empty question"] == "1"
     assert figures["used"] == "41"
@@ -58,7 +61,10 @@ def test_contradictions_leakage_and_identifiers_are_named(audit):
 def test_what_is_off_is_said(tmp_path):
     path = tmp_path / "mine.jsonl"
     path.write_text(
-        "".join(json.dumps({"question": f"q {i}?", "answer": f"answer {i} is this."}) + "\n" for i in range(9))
+        "".join(
+            json.dumps({"question": f"q {i}?", "answer": f"answer {i} is this."}) + "\n"
+            for i in range(9)
+        )
     )
     settings = Data(
         source=str(path),
@@ -76,11 +82,14 @@ def test_what_is_off_is_said(tmp_path):
 
 def test_what_is_not_grouped_by_and_lies_on_both_sides_is_counted_by_kind(tmp_path):
     rows = [
-        {"question": f"What is illness {i}?", "answer": f"It is illness number {i % 10} of ten."} for i in range(60)
+        {"question": f"What is illness {i}?", "answer": f"It is illness number {i % 10} of ten."}
+        for i in range(60)
     ]
     path = tmp_path / "mine.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    settings = Data(source=str(path), split={"group_by": ["question"]}, near_duplicates={"policy": "off"})
+    settings = Data(
+        source=str(path), split={"group_by": ["question"]}, near_duplicates={"policy": "off"}
+    )
     found = prepare(settings, 0, [], None, tmp_path / "out").audit
     text = " ".join(audit_text(found).split())
     assert (
@@ -89,12 +98,17 @@ def test_what_is_not_grouped_by_and_lies_on_both_sides_is_counted_by_kind(tmp_pa
     )
     assert f"by: answer {found['leaked']})" in text
     assert found["leaked"] > 0
-    assert "leaked: 0 (no held-out row shares one of these" in " ".join(audit_text(of_one_kind(tmp_path)).split())
+    assert "leaked: 0 (no held-out row shares one of these" in " ".join(
+        audit_text(of_one_kind(tmp_path)).split()
+    )
 
 
 def of_one_kind(place):
     path = place / "other.jsonl"
     path.write_text(
-        "".join(json.dumps({"question": f"What is {i}?", "answer": f"It is {i}."}) + "\n" for i in range(60))
+        "".join(
+            json.dumps({"question": f"What is {i}?", "answer": f"It is {i}."}) + "\n"
+            for i in range(60)
+        )
     )
     return prepare(Data(source=str(path)), 0, [], None, place / "out2").audit

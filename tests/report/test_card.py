@@ -7,8 +7,7 @@ import yaml
 from huggingface_hub import ModelCard
 
 from medtune.files import read_json, write_json
-from medtune.report.base_card import base_model_card
-from medtune.report.card import model_card
+from medtune.report.cards import base_model_card, model_card
 from medtune.report.write import write_report
 
 
@@ -76,7 +75,9 @@ def test_awkward_names_do_not_break_the_metadata(finished, figures_of):
     finished.recipe.write_text(yaml.safe_dump(recipe))
     write_report(finished)
     front, _ = head(model_card(figures_of(finished)))
-    assert front["model-index"][0]["results"][0]["dataset"]["name"] == 'a: b #1.csv, "quoted".csv, ---'
+    assert (
+        front["model-index"][0]["results"][0]["dataset"]["name"] == 'a: b #1.csv, "quoted".csv, ---'
+    )
 
 
 def test_measured_harm_leaves_the_list_of_what_is_unknown(finished, figures_of):
@@ -91,8 +92,15 @@ def test_measured_harm_leaves_the_list_of_what_is_unknown(finished, figures_of):
 def test_base_model_card_has_metadata_attribution_and_held_out_figures():
     from medtune.recipe.schema import Corpus, PretrainRecipe
 
-    corpus = Corpus(source="corpus.parquet", licence="CC BY 4.0", attribution="The authors: all of them", held_out=0.02)
-    recipe = PretrainRecipe(name="tiny-base", kind="pretrain", description="A base: small.", corpus=corpus)
+    corpus = Corpus(
+        source="corpus.parquet",
+        licence="CC BY 4.0",
+        attribution="The authors: all of them",
+        held_out=0.02,
+    )
+    recipe = PretrainRecipe(
+        name="tiny-base", kind="pretrain", description="A base: small.", corpus=corpus
+    )
     figures = {
         "held_out": {"book": {"bits_per_byte": 1.23456, "documents": 12, "bytes": 34_567}},
         "samples": [{"prompt": "The heart", "greedy": "is a\nmuscle", "sampled": "beats"}],
@@ -102,5 +110,11 @@ def test_base_model_card_has_metadata_attribution_and_held_out_figures():
     front, body = head(base_model_card(recipe.model_dump(mode="json"), figures))
     assert front["license"] == "cc-by-4.0"
     assert re.search(r"\| book \| 1\.235 \| 12 \| 34,567 \|", body)
-    for text in ("The authors: all of them", "7,654,321 parameters", "1,200 steps", "10 minutes", "is a muscle"):
+    for text in (
+        "The authors: all of them",
+        "7,654,321 parameters",
+        "1,200 steps",
+        "10 minutes",
+        "is a muscle",
+    ):
         assert text in body

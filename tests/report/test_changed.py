@@ -1,4 +1,6 @@
-"""Items that changed: sorted into right → wrong and back, embedded safely, browsable in a real browser."""
+"""Items that changed: sorted into right → wrong and back, embedded safely, browsable in a real
+browser.
+"""
 
 import json
 import re
@@ -8,7 +10,7 @@ import subprocess
 import pytest
 
 from medtune.files import read_json, read_json_lines, write_json, write_json_lines
-from medtune.report.changed import as_json, changed_items, value_of
+from medtune.report.changed_items import as_json, changed_items, value_of
 from medtune.report.write import write_report
 
 FIGURE = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 6, "groups": 6}
@@ -27,17 +29,27 @@ def choice(number, right, text="B"):
 
 @pytest.fixture
 def measured(finished):
-    """A finished run with a task of questions of which two were lost, one was gained, two stayed, one was never right."""
+    """A finished run with a task of questions of which two were lost, one was gained, two
+    stayed, one was never right.
+    """
     rights = [(1, 0), (1, 0), (0, 1), (1, 1), (1, 1), (0, 0.5)]
     for place, side in enumerate((finished.before, finished.after)):
         write_json_lines(
-            side / "medqa.samples.jsonl", [choice(number, pair[place]) for number, pair in enumerate(rights)]
+            side / "medqa.samples.jsonl",
+            [choice(number, pair[place]) for number, pair in enumerate(rights)],
         )
     metrics = read_json(finished.metrics)
     for side in ("before", "after"):
         metrics[side]["medqa"] = {"accuracy": FIGURE}
     metrics["change"]["medqa"] = {
-        "accuracy": {"value": -0.1, "low": -0.2, "high": 0.1, "p": 1.0, "p_corrected": 1.0, "better": "higher"}
+        "accuracy": {
+            "value": -0.1,
+            "low": -0.2,
+            "high": 0.1,
+            "p": 1.0,
+            "p_corrected": 1.0,
+            "better": "higher",
+        }
         | {"test": "exact McNemar", "title": "Accuracy", "unit": "", "n": 6, "groups": 6}
     }
     write_json(finished.metrics, metrics)
@@ -50,7 +62,12 @@ def found(run, figures_of):
 
 def test_right_and_wrong_are_counted_both_ways(measured, figures_of):
     task = found(measured, figures_of)["medqa"]
-    assert task["kinds"] == ["right → wrong", "wrong → right", "right both times", "wrong both times"]
+    assert task["kinds"] == [
+        "right → wrong",
+        "wrong → right",
+        "right both times",
+        "wrong both times",
+    ]
     assert task["counts"] == [2, 1, 2, 1]
     assert [row[0] for row in task["rows"] if row[1] == 0] == ["q0", "q1"]
     lost = task["rows"][0]
@@ -80,7 +97,9 @@ def test_harm_is_lost_where_it_appears(measured, figures_of):
             [choice(n, 1) | {"score": {"critical": pair[place]}} for n, pair in enumerate(harmful)],
         )
     metrics = read_json(measured.metrics)
-    metrics["change"]["medqa"] = {"critical_violations": metrics["change"]["medqa"]["accuracy"] | {"better": "lower"}}
+    metrics["change"]["medqa"] = {
+        "critical_violations": metrics["change"]["medqa"]["accuracy"] | {"better": "lower"}
+    }
     for side in ("before", "after"):
         metrics[side]["medqa"] = {"critical_violations": FIGURE}
     write_json(measured.metrics, metrics)
@@ -114,7 +133,9 @@ def test_json_cannot_end_its_element():
     assert json.loads(text) == hostile
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 HOSTILE = "</script><img src=x onerror=document.title='hit'>"
 
 
@@ -129,11 +150,23 @@ def test_a_browser_shows_the_lost_items_as_text_under_the_pages_policy(measured,
             (side / f"{task}.samples.jsonl").unlink()
     write_report(measured)
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    place = [f"--user-data-dir={tmp_path / 'profile'}", "--disable-background-networking", "--dump-dom"]
+    place = [
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--disable-background-networking",
+        "--dump-dom",
+    ]
     done = subprocess.run(
-        [CHROMIUM, *flags, *place, measured.page.as_uri()], capture_output=True, text=True, timeout=60, check=False
+        [CHROMIUM, *flags, *place, measured.page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
-    shown = done.stdout[done.stdout.index('<div id="browser"') : done.stdout.index('<script type="application/json"')]
+    shown = done.stdout[
+        done.stdout.index('<div id="browser"') : done.stdout.index(
+            '<script type="application/json"'
+        )
+    ]
     assert "hidden" not in shown[:40]
     assert "right → wrong (2)" in shown
     assert len(re.findall('<article class="item">', shown)) == 2

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from medtune.files import read_json, write_json
-from medtune.recipe.sections.statement import Statement
+from medtune.recipe.statement import Statement
 from medtune.report.checklists import CHECKLISTS, STATES, filled_checklists
 from medtune.report.checklists.base import DRAFT, NOT_MEASURED, NOT_STATED, RUN, STATED, Item
 from medtune.report.write import write_report
@@ -52,7 +52,10 @@ def test_a_whole_run_fills_most_of_what_a_run_can(finished, figures_of):
     assert card["counts"][RUN] >= 23  # the safety task did not run
     for checklist in (tripod, clear, card):
         assert sum(checklist["counts"].values()) == len(checklist["items"])
-        assert f"{checklist['counts'][RUN]} of {len(checklist['items'])} filled from the run" in checklist["coverage"]
+        assert (
+            f"{checklist['counts'][RUN]} of {len(checklist['items'])} filled from the run"
+            in checklist["coverage"]
+        )
         assert all(item["state"] in STATES and item["text"].strip() for item in checklist["items"])
 
 
@@ -84,7 +87,11 @@ def test_the_texts_hold_the_runs_own_figures(finished, figures_of):
 
 def test_what_did_not_run_is_not_measured(finished, figures_of):
     card = by_id(figures_of(finished), 2)
-    for key in ("SafetyReliability.Results", "SafetyReliability.Interpretation", "FairnessEquity.Results"):
+    for key in (
+        "SafetyReliability.Results",
+        "SafetyReliability.Interpretation",
+        "FairnessEquity.Results",
+    ):
         assert card[f"KeyMetrics.{key}"]["state"] == NOT_MEASURED
     assert "Harm: not measured." in card["Warnings.KnownRisksAndLimitations"]["text"]
     assert by_id(figures_of(finished), 0)["19e"]["state"] == NOT_MEASURED
@@ -95,13 +102,26 @@ def test_measured_harm_fills_the_safety_part(finished, figures_of):
     figure = {"value": 0.1, "low": 0.05, "high": 0.2, "n": 176, "groups": 176}
     metrics["before"]["safety"] = {"critical_violations": figure}
     metrics["after"]["safety"] = {"critical_violations": figure | {"value": 0.2}}
-    change = {"value": 0.1, "low": 0.0, "high": 0.2, "p": 0.02, "p_corrected": 0.04, "better": "lower", "unit": ""}
+    change = {
+        "value": 0.1,
+        "low": 0.0,
+        "high": 0.2,
+        "p": 0.02,
+        "p_corrected": 0.04,
+        "better": "lower",
+        "unit": "",
+    }
     change |= {"title": "Critical violations", "test": "exact McNemar", "n": 176, "groups": 176}
     metrics["change"]["safety"] = {"critical_violations": change}
     write_json(finished.metrics, metrics)
     card = by_id(figures_of(finished), 2)
-    assert card["KeyMetrics.SafetyReliability.Results"]["results"][0]["estimate_ci"]["estimate"] == 0.1
-    assert "10.0% before, 20.0% after (176 prompts)" in card["Warnings.KnownRisksAndLimitations"]["text"]
+    assert (
+        card["KeyMetrics.SafetyReliability.Results"]["results"][0]["estimate_ci"]["estimate"] == 0.1
+    )
+    assert (
+        "10.0% before, 20.0% after (176 prompts)"
+        in card["Warnings.KnownRisksAndLimitations"]["text"]
+    )
     write_report(finished)
     assert "Critical violations: 0.1 (0.05 to 0.2) → 0.2" in finished.card.read_text()
     assert "Harmful answers: 10.0% before, 20.0% after" in figures_of(finished).verdict
@@ -119,22 +139,31 @@ def test_how_often_an_item_was_asked_is_read_from_the_tasks(finished, figures_of
     clear = by_id(figures_of(finished), 1)
     assert "but for answers: 3 sampled answers more" in clear["5"]["text"]
     assert "medqa: in 2 orders of the options" in clear["5"]["text"]
-    assert "Sampled once, so that another seed gives another text: classification at 0.7" in clear["7"]["text"]
+    assert (
+        "Sampled once, so that another seed gives another text: classification at 0.7"
+        in clear["7"]["text"]
+    )
 
 
 def test_the_safety_prompts_are_no_rows_of_the_training_sources(finished, figures_of):
     metrics = read_json(finished.metrics)
-    metrics["before"]["safety"] = {"critical_violations": {"value": 0, "low": 0, "high": 0.1, "n": 9, "groups": 9}}
+    metrics["before"]["safety"] = {
+        "critical_violations": {"value": 0, "low": 0, "high": 0.1, "n": 9, "groups": 9}
+    }
     write_json(finished.metrics, metrics)
     card = by_id(figures_of(finished), 2)
-    assert card["KeyMetrics.SafetyReliability.TestType"]["text"].startswith("External: prompts written for medtune")
+    assert card["KeyMetrics.SafetyReliability.TestType"]["text"].startswith(
+        "External: prompts written for medtune"
+    )
     assert card["KeyMetrics.UsefulnessUsabilityEfficacy.TestType"]["text"].startswith("Internal")
 
 
 def test_a_partial_run_says_what_is_open(unmeasured, figures_of):
     tripod = by_id(figures_of(unmeasured), 0)
     assert tripod["5b"]["state"] == RUN
-    assert {tripod[name]["state"] for name in ("6b", "6c", "7a", "7c", "12", "16d", "17", "18")} == {NOT_MEASURED}
+    assert {
+        tripod[name]["state"] for name in ("6b", "6c", "7a", "7c", "12", "16d", "17", "18")
+    } == {NOT_MEASURED}
     assert (unmeasured.root / "checklists.json").exists()
 
 
@@ -157,7 +186,9 @@ def test_a_statement_goes_first_and_keeps_the_draft(finished, figures_of):
     assert "stated by a person" in saved[0]["coverage"]
 
 
-@pytest.mark.parametrize(("who", "state"), [("A", NOT_MEASURED), ("H", NOT_STATED), ("P", NOT_STATED)])
+@pytest.mark.parametrize(
+    ("who", "state"), [("A", NOT_MEASURED), ("H", NOT_STATED), ("P", NOT_STATED)]
+)
 def test_an_item_with_nothing_to_say_is_open(finished, figures_of, who, state):
     from medtune.report.checklists import Facts
 

@@ -1,4 +1,6 @@
-"""Classification on the page: what stands beside a score, what a verdict owes its reader, and figures as published."""
+"""Classification on the page: what stands beside a score, what a verdict owes its reader, and
+figures as published.
+"""
 
 import json
 import re
@@ -6,7 +8,7 @@ import re
 import pytest
 
 from medtune.report.classification import classifications
-from medtune.report.classification_plots import answered_plot, confusion_plot
+from medtune.report.evaluation_plots import answered_plot, confusion_plot
 from medtune.report.verdict import verdict
 from medtune.report.write import number, write_report
 
@@ -31,7 +33,11 @@ def metrics_with(**rivals):
         "change": {"by_likelihood": {"accuracy": change()}},
         "before": {"by_likelihood": {"accuracy": {"value": 0.2}}},
         "after": {"by_likelihood": {"accuracy": {"value": 0.6}}},
-        "baselines": {"by_likelihood": {name: {"accuracy": {"value": value}} for name, value in rivals.items()}},
+        "baselines": {
+            "by_likelihood": {
+                name: {"accuracy": {"value": value}} for name, value in rivals.items()
+            }
+        },
     }
 
 
@@ -47,7 +53,9 @@ def test_a_verdict_names_the_baseline_that_is_not_passed():
     assert "baseline" not in verdict(metrics_with())
 
 
-@pytest.mark.parametrize(("rows", "told"), [(0, ""), (1, "1 held-out row shares"), (9, "9 held-out rows share")])
+@pytest.mark.parametrize(
+    ("rows", "told"), [(0, ""), (1, "1 held-out row shares"), (9, "9 held-out rows share")]
+)
 def test_a_verdict_on_a_test_that_leaks_says_so(rows, told):
     said = verdict(metrics_with() | {"data": {"leaked": rows}})
     assert (told or "real on this test set.") in said
@@ -57,7 +65,14 @@ def test_a_verdict_on_a_test_that_leaks_says_so(rows, told):
 TABLES = {
     "labels": ["Gut <b>", "Heart"],
     "classes": [
-        {"label": "Gut <b>", "n": 3, "predicted": 2.0, "precision": 1.0, "recall": 2 / 3, "f1": 0.8},
+        {
+            "label": "Gut <b>",
+            "n": 3,
+            "predicted": 2.0,
+            "precision": 1.0,
+            "recall": 2 / 3,
+            "f1": 0.8,
+        },
         {"label": "Heart", "n": 1, "predicted": 0.0, "precision": None, "recall": 0.0, "f1": 0.0},
     ],
     "confusion": [[2, 0, 1], [0, 0, 1]],
@@ -69,14 +84,17 @@ TABLES = {
 @pytest.fixture
 def classified(finished):
     """A finished run whose first task is said to be a classification."""
-    (finished.root / "eval" / "tables.json").write_text(json.dumps({"mine": {"before": TABLES, "after": TABLES}}))
+    (finished.root / "eval" / "tables.json").write_text(
+        json.dumps({"mine": {"before": TABLES, "after": TABLES}})
+    )
     made = {"tfidf_svm": {"title": "word counts", "scores": {"accuracy": FIGURE}}}
     (finished.root / "eval" / "baselines.json").write_text(json.dumps({"mine": made}))
     metrics = json.loads(finished.metrics.read_text())
     for side in ("before", "after"):
         metrics[side]["mine"] = {"accuracy": FIGURE, "macro_f1": FIGURE}
     metrics["change"]["mine"] = {
-        name: change() | {"title": name, "unit": "", "test": "exact McNemar"} for name in ("accuracy", "macro_f1")
+        name: change() | {"title": name, "unit": "", "test": "exact McNemar"}
+        for name in ("accuracy", "macro_f1")
     }
     finished.metrics.write_text(json.dumps(metrics))
     return finished
@@ -96,7 +114,11 @@ def test_the_page_shows_classes_confusion_and_unparsed_answers_as_text(classifie
 
 def test_models_and_baselines_stand_in_one_table(classified, figures_of):
     (section,) = classifications(figures_of(classified))
-    assert [row["title"] for row in section["rows"]] == ["word counts", "untouched model", "trained model"]
+    assert [row["title"] for row in section["rows"]] == [
+        "word counts",
+        "untouched model",
+        "trained model",
+    ]
     assert list(section["columns"]) == ["accuracy", "macro_f1"]
 
 
@@ -107,7 +129,9 @@ def test_a_run_that_classifies_nothing_has_no_such_section(finished, figures_of)
 
 def test_pictures_hold_every_label(tmp_path):
     confusion = confusion_plot(TABLES["labels"], TABLES["confusion"], tmp_path, "confusion")
-    classes = [{"label": c["label"], "n": c["n"], "before": c, "after": c} for c in TABLES["classes"]]
+    classes = [
+        {"label": c["label"], "n": c["n"], "before": c, "after": c} for c in TABLES["classes"]
+    ]
     answered = answered_plot(classes, {"before": 0, "after": 2}, tmp_path, "answered")
     for svg in (confusion, answered):
         assert "Gut &lt;b&gt;" in svg

@@ -14,7 +14,15 @@ NAMES = [f"mistral-7b-instruct-v0.2-medical-wikidoc-lora-r{2**n}-seed-{n}" for n
 
 def made_table(names, ranks, title="Bits per byte, answer", better="lower", note=None):
     rows = [
-        {"name": name, "value": 1.0 + n, "low": 0.9 + n, "high": 1.1 + n, "n": 1234, "groups": 999, "rank": rank}
+        {
+            "name": name,
+            "value": 1.0 + n,
+            "low": 0.9 + n,
+            "high": 1.1 + n,
+            "n": 1234,
+            "groups": 999,
+            "rank": rank,
+        }
         for n, (name, rank) in enumerate(zip(names, ranks, strict=True))
     ]
     pairs = [
@@ -31,7 +39,12 @@ def made_table(names, ranks, title="Bits per byte, answer", better="lower", note
         }
         for name, rank in list(zip(names, ranks, strict=True))[1:]
     ]
-    facts = {"task": "perplexity", "task_title": "Prediction", "metric": "bits_per_byte", "unit": "bits/byte"}
+    facts = {
+        "task": "perplexity",
+        "task_title": "Prediction",
+        "metric": "bits_per_byte",
+        "unit": "bits/byte",
+    }
     ranked = better is not None and ranks[0] is not None
     return facts | {
         "title": title,
@@ -53,7 +66,14 @@ def comparison(names=tuple(NAMES), tables=None):
         "on": "medquad",
         "items": 1234,
         "contestants": [
-            {"name": n, "kind": "run", "tokenizer": 1, "measured": False, "cost": cost, "answer_tokens": 88.5}
+            {
+                "name": n,
+                "kind": "run",
+                "tokenizer": 1,
+                "measured": False,
+                "cost": cost,
+                "answer_tokens": 88.5,
+            }
             for n in names
         ],
         "tables": tables or [made_table(list(names), [1, 1, 3, 3, 3, 6, 6, 8][: len(names)])],
@@ -76,7 +96,9 @@ class Page(HTMLParser):
             self.rows.append([])
         elif tag in ("td", "th") and self.rows:
             self.rows[-1].append("")
-        self.addresses += [v for k, v in attributes if k in ("src", "href") and v and not v.startswith("#")]
+        self.addresses += [
+            v for k, v in attributes if k in ("src", "href") and v and not v.startswith("#")
+        ]
 
     def handle_data(self, data):
         if self.rows and self.rows[-1]:
@@ -88,10 +110,21 @@ def test_the_page_shows_ranks_values_and_intervals():
     ranks = {row[1]: row[0] for row in page.rows if len(row) == 5 and row[1] in NAMES}
     assert ranks == dict(zip(NAMES, "11333668", strict=True))
     assert [NAMES[1], "2", "1.9 to 2.1"] in [row[1:4] for row in page.rows]
-    assert any(row[:2] == [NAMES[2], NAMES[0]] and row[4:] == ["< 0.001", "0.004", NAMES[0]] for row in page.rows)
+    assert any(
+        row[:2] == [NAMES[2], NAMES[0]] and row[4:] == ["< 0.001", "0.004", NAMES[0]]
+        for row in page.rows
+    )
     assert any(row[:2] == [NAMES[1], NAMES[0]] and row[-1] == "undecided" for row in page.rows)
     costs = next(row for row in page.rows if row[0] == NAMES[0] and len(row) == 8)
-    assert costs[1:] == ["2 h 26 min", "12,346", "17.00 GiB", "41,943,040", "7,283,675,136", "–", "88.5"]
+    assert costs[1:] == [
+        "2 h 26 min",
+        "12,346",
+        "17.00 GiB",
+        "41,943,040",
+        "7,283,675,136",
+        "–",
+        "88.5",
+    ]
 
 
 def test_the_page_needs_nothing_else(tmp_path):
@@ -146,12 +179,19 @@ def test_the_terminal_table_fits_and_keeps_names_apart():
 @pytest.mark.parametrize("value", [None, 0.0, -1.23456e-7, 98765.4321, 1234567.0, 1e12, 0.5])
 def test_no_value_is_too_wide(value):
     tables = [made_table(["a", "b"], [1, 2])]
-    tables[0]["rows"][0] |= {"value": value if value is not None else 1.0, "low": value, "high": value}
+    tables[0]["rows"][0] |= {
+        "value": value if value is not None else 1.0,
+        "low": value,
+        "high": value,
+    }
     assert max(map(len, compare_text(comparison(("a", "b"), tables)).splitlines())) <= 80
 
 
 def test_eight_models_are_on_one_axis_with_a_legend(tmp_path):
-    curves = [c | {"loss": [[s, 3 / s + n] for s in range(1, 60)]} for n, c in enumerate(comparison()["curves"])]
+    curves = [
+        c | {"loss": [[s, 3 / s + n] for s in range(1, 60)]}
+        for n, c in enumerate(comparison()["curves"])
+    ]
     svg = all_models_plot(curves, tmp_path)
     for name in NAMES:
         assert f">{name}<" in svg
@@ -163,8 +203,12 @@ def test_eight_models_are_on_one_axis_with_a_legend(tmp_path):
 def test_bits_a_byte_of_known_losses():
     # A token of one byte drawn from 256 costs 8 bits; four bytes to a token, 2 bits a byte.
     nats = math.log(256)
-    assert bits_a_byte({"validation": [[5, nats]], "tokens_per_byte": 1.0}) == [(5, pytest.approx(8))]
-    assert bits_a_byte({"validation": [[5, nats]], "tokens_per_byte": 0.25}) == [(5, pytest.approx(2))]
+    assert bits_a_byte({"validation": [[5, nats]], "tokens_per_byte": 1.0}) == [
+        (5, pytest.approx(8))
+    ]
+    assert bits_a_byte({"validation": [[5, nats]], "tokens_per_byte": 0.25}) == [
+        (5, pytest.approx(2))
+    ]
 
 
 def test_without_validation_there_is_one_side(tmp_path):
@@ -186,7 +230,9 @@ def test_loss_files_of_a_run(finished):
     with open(table, newline="", encoding="utf-8") as handle:
         rows = list(csv.reader(handle))
     assert rows[0] == ["Step", "Loss"]
-    assert [(int(step), float(loss)) for step, loss in rows[1:]] == [(row["step"], row["loss"]) for row in log]
+    assert [(int(step), float(loss)) for step, loss in rows[1:]] == [
+        (row["step"], row["loss"]) for row in log
+    ]
     assert picture.read_bytes()[:4] == b"\x89PNG"
     stats, own = read_json(facts), read_json(finished.train / "trainer_stats.json")
     assert list(stats) == [
@@ -201,8 +247,12 @@ def test_loss_files_of_a_run(finished):
     assert stats["train_loss"] == pytest.approx(sum(row["loss"] for row in log) / len(log))
     assert stats["epoch"] == pytest.approx(log[-1]["epoch"])
     rows = read_json(finished.data / "audit.json")["splits"]["train"]["rows"]
-    assert stats["train_samples_per_second"] == pytest.approx(stats["epoch"] * rows / own["seconds"])
-    assert math.isclose(stats["train_steps_per_second"], own["steps"] / own["seconds"], rel_tol=1e-6)
+    assert stats["train_samples_per_second"] == pytest.approx(
+        stats["epoch"] * rows / own["seconds"]
+    )
+    assert math.isclose(
+        stats["train_steps_per_second"], own["steps"] / own["seconds"], rel_tol=1e-6
+    )
 
 
 def test_loss_files_are_named_after_the_base(finished):

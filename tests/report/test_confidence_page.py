@@ -1,4 +1,6 @@
-"""Confidence on the page: pictures, figures and sentences of both sides, and what was not measured."""
+"""Confidence on the page: pictures, figures and sentences of both sides, and what was not
+measured.
+"""
 
 from types import SimpleNamespace
 
@@ -32,7 +34,10 @@ def facts(**changes):
         "difference": interval(0.15),
         "signal": "signal",
         "further": {},
-        "risk_coverage": [{"coverage": i / 50, "risk": 0.6 * i / 50, "confidence": 1 - i / 100} for i in range(1, 51)],
+        "risk_coverage": [
+            {"coverage": i / 50, "risk": 0.6 * i / 50, "confidence": 1 - i / 100}
+            for i in range(1, 51)
+        ],
         "aurc": {"value": 0.3, "random": 0.6, "oracle": 0.2},
         "temperature": None,
         "conformal": None,
@@ -52,7 +57,10 @@ def measured():
     return SimpleNamespace(
         confidence={
             "answers": {"before": BEFORE, "after": facts()},
-            "med_qa": {"before": CHOSEN, "after": facts(kind="options", conformal=SETS, temperature=WARMTH)},
+            "med_qa": {
+                "before": CHOSEN,
+                "after": facts(kind="options", conformal=SETS, temperature=WARMTH),
+            },
         }
     )
 
@@ -80,12 +88,20 @@ def test_a_section_a_task_with_both_sides(measured):
         "0.910 (0.880–0.940), stated 90%",
     ]
     assert cells(chosen)["conformal sets: mean size"][1] == "2.25 of 4"
-    assert cells(chosen)["temperature (ECE before, after)"] == ["not measured", "1.83 (0.200, 0.050)"]
+    assert cells(chosen)["temperature (ECE before, after)"] == [
+        "not measured",
+        "1.83 (0.200, 0.050)",
+    ]
 
 
 def test_what_was_not_measured_is_never_a_number(measured):
     column = {title: texts[0] for title, texts in cells(confidence_sections(measured)[1]).items()}
-    for title in ("AUROC of confidence", "AUROC of answer length", "signal", "threshold to abstain below"):
+    for title in (
+        "AUROC of confidence",
+        "AUROC of answer length",
+        "signal",
+        "threshold to abstain below",
+    ):
         assert column[title] == "not measured"
 
 
@@ -108,7 +124,12 @@ def test_the_page_holds_pictures_sentences_and_table(page):
 
 def test_pictures_are_written_and_are_vectors(measured, tmp_path):
     pictures = confidence_pictures(measured, tmp_path)
-    assert set(pictures) == {"reliability_answers", "risk_answers", "reliability_med_qa", "risk_med_qa"}
+    assert set(pictures) == {
+        "reliability_answers",
+        "risk_answers",
+        "reliability_med_qa",
+        "risk_med_qa",
+    }
     for name, svg in pictures.items():
         assert (tmp_path / f"{name}.png").stat().st_size > 5000
         assert "<image" not in svg

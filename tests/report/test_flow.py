@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from medtune.report.flow import flow_picture
+from medtune.report.flow_diagram import flow_picture
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
-"""The forest plot: every figure to be seen, on an axis of its kind, with its difference in words."""
+"""The forest plot: every figure to be seen, on an axis of its kind, with its difference in
+words.
+"""
 
 import re
 import time
 
 import pytest
 
-from medtune.report.forest import SHARES, difference_text, forest_plot, panel_of
+from medtune.report.evaluation_plots import SHARES, difference_text, forest_plot, panel_of
 from medtune.report.plots import GREEN, GREY, RED
 
 
@@ -43,7 +45,11 @@ def test_units_shares_and_sizes_do_not_share_an_axis():
 def test_colours_say_what_a_difference_means_and_titles_name_it(tmp_path):
     svg = forest_plot(ROWS, tmp_path)
     assert all(own["title"] in svg for own in ROWS)
-    assert {colour for colour in (GREEN, RED, GREY) if f"fill: {colour}" in svg} == {GREEN, RED, GREY}
+    assert {colour for colour in (GREEN, RED, GREY) if f"fill: {colour}" in svg} == {
+        GREEN,
+        RED,
+        GREY,
+    }
     assert "−0.1 (−0.12 to −0.08)" in svg
     assert (tmp_path / "forest.png").exists()
 
@@ -56,7 +62,9 @@ def test_before_is_hollow_and_after_is_full(tmp_path):
 
 
 def test_equal_titles_of_two_tasks_are_told_apart(tmp_path):
-    svg = forest_plot([row("Accuracy", 0.2, 0.3, task="medqa"), row("Accuracy", 0.2, 0.3, task="mmlu")], tmp_path)
+    svg = forest_plot(
+        [row("Accuracy", 0.2, 0.3, task="medqa"), row("Accuracy", 0.2, 0.3, task="mmlu")], tmp_path
+    )
     assert "Accuracy (medqa)" in svg
     assert "Accuracy (mmlu)" in svg
 

@@ -12,7 +12,17 @@ from medtune.report.sections import task_sections
 from medtune.report.write import number, size, write_report
 from medtune.runs.pipeline import report_again
 
-LOADING = {"src", "srcset", "href", "xlink:href", "action", "formaction", "data", "poster", "background"}
+LOADING = {
+    "src",
+    "srcset",
+    "href",
+    "xlink:href",
+    "action",
+    "formaction",
+    "data",
+    "poster",
+    "background",
+}
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
 
@@ -61,23 +71,31 @@ def any_page(request):
 
 def test_nothing_is_loaded_from_anywhere(any_page):
     assert not any_page.tags & {"link", "iframe", "object", "embed", "base", "form"}
-    assert [a for a in any_page.attributes if a[1] in LOADING and not a[2].startswith(("#", "data:"))] == []
+    assert [
+        a for a in any_page.attributes if a[1] in LOADING and not a[2].startswith(("#", "data:"))
+    ] == []
     assert [a for a in any_page.attributes if a[1].startswith("on")] == []
-    styles = "".join(any_page.styles) + "".join(value for _, name, value in any_page.attributes if name == "style")
+    styles = "".join(any_page.styles) + "".join(
+        value for _, name, value in any_page.attributes if name == "style"
+    )
     assert "@import" not in styles
     assert not re.search(r"url\(\s*['\"]?(?!#|data:)", styles)
 
 
 def test_the_browser_is_told_to_load_nothing_and_run_only_the_pages_own_script(any_page):
     policy = next(
-        value for tag, name, value in any_page.attributes if tag == "meta" and value.startswith("default-src")
+        value
+        for tag, name, value in any_page.attributes
+        if tag == "meta" and value.startswith("default-src")
     )
     assert policy.startswith("default-src 'none'")
     assert "http" not in policy
     assert "'unsafe-eval'" not in policy
     allowed = re.findall(r"script-src ([^;]*)", policy)
     run = [text for kind, text in any_page.scripts if kind != "application/json"]
-    assert allowed == [f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in run]
+    assert allowed == [
+        f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in run
+    ]
     assert len(run) <= 1
 
 
@@ -116,7 +134,9 @@ def test_page_opens_with_the_verdict_and_holds_every_part(finished, figures_of):
     ):
         assert heading in page.text
     assert all(text in page.text for text in figures.not_measured())
-    assert all(source["files"][0]["sha256"][:16] in page.text for source in figures.audit["sources"])
+    assert all(
+        source["files"][0]["sha256"][:16] in page.text for source in figures.audit["sources"]
+    )
     assert sum(tag == "svg" and name == "viewbox" for tag, name, _ in page.attributes) >= 4
 
 
@@ -125,12 +145,16 @@ def test_table_shows_the_runs_figures(finished):
     page = page_of(finished)
     for side in ("before", "after"):
         entry = metrics[side]["perplexity"]["bits_per_byte"]
-        assert f"{number(entry['value'])} {number(entry['low'])}–{number(entry['high'])}" in page.text
+        assert (
+            f"{number(entry['value'])} {number(entry['low'])}–{number(entry['high'])}" in page.text
+        )
 
 
 def test_plots_lie_beside_the_page_as_png_and_svg(finished):
     names = {path.name for path in finished.plots.iterdir()}
-    assert {f"{name}.{kind}" for name in ("loss", "forest", "items") for kind in ("png", "svg")} <= names
+    assert {
+        f"{name}.{kind}" for name in ("loss", "forest", "items") for kind in ("png", "svg")
+    } <= names
 
 
 def test_a_run_without_measurements_has_a_page_that_says_so(unmeasured):
@@ -159,7 +183,12 @@ def test_what_a_model_wrote_is_shown_as_text(finished):
         for task in ("answers", "topics"):
             path = side / f"{task}.samples.jsonl"
             rows = read_json_lines(path)
-            rows[0] |= {"output": HOSTILE, "sampled_output": HOSTILE, "reference": HOSTILE, "question": HOSTILE}
+            rows[0] |= {
+                "output": HOSTILE,
+                "sampled_output": HOSTILE,
+                "reference": HOSTILE,
+                "question": HOSTILE,
+            }
             write_json_lines(path, rows)
     write_report(finished)
     page = page_of(finished)
@@ -245,13 +274,19 @@ def test_arms_learning_curve_and_seeds_are_shown_where_they_are(finished):
         },
         "learning_curve": named
         | {
-            "points": [{"fraction": 0.5, "rows": 20, **figure(0.3)}, {"fraction": 1.0, "rows": 40, **figure(0.32)}],
+            "points": [
+                {"fraction": 0.5, "rows": 20, **figure(0.3)},
+                {"fraction": 1.0, "rows": 40, **figure(0.32)},
+            ],
             "before": figure(0.1),
             "sentence": "More rows would likely help.",
         },
         "seeds": named
         | {
-            "rows": [{"seed": 1, "value": 0.3, "change": 0.2}, {"seed": 2, "value": 0.4, "change": 0.3}],
+            "rows": [
+                {"seed": 1, "value": 0.3, "change": 0.2},
+                {"seed": 2, "value": 0.4, "change": 0.3},
+            ],
             "pooled": {**figure(0.25), "between_sd": 0.07},
             "sentence": "Two seeds agree.",
         },
@@ -266,7 +301,9 @@ def test_arms_learning_curve_and_seeds_are_shown_where_they_are(finished):
         "Be <b>brief</b>.",
     ):
         assert said in page.text
-    assert page.text.index("The cheapest of the best") < page.text.index("What was compared")  # the verdict says so too
+    assert page.text.index("The cheapest of the best") < page.text.index(
+        "What was compared"
+    )  # the verdict says so too
     assert (finished.plots / "learning_curve.svg").exists()
     assert "spread over seeds" not in page.text
 
@@ -309,12 +346,22 @@ def test_changed_samples_change_the_figures_of_a_new_report(finished):
     write_json_lines(path, rows)
     earlier = read_json(finished.metrics)["after"]["perplexity"]["bits_per_byte"]["value"]
     outcome = report_again(finished.root)
-    assert outcome.metrics["after"]["perplexity"]["bits_per_byte"]["value"] == pytest.approx(2 * earlier)
+    assert outcome.metrics["after"]["perplexity"]["bits_per_byte"]["value"] == pytest.approx(
+        2 * earlier
+    )
     assert "deterioration" in outcome.verdict
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, "–"), (0.123456, "0.1235"), (12_345, "12,345"), (1234.5, "1,234"), (7, "7"), (0.0, "0")]
+    ("value", "text"),
+    [
+        (None, "–"),
+        (0.123456, "0.1235"),
+        (12_345, "12,345"),
+        (1234.5, "1,234"),
+        (7, "7"),
+        (0.0, "0"),
+    ],
 )
 def test_numbers_for_people(value, text):
     assert number(value) == text

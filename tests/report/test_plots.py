@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from medtune.report.forest import forest_plot
+from medtune.report.evaluation_plots import forest_plot
 from medtune.report.plots import INK, items_plot, learning_plot, loss_plot, smoothed
 
 LOG = [{"step": n, "loss": 4 / n} for n in range(1, 9)] + [{"step": 8, "validation_loss": 0.9}]
@@ -14,7 +14,15 @@ def interval(value):
     return {"value": value, "low": value - 0.05, "high": value + 0.05}
 
 
-ROW = {"title": "ROUGE-L", "task": "answers", "unit": "", "verdict": "better", "value": 0.1, "low": 0.05, "high": 0.15}
+ROW = {
+    "title": "ROUGE-L",
+    "task": "answers",
+    "unit": "",
+    "verdict": "better",
+    "value": 0.1,
+    "low": 0.05,
+    "high": 0.15,
+}
 CHANGES = [ROW | {"before_interval": interval(0.2), "after_interval": interval(0.3)}]
 CURVE = {
     "title": "Accuracy",

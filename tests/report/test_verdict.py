@@ -40,8 +40,12 @@ def test_a_deterioration_is_called_one():
 
 
 def test_higher_is_better_where_the_metric_says_so():
-    assert "the improvement is real" in said(answers={"rouge_l": entry(0.2, 0.1, 0.3, better="higher")})
-    assert "the deterioration is real" in said(answers={"rouge_l": entry(-0.2, -0.3, -0.1, better="higher")})
+    assert "the improvement is real" in said(
+        answers={"rouge_l": entry(0.2, 0.1, 0.3, better="higher")}
+    )
+    assert "the deterioration is real" in said(
+        answers={"rouge_l": entry(-0.2, -0.3, -0.1, better="higher")}
+    )
 
 
 @pytest.mark.parametrize("p", [0.05, 0.3, 1.0])
@@ -59,7 +63,10 @@ def test_the_corrected_p_decides():
 
 
 def test_bits_per_byte_is_the_headline_wherever_it_stands():
-    text = said(answers={"rouge_l": entry(0.2, 0.1, 0.3, better="higher")}, perplexity={"bits_per_byte": entry()})
+    text = said(
+        answers={"rouge_l": entry(0.2, 0.1, 0.3, better="higher")},
+        perplexity={"bits_per_byte": entry()},
+    )
     assert text.startswith("Bits per byte")
 
 
@@ -79,7 +86,10 @@ def test_what_got_worse_is_said_beside_the_improvement():
 def test_answers_that_repeat_themselves_are_named_under_whatever_name_they_are_kept():
     worse = entry(0.1, 0.05, 0.2, None, better=None) | {"kind": "answers"}
     change = {"perplexity": {"bits_per_byte": entry()}, "long": {"repetition": worse}}
-    sides = {"perplexity": {"bits_per_byte": {"value": 2.0}}, "long": {"repetition": {"value": 0.48}}}
+    sides = {
+        "perplexity": {"bits_per_byte": {"value": 2.0}},
+        "long": {"repetition": {"value": 0.48}},
+    }
     text = verdict({"change": change, "before": sides, "after": sides})
     assert "48% of the words in its own answers are repetition" in text
 
@@ -100,7 +110,8 @@ def test_descriptions_alone_are_no_verdict():
 
 
 @pytest.mark.parametrize(
-    ("p", "text"), [(0.0002, "p < 0.001"), (0.001, "p = 0.001"), (0.038574, "p = 0.039"), (1.0, "p = 1.000")]
+    ("p", "text"),
+    [(0.0002, "p < 0.001"), (0.001, "p = 0.001"), (0.038574, "p = 0.039"), (1.0, "p = 1.000")],
 )
 def test_p_for_people(p, text):
     assert p_text(p) == text

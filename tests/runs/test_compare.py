@@ -7,11 +7,11 @@ import pytest
 
 from medtune.errors import DataError, RecipeError
 from medtune.files import read_json, read_json_lines, write_json, write_json_lines
-from medtune.models.loading import load_tokenizer, locate
-from medtune.recipe.reading import read_run_recipe
+from medtune.models.load import load_tokenizer, locate
+from medtune.recipe.read import read_run_recipe
 from medtune.runs.compare import compare
-from medtune.runs.contestants import tokenizer_name
-from medtune.tokens.labels import Encoder
+from medtune.runs.compared_models import tokenizer_name
+from medtune.tokens.encode import Encoder
 
 SUBJECTS = ["anemia", "asthma", "gout", "migraine", "eczema", "mumps", "scurvy", "sepsis"]
 
@@ -27,7 +27,11 @@ def settings(home):
     with open(home / "questions.csv", "w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
         writer.writerow(["question", "answer"])
-        writer.writerows([f"What of {s} in case {n}?", f"Signs of {s}, note {n}."] for n in range(12) for s in SUBJECTS)
+        writer.writerows(
+            [f"What of {s} in case {n}?", f"Signs of {s}, note {n}."]
+            for n in range(12)
+            for s in SUBJECTS
+        )
     return [
         f"data.source={home / 'questions.csv'}",
         "data.split={train: 0.5, validation: 0.25, test: 0.25}",
@@ -50,8 +54,15 @@ def other_model(home):
 
     tokenizer = train_tokenizer([f"Signs of {s}" for s in SUBJECTS] * 20, 300, 256)
     torch.manual_seed(1)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4}
-    config = LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=256, tie_word_embeddings=True, **sizes)
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 4,
+    }
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), max_position_embeddings=256, tie_word_embeddings=True, **sizes
+    )
     LlamaForCausalLM(config).save_pretrained(home / "other-model")
     tokenizer.save_pretrained(home / "other-model")
     return home / "other-model"
@@ -76,9 +87,9 @@ def no_model(monkeypatch):
     def loaded(*arguments, **options):
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr("medtune.models.loading.load_weights", loaded)
-    monkeypatch.setattr("medtune.models.opening.open_model", loaded)
-    monkeypatch.setattr("medtune.runs.ground.open_model", loaded)
+    monkeypatch.setattr("medtune.models.load.load_weights", loaded)
+    monkeypatch.setattr("medtune.models.open.open_model", loaded)
+    monkeypatch.setattr("medtune.runs.compared_models.open_model", loaded)
 
 
 def table(found, metric):
@@ -100,11 +111,17 @@ def test_runs_on_the_same_items_are_compared_from_their_files(runs, tmp_path, no
     for name in ("full", "lora"):
         own = read_json(runs[name] / "metrics.json")
         for metric in ("bits_per_byte", "perplexity"):
-            assert value(found, metric, name) == pytest.approx(own["after"]["perplexity"][metric]["value"])
+            assert value(found, metric, name) == pytest.approx(
+                own["after"]["perplexity"][metric]["value"]
+            )
             assert value(found, metric, "tiny (untouched)") == pytest.approx(
                 own["before"]["perplexity"][metric]["value"]
             )
-        pair = next(p for p in table(found, "bits_per_byte")["pairs"] if p["second"] == name and "tiny" in p["first"])
+        pair = next(
+            p
+            for p in table(found, "bits_per_byte")["pairs"]
+            if p["second"] == name and "tiny" in p["first"]
+        )
         assert pair["value"] == pytest.approx(own["change"]["perplexity"]["bits_per_byte"]["value"])
     assert found["family"]["tests"] == 3 * 4
     assert found["items"] == 24
@@ -137,13 +154,17 @@ def test_losses_a_byte_are_those_of_the_validation_texts(runs, tmp_path):
     (curve,) = found["curves"]
     log = read_json_lines(runs["full"] / "train" / "metrics.jsonl")
     assert curve["loss"] == [[row["step"], row["loss"]] for row in log if "loss" in row]
-    assert curve["validation"] == [[row["step"], row["validation_loss"]] for row in log if "validation_loss" in row]
+    assert curve["validation"] == [
+        [row["step"], row["validation_loss"]] for row in log if "validation_loss" in row
+    ]
     from medtune.conversation import read_conversations
 
     encoder = Encoder(load_tokenizer(locate(str(runs["full"]))), 256)
     items = read_conversations(runs["full"] / "data" / "validation.parquet")
     tokens = sum(int(encoder.encode(item).supervised.sum()) for item in items)
-    texts = sum(len(f" {item.reference}".encode()) for item in items)  # the plain template puts a blank before it
+    texts = sum(
+        len(f" {item.reference}".encode()) for item in items
+    )  # the plain template puts a blank before it
     assert curve["tokens_per_byte"] == pytest.approx(tokens / texts)
     assert math.isfinite(curve["tokens_per_byte"])
 
@@ -159,9 +180,11 @@ def test_a_model_beside_runs_is_measured_once_and_kept(runs, other_model, tmp_pa
     last = found["contestants"][-1]
     assert (last["name"], last["kind"], last["measured"]) == (str(other_model), "model", True)
     # The same weights on the same items as the run that started from them.
-    own = read_json(runs["other"] / "metrics.json")["before"]["perplexity"]["bits_per_byte"]["value"]
+    own = read_json(runs["other"] / "metrics.json")["before"]["perplexity"]["bits_per_byte"][
+        "value"
+    ]
     assert value(found, "bits_per_byte", str(other_model)) == pytest.approx(own, rel=1e-5)
-    monkeypatch.setattr("medtune.runs.ground.open_model", None)
+    monkeypatch.setattr("medtune.runs.compared_models.open_model", None)
     monkeypatch.setattr("medtune.runs.compare.compare_all", None)
     assert compare([runs["full"]], [str(other_model)], None, tmp_path / "out", None) == found
 
@@ -177,7 +200,9 @@ def test_a_run_measured_on_other_items_is_measured_again(runs, settings, tiny_mo
         writer = csv.writer(handle)
         writer.writerow(["question", "answer"])
         writer.writerows(
-            [f"Is {s} seen in ward {n}?", f"It is, says note {n} on {s}."] for n in range(8) for s in SUBJECTS
+            [f"Is {s} seen in ward {n}?", f"It is, says note {n} on {s}."]
+            for n in range(8)
+            for s in SUBJECTS
         )
     recipe = tmp_path / "fresh.yaml"
     recipe.write_text(
@@ -189,7 +214,9 @@ def test_a_run_measured_on_other_items_is_measured_again(runs, settings, tiny_mo
     assert found["items"] == 32
     assert all(c["measured"] for c in found["contestants"])
     assert [c["name"] for c in found["contestants"]] == ["tiny (untouched)", "full", "lora"]
-    before = read_json(runs["full"] / "metrics.json")["before"]["perplexity"]["bits_per_byte"]["value"]
+    before = read_json(runs["full"] / "metrics.json")["before"]["perplexity"]["bits_per_byte"][
+        "value"
+    ]
     assert value(found, "bits_per_byte", "tiny (untouched)") != before
 
 
@@ -201,9 +228,11 @@ def test_on_a_run_means_its_items_and_its_samples(runs, tmp_path, no_model):
 
 def test_training_rows_are_no_test_items(runs, settings, tiny_model, tmp_path):
     recipe = tmp_path / "seed.yaml"
-    from medtune.recipe.reading import to_yaml
+    from medtune.recipe.read import to_yaml
 
-    recipe.write_text(to_yaml(read_run_recipe("quickstart", [*settings, f"model.name={tiny_model}"], 7)))
+    recipe.write_text(
+        to_yaml(read_run_recipe("quickstart", [*settings, f"model.name={tiny_model}"], 7))
+    )
     with pytest.raises(DataError, match="were training rows of this run"):
         compare([runs["full"], runs["lora"]], [], str(recipe), tmp_path / "out", None)
     assert not (tmp_path / "out" / "comparison.json").exists()
@@ -228,11 +257,13 @@ def test_other_references_are_other_items(runs, tmp_path, monkeypatch):
     shutil.copytree(runs["lora"], run)
     changed_samples(run, lambda sample: sample | {"reference": sample["reference"] + "!"})
     measured = []
-    from medtune.runs.ground import Ground
+    from medtune.runs.compared_models import Ground
 
     kept = Ground.measure
     monkeypatch.setattr(
-        Ground, "measure", lambda self, name, *a, **k: measured.append(name) or kept(self, name, *a, **k)
+        Ground,
+        "measure",
+        lambda self, name, *a, **k: measured.append(name) or kept(self, name, *a, **k),
     )
     compare([runs["full"], run], [], None, tmp_path / "out", None)
     assert measured == ["lora"]  # its base is the other run's
@@ -243,10 +274,16 @@ def test_hosted_runs_are_never_asked_again(runs, tmp_path):
     shutil.copytree(runs["lora"], run)
     text = (run / "recipe.yaml").read_text().replace("method: lora", "method: hosted")
     assert "endpoint: null" in text
-    (run / "recipe.yaml").write_text(text.replace("endpoint: null", "endpoint: {base_url: 'http://127.0.0.1:9/v1'}"))
+    (run / "recipe.yaml").write_text(
+        text.replace("endpoint: null", "endpoint: {base_url: 'http://127.0.0.1:9/v1'}")
+    )
     (run / "model" / "tokenizer.json").unlink()
     stats = read_json(run / "train" / "trainer_stats.json")
-    known = {k: v for k, v in stats.items() if k not in ("parameters", "trainable_parameters", "peak_memory_bytes")}
+    known = {
+        k: v
+        for k, v in stats.items()
+        if k not in ("parameters", "trainable_parameters", "peak_memory_bytes")
+    }
     write_json(run / "train" / "trainer_stats.json", known | {"cost_usd": 1.25})
     found = compare([runs["full"], run], [], None, tmp_path / "out", None)
     assert found["contestants"][-1]["cost"]["cost_usd"] == 1.25
@@ -314,5 +351,9 @@ def test_a_tokenizer_is_known_by_its_tokens(tiny_model, other_model, tmp_path):
     merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in own["model"]["merges"]]
     written = own | {"truncation": None, "model": own["model"] | {"merges": merges}}
     (tmp_path / "tokenizer.json").write_text(json.dumps(written))
-    assert tokenizer_name(tmp_path / "tokenizer.json") == tokenizer_name(tiny_model / "tokenizer.json")
-    assert tokenizer_name(tiny_model / "tokenizer.json") != tokenizer_name(other_model / "tokenizer.json")
+    assert tokenizer_name(tmp_path / "tokenizer.json") == tokenizer_name(
+        tiny_model / "tokenizer.json"
+    )
+    assert tokenizer_name(tiny_model / "tokenizer.json") != tokenizer_name(
+        other_model / "tokenizer.json"
+    )

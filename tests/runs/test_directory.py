@@ -1,10 +1,12 @@
-"""The run directory: a stage runs once for its inputs, again for others, and only one process works in it."""
+"""The run directory: a stage runs once for its inputs, again for others, and only one process
+works in it.
+"""
 
 import pytest
 
 from medtune.errors import RecipeError, RunError
 from medtune.files import TEMPORARY_MARK, write_text
-from medtune.runs.directory import RunDirectory
+from medtune.runs.stage import RunDirectory
 
 
 @pytest.fixture
@@ -24,7 +26,12 @@ def perform(run, inputs, text="made"):
 
 
 def test_a_stage_runs_once_for_the_same_inputs(run):
-    assert [perform(run, "a"), perform(run, "a"), perform(run, "b"), perform(run, "a")] == [True, False, True, True]
+    assert [perform(run, "a"), perform(run, "a"), perform(run, "b"), perform(run, "a")] == [
+        True,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_a_changed_or_missing_output_is_made_again(run):

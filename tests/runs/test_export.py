@@ -11,11 +11,11 @@ import yaml
 from safetensors.torch import load_file
 
 from medtune.errors import RecipeError, RunError
-from medtune.evaluation.confidence.gate import Gate
+from medtune.evaluation.confidence.abstention import Gate
 from medtune.files import read_json, write_json
-from medtune.models.loading import Located
+from medtune.models.load import Located
 from medtune.models.merging import BOUND, load_exactly
-from medtune.recipe.reading import read_run_recipe
+from medtune.recipe.read import read_run_recipe
 from medtune.runs.export import export, push
 
 SMALL = [
@@ -32,7 +32,9 @@ def made_run(place, model, *settings):
     from medtune.runs.pipeline import execute
 
     rows = [
-        f"What of case {n} of {name}?,Rest and water for {name} {n}." for n in range(10) for name in ("flu", "gout")
+        f"What of case {n} of {name}?,Rest and water for {name} {n}."
+        for n in range(10)
+        for name in ("flu", "gout")
     ]
     (place.parent / "rows.csv").write_text("\n".join(["question,answer", *rows]))
     own = [f"data.source={place.parent / 'rows.csv'}", f"model.name={model}", *settings]
@@ -110,7 +112,9 @@ def test_merged_answers_as_the_run_does(lora_run, tmp_path):
 
     export(lora_run, tmp_path / "out", "merged", "float32")
     question = "What are the symptoms of anemia?"
-    answers = {load(place, max_new_tokens=12).ask(question).text for place in (lora_run, tmp_path / "out")}
+    answers = {
+        load(place, max_new_tokens=12).ask(question).text for place in (lora_run, tmp_path / "out")
+    }
     assert len(answers) == 1
 
 
@@ -127,7 +131,10 @@ def test_four_bits_with_the_loss_stated(lora_run, tmp_path):
     facts = export(lora_run, tmp_path / "out", "merged-4bit")
     assert facts["four_bits"]["largest"] > facts["rounding"]["largest"] > facts["merge"]["largest"]
     assert facts["four_bits"]["kl"] > 0
-    assert read_json(tmp_path / "out" / "config.json")["quantization_config"]["bnb_4bit_quant_type"] == "nf4"
+    assert (
+        read_json(tmp_path / "out" / "config.json")["quantization_config"]["bnb_4bit_quant_type"]
+        == "nf4"
+    )
     assert not (tmp_path / "out" / "whole").exists()
     load_exactly(Located("out", tmp_path / "out"))
     assert "| written in NF4 |" in card_of(tmp_path / "out")[1]
@@ -148,7 +155,7 @@ def test_over_the_bound_nothing_is_left(lora_run, tmp_path, monkeypatch):
 
 
 def test_too_little_memory_to_merge_is_said_first(lora_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("medtune.training.memory.available_bytes", lambda: 1000)
+    monkeypatch.setattr("medtune.training.memory_estimate.available_bytes", lambda: 1000)
     with pytest.raises(RunError, match="merging is done in float32: about"):
         export(lora_run, tmp_path / "out", "merged")
     assert not (tmp_path / "out").exists()
@@ -158,7 +165,10 @@ def test_too_little_memory_to_merge_is_said_first(lora_run, tmp_path, monkeypatc
 def test_another_base_is_refused(lora_run, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(lora_run, run)
-    write_json(run / "model" / "medtune.json", read_json(run / "model" / "medtune.json") | {"base_weights_sha256": "0"})
+    write_json(
+        run / "model" / "medtune.json",
+        read_json(run / "model" / "medtune.json") | {"base_weights_sha256": "0"},
+    )
     with pytest.raises(RunError, match="not those that this adapter was trained on"):
         export(run, tmp_path / "out", "merged")
     assert not (tmp_path / "out").exists()
@@ -243,17 +253,24 @@ class Answers(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        self.answer({"id": "me/model", "private": self.server.private, "sha": "0" * 40, "siblings": []})
+        self.answer(
+            {"id": "me/model", "private": self.server.private, "sha": "0" * 40, "siblings": []}
+        )
 
     def do_POST(self):
         sent = self.rfile.read(int(self.headers.get("Content-Length", 0))) or self.chunks()
         self.server.seen[self.path] = sent
         if "preupload" in self.path:
-            files = [{"path": f["path"], "uploadMode": "regular", "oid": None} for f in json.loads(sent)["files"]]
+            files = [
+                {"path": f["path"], "uploadMode": "regular", "oid": None}
+                for f in json.loads(sent)["files"]
+            ]
             self.answer({"files": [f | {"shouldIgnore": False} for f in files]})
         else:
             url = f"http://127.0.0.1:{self.server.server_port}/me/model"
-            self.answer({"url": url, "commitUrl": f"{url}/commit/{'0' * 40}", "commitOid": "0" * 40})
+            self.answer(
+                {"url": url, "commitUrl": f"{url}/commit/{'0' * 40}", "commitOid": "0" * 40}
+            )
 
     def chunks(self):
         whole = b""
@@ -284,7 +301,11 @@ def test_the_command_and_the_real_client_upload_to_a_private_repository_alone(
     lora_run, tmp_path, medtune, hub, private
 ):
     hub.private = private
-    environment = {"HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}", "HF_TOKEN": "hf_test", "HF_HUB_OFFLINE": "0"}
+    environment = {
+        "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}",
+        "HF_TOKEN": "hf_test",
+        "HF_HUB_OFFLINE": "0",
+    }
     environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_XET": "1"}
     words = ["export", lora_run, "--to", "out", "--form", "adapter", "--push", "me/model", "--yes"]
     done = medtune(*words, env=environment)
@@ -299,7 +320,11 @@ def test_the_command_and_the_real_client_upload_to_a_private_repository_alone(
         return
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in commits[0].splitlines()]
-    sent = {line["value"]["path"]: b64decode(line["value"]["content"]) for line in lines if line["key"] == "file"}
+    sent = {
+        line["value"]["path"]: b64decode(line["value"]["content"])
+        for line in lines
+        if line["key"] == "file"
+    }
     assert sent == {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
 
 
@@ -330,7 +355,9 @@ def test_the_command_uploads_nothing_unasked(lora_run, tmp_path, capsys, monkeyp
     import medtune.runs.export as module
 
     pushed = []
-    monkeypatch.setattr(module, "push", lambda *a, **k: pushed.append((a, k)) or "https://hub.example/me/m")
+    monkeypatch.setattr(
+        module, "push", lambda *a, **k: pushed.append((a, k)) or "https://hub.example/me/m"
+    )
     monkeypatch.delenv("HF_HUB_OFFLINE")
     arguments = [lora_run, "--to", tmp_path / "out", "--form", "adapter", "--push", "me/m"]
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)

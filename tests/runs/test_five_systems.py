@@ -1,16 +1,25 @@
-"""The recipes of systems 2, 4 and 5 as shipped, through the whole pipeline on tiny models of the true architectures."""
+"""The recipes of systems 2, 4 and 5 as shipped, through the whole pipeline on tiny models of the
+true architectures.
+"""
 
 import csv
 import json
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GemmaConfig, GPT2Config, LlamaConfig, MistralConfig
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GemmaConfig,
+    GPT2Config,
+    LlamaConfig,
+    MistralConfig,
+)
 
 from medtune.errors import RecipeError
-from medtune.recipe.reading import read_run_recipe
+from medtune.recipe.read import read_run_recipe
 from medtune.runs.pipeline import execute
-from medtune.tokens.bare import load_bare_tokenizer
+from medtune.tokens.tokenizer import load_bare_tokenizer
 from small_run import QUESTIONS
 
 WIDE = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -43,11 +52,14 @@ def base(tiny_model, tmp_path_factory):
             place = tmp_path_factory.mktemp("bases") / f"{kind}-tiny"
             tokenizer = AutoTokenizer.from_pretrained(tiny_model)
             config, shape = KINDS[kind]
-            tokens = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
+            tokens = {
+                f"{name}_token_id": getattr(tokenizer, f"{name}_token_id")
+                for name in ("bos", "eos", "pad")
+            }
             torch.manual_seed(0)
-            AutoModelForCausalLM.from_config(config(vocab_size=len(tokenizer), **shape, **tokens)).save_pretrained(
-                place
-            )
+            AutoModelForCausalLM.from_config(
+                config(vocab_size=len(tokenizer), **shape, **tokens)
+            ).save_pretrained(place)
             tokenizer.save_pretrained(place)
             made[kind] = place
         return made[kind]
@@ -61,7 +73,11 @@ def rows(tmp_path_factory):
     with open(path, "w", newline="", encoding="utf-8") as handle:
         csv.writer(handle).writerows(
             [["question", "answer"]]
-            + [[f"{q} (case {n} of {s})", f"{a} Note {n}."] for n in range(8) for s, q, a in QUESTIONS]
+            + [
+                [f"{q} (case {n} of {s})", f"{a} Note {n}."]
+                for n in range(8)
+                for s, q, a in QUESTIONS
+            ]
         )
     return path
 
@@ -93,20 +109,42 @@ def test_a_7b_recipe_leaves_what_was_published(base, rows, tmp_path, kind, faith
 
 
 @pytest.mark.parametrize("kind", ["llama", "mistral"])
-def test_a_7b_recipe_runs_with_its_real_tokenizer_on_real_data(real_data, real_tokenizers, tmp_path, kind):
+def test_a_7b_recipe_runs_with_its_real_tokenizer_on_real_data(
+    real_data, real_tokenizers, tmp_path, kind
+):
     pytest.importorskip("bitsandbytes")
-    tokenizer = load_bare_tokenizer(str(real_tokenizers / kind), {"llama": "llama-2"}.get(kind, kind))
+    tokenizer = load_bare_tokenizer(
+        str(real_tokenizers / kind), {"llama": "llama-2"}.get(kind, kind)
+    )
     config, shape = KINDS[kind]
-    tokens = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
+    tokens = {
+        f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")
+    }
     torch.manual_seed(0)
     place = tmp_path / f"{kind}-real-tokenizer"
-    AutoModelForCausalLM.from_config(config(vocab_size=len(tokenizer), **shape, **tokens)).save_pretrained(place)
+    AutoModelForCausalLM.from_config(
+        config(vocab_size=len(tokenizer), **shape, **tokens)
+    ).save_pretrained(place)
     tokenizer.save_pretrained(place)
     settings = ["data.limit=60", "data.contamination.check=false", "evaluate.tasks=[perplexity]"]
-    metrics = run(f"llm7b-{kind}", tmp_path / "run", place, "wikidoc_medquad_2k", *settings, data_dir=real_data)
-    assert (metrics["status"], metrics["data"]["leaked"], metrics["train"]["steps"]) == ("complete", 0, 2)
-    # The family's own turn markers, and one BOS: the text that was measured is the published format's, done right.
-    first = json.loads((tmp_path / "run/eval/before/perplexity.samples.jsonl").read_text().splitlines()[0])
+    metrics = run(
+        f"llm7b-{kind}",
+        tmp_path / "run",
+        place,
+        "wikidoc_medquad_2k",
+        *settings,
+        data_dir=real_data,
+    )
+    assert (metrics["status"], metrics["data"]["leaked"], metrics["train"]["steps"]) == (
+        "complete",
+        0,
+        2,
+    )
+    # The family's own turn markers, and one BOS: the text that was measured is the published
+    # format's, done right.
+    first = json.loads(
+        (tmp_path / "run/eval/before/perplexity.samples.jsonl").read_text().splitlines()[0]
+    )
     assert first["prompt"].count("[INST]") == first["prompt"].count(tokenizer.bos_token) == 1
     assert "\\n" not in first["prompt"]
 
@@ -124,7 +162,10 @@ def test_the_published_gpt2_figures_and_answers_stand_beside_the_right_ones(base
     out = tmp_path / "run"
     metrics = run("gpt2-wiki-terms-faithful", out, base("gpt2"), rows, "train.learning_rate=0.05")
     wrong = metrics["published"]["before_after_training"]
-    untouched = {s["question"]: s["output"] for s in map(json.loads, (out / "eval/before/topics.samples.jsonl").open())}
+    untouched = {
+        s["question"]: s["output"]
+        for s in map(json.loads, (out / "eval/before/topics.samples.jsonl").open())
+    }
     trained = [json.loads(line) for line in (out / "eval/published/topics.samples.jsonl").open()]
     assert [a["published"] for a in wrong["answers"]] == [s["output"] for s in trained]
     assert [a["untouched"] for a in wrong["answers"]] == [untouched[s["question"]] for s in trained]
@@ -138,7 +179,12 @@ def test_the_published_gpt2_figures_and_answers_stand_beside_the_right_ones(base
 
 def test_float16_trains_in_a_run(base, rows, tmp_path):
     metrics = run(
-        "quickstart", tmp_path / "run", base("llama"), rows, "model.dtype=float16", "evaluate.tasks=[perplexity]"
+        "quickstart",
+        tmp_path / "run",
+        base("llama"),
+        rows,
+        "model.dtype=float16",
+        "evaluate.tasks=[perplexity]",
     )
     assert metrics["status"] == "complete"
     assert json.loads((tmp_path / "run/train/trainer_stats.json").read_text())["dtype"] == "float16"
@@ -156,7 +202,7 @@ def test_what_training_lacks_is_said_before_the_base_is_measured(base, rows, tmp
         with pytest.raises(RecipeError, match=said):
             run("quickstart", tmp_path / "run", base("gpt2"), rows, *settings)
         assert not (tmp_path / "run/eval").exists()
-    monkeypatch.setattr("medtune.training.memory.available_bytes", lambda: -(2**40))
+    monkeypatch.setattr("medtune.training.memory_estimate.available_bytes", lambda: -(2**40))
     with pytest.raises(RecipeError, match="of memory"):
         run("quickstart", tmp_path / "run", base("gpt2"), rows)
     assert not (tmp_path / "run/eval").exists()

@@ -1,4 +1,6 @@
-"""System 3 end to end, with a tiny T5 in place of Flan-T5-base: the right way, the published way, and the shell."""
+"""System 3 end to end, with a tiny T5 in place of Flan-T5-base: the right way, the published
+way, and the shell.
+"""
 
 import io
 import json
@@ -11,8 +13,8 @@ from contextlib import redirect_stderr, redirect_stdout
 import pytest
 
 from medtune.conversation import read_conversations
-from medtune.emergency import NOTICE, URGENT
-from medtune.recipe.reading import read_run_recipe
+from medtune.recipe.read import read_run_recipe
+from medtune.text.emergency import NOTICE, URGENT
 from tiny_t5 import make_tiny_t5
 
 QUICK = {
@@ -25,7 +27,9 @@ QUICK = {
 
 
 def call(home, *words, typed=""):
-    """The entry point in this process: what a process of its own would add is loading torch each time."""
+    """The entry point in this process: what a process of its own would add is loading torch each
+    time.
+    """
     from medtune.cli.app import main
 
     handler, out, err = signal.getsignal(signal.SIGTERM), io.StringIO(), io.StringIO()
@@ -41,7 +45,11 @@ def call(home, *words, typed=""):
 
 
 def settings(model, **more):
-    wanted = QUICK | {"model.name": model} | {key.replace("__", "."): value for key, value in more.items()}
+    wanted = (
+        QUICK
+        | {"model.name": model}
+        | {key.replace("__", "."): value for key, value in more.items()}
+    )
     return [word for key, value in wanted.items() for word in ("--set", f"{key}={value}")]
 
 
@@ -54,7 +62,12 @@ def tiny(tmp_path_factory):
 def finished(tiny, tmp_path_factory):
     home = tmp_path_factory.mktemp("flan")
     done = call(
-        home, "run", "flan-t5-medqa", *settings(tiny, data__limit=40, train__max_target_length=600), "--out", "r"
+        home,
+        "run",
+        "flan-t5-medqa",
+        *settings(tiny, data__limit=40, train__max_target_length=600),
+        "--out",
+        "r",
     )
     assert done.returncode == 0, done.stderr
     return home, home / "r", done
@@ -64,12 +77,18 @@ def test_the_run_is_whole_and_measures_held_out_questions(finished):
     _, place, done = finished
     metrics = json.loads((place / "metrics.json").read_text())
     assert metrics["status"] == "complete"
-    assert set(metrics["before"]["perplexity"]) == {"bits_per_byte", "perplexity", "word_perplexity"}
+    assert set(metrics["before"]["perplexity"]) == {
+        "bits_per_byte",
+        "perplexity",
+        "word_perplexity",
+    }
     assert {"rouge_l", "token_f1"} <= set(metrics["change"]["answers"])
     assert metrics["data"]["leaked"] == 0
     assert metrics["data"]["measured_on"] == "test"
     assert "TRAINED ON" not in done.stdout
-    sample = json.loads((place / "eval" / "after" / "answers.samples.jsonl").read_text().splitlines()[0])
+    sample = json.loads(
+        (place / "eval" / "after" / "answers.samples.jsonl").read_text().splitlines()[0]
+    )
     assert sample["prompt"].startswith("Medical question: ")
 
 
@@ -98,14 +117,28 @@ def test_the_shell_is_the_published_one(finished):
 
 def test_ask_evaluate_and_inspect_know_it(finished, tiny):
     home, place, _ = finished
-    asked = json.loads(call(home, "ask", place, "What is gout?", "--json", "--temperature", "1").stdout)
+    asked = json.loads(
+        call(home, "ask", place, "What is gout?", "--json", "--temperature", "1").stdout
+    )
     assert isinstance(asked["answer"], str)
     assert asked["notice"] == NOTICE
     words = settings(tiny, data__limit=40, train__max_target_length=600)
-    done = call(home, "evaluate", "flan-t5-medqa", "--model", place, *words, "--task", "perplexity", "--json")
+    done = call(
+        home,
+        "evaluate",
+        "flan-t5-medqa",
+        "--model",
+        place,
+        *words,
+        "--task",
+        "perplexity",
+        "--json",
+    )
     after = json.loads((place / "metrics.json").read_text())["after"]["perplexity"]
     assert json.loads(done.stdout)["perplexity"] == after, done.stderr
-    shown = json.loads(call(home, "inspect", "flan-t5-medqa", *words, "--rows", "1", "--json").stdout)
+    shown = json.loads(
+        call(home, "inspect", "flan-t5-medqa", *words, "--rows", "1", "--json").stdout
+    )
     states = [token["state"] for token in shown["rows"][0]["tokens"]]
     assert states == sorted(states)  # context, then supervised: source, then target
     assert states[-1] == "supervised"
@@ -113,9 +146,17 @@ def test_ask_evaluate_and_inspect_know_it(finished, tiny):
 
 def test_an_interrupted_training_goes_on_to_the_same_weights(finished, tiny):
     home, place, _ = finished
-    words = ["train", "flan-t5-medqa", *settings(tiny, data__limit=40, train__max_target_length=600), "--out", "again"]
+    words = [
+        "train",
+        "flan-t5-medqa",
+        *settings(tiny, data__limit=40, train__max_target_length=600),
+        "--out",
+        "again",
+    ]
     command = [sys.executable, "-m", "medtune", *map(str, words)]
-    process = subprocess.Popen(command, cwd=home, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=home, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
     checkpoints = home / "again" / "train" / "checkpoints"
     while process.poll() is None and not list(checkpoints.glob("step-*")):
         time.sleep(0.02)
@@ -140,9 +181,17 @@ def test_the_faithful_run_measures_its_thirteen_training_rows_and_says_so_loudly
     rows = list(read_conversations(place / "data" / "train.parquet"))
     assert len(rows) == 13
     metrics = json.loads((place / "metrics.json").read_text())
-    assert (metrics["data"]["train"], metrics["data"]["test"], metrics["data"]["measured_on"]) == (13, 0, "train")
+    assert (metrics["data"]["train"], metrics["data"]["test"], metrics["data"]["measured_on"]) == (
+        13,
+        0,
+        "train",
+    )
     assert metrics["data"]["truncated_rows"] == 13  # 128 tokens are too few for these answers
-    for text in (done.stdout, (place / "report.html").read_text(), (place / "README.md").read_text()):
+    for text in (
+        done.stdout,
+        (place / "report.html").read_text(),
+        (place / "README.md").read_text(),
+    ):
         assert "EVERY ITEM MEASURED HERE WAS TRAINED ON" in " ".join(text.split())
 
 
@@ -157,7 +206,12 @@ def test_the_faithful_recipe_is_the_published_procedure():
         128,
     )
     assert (recipe.model.dtype, recipe.model.prompt) == ("float32", "Medical question: {question}")
-    assert (decoding.max_new_tokens, decoding.temperature, decoding.beams, decoding.no_repeat_ngram) == (128, 0.3, 4, 3)
+    assert (
+        decoding.max_new_tokens,
+        decoding.temperature,
+        decoding.beams,
+        decoding.no_repeat_ngram,
+    ) == (128, 0.3, 4, 3)
     assert recipe.chat.temperature == 0.3
     assert len(set(recipe.data.where.id)) == 13
 
@@ -173,13 +227,17 @@ def test_float16_is_refused_with_a_sentence_before_a_weight_is_loaded(tiny, tmp_
 
 
 def test_learning_the_question_is_refused_since_it_cannot_be(tiny, tmp_path):
-    done = call(tmp_path, "inspect", "flan-t5-medqa", *settings(tiny, data__limit=40, train__loss_on="all"))
+    done = call(
+        tmp_path, "inspect", "flan-t5-medqa", *settings(tiny, data__limit=40, train__loss_on="all")
+    )
     assert done.returncode == 2
     assert "train.loss_on" in done.stderr
 
 
 def test_a_dry_run_counts_steps_and_memory_and_writes_nothing(tiny, tmp_path):
-    done = call(tmp_path, "run", "flan-t5-medqa", *settings(tiny, data__limit=40), "--dry-run", "--json")
+    done = call(
+        tmp_path, "run", "flan-t5-medqa", *settings(tiny, data__limit=40), "--dry-run", "--json"
+    )
     facts = json.loads(done.stdout)
     assert facts["steps"] == 4
     assert sum(facts["rows"].values()) == 40

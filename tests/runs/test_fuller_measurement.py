@@ -1,4 +1,6 @@
-"""A run with arms, seeds, a learning curve, confidence and questions of a file of one's own, through the real command."""
+"""A run with arms, seeds, a learning curve, confidence and questions of a file of one's own,
+through the real command.
+"""
 
 import csv
 import json
@@ -14,9 +16,7 @@ TASKS = (
     "[perplexity, {task: multiple_choice, source: FILE, confidence: true, permutations: 3, shots: 1}, "
     "{task: answers, samples: 2, encoder: none, limit: 4}, {task: safety, limit: 5}]"
 )
-ARMS = (
-    "[{name: same}, {name: shots, shots: 2}, {name: tuned-same, model: tuned}, {name: told, system_prompt: Be brief.}]"
-)
+ARMS = "[{name: same}, {name: shots, shots: 2}, {name: tuned-same, model: tuned}, {name: told, system_prompt: Be brief.}]"
 
 
 def exam(path):
@@ -44,7 +44,11 @@ def command(workplace, tiny_model):
     with open(data, "w", newline="", encoding="utf-8") as handle:
         csv.writer(handle).writerows(
             [["question", "answer"]]
-            + [[f"{q} (case {n} of {s})", f"{a} Note {n}."] for n in range(8) for s, q, a in QUESTIONS]
+            + [
+                [f"{q} (case {n} of {s})", f"{a} Note {n}."]
+                for n in range(8)
+                for s, q, a in QUESTIONS
+            ]
         )
     values = {
         "model.name": tiny_model,
@@ -97,8 +101,14 @@ def test_harm_is_measured_in_every_way(run, metrics):
 
 
 def test_worked_examples_stand_in_the_prompts_and_are_no_test_rows(run):
-    rows = [json.loads(line) for line in (run / "eval/arms/shots/perplexity.samples.jsonl").read_text().splitlines()]
-    plain = [json.loads(line) for line in (run / "eval/before/perplexity.samples.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (run / "eval/arms/shots/perplexity.samples.jsonl").read_text().splitlines()
+    ]
+    plain = [
+        json.loads(line)
+        for line in (run / "eval/before/perplexity.samples.jsonl").read_text().splitlines()
+    ]
     heads = {
         shots["prompt"].removesuffix(own["prompt"].split("Question", 1)[-1])
         for shots, own in zip(rows, plain, strict=True)
@@ -112,7 +122,9 @@ def test_seeds_are_trainings_of_their_own_on_the_same_items(run, metrics):
     first, second = metrics["seeds"]["rows"]
     assert (first["seed"], second["seed"]) == (42, 43)
     assert first["value"] != second["value"]
-    assert first["change"] == pytest.approx(metrics["change"]["perplexity"]["bits_per_byte"]["value"])
+    assert first["change"] == pytest.approx(
+        metrics["change"]["perplexity"]["bits_per_byte"]["value"]
+    )
     pooled = metrics["seeds"]["pooled"]
     assert pooled["value"] == pytest.approx((first["change"] + second["change"]) / 2)
     assert (pooled["seeds"], pooled["groups"]) == (2, 1)
@@ -138,10 +150,13 @@ def test_confidence_is_calibrated_on_rows_that_are_not_measured(run):
     assert facts["n"] == 12
     held_out = [
         json.loads(line)["id"]
-        for line in (run / "eval/after/validation/multiple_choice.samples.jsonl").read_text().splitlines()
+        for line in (run / "eval/after/validation/multiple_choice.samples.jsonl")
+        .read_text()
+        .splitlines()
     ]
     measured = [
-        json.loads(line)["id"] for line in (run / "eval/after/multiple_choice.samples.jsonl").read_text().splitlines()
+        json.loads(line)["id"]
+        for line in (run / "eval/after/multiple_choice.samples.jsonl").read_text().splitlines()
     ]
     assert len(held_out) == 27  # 28 that are not measured, less the worked example
     assert not set(held_out) & set(measured)
@@ -149,13 +164,18 @@ def test_confidence_is_calibrated_on_rows_that_are_not_measured(run):
 
 def test_guessing_and_one_answer_always_stand_beside_the_score(run):
     made = json.loads((run / "eval/baselines.json").read_text())["multiple_choice"]
-    assert made["constant"]["scores"]["accuracy"]["value"] == 1.0  # the file's right answers are all A
+    assert (
+        made["constant"]["scores"]["accuracy"]["value"] == 1.0
+    )  # the file's right answers are all A
     assert made["chance"]["scores"]["accuracy"]["value"] == pytest.approx(1 / 3)
 
 
 def test_decodings_with_several_seeds_are_pooled_within_their_items(run, metrics):
     for side in ("before", "after"):
-        rows = [json.loads(line) for line in (run / f"eval/{side}/answers.samples.jsonl").read_text().splitlines()]
+        rows = [
+            json.loads(line)
+            for line in (run / f"eval/{side}/answers.samples.jsonl").read_text().splitlines()
+        ]
         rounds = [row["score"]["sampled_rouge_l"] for row in rows]
         values = metrics["decoding_seeds"]["answers"][side]["values"]
         assert values == pytest.approx([sum(r) / len(rows) for r in zip(*rounds, strict=True)])
@@ -168,11 +188,17 @@ def test_a_second_call_does_nothing_and_a_further_arm_is_all_that_is_added(medtu
     again = medtune(*command)
     assert again.returncode == 0, again.stderr
     assert again.stderr.count("done before") == 13
-    more = [part.replace("{name: same}, ", "{name: same}, {name: more, shots: 1}, ") for part in command]
+    more = [
+        part.replace("{name: same}, ", "{name: same}, {name: more, shots: 1}, ") for part in command
+    ]
     added = medtune(*more, "--set", "statement.funding=None.", "--set", "evaluate.resamples=150")
     assert added.returncode == 0, added.stderr
     assert "[arm_more]" in added.stderr
-    for stage in ("train", "seed-43", "part-0.5"):  # words for people and resamples cost no training
+    for stage in (
+        "train",
+        "seed-43",
+        "part-0.5",
+    ):  # words for people and resamples cost no training
         assert f"[{stage}] done before" in added.stderr
 
 
@@ -183,7 +209,9 @@ def test_repeated_training_is_refused_where_it_costs_money(medtune):
 
 
 def test_too_few_rows_for_worked_examples_is_an_error(medtune, tmp_path):
-    before = medtune("run", "quickstart", "--set", "evaluate.arms=[{name: shown, shots: 9999}]", "--out", "run")
+    before = medtune(
+        "run", "quickstart", "--set", "evaluate.arms=[{name: shown, shots: 9999}]", "--out", "run"
+    )
     assert before.returncode == 2
     assert "9999 worked examples are wanted" in before.stderr
     assert "[evaluate_before]" not in before.stderr
@@ -230,7 +258,10 @@ def test_rows_that_were_trained_on_calibrate_nothing(tmp_path, medtune, tiny_mod
     from medtune.conversation import read_conversations
     from medtune.data.rows import bare_question
 
-    train = {bare_question(item.question) for item in read_conversations(tmp_path / "run/data/train.parquet")}
+    train = {
+        bare_question(item.question)
+        for item in read_conversations(tmp_path / "run/data/train.parquet")
+    }
     file = tmp_path / "run/eval/after/validation/multiple_choice.samples.jsonl"
     asked = [json.loads(line)["question"] for line in file.read_text().splitlines()]
     assert asked
@@ -245,7 +276,12 @@ def test_without_another_part_examples_come_from_what_the_limit_leaves_out(medtu
     wanted = f"evaluate.tasks=[{{task: multiple_choice, source: {place}, shots: 2, limit: 5}}]"
     done = medtune("evaluate", "quickstart", "--set", wanted, "--out", "out")
     assert done.returncode == 0, done.stderr
-    samples = [json.loads(line) for line in (tmp_path / "out/multiple_choice.samples.jsonl").read_text().splitlines()]
+    samples = [
+        json.loads(line)
+        for line in (tmp_path / "out/multiple_choice.samples.jsonl").read_text().splitlines()
+    ]
     shown = samples[0]["prompt"].split("Which of these")[1:-1]
     assert len(shown) == 2
-    assert not any(f"Which of these{text}".split("\n")[0] in {s["question"] for s in samples} for text in shown)
+    assert not any(
+        f"Which of these{text}".split("\n")[0] in {s["question"] for s in samples} for text in shown
+    )

@@ -1,4 +1,7 @@
-"""`medtune run` with a hosted job, from a table to a report, over real HTTP; asked, stopped, interrupted, killed, resumed."""
+"""`medtune run` with a hosted job, from a table to a report, over real HTTP.
+
+Asked, stopped, interrupted, killed, resumed.
+"""
 
 import csv
 import io
@@ -33,14 +36,26 @@ def work(server, tmp_path, questions_csv, monkeypatch):
     """An empty directory with the recipe try.yaml for the server."""
     values = {
         "name": "try",
-        "data": {"source": str(questions_csv), "system_prompt": "Be brief.", "split": {"group_by": ["question"]}},
+        "data": {
+            "source": str(questions_csv),
+            "system_prompt": "Be brief.",
+            "split": {"group_by": ["question"]},
+        },
         "model": {
             "name": BASE,
             "prompt": "Medical question: {question}",
             "endpoint": {"base_url": server.url, "api_key_env": "TEST_KEY", "max_retries": 1},
         },
-        "train": {"method": "hosted", "hosted": {"poll_seconds": 0.01, "usd_per_million_tokens": 8, "n_epochs": 2}},
-        "evaluate": {"tasks": ["answers", "topics"], "limit": 4, "topics": ["What is botulism?"], "resamples": 100},
+        "train": {
+            "method": "hosted",
+            "hosted": {"poll_seconds": 0.01, "usd_per_million_tokens": 8, "n_epochs": 2},
+        },
+        "evaluate": {
+            "tasks": ["answers", "topics"],
+            "limit": 4,
+            "topics": ["What is botulism?"],
+            "resamples": 100,
+        },
     }
     (tmp_path / "try.yaml").write_text(yaml.safe_dump(values))
     monkeypatch.chdir(tmp_path)
@@ -58,8 +73,11 @@ def call(work, monkeypatch, capsys):
     def run(*arguments, typed=None):
         monkeypatch.setattr(sys, "argv", ["medtune", *map(str, arguments)])
         monkeypatch.setattr(sys, "stdin", io.StringIO(typed or ""))
-        # At a terminal there would be bars among what is read here; what an earlier call asked for is forgotten.
-        monkeypatch.setattr("medtune.progress._settings", progress._Settings(quiet=typed is not None))
+        # At a terminal there would be bars among what is read here; what an earlier call asked for
+        # is forgotten.
+        monkeypatch.setattr(
+            "medtune.progress._settings", progress._Settings(quiet=typed is not None)
+        )
         if typed is not None:
             monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
             monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
@@ -99,9 +117,21 @@ def done(call, work, server):
 
 def test_the_whole_way(done, call, work, server):
     place = work / "runs/try"
-    for name in ("recipe.yaml", "run.json", "metrics.json", "report.html", "README.md", "eval/comparison.json",
-                 "train/metrics.jsonl", "train/loss.csv", "train/trainer_stats.json", "model/endpoint.json",
-                 f"train/{BASE}_loss.csv", f"train/{BASE}_loss.png", f"train/trainer_stats_{BASE}.json"):  # fmt: skip
+    for name in (
+        "recipe.yaml",
+        "run.json",
+        "metrics.json",
+        "report.html",
+        "README.md",
+        "eval/comparison.json",
+        "train/metrics.jsonl",
+        "train/loss.csv",
+        "train/trainer_stats.json",
+        "model/endpoint.json",
+        f"train/{BASE}_loss.csv",
+        f"train/{BASE}_loss.png",
+        f"train/trainer_stats_{BASE}.json",
+    ):
         assert (place / name).is_file(), name
     metrics = json.loads((place / "metrics.json").read_text())
     assert metrics["status"] == "complete"
@@ -134,23 +164,34 @@ def test_the_whole_way(done, call, work, server):
     asked = call("ask", "runs/try", "How is asthma treated?", "--quiet")
     assert asked.out.startswith("Asthma is treated with inhaled medicines")
     assert server.bodies("chat")[-1]["messages"][0] == {"role": "system", "content": "Be brief."}
-    assert server.bodies("chat")[-1]["messages"][1]["content"] == "Medical question: How is asthma treated?"
+    assert (
+        server.bodies("chat")[-1]["messages"][1]["content"]
+        == "Medical question: How is asthma treated?"
+    )
     talked = call("chat", "runs/try")
     assert talked.code == 0
-    assert str(medtune.load("runs/try").ask("What causes gout?").text).startswith("Gout is caused by crystals")
+    assert str(medtune.load("runs/try").ask("What causes gout?").text).startswith(
+        "Gout is caused by crystals"
+    )
 
 
 def test_the_loss_curve_is_in_order_of_steps(done, work):
     with open(work / "runs/try/train/loss.csv", newline="") as handle:
         rows = list(csv.DictReader(handle))
     assert [int(row["Step"]) for row in rows] == list(range(1, 13))
-    assert (rows[3]["Loss"], rows[3]["Validation loss"], rows[4]["Validation loss"]) == ("1.0", "1.25", "")
+    assert (rows[3]["Loss"], rows[3]["Validation loss"], rows[4]["Validation loss"]) == (
+        "1.0",
+        "1.25",
+        "",
+    )
 
 
 def test_a_result_file_in_base64_gives_the_same_curve(call, work, server):
     server.base64_results = True
     assert call("train", "try.yaml", "--yes").code == 0
-    rows = [line.split(",")[0] for line in (work / "runs/try/train/loss.csv").read_text().splitlines()]
+    rows = [
+        line.split(",")[0] for line in (work / "runs/try/train/loss.csv").read_text().splitlines()
+    ]
     assert rows == ["Step", *map(str, range(1, 13))]
 
 
@@ -158,14 +199,25 @@ def test_more_tasks_ask_only_what_was_not_asked(done, call, work, server):
     sent = server.count("chat")
     ended = call("run", "try.yaml", "--yes", "--set", "evaluate.limit=5")
     assert ended.code == 0, ended.err
-    assert server.count("chat") - sent <= 2 * 5  # one or more new items, before and after; the topics not again
+    assert (
+        server.count("chat") - sent <= 2 * 5
+    )  # one or more new items, before and after; the topics not again
     assert len(server.jobs) == 1
     bodies = [json.dumps(body, sort_keys=True) for body in server.bodies("chat")]
     assert len(bodies) == len(set(bodies))
 
 
 def test_one_model_measured_alone_keeps_its_answers_where_it_is_told(done, call, server):
-    arguments = ["evaluate", "try.yaml", "--model", "runs/try", "--out", "alone", "--json", "--quiet"]
+    arguments = [
+        "evaluate",
+        "try.yaml",
+        "--model",
+        "runs/try",
+        "--out",
+        "alone",
+        "--json",
+        "--quiet",
+    ]
     first = call(*arguments)
     assert first.code == 0, first.err
     sent = len(server.requests)
@@ -179,7 +231,16 @@ def test_any_served_model_is_measured_by_its_name_and_address_and_nothing_is_pai
     call, work, server, monkeypatch
 ):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    arguments = ["evaluate", "quickstart", "--model", BASE, "--endpoint", server.url, "--task", "answers"]
+    arguments = [
+        "evaluate",
+        "quickstart",
+        "--model",
+        BASE,
+        "--endpoint",
+        server.url,
+        "--task",
+        "answers",
+    ]
     arguments += ["--set", "evaluate.limit=3", "--json"]
     first = call(*arguments)
     assert first.code == 0, first.err
@@ -193,7 +254,9 @@ def test_any_served_model_is_measured_by_its_name_and_address_and_nothing_is_pai
     for missing in (["--endpoint", server.url], ["--model", BASE, "--echo", "chatml"]):
         refused = call("evaluate", "quickstart", *missing, "--task", "answers")
         assert (refused.code, "needs its name and its address" in refused.err) == (2, True)
-    wrong = call("evaluate", "quickstart", "--model", BASE, "--endpoint", server.url, "--echo", "nonsense")
+    wrong = call(
+        "evaluate", "quickstart", "--model", BASE, "--endpoint", server.url, "--echo", "nonsense"
+    )
     assert (wrong.code, "--echo: there is no chat template nonsense" in wrong.err) == (2, True)
 
 
@@ -213,7 +276,9 @@ def test_dry_run_shows_tokens_and_cost_and_sends_nothing(call, work, server, mon
     assert facts["estimated_cost_usd"] == pytest.approx(facts["tokens"] * 8 / 1e6)
     assert f"{facts['tokens_of_one_pass']:,} × 2 passes = {facts['tokens']:,}" in text
     assert "Nothing was written, nothing was sent." in text
-    assert "OVER" in call("run", "try.yaml", "--dry-run", "--set", "train.hosted.budget_usd=0.001").out
+    assert (
+        "OVER" in call("run", "try.yaml", "--dry-run", "--set", "train.hosted.budget_usd=0.001").out
+    )
     assert not server.requests
     assert not (work / "runs").exists()
 
@@ -233,14 +298,22 @@ def test_stages_that_send_nothing_work_without_a_key(call, server, monkeypatch):
     ("overrides", "said"),
     [
         (["train.hosted.budget_usd=0.001"], "more than the budget of $0.00: nothing was sent"),
-        (["train.hosted.budget_usd=5", "train.hosted.usd_per_million_tokens=0"], "cannot be kept without a price"),
+        (
+            ["train.hosted.budget_usd=5", "train.hosted.usd_per_million_tokens=0"],
+            "cannot be kept without a price",
+        ),
         (["evaluate.tasks=[answers,perplexity]"], "perplexity needs likelihoods"),
         (["model.endpoint.api_key_env=NOT_SET_HERE"], "NOT_SET_HERE holds no key"),
         (["data.limit=12"], "fewer than 10"),
     ],
 )
 def test_what_stops_a_run_stops_it_before_anything_is_sent(call, server, overrides, said):
-    ended = call("run", "try.yaml", "--yes", *(word for override in overrides for word in ("--set", override)))
+    ended = call(
+        "run",
+        "try.yaml",
+        "--yes",
+        *(word for override in overrides for word in ("--set", override)),
+    )
     assert (ended.code, said in ended.err) == (2, True), ended.err
     assert not server.requests
 
@@ -270,7 +343,9 @@ def test_settings_of_local_training_are_said_to_be_unused(call, server):
 
 def test_identifiers_that_would_be_sent_are_said(call, work, questions_csv):
     lines = questions_csv.read_text().splitlines()
-    lines[1] = lines[1].replace("This is note 0.", "Call the patient John Smith at 555-123-4567. MRN: 1234567.")
+    lines[1] = lines[1].replace(
+        "This is note 0.", "Call the patient John Smith at 555-123-4567. MRN: 1234567."
+    )
     questions_csv.write_text("\n".join(lines) + "\n")
     assert "WOULD BE SENT" in call("run", "try.yaml", "--dry-run").out
 
@@ -310,7 +385,10 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(call, work, server):
     base = [body for body in server.bodies("chat") if body["model"] == BASE]
     asked = 4 + 2  # items of answers, and a topic greedily and sampled
     assert len(base) - asked in (0, 1)  # the one under way when it stopped may be asked twice
-    assert {row["output"] for row in read_json_lines(work / "runs/try/eval/before/answers.samples.jsonl")} == {IGNORANT}
+    assert {
+        row["output"]
+        for row in read_json_lines(work / "runs/try/eval/before/answers.samples.jsonl")
+    } == {IGNORANT}
 
 
 def test_killed_between_creation_and_note_the_job_is_found_not_made_again(call, work, server):
@@ -330,9 +408,15 @@ def test_killed_between_creation_and_note_the_job_is_found_not_made_again(call, 
 # Jobs that come to nothing
 
 
-def test_a_failed_job_says_what_the_service_says_and_the_next_one_is_asked_about(call, work, server):
+def test_a_failed_job_says_what_the_service_says_and_the_next_one_is_asked_about(
+    call, work, server
+):
     server.statuses = ("validating_files", "failed")
-    server.failure = {"code": "invalid_n_examples", "message": "too few examples", "param": "training_file"}
+    server.failure = {
+        "code": "invalid_n_examples",
+        "message": "too few examples",
+        "param": "training_file",
+    }
     failed = call("run", "try.yaml", "--yes")
     assert failed.code == 1
     assert "failed (invalid_n_examples: too few examples)" in failed.err

@@ -1,4 +1,6 @@
-"""Whole runs through the real command: killed and continued, under a launcher, with trackers, on real data."""
+"""Whole runs through the real command: killed and continued, under a launcher, with trackers, on
+real data.
+"""
 
 import json
 import os
@@ -12,7 +14,14 @@ import pytest
 
 from medtune.files import sha256_file
 
-LONG = ["--set", "train.max_steps=24", "--set", "train.save_every=1", "--set", "evaluate.tasks=[perplexity]"]
+LONG = [
+    "--set",
+    "train.max_steps=24",
+    "--set",
+    "train.save_every=1",
+    "--set",
+    "evaluate.tasks=[perplexity]",
+]
 
 
 def arguments(model, data, out, quick):
@@ -53,7 +62,9 @@ def test_killed_in_training_and_called_again_it_ends_with_the_same_weights(
     again = medtune(*arguments(tiny_model, questions_csv, parts, quick))
     assert again.returncode == 0, again.stderr
     assert "[train] was interrupted: going on" in again.stderr
-    assert sha256_file(whole / "model" / "model.safetensors") == sha256_file(parts / "model" / "model.safetensors")
+    assert sha256_file(whole / "model" / "model.safetensors") == sha256_file(
+        parts / "model" / "model.safetensors"
+    )
     figures = [json.loads((place / "metrics.json").read_text()) for place in (whole, parts)]
     assert figures[0]["change"] == figures[1]["change"]
 
@@ -103,7 +114,9 @@ def test_losses_go_to_tensorboard_when_asked(medtune, tiny_model, questions_csv,
         if "loss" in accumulator.Tags()["scalars"]:
             logged += accumulator.Scalars("loss")
     assert [event.step for event in logged] == [1, 2]
-    assert not any("symptoms of anemia" in file.read_bytes().decode("utf-8", "ignore") for file in files)
+    assert not any(
+        "symptoms of anemia" in file.read_bytes().decode("utf-8", "ignore") for file in files
+    )
 
 
 def test_a_report_never_shows_an_older_model_beside_a_newer_training(
@@ -112,8 +125,12 @@ def test_a_report_never_shows_an_older_model_beside_a_newer_training(
     out = tmp_path / "run"
     made = arguments(tiny_model, questions_csv, out, quick)
     assert medtune(*made).returncode == 0
-    of_the_old_model = [out / "eval" / name for name in ("comparison.json", "confidence.json", "tables.json")]
-    for file in of_the_old_model[1:]:  # this run measures neither: as a fuller one would have left them
+    of_the_old_model = [
+        out / "eval" / name for name in ("comparison.json", "confidence.json", "tables.json")
+    ]
+    for file in of_the_old_model[
+        1:
+    ]:  # this run measures neither: as a fuller one would have left them
         file.write_text("{}")
     assert medtune("train", *made[1:], "--set", "train.max_steps=3").returncode == 0
     assert not any(file.exists() for file in of_the_old_model)
@@ -124,7 +141,9 @@ def test_a_report_never_shows_an_older_model_beside_a_newer_training(
     assert "Not finished" in (out / "report.html").read_text()
 
 
-def test_before_equals_an_evaluation_of_the_base_alone(medtune, tiny_model, questions_csv, quick, tmp_path):
+def test_before_equals_an_evaluation_of_the_base_alone(
+    medtune, tiny_model, questions_csv, quick, tmp_path
+):
     out = tmp_path / "run"
     assert medtune(*arguments(tiny_model, questions_csv, out, quick)).returncode == 0
     verb = [
@@ -142,7 +161,9 @@ def test_before_equals_an_evaluation_of_the_base_alone(medtune, tiny_model, ques
     assert alone == json.loads((out / "metrics.json").read_text())["before"]
 
 
-def test_lora_run_leaves_an_adapter_that_can_be_asked(medtune, tiny_model, questions_csv, quick, tmp_path):
+def test_lora_run_leaves_an_adapter_that_can_be_asked(
+    medtune, tiny_model, questions_csv, quick, tmp_path
+):
     out = tmp_path / "lora"
     done = medtune(*arguments(tiny_model, questions_csv, out, quick), "--set", "train.method=lora")
     assert done.returncode == 0, done.stderr
@@ -164,7 +185,13 @@ def test_real_weights_on_real_medquad_improve(medtune, real_data, real_models, t
         "data.contamination.check=false",
     ]
     done = medtune(
-        "run", "medquad", "--data-dir", real_data, "--out", out, *[part for o in options for part in ("--set", o)]
+        "run",
+        "medquad",
+        "--data-dir",
+        real_data,
+        "--out",
+        out,
+        *[part for o in options for part in ("--set", o)],
     )
     assert done.returncode == 0, done.stderr
     figures = json.loads((out / "metrics.json").read_text())

@@ -1,4 +1,6 @@
-"""The first stage: made once, recognised at once, and made again when what it depends on has changed."""
+"""The first stage: made once, recognised at once, and made again when what it depends on has
+changed.
+"""
 
 import subprocess
 import sys
@@ -6,7 +8,7 @@ import sys
 import pytest
 
 from medtune.files import read_json
-from medtune.recipe.reading import read_run_recipe
+from medtune.recipe.read import read_run_recipe
 from medtune.runs.pipeline import execute
 from medtune.runs.plan import Plan
 from medtune.runs.preparation import audit_if_prepared, prepared_data
@@ -15,7 +17,9 @@ from medtune.runs.preparation import audit_if_prepared, prepared_data
 @pytest.fixture
 def recipe(tiny_model, questions_csv):
     def make(*overrides):
-        return read_run_recipe("quickstart", [f"model.name={tiny_model}", f"data.source={questions_csv}", *overrides])
+        return read_run_recipe(
+            "quickstart", [f"model.name={tiny_model}", f"data.source={questions_csv}", *overrides]
+        )
 
     return make
 
@@ -54,16 +58,26 @@ def test_a_trial_uses_the_runs_data_where_they_are_and_writes_nothing(recipe, tm
 
 def test_recognising_prepared_data_loads_neither_torch_nor_transformers():
     code = (
-        "import sys, medtune.runs.preparation, medtune.report.audit_text, medtune.recipe.reading\n"
+        "import sys, medtune.runs.preparation, medtune.report.audit_text, medtune.recipe.read\n"
         "print([m for m in ('torch', 'transformers', 'scipy', 'pandas', 'matplotlib') if m in sys.modules])"
     )
     assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
     )
 
 
 def test_the_second_call_of_prepare_says_so(medtune, tiny_model, questions_csv, tmp_path):
-    command = ("prepare", "quickstart", "--set", f"model.name={tiny_model}", "--set", f"data.source={questions_csv}")
+    command = (
+        "prepare",
+        "quickstart",
+        "--set",
+        f"model.name={tiny_model}",
+        "--set",
+        f"data.source={questions_csv}",
+    )
     first = medtune(*command, "--out", tmp_path / "run", check=True)
     second = medtune(*command, "--out", tmp_path / "run", check=True)
     assert "done before" in second.stderr

@@ -1,4 +1,6 @@
-"""The promise of the first page, with the embedded model: one command, a real and significant effect, a report."""
+"""The promise of the first page, with the embedded model: one command, a real and significant
+effect, a report.
+"""
 
 import json
 
@@ -23,7 +25,9 @@ def finished(tmp_path_factory):
         "run",
         *[p for o in OPTIONS for p in ("--set", o)],
     ]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=400, check=False)
+    done = subprocess.run(
+        command, cwd=place, capture_output=True, text=True, timeout=400, check=False
+    )
     assert done.returncode == 0, done.stderr
     return place / "run", done.stdout
 
@@ -41,7 +45,9 @@ def test_no_demonstration_subject_was_trained_on(finished):
     from medtune.conversation import read_conversations
     from medtune.recipe.schema import TOPICS
 
-    trained = " ".join(c.question.lower() for c in read_conversations(finished[0] / "data" / "train.parquet"))
+    trained = " ".join(
+        c.question.lower() for c in read_conversations(finished[0] / "data" / "train.parquet")
+    )
     assert len(TOPICS) == 5
     for subject in ("paracetamol", "adrenal hyperplasia", "anthrax", "cachexia", "botulism"):
         assert subject not in trained
@@ -79,9 +85,11 @@ def test_choosing_a_task_does_not_change_the_test_items(finished):
 def test_training_rows_are_known_by_the_run_s_directory_and_by_its_model_s(finished, place):
     from medtune.conversation import read_conversations
     from medtune.errors import DataError
-    from medtune.runs.single import refuse_training_rows
+    from medtune.runs.evaluate_model import refuse_training_rows
 
-    trained, held_out = (read_conversations(finished[0] / "data" / f"{name}.parquet") for name in ("train", "test"))
+    trained, held_out = (
+        read_conversations(finished[0] / "data" / f"{name}.parquet") for name in ("train", "test")
+    )
     refuse_training_rows(str(finished[0] / place), held_out)
     with pytest.raises(DataError, match="3 of 103 test items were training rows"):
         refuse_training_rows(str(finished[0] / place), [*held_out, *trained[:3]])

@@ -1,4 +1,6 @@
-"""The twelve versions of system 4: right prompts, one split for all, whole or absent, and a card that hubs can read."""
+"""The twelve versions of system 4: right prompts, one split for all, whole or absent, and a card
+that hubs can read.
+"""
 
 import csv
 
@@ -18,20 +20,24 @@ def tables(tmp_path):
         writer = csv.writer(handle)
         writer.writerow(["question", "answer", "source", "focus_area"])
         writer.writerows(
-            [f"What is illness {i} ?", f"It is the illness number {i}.", "NIH", f"illness {i}"] for i in range(40)
+            [f"What is illness {i} ?", f"It is the illness number {i}.", "NIH", f"illness {i}"]
+            for i in range(40)
         )
     with wikidoc.open("w", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow(["instruction", "input", "output"])
         writer.writerows(
-            ["Answer truthfully", f"How is sign {i} seen?", f"Sign {i} is seen by looking."] for i in range(30)
+            ["Answer truthfully", f"How is sign {i} seen?", f"Sign {i} is seen by looking."]
+            for i in range(30)
         )
     return str(wikidoc), str(medquad)
 
 
 def test_each_family_has_its_own_turn_markers_one_bos_and_no_literal_newline():
     prompts = {family: family_prompt(family, "Why?", "Because.") for family in FAMILIES}
-    asked = "Answer the question truthfully, you are a medical professional. This is the question: Why?"
+    asked = (
+        "Answer the question truthfully, you are a medical professional. This is the question: Why?"
+    )
     assert (
         prompts["gemma"]
         == f"<bos><start_of_turn>user\n{asked}<end_of_turn>\n<start_of_turn>model\nBecause.<end_of_turn>\n"
@@ -41,7 +47,12 @@ def test_each_family_has_its_own_turn_markers_one_bos_and_no_literal_newline():
 
 
 def item(number, source):
-    return Conversation(f"{source}-{number}", f"g{number}", source, (Message("user", "q"), Message("assistant", "a")))
+    return Conversation(
+        f"{source}-{number}",
+        f"g{number}",
+        source,
+        (Message("user", "q"), Message("assistant", "a")),
+    )
 
 
 def test_the_short_set_takes_so_many_of_each_source_by_seed_not_the_first():
@@ -52,8 +63,14 @@ def test_the_short_set_takes_so_many_of_each_source_by_seed_not_the_first():
     }
     picked = chosen(splits, "combined_short", 50, 1)
     everything = set().union(*picked.values())
-    assert sum(i.startswith("a-") for i in everything) == sum(i.startswith("b-") for i in everything) == 50
-    assert picked == chosen(splits, "combined_short", 50, 1) != chosen(splits, "combined_short", 50, 2)
+    assert (
+        sum(i.startswith("a-") for i in everything)
+        == sum(i.startswith("b-") for i in everything)
+        == 50
+    )
+    assert (
+        picked == chosen(splits, "combined_short", 50, 1) != chosen(splits, "combined_short", 50, 2)
+    )
     assert all(picked[name] <= {c.id for c in splits[name]} for name in splits)
     assert {f"a-{i}" for i in range(50)} - everything
 
@@ -68,7 +85,9 @@ def test_all_twelve_are_written_and_agree_on_the_split(tables, tmp_path):
     place = {}
     for name, splits in counts.items():
         for split, rows in splits.items():
-            table = pq.read_table(out / "data" / name / f"{split}-00000-of-00001.parquet").to_pylist()
+            table = pq.read_table(
+                out / "data" / name / f"{split}-00000-of-00001.parquet"
+            ).to_pylist()
             assert len(table) == rows
             for row in table:
                 assert place.setdefault(row["id"], split) == split
@@ -77,7 +96,9 @@ def test_all_twelve_are_written_and_agree_on_the_split(tables, tmp_path):
     card = (out / "README.md").read_text()
     head = yaml.safe_load(card.split("---")[1])
     assert [config["config_name"] for config in head["configs"]] == list(counts)
-    assert {"split": "train", "path": "data/wikidoc_gemma/train-*"} in head["configs"][-3]["data_files"]
+    assert {"split": "train", "path": "data/wikidoc_gemma/train-*"} in head["configs"][-3][
+        "data_files"
+    ]
     assert (out / "audit.json").exists()
     assert {path.name for path in out.iterdir()} == {"README.md", "audit.json", "data"}
 

@@ -1,19 +1,32 @@
-"""Tokenizers that several tests share: the tiny byte-level one, and the real ones where they are."""
+"""Tokenizers that several tests share: the tiny byte-level one, and the real ones where they
+are.
+"""
 
 from functools import cache
 
 import pytest
 
-from medtune.tokens.bare import load_bare_tokenizer
-from medtune.tokens.families import TEMPLATES
+from medtune.tokens.chat_templates import TEMPLATES
+from medtune.tokens.tokenizer import load_bare_tokenizer
 
 REAL = ("gpt2", "llama", "mistral", "t5")
-MARKERS = ["<|im_start|>", "<|im_end|>", "<start_of_turn>", "<end_of_turn>", "<|eot_id|>", "<|end|>", "<|user|>"]
+MARKERS = [
+    "<|im_start|>",
+    "<|im_end|>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "<|eot_id|>",
+    "<|end|>",
+    "<|user|>",
+]
 
 
 @pytest.fixture(scope="session")
 def tokenizer_for(request):
-    """A tokenizer by name with a family's template; the family's markers are special tokens of it."""
+    """A tokenizer by name with a family's template.
+
+    The family's markers are special tokens of it.
+    """
 
     @cache
     def load(name, family):

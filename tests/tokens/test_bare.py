@@ -3,8 +3,8 @@
 import pytest
 
 from medtune.errors import ModelError
-from medtune.tokens.bare import load_bare_tokenizer
-from medtune.tokens.families import TEMPLATES
+from medtune.tokens.chat_templates import TEMPLATES
+from medtune.tokens.tokenizer import load_bare_tokenizer
 
 FIRST = {"gpt2": "Hello", "llama": "▁Hello", "mistral": "▁Hello", "t5": "▁Hello"}
 SIZES = {"gpt2": 50257, "llama": 32000, "mistral": 32000, "t5": 32100}
@@ -16,14 +16,20 @@ def test_real_tokenizers_load_from_their_files_alone(real_tokenizers, name):
     assert len(tokenizer) == SIZES[name]
     assert tokenizer.tokenize("Hello there")[0] == FIRST[name]
     assert tokenizer.chat_template == TEMPLATES["plain"]
-    assert load_bare_tokenizer(str(real_tokenizers / name), "zephyr").chat_template == TEMPLATES["zephyr"]
+    assert (
+        load_bare_tokenizer(str(real_tokenizers / name), "zephyr").chat_template
+        == TEMPLATES["zephyr"]
+    )
 
 
 def test_a_model_directory_gives_its_own_tokenizer(tiny_model):
     from transformers import AutoTokenizer
 
     own = AutoTokenizer.from_pretrained(tiny_model)
-    assert load_bare_tokenizer(str(tiny_model))("What is gout?")["input_ids"] == own("What is gout?")["input_ids"]
+    assert (
+        load_bare_tokenizer(str(tiny_model))("What is gout?")["input_ids"]
+        == own("What is gout?")["input_ids"]
+    )
 
 
 def test_a_directory_without_a_tokenizer_says_what_it_looks_for(tmp_path):

@@ -1,4 +1,6 @@
-"""Training files of hosted services: what is written, what is found wrong, and what it would cost."""
+"""Training files of hosted services: what is written, what is found wrong, and what it would
+cost.
+"""
 
 import json
 
@@ -8,17 +10,22 @@ from hypothesis import strategies as st
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import DataError, RecipeError
-from medtune.tokens.chat_cost import automatic_epochs, chat_tokens, token_counter
-from medtune.tokens.chat_lines import ChatTokens, Problem, check_chat_lines, write_chat_lines
+from medtune.hosted.chat_file import ChatTokens, Problem, check_chat_lines, write_chat_lines
+from medtune.tokens.chat_counter import automatic_epochs, chat_tokens, token_counter
 
 GOOD = {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]}
-# The messages of OpenAI's guide on counting tokens: 129 for gpt-4 and 124 for gpt-4o, by its own service.
+# The messages of OpenAI's guide on counting tokens: 129 for gpt-4 and 124 for gpt-4o, by its own
+# service.
 GUIDE = [
     {
         "role": "system",
         "content": "You are a helpful, pattern-following assistant that translates corporate jargon into plain English.",
     },
-    {"role": "system", "name": "example_user", "content": "New synergies will help drive top-line growth."},
+    {
+        "role": "system",
+        "name": "example_user",
+        "content": "New synergies will help drive top-line growth.",
+    },
     {
         "role": "system",
         "name": "example_assistant",
@@ -56,19 +63,36 @@ def file_of(place, *lines):
 
 def numbered(count):
     return [
-        {"messages": [{"role": "user", "content": f"Why {n}?"}, {"role": "assistant", "content": "So."}]}
+        {
+            "messages": [
+                {"role": "user", "content": f"Why {n}?"},
+                {"role": "assistant", "content": "So."},
+            ]
+        }
         for n in range(count)
     ]
 
 
 def message(**changes):
-    return {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."} | changes]}
+    return {
+        "messages": [
+            {"role": "user", "content": "Why?"},
+            {"role": "assistant", "content": "So."} | changes,
+        ]
+    }
 
 
 def test_what_is_written_is_sound_and_reads_back(tmp_path):
-    turns = (Message("system", "Be brief."), Message("user", "naïve\r\n\u2028😀?"), Message("assistant", '"So"\\.'))
+    turns = (
+        Message("system", "Be brief."),
+        Message("user", "naïve\r\n\u2028😀?"),
+        Message("assistant", '"So"\\.'),
+    )
     rows = [
-        Conversation(f"i{n}", "g", "s", (*turns, Message("user", str(n)), Message("assistant", "."))) for n in range(12)
+        Conversation(
+            f"i{n}", "g", "s", (*turns, Message("user", str(n)), Message("assistant", "."))
+        )
+        for n in range(12)
     ]
     path = tmp_path / "train.jsonl"
     assert write_chat_lines(path, iter(rows)) == 12
@@ -134,7 +158,9 @@ def test_a_repeated_line_names_the_first(tmp_path):
 def test_fewer_than_ten_examples(tmp_path):
     assert not check_chat_lines(file_of(tmp_path, *numbered(10))).counts
     report = check_chat_lines(file_of(tmp_path, *numbered(9)))
-    assert report.problems == [Problem(None, "too_few_examples", "file", "9 examples, fewer than 10")]
+    assert report.problems == [
+        Problem(None, "too_few_examples", "file", "9 examples, fewer than 10")
+    ]
     assert str(report.problems[0]).startswith("the file")
     assert not check_chat_lines(file_of(tmp_path, *numbered(1)), least=1).counts
 
@@ -148,7 +174,9 @@ def test_all_problems_are_counted_and_the_first_hundred_listed(tmp_path):
 
 def test_texts_of_patients_do_not_stand_in_problems(tmp_path):
     secret = "Jane Doe, 12 Elm Street, " * 10
-    line = {"messages": [{"role": secret, "content": secret}, {"role": "assistant", secret: secret}]}
+    line = {
+        "messages": [{"role": secret, "content": secret}, {"role": "assistant", secret: secret}]
+    }
     report = check_chat_lines(file_of(tmp_path, line))
     assert report.counts["unknown_role"] == report.counts["unknown_key"] == 1
     assert "Elm" not in json.dumps(report.as_dict())
@@ -163,7 +191,10 @@ def test_a_file_that_is_not_there(tmp_path):
 
 @pytest.mark.parametrize(
     ("encoding", "text", "tokens", "guide"),
-    [("cl100k_base", "antidisestablishmentarianism", 6, 129), ("o200k_base", "お誕生日おめでとう", 8, 124)],
+    [
+        ("cl100k_base", "antidisestablishmentarianism", 6, 129),
+        ("o200k_base", "お誕生日おめでとう", 8, 124),
+    ],
 )
 def test_tokens_are_those_of_the_service(counter, encoding, text, tokens, guide):
     count = counter(encoding)
@@ -180,28 +211,48 @@ def test_the_ids_of_a_known_text(counter):
 
 
 def test_tokens_limit_and_cost_of_a_known_file(counter, tmp_path):
-    # 3 for the reply, 2 × 3 for the messages, "user" and "assistant" 1 each, "Why", " ", "0", "?" and "So", "."
+    # 3 for the reply, 2 × 3 for the messages, "user" and "assistant" 1 each, "Why", " ", "0", "?"
+    # and "So", "."
     lines = numbered(20)
-    long = {"messages": [{"role": "user", "content": "Why 99?"}, {"role": "assistant", "content": " so" * 1000}]}
+    long = {
+        "messages": [
+            {"role": "user", "content": "Why 99?"},
+            {"role": "assistant", "content": " so" * 1000},
+        ]
+    }
     report = check_chat_lines(file_of(tmp_path, *lines, long), limit=500, price=8.0, epochs=2)
     each = chat_tokens(lines[0]["messages"], counter("cl100k_base"))
     assert each == 3 + 6 + 2 + 4 + 2
     last = chat_tokens(long["messages"], counter("cl100k_base"))
-    assert report.tokens == ChatTokens("cl100k_base", 500, 20 * each + last, each, last, 20 * each + 500, 20 * 2 + 1000)
+    assert report.tokens == ChatTokens(
+        "cl100k_base", 500, 20 * each + last, each, last, 20 * each + 500, 20 * 2 + 1000
+    )
     assert report.cost == pytest.approx((20 * each + 500) * 2 * 8.0 / 1e6)
     assert [(p.line, p.kind) for p in report.problems] == [(21, "over_limit")]
     assert check_chat_lines(file_of(tmp_path, *lines), price=None).cost is None
 
 
 def test_without_the_counter_tokens_and_cost_are_unknown_not_nought(tmp_path, monkeypatch):
-    monkeypatch.setattr("medtune.tokens.chat_lines.token_counter", lambda encoding: None)
+    monkeypatch.setattr("medtune.hosted.chat_file.token_counter", lambda encoding: None)
     report = check_chat_lines(file_of(tmp_path, *numbered(10)), price=8.0)
     assert (report.tokens, report.cost, report.problems) == (None, None, [])
 
 
 @pytest.mark.parametrize(
     ("examples", "epochs"),
-    [(0, 25), (1, 25), (4, 25), (5, 20), (10, 10), (33, 3), (34, 3), (8333, 3), (8334, 2), (12_501, 1), (10**6, 1)],
+    [
+        (0, 25),
+        (1, 25),
+        (4, 25),
+        (5, 20),
+        (10, 10),
+        (33, 3),
+        (34, 3),
+        (8333, 3),
+        (8334, 2),
+        (12_501, 1),
+        (10**6, 1),
+    ],
 )
 def test_automatic_epochs(examples, epochs):
     assert automatic_epochs(examples) == epochs
@@ -211,13 +262,21 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(["messages", "role", "content", "weight", "name", "x"]), inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["messages", "role", "content", "weight", "name", "x"]),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=12,
 )
 
 
-@given(st.lists(JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=30), max_size=6))
+@given(
+    st.lists(
+        JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=30), max_size=6
+    )
+)
 @settings(max_examples=300, deadline=None)
 def test_no_line_whatever_it_holds_breaks_the_check(tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("fuzz") / "x.jsonl"

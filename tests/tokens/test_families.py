@@ -6,10 +6,18 @@ from pathlib import Path
 import pytest
 
 from medtune.conversation import Conversation, Message
-from medtune.tokens.families import TEMPLATES, choose_template
-from medtune.tokens.labels import Encoder
+from medtune.tokens.chat_templates import TEMPLATES, choose_template
+from medtune.tokens.encode import Encoder
 
-MARKERS = ["<|im_start|>", "<|im_end|>", "<start_of_turn>", "<end_of_turn>", "<|eot_id|>", "<|end|>", "<|user|>"]
+MARKERS = [
+    "<|im_start|>",
+    "<|im_end|>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "<|eot_id|>",
+    "<|end|>",
+    "<|user|>",
+]
 TERMINATORS = {
     "gemma": "<end_of_turn>",
     "llama-3": "<|eot_id|>",
@@ -24,28 +32,36 @@ def tokenizer_of(tiny_model, family, bos="<s>", eos="</s>"):
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     tokenizer.add_special_tokens(
-        {"eos_token": eos, "additional_special_tokens": MARKERS} | ({"bos_token": bos} if bos else {})
+        {"eos_token": eos, "additional_special_tokens": MARKERS}
+        | ({"bos_token": bos} if bos else {})
     )
     tokenizer.chat_template = TEMPLATES[family]
     return tokenizer
 
 
 def golden(real_data: Path):
-    return [json.loads(line) for line in (real_data / "golden_chats.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line) for line in (real_data / "golden_chats.jsonl").read_text().splitlines()
+    ]
 
 
 def test_every_golden_conversation_renders_as_published(tiny_model, real_data):
     rows = golden(real_data)
     assert len(rows) == 34
     for row in rows:
-        tokenizer = tokenizer_of(tiny_model, row["family"], row.get("bos") or "", row.get("eos") or "</s>")
+        tokenizer = tokenizer_of(
+            tiny_model, row["family"], row.get("bos") or "", row.get("eos") or "</s>"
+        )
         arguments = {"tokenize": False, "add_generation_prompt": row["add_generation_prompt"]}
         if row["error"]:
             with pytest.raises(Exception, match=row["error"]):
                 tokenizer.apply_chat_template(row["messages"], **arguments)
         else:
             made = tokenizer.apply_chat_template(
-                row["messages"], bos_token=row.get("bos", ""), eos_token=row.get("eos", "</s>"), **arguments
+                row["messages"],
+                bos_token=row.get("bos", ""),
+                eos_token=row.get("eos", "</s>"),
+                **arguments,
             )
             assert made == row["rendered"], (row["family"], row["case"])
 
@@ -53,7 +69,12 @@ def test_every_golden_conversation_renders_as_published(tiny_model, real_data):
 @pytest.mark.parametrize("family", TEMPLATES)
 def test_both_answers_and_their_terminators_are_learnt_and_nothing_else(tiny_model, family):
     tokenizer = tokenizer_of(tiny_model, family)
-    turns = ("user", "What is gout?"), ("assistant", "Crystals."), ("user", "And eczema?"), ("assistant", "Itchy skin.")
+    turns = (
+        ("user", "What is gout?"),
+        ("assistant", "Crystals."),
+        ("user", "And eczema?"),
+        ("assistant", "Itchy skin."),
+    )
     messages = tuple(Message(role, text) for role, text in turns)
     row = Encoder(tokenizer, 512).encode(Conversation("i", "g", "s", messages))
     end = TERMINATORS.get(family, "</s>")
@@ -63,7 +84,8 @@ def test_both_answers_and_their_terminators_are_learnt_and_nothing_else(tiny_mod
 
 
 @pytest.mark.parametrize(
-    ("marker", "family"), [("<|im_start|>", "chatml"), ("<start_of_turn>", "gemma"), (None, "plain")]
+    ("marker", "family"),
+    [("<|im_start|>", "chatml"), ("<start_of_turn>", "gemma"), (None, "plain")],
 )
 def test_a_tokenizer_without_a_template_gets_that_of_its_markers(tiny_model, marker, family):
     from transformers import AutoTokenizer
@@ -83,13 +105,17 @@ def test_a_terminator_that_is_only_an_added_special_token_stops_generation(tiny_
     from tokenizers import AddedToken
     from transformers import AutoTokenizer
 
-    from medtune.models.loading import load_weights, locate
-    from medtune.models.local import LocalModel
+    from medtune.models.causal import LocalModel
+    from medtune.models.load import load_weights, locate
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    tokenizer.add_tokens([AddedToken("<|eot_id|>", special=True), AddedToken("<|start_header_id|>", special=True)])
+    tokenizer.add_tokens(
+        [AddedToken("<|eot_id|>", special=True), AddedToken("<|start_header_id|>", special=True)]
+    )
     tokenizer.chat_template = TEMPLATES["llama-3"]
     import torch
 
-    local = LocalModel(load_weights(locate(str(tiny_model)), torch.float32, "sdpa"), tokenizer, "m", "f")
+    local = LocalModel(
+        load_weights(locate(str(tiny_model)), torch.float32, "sdpa"), tokenizer, "m", "f"
+    )
     assert tokenizer.convert_tokens_to_ids("<|eot_id|>") in local.stop_ids()

@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medtune.tokens.flattening import flatten
-from medtune.tokens.labels import Encoded
+from medtune.tokens.encode import Encoded
+from medtune.tokens.packing import flatten
 
 
 def row(ids, supervised):

@@ -1,4 +1,6 @@
-"""Golden ids and masks on the real tokenizers: what is learnt, one BOS, no padding, the limit and one token more."""
+"""Golden ids and masks on the real tokenizers: what is learnt, one BOS, no padding, the limit
+and one token more.
+"""
 
 import json
 
@@ -7,8 +9,8 @@ import pytest
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import DataError
-from medtune.tokens.families import TEMPLATES
-from medtune.tokens.labels import Encoder, encode_all
+from medtune.tokens.chat_templates import TEMPLATES
+from medtune.tokens.encode import Encoder, encode_all
 
 REAL = ("gpt2", "llama", "mistral", "t5")
 # How often each family's published template writes BOS into a single-turn conversation.
@@ -21,14 +23,19 @@ GOLDEN = {
     ("mistral", "mistral"): "<s> ▁[ INST ] ▁Why ? ▁[ / INST ] | ▁So . </s>",
     ("llama", "llama-2"): "<s> [ INST ] ▁Why ? ▁[ / INST ] | ▁So . ▁ </s>",
     ("gpt2", "plain"): "<|endoftext|> Question : ĠWhy ? Ċ Answer : | ĠSo . <|endoftext|> | Ċ",
-    ("gpt2", "chatml"): "<|im_start|> user Ċ Why ? <|im_end|> Ċ <|im_start|> ass istant Ċ | So . <|im_end|> | Ċ",
+    (
+        "gpt2",
+        "chatml",
+    ): "<|im_start|> user Ċ Why ? <|im_end|> Ċ <|im_start|> ass istant Ċ | So . <|im_end|> | Ċ",
     ("t5", "plain"): "<s> ▁Question : ▁Why ? ▁Answer : | ▁So . </s>",
 }
 
 
 def conversation(*turns, id="row-7"):
     roles = ("user", "assistant")
-    return Conversation(id, "g", "s", tuple(Message(roles[i % 2], text) for i, text in enumerate(turns)))
+    return Conversation(
+        id, "g", "s", tuple(Message(roles[i % 2], text) for i, text in enumerate(turns))
+    )
 
 
 @pytest.mark.parametrize(("name", "family"), GOLDEN)
@@ -36,13 +43,19 @@ def test_golden_tokens_and_mask(tokenizer_for, name, family):
     tokenizer = tokenizer_for(name, family)
     row = Encoder(tokenizer, 512).encode(conversation("Why?", "So."))
     parts = [part.split() for part in GOLDEN[name, family].split(" | ")]
-    assert tokenizer.convert_ids_to_tokens(row.ids.tolist()) == [token for part in parts for token in part]
-    assert row.supervised.tolist() == [number == 1 for number, part in enumerate(parts) for _ in part]
+    assert tokenizer.convert_ids_to_tokens(row.ids.tolist()) == [
+        token for part in parts for token in part
+    ]
+    assert row.supervised.tolist() == [
+        number == 1 for number, part in enumerate(parts) for _ in part
+    ]
 
 
 def test_mistral_ids_are_those_of_its_own_sentencepiece_model(tokenizer_for, real_tokenizers):
     sentencepiece = pytest.importorskip("sentencepiece")
-    model = sentencepiece.SentencePieceProcessor(model_file=str(real_tokenizers / "mistral" / "tokenizer.model"))
+    model = sentencepiece.SentencePieceProcessor(
+        model_file=str(real_tokenizers / "mistral" / "tokenizer.model")
+    )
     text = "A dose of 5 µg, naïvely 😀."
     row = Encoder(tokenizer_for("mistral", "mistral"), 512).encode(conversation("Why naïve?", text))
     assert row.ids.tolist() == [1, *model.encode(f"[INST] Why naïve? [/INST] {text}"), 2]
@@ -50,7 +63,9 @@ def test_mistral_ids_are_those_of_its_own_sentencepiece_model(tokenizer_for, rea
 
 @pytest.mark.parametrize("name", REAL)
 @pytest.mark.parametrize("family", TEMPLATES)
-def test_answers_and_terminators_are_learnt_after_one_bos_and_without_padding(tokenizer_for, name, family):
+def test_answers_and_terminators_are_learnt_after_one_bos_and_without_padding(
+    tokenizer_for, name, family
+):
     tokenizer = tokenizer_for(name, family)
     encoder = Encoder(tokenizer, 512)
     row = encoder.encode(conversation("What is gout?", "Crystals of uric acid."))
@@ -77,8 +92,16 @@ def test_one_token_more_than_the_limit_under_each_policy(tokenizer_for, name, fa
     limited = Encoder(tokenizer, tokens - 1)
     (cut,), facts = encode_all(limited, [item], "truncate")
     assert len(cut.ids) <= tokens - 1
-    assert facts == {"truncated_rows": 1, "truncated_tokens": 1, "overlong_dropped": 0, "lost_terminators": 0}
-    assert cut.ids[np.flatnonzero(cut.supervised)[-1]] == whole.ids[np.flatnonzero(whole.supervised)[-1]]
+    assert facts == {
+        "truncated_rows": 1,
+        "truncated_tokens": 1,
+        "overlong_dropped": 0,
+        "lost_terminators": 0,
+    }
+    assert (
+        cut.ids[np.flatnonzero(cut.supervised)[-1]]
+        == whole.ids[np.flatnonzero(whole.supervised)[-1]]
+    )
     assert encode_all(limited, [item], "drop")[1]["overlong_dropped"] == 1
     with pytest.raises(DataError, match=rf"row-7: {tokens} tokens, more than the {tokens - 1} "):
         encode_all(limited, [item], "error")
@@ -94,19 +117,36 @@ def test_even_the_smallest_limit_keeps_the_terminator_learnt(tokenizer_for, limi
 
 
 def test_golden_chats_have_the_length_of_their_published_text(tokenizer_for, real_data):
-    """What the families' published templates render, tokenized as it stands, has as many tokens as we count."""
-    rows = [json.loads(line) for line in (real_data / "golden_chats.jsonl").read_text(encoding="utf-8").splitlines()]
+    """What the families' published templates render, tokenized as it stands, has as many tokens
+    as we count.
+    """
+    rows = [
+        json.loads(line)
+        for line in (real_data / "golden_chats.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     checked = 0
     for row in rows:
-        answered = any(m["role"] == "assistant" for m in row["messages"]) and not row["add_generation_prompt"]
+        answered = (
+            any(m["role"] == "assistant" for m in row["messages"])
+            and not row["add_generation_prompt"]
+        )
         if row["error"] or not answered:
             continue
         tokenizer = tokenizer_for("llama", row["family"])
-        published = row["rendered"].replace(row.get("bos") or "<s>", "<s>").replace(row.get("eos") or "</s>", "</s>")
-        item = Conversation("i", "g", "s", tuple(Message(m["role"], m["content"]) for m in row["messages"]))
+        published = (
+            row["rendered"]
+            .replace(row.get("bos") or "<s>", "<s>")
+            .replace(row.get("eos") or "</s>", "</s>")
+        )
+        item = Conversation(
+            "i", "g", "s", tuple(Message(m["role"], m["content"]) for m in row["messages"])
+        )
         if row["family"] == "llama-3":  # its BOS and EOS are named after the terminator
             published = row["rendered"].replace("<|begin_of_text|>", "<s>")
         ids = tokenizer(published, add_special_tokens=False)["input_ids"]
-        assert Encoder(tokenizer, 10**6).lengths([item])[0].tokens == len(ids), (row["family"], row["case"])
+        assert Encoder(tokenizer, 10**6).lengths([item])[0].tokens == len(ids), (
+            row["family"],
+            row["case"],
+        )
         checked += 1
     assert checked >= 10

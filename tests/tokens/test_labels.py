@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import DataError
-from medtune.tokens.labels import Encoder, encode_all, keep_positions, length_facts
+from medtune.tokens.encode import Encoder, encode_all, keep_positions, length_facts
 
 # Small copies of the turn structure of well-known families: (template, BOS, terminator).
 CHATML = (
@@ -33,7 +33,9 @@ FAMILIES = {
 
 def conversation(*turns, id="row-7"):
     roles = ["user", "assistant"]
-    return Conversation(id, "g", "test", tuple(Message(roles[i % 2], text) for i, text in enumerate(turns)))
+    return Conversation(
+        id, "g", "test", tuple(Message(roles[i % 2], text) for i, text in enumerate(turns))
+    )
 
 
 def tokenizer_of(tiny_model, family):
@@ -55,7 +57,9 @@ def supervised_text(tokenizer, row):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_only_the_answer_and_its_terminator_are_learnt(tiny_model, family):
     tokenizer = tokenizer_of(tiny_model, family)
-    row = Encoder(tokenizer, 256).encode(conversation("What causes gout?", "Crystals of uric acid."))
+    row = Encoder(tokenizer, 256).encode(
+        conversation("What causes gout?", "Crystals of uric acid.")
+    )
     _, bos, terminator = FAMILIES[family]
     blank = " " if family == "llama-2" else ""
     assert supervised_text(tokenizer, row).strip() == f"Crystals of uric acid.{blank}{terminator}"
@@ -87,7 +91,10 @@ def test_a_template_that_refuses_system_messages_gets_them_before_the_question(t
     tokenizer = tokenizer_of(tiny_model, "gemma")
     encoder = Encoder(tokenizer, 256)
     row = Conversation(
-        "i", "g", "s", (Message("system", "Be brief."), Message("user", "Why?"), Message("assistant", "So."))
+        "i",
+        "g",
+        "s",
+        (Message("system", "Be brief."), Message("user", "Why?"), Message("assistant", "So.")),
     )
     assert "user\nBe brief.\n\nWhy?<end_of_turn>" in tokenizer.decode(encoder.encode(row).ids)
 
@@ -100,13 +107,17 @@ def test_a_row_without_an_answer_is_an_error_naming_it(tiny_model):
 
 def test_a_template_that_rewrites_its_beginning_is_refused(tiny_model):
     tokenizer = tokenizer_of(tiny_model, "plain")
-    tokenizer.chat_template = "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}"
+    tokenizer.chat_template = (
+        "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}"
+    )
     with pytest.raises(DataError, match=r"row-7: .*differently"):
         Encoder(tokenizer, 256).encode(conversation("a", "b"))
 
 
 def test_loss_on_all_learns_everything_but_the_first_token(tiny_model):
-    row = Encoder(tokenizer_of(tiny_model, "plain"), 256, loss_on="all").encode(conversation("Why?", "So."))
+    row = Encoder(tokenizer_of(tiny_model, "plain"), 256, loss_on="all").encode(
+        conversation("Why?", "So.")
+    )
     assert not row.supervised[0]
     assert row.supervised[1:].all()
 
@@ -116,7 +127,9 @@ def test_one_token_too_many_under_each_policy(tiny_model):
     item = conversation("Why is it so? " * 3, "Because of this and that. " * 3)
     length = Encoder(tokenizer, 10**6).length(item).tokens
     eos = tokenizer.eos_token_id
-    encoder = Encoder(tokenizer, length - 2)  # the newline after the terminator does not count: one token too many
+    encoder = Encoder(
+        tokenizer, length - 2
+    )  # the newline after the terminator does not count: one token too many
     (cut,), facts = encode_all(encoder, [item], "truncate")
     assert len(cut.ids) == length - 2
     assert facts["truncated_rows"] == 1
@@ -127,7 +140,12 @@ def test_one_token_too_many_under_each_policy(tiny_model):
         encode_all(encoder, [item], "error")
 
 
-@given(prompt=st.integers(1, 80), answer=st.integers(1, 80), tail=st.integers(0, 3), limit=st.integers(4, 120))
+@given(
+    prompt=st.integers(1, 80),
+    answer=st.integers(1, 80),
+    tail=st.integers(0, 3),
+    limit=st.integers(4, 120),
+)
 @settings(max_examples=200, deadline=None)
 def test_cutting_keeps_the_first_token_the_terminator_and_the_order(prompt, answer, tail, limit):
     supervised = np.array([False] * prompt + [True] * answer + [False] * tail)
@@ -142,7 +160,9 @@ def test_cutting_keeps_the_first_token_the_terminator_and_the_order(prompt, answ
 
 def test_length_facts_count_all_and_supervised_tokens(tiny_model):
     encoder = Encoder(tokenizer_of(tiny_model, "plain"), 256)
-    facts = length_facts(encoder.length(c) for c in [conversation("a", "b"), conversation("a", "b c d e f g h")])
+    facts = length_facts(
+        encoder.length(c) for c in [conversation("a", "b"), conversation("a", "b c d e f g h")]
+    )
     assert facts["max"] > facts["median"] > 0
     assert 0 < facts["supervised_share"] < 1
 
@@ -158,10 +178,18 @@ def test_real_tokenizers_learn_exactly_the_answer(real_tokenizers, name):
     from transformers import AutoTokenizer, GPT2TokenizerFast
 
     place = real_tokenizers / name
-    tokenizer = GPT2TokenizerFast.from_pretrained(place) if name == "gpt2" else AutoTokenizer.from_pretrained(place)
+    tokenizer = (
+        GPT2TokenizerFast.from_pretrained(place)
+        if name == "gpt2"
+        else AutoTokenizer.from_pretrained(place)
+    )
     tokenizer.chat_template = None
-    row = Encoder(tokenizer, 512).encode(conversation("What is naïve µg dosing?", "A dose of 5 µg, naïvely."))
-    assert supervised_text(tokenizer, row).strip() == f"A dose of 5 µg, naïvely.{tokenizer.eos_token}"
+    row = Encoder(tokenizer, 512).encode(
+        conversation("What is naïve µg dosing?", "A dose of 5 µg, naïvely.")
+    )
+    assert (
+        supervised_text(tokenizer, row).strip() == f"A dose of 5 µg, naïvely.{tokenizer.eos_token}"
+    )
     assert (row.ids == tokenizer.bos_token_id).sum() == (
         2 if name == "gpt2" else 1
     )  # GPT-2 has one token for both ends

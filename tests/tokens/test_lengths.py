@@ -1,4 +1,7 @@
-"""Lengths of whole batches equal those of one row at a time; what a limit costs; how lengths are spread."""
+"""Lengths of whole batches equal those of one row at a time; what a limit costs.
+
+How lengths are spread.
+"""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -10,8 +13,8 @@ from hypothesis import strategies as st
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import DataError, RecipeError
-from medtune.tokens.families import TEMPLATES
-from medtune.tokens.labels import Encoder, encode_all
+from medtune.tokens.chat_templates import TEMPLATES
+from medtune.tokens.encode import Encoder, encode_all
 from medtune.tokens.lengths import Length, LengthTally, histogram, length_facts, limit_facts
 
 TOKENIZERS = ("tiny", "gpt2", "llama", "mistral", "t5")
@@ -29,7 +32,9 @@ TEXT = st.one_of(
 
 def conversation(*turns, id="row"):
     roles = ("user", "assistant")
-    return Conversation(id, "g", "s", tuple(Message(roles[i % 2], text) for i, text in enumerate(turns)))
+    return Conversation(
+        id, "g", "s", tuple(Message(roles[i % 2], text) for i, text in enumerate(turns))
+    )
 
 
 def one_by_one(encoder, row):
@@ -50,7 +55,9 @@ def in_batch(encoder, row):
 
 @pytest.mark.parametrize("name", TOKENIZERS)
 @pytest.mark.parametrize("family", TEMPLATES)
-def test_batch_lengths_equal_those_of_encode_on_every_template_and_tokenizer(tokenizer_for, name, family):
+def test_batch_lengths_equal_those_of_encode_on_every_template_and_tokenizer(
+    tokenizer_for, name, family
+):
     encoder = Encoder(tokenizer_for(name, family), 10**6)
 
     @given(st.lists(TEXT, min_size=2, max_size=5))
@@ -65,7 +72,11 @@ def test_batch_lengths_equal_those_of_encode_on_every_template_and_tokenizer(tok
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_a_batch_of_odd_rows_equals_the_rows_one_by_one_in_order(tokenizer_for, name):
     encoder = Encoder(tokenizer_for(name, "plain"), 10**6)
-    rows = [conversation(q, f"{a}x", id=f"{i} {j}") for i, q in enumerate(ODD) for j, a in enumerate(ODD)]
+    rows = [
+        conversation(q, f"{a}x", id=f"{i} {j}")
+        for i, q in enumerate(ODD)
+        for j, a in enumerate(ODD)
+    ]
     assert encoder.lengths(rows) == [one_by_one(encoder, row) for row in rows]
     assert encoder.lengths([]) == []
 
@@ -74,14 +85,24 @@ def test_a_batch_of_odd_rows_equals_the_rows_one_by_one_in_order(tokenizer_for, 
 def test_loss_on_all_counts_all_but_the_first(tokenizer_for, name):
     encoder = Encoder(tokenizer_for(name, "plain"), 10**6, loss_on="all")
     (length,) = encoder.lengths([conversation("Why?", "So.")])
-    assert length.supervised == length.tokens - 1 == int(encoder.encode(conversation("Why?", "So.")).supervised.sum())
+    assert (
+        length.supervised
+        == length.tokens - 1
+        == int(encoder.encode(conversation("Why?", "So.")).supervised.sum())
+    )
 
 
 @pytest.mark.parametrize("name", ["llama", "mistral"])
-def test_a_token_that_reaches_far_into_the_prompt_takes_the_slow_path_and_agrees(tokenizer_for, name, monkeypatch):
+def test_a_token_that_reaches_far_into_the_prompt_takes_the_slow_path_and_agrees(
+    tokenizer_for, name, monkeypatch
+):
     tokenizer = tokenizer_for(name, "plain")
     wide = "{% for m in messages %}{{ ('A:     ' if m['role'] == 'assistant' else 'Q:') + m['content'] }}{% endfor %}"
-    monkeypatch.setattr(tokenizer, "chat_template", wide + "{% if add_generation_prompt %}{{ 'A:     ' }}{% endif %}")
+    monkeypatch.setattr(
+        tokenizer,
+        "chat_template",
+        wide + "{% if add_generation_prompt %}{{ 'A:     ' }}{% endif %}",
+    )
     encoder = Encoder(tokenizer, 10**6)
     row = conversation("Why?", "    so")
     slow, length = [], encoder.length
@@ -98,12 +119,15 @@ def test_a_tokenizer_without_offsets_is_measured_by_prefixes_exactly():
     assert not tokenizer.is_fast
     encoder = Encoder(tokenizer, 10**6)
     row = conversation("Why µ?", "So é.", "Yes?", "No.")
-    # One token a byte, one the terminator, which swallows the line's end: " So é." is 7 bytes, " No." 4.
+    # One token a byte, one the terminator, which swallows the line's end: " So é." is 7 bytes, "
+    # No." 4.
     text = "Question: Why µ?\nAnswer: So é.\nQuestion: Yes?\nAnswer: No.\n"
     assert encoder.lengths([row]) == [Length("row", len(text.encode()), 7 + 1 + 4 + 1)]
     encoded = encoder.encode(row)
     assert tokenizer.decode(encoded.ids[encoded.supervised]) == " So é.</s> No.</s>"
-    assert "".join(p.text for p in encoder.view(row).pieces if p.state == "supervised").endswith(" No.</s>")
+    assert "".join(p.text for p in encoder.view(row).pieces if p.state == "supervised").endswith(
+        " No.</s>"
+    )
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
@@ -143,7 +167,9 @@ def test_a_tally_of_a_stream_says_what_encoding_all_rows_says(tokenizer_for, row
     assert list(tally.lengths()) == [replace(encoder.length(row), id="") for row in rows]
 
 
-def test_the_policy_error_stops_at_the_first_overlong_row_with_the_words_of_encode_all(tokenizer_for, rows):
+def test_the_policy_error_stops_at_the_first_overlong_row_with_the_words_of_encode_all(
+    tokenizer_for, rows
+):
     encoder = Encoder(tokenizer_for("tiny", "plain"), 60)
     tally = LengthTally(encoder, "error")
     with pytest.raises(DataError) as streamed:
@@ -151,7 +177,10 @@ def test_the_policy_error_stops_at_the_first_overlong_row_with_the_words_of_enco
     with pytest.raises(DataError) as encoded:
         encode_all(encoder, rows, "error")
     assert str(streamed.value) == str(encoded.value)
-    assert f"{encoder.length(rows[len(list(tally.lengths()))]).tokens} tokens, more than the 60" in str(streamed.value)
+    assert (
+        f"{encoder.length(rows[len(list(tally.lengths()))]).tokens} tokens, more than the 60"
+        in str(streamed.value)
+    )
 
 
 def test_facts_of_known_lengths():

@@ -4,10 +4,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from medtune.conversation import Message
-from medtune.tokens.bare import load_bare_tokenizer
-from medtune.tokens.labels import Encoder
+from medtune.tokens.encode import Encoder
 from medtune.tokens.published import PUBLISHED
-from medtune.tokens.templates import ChatTemplate
+from medtune.tokens.render import ChatTemplate
+from medtune.tokens.tokenizer import load_bare_tokenizer
 
 PROMPT = "Answer the question truthfully, you are a medical professional. This is the question: {question}"
 
@@ -23,7 +23,9 @@ def test_llama_2_renders_what_was_published(llama, real_data):
     template = ChatTemplate(tokenizer)
     for row in rows:
         asked = PROMPT.replace("{question}", row["input"].strip())
-        made = template.conversation([Message("user", asked), Message("assistant", row["output"])]).text
+        made = template.conversation(
+            [Message("user", asked), Message("assistant", row["output"])]
+        ).text
         assert made.split() == row["prompt"].split()
         assert "\\n" in made
         assert tokenizer.bos_token not in made

@@ -1,14 +1,16 @@
-"""Pairs for encoder-decoders: what is read, what is learnt, what is cut, and that all of it is counted."""
+"""Pairs for encoder-decoders: what is read, what is learnt, what is cut, and that all of it is
+counted.
+"""
 
 import numpy as np
 import pytest
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import DataError, RecipeError
-from medtune.tokens.families import SEQ2SEQ, choose_template
-from medtune.tokens.labels import encode_all
+from medtune.tokens.chat_templates import SEQ2SEQ, choose_template
+from medtune.tokens.encode import encode_all
+from medtune.tokens.encode_pairs import PairEncoder, keep_source, keep_target
 from medtune.tokens.lengths import LengthTally
-from medtune.tokens.seq2seq import PairEncoder, keep_source, keep_target
 from tiny_t5 import byte_level_tokenizer, real_t5_tokenizer
 
 PROMPT = "Medical question: {question}"
@@ -16,7 +18,10 @@ PROMPT = "Medical question: {question}"
 
 def conversation(*turns, row="row-1"):
     roles = ["user", "assistant"] * len(turns)
-    messages = tuple(turn if isinstance(turn, Message) else Message(roles[i], turn) for i, turn in enumerate(turns))
+    messages = tuple(
+        turn if isinstance(turn, Message) else Message(roles[i], turn)
+        for i, turn in enumerate(turns)
+    )
     return Conversation(row, "g", "test", messages)
 
 
@@ -45,10 +50,16 @@ def test_source_is_prefix_and_question_and_both_end_with_the_terminator(encoder,
 def test_real_t5_tokens_are_those_of_its_tokenizer_alone(real_tokenizers):
     tokenizer = real_t5_tokenizer(real_tokenizers)
     tokenizer.chat_template = choose_template(tokenizer, "auto", PROMPT, seq2seq=True)
-    row = PairEncoder(tokenizer, 128, 128).encode(conversation("What is gout?", "Crystals of uric acid."))
+    row = PairEncoder(tokenizer, 128, 128).encode(
+        conversation("What is gout?", "Crystals of uric acid.")
+    )
     assert row.source.tolist() == tokenizer("Medical question: What is gout?").input_ids
     assert row.target.tolist() == tokenizer("Crystals of uric acid.").input_ids
-    assert row.source[:3].tolist() == [3721, 822, 10]  # what published T5 models know as "Medical question:"
+    assert row.source[:3].tolist() == [
+        3721,
+        822,
+        10,
+    ]  # what published T5 models know as "Medical question:"
 
 
 def test_earlier_turns_and_the_system_message_are_read_in_order(encoder, tokenizer):
@@ -81,7 +92,9 @@ def test_what_goes_from_an_overlong_target_is_its_end_but_not_the_terminator():
 
 @pytest.mark.parametrize(("source", "target"), [(0, 0), (1, 0), (0, 1), (5, 7)])
 def test_cutting_is_counted_exactly_and_terminators_stay(tokenizer, source, target):
-    row = conversation("What is gout and why does it hurt?", "Crystals of uric acid in a joint make it hurt a lot.")
+    row = conversation(
+        "What is gout and why does it hurt?", "Crystals of uric acid in a joint make it hurt a lot."
+    )
     whole = PairEncoder(tokenizer, 500, 500).encode(row)
     encoder = PairEncoder(tokenizer, len(whole.source) - source, len(whole.target) - target)
     cut = encoder.encode(row)
@@ -100,7 +113,9 @@ def test_cutting_is_counted_exactly_and_terminators_stay(tokenizer, source, targ
 
 def test_a_short_question_does_not_make_room_for_a_long_answer(tokenizer):
     encoder = PairEncoder(tokenizer, 200, 10)
-    row = conversation("Gout?", "Crystals of uric acid in a joint make it hurt a lot, above all at night.")
+    row = conversation(
+        "Gout?", "Crystals of uric acid in a joint make it hurt a lot, above all at night."
+    )
     assert encoder.length(row).tokens < encoder.max_length
     for policy, rows in (("drop", 0), ("truncate", 1)):
         tally = LengthTally(encoder, policy)
@@ -123,7 +138,9 @@ def test_lengths_of_many_equal_those_of_each(encoder):
     assert encoder.lengths([]) == []
 
 
-@pytest.mark.parametrize("turns", [("What is gout?", " "), ("What is gout?",), (Message("assistant", "Alone."),)])
+@pytest.mark.parametrize(
+    "turns", [("What is gout?", " "), ("What is gout?",), (Message("assistant", "Alone."),)]
+)
 def test_a_row_that_teaches_nothing_is_an_error_that_names_it(encoder, turns):
     with pytest.raises(DataError, match="no token of this row would be learnt") as caught:
         encoder.encode(conversation(*turns, row="bad-7"))
@@ -148,7 +165,10 @@ def test_the_view_shows_every_token_once_and_what_is_cut(tokenizer):
     assert view.count("supervised") == len(pair.target)
     text = "".join(piece.unseen + piece.text for piece in view.pieces)
     end = tokenizer.eos_token
-    assert text == f"Medical question: What is gout and why does it hurt?{end}Crystals of uric acid in a joint.{end}"
+    assert (
+        text
+        == f"Medical question: What is gout and why does it hurt?{end}Crystals of uric acid in a joint.{end}"
+    )
 
 
 def test_the_tokenizer_s_own_template_and_a_named_one_go_before_t5_s(tokenizer):

@@ -6,16 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.conversation import Conversation, Message
-from medtune.tokens.drawing import bars, plain, visible
-from medtune.tokens.labels import Encoder
+from medtune.tokens.encode import Encoder
 from medtune.tokens.lengths import histogram
-from medtune.tokens.views import Piece, View
+from medtune.tokens.token_view import Piece, View, bars, plain, visible
 
 TOKENIZERS = ("tiny", "gpt2", "llama", "mistral", "t5")
 
 
 def row(question, answer):
-    return Conversation("row-7", "g", "s", (Message("user", question), Message("assistant", answer)))
+    return Conversation(
+        "row-7", "g", "s", (Message("user", question), Message("assistant", answer))
+    )
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)

@@ -10,7 +10,9 @@ from medtune.training.checkpoints import KEEP, Checkpoint, latest_checkpoint, sa
 
 
 def checkpoint(step, fingerprint="f"):
-    return Checkpoint(step, fingerprint, {"w": torch.full((1000,), float(step))}, {"lr": 0.1}, {"tokens": step})
+    return Checkpoint(
+        step, fingerprint, {"w": torch.full((1000,), float(step))}, {"lr": 0.1}, {"tokens": step}
+    )
 
 
 def test_the_newest_comes_back_as_it_was_saved(tmp_path):

@@ -7,17 +7,22 @@ import torch
 from test_supervised import architecture, rows
 
 from medtune.models.adapters import add_lora
-from medtune.models.attention import register
+from medtune.models.packed_attention import register
 from medtune.recipe.schema import Lora, Recipe
-from medtune.training import footprint as footprints
-from medtune.training.footprint import footprint, saved_bytes, weight_bytes
+from medtune.training import memory_estimate as footprints
+from medtune.training.memory_estimate import footprint, saved_bytes, weight_bytes
 from medtune.training.objectives import CausalObjective
-from medtune.training.supervised import heaviest_batch, rows_of_step, steps_of
+from medtune.training.trainer import heaviest_batch, rows_of_step, steps_of
 
 
 def recipe(**train):
     return Recipe.model_validate(
-        {"name": "r", "data": {"source": "curated"}, "model": {"name": "m"}, "train": {"method": "full", **train}}
+        {
+            "name": "r",
+            "data": {"source": "curated"},
+            "model": {"name": "m"},
+            "train": {"method": "full", **train},
+        }
     )
 
 
@@ -58,7 +63,9 @@ def saved_on(device, model, objective):
 def test_four_bits_are_counted_as_four_bits():
     model = architecture("llama")
     linear = sum(
-        m.weight.numel() for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and n != "lm_head"
+        m.weight.numel()
+        for n, m in model.named_modules()
+        if isinstance(m, torch.nn.Linear) and n != "lm_head"
     )
     rest = sum(p.numel() for p in model.parameters()) - linear
     assert weight_bytes(model, None) == 4 * (linear + rest)

@@ -1,4 +1,7 @@
-"""The parts of hosted training: files, one job and never two, watching, results; over real HTTP, with faults."""
+"""The parts of hosted training: files, one job and never two, watching, results.
+
+Over real HTTP, with faults.
+"""
 
 import base64
 import json
@@ -10,13 +13,22 @@ import pytest
 from hosting import BASE, KEY, running
 from medtune.conversation import Conversation, Message, write_conversations
 from medtune.errors import DataError, ModelError, RecipeError, RunError
+from medtune.hosted.job import (
+    MARK,
+    JobState,
+    Service,
+    cancel,
+    create_once,
+    find_job,
+    newest_first,
+    read_state,
+    state_for,
+    upload,
+)
+from medtune.hosted.request import make_offer
+from medtune.hosted.results import fetch_rows, parse_result, stats_of
+from medtune.hosted.watch import JobGoneError, follow, metrics_row, watch
 from medtune.recipe.schema import Endpoint, Recipe
-from medtune.training.hosted_files import make_offer
-from medtune.training.hosted_job import MARK, Service, cancel, create_once, find_job, upload
-from medtune.training.hosted_pages import newest_first
-from medtune.training.hosted_results import fetch_rows, parse_result, stats_of
-from medtune.training.hosted_state import JobState, read_state, state_for
-from medtune.training.hosted_watch import JobGoneError, follow, metrics_row, watch
 
 pytestmark = pytest.mark.usefixtures("key")
 
@@ -46,7 +58,10 @@ def recipe_for(url="http://127.0.0.1:1/v1", *, retries=1, prompt=None, data=None
 
 
 def conversation(number, answer="It is a disease of the joints."):
-    messages = (Message("user", f"What is gout, for the {number}th time?"), Message("assistant", answer))
+    messages = (
+        Message("user", f"What is gout, for the {number}th time?"),
+        Message("assistant", answer),
+    )
     return Conversation(f"row-{number}", f"group-{number}", "test", messages)
 
 
@@ -65,7 +80,10 @@ def job(server, splits):
     offer = make_offer(recipe, splits, splits / "sent")
     state = state_for(splits / "hosted.json", offer.identity, server.url)
     return SimpleNamespace(
-        service=Service.open(recipe.model.endpoint), offer=offer, state=state, path=splits / "hosted.json"
+        service=Service.open(recipe.model.endpoint),
+        offer=offer,
+        state=state,
+        path=splits / "hosted.json",
     )
 
 
@@ -78,9 +96,16 @@ def start(job):
 
 
 def test_lines_tokens_and_cost_by_hand(splits):
-    offer = make_offer(recipe_for(n_epochs=2, usd_per_million_tokens=8.0, prompt="Q: {question}"), splits, splits / "s")
+    offer = make_offer(
+        recipe_for(n_epochs=2, usd_per_million_tokens=8.0, prompt="Q: {question}"),
+        splits,
+        splits / "s",
+    )
     lines = [json.loads(line) for line in (splits / "s" / "train.jsonl").read_text().splitlines()]
-    assert lines[3]["messages"][0] == {"role": "user", "content": "Q: What is gout, for the 3th time?"}
+    assert lines[3]["messages"][0] == {
+        "role": "user",
+        "content": "Q: What is gout, for the 3th time?",
+    }
     assert offer.reports["train"].examples == 12
     assert offer.epochs == 2
     assert offer.cost == pytest.approx(offer.tokens * 2 * 8 / 1e6)
@@ -99,7 +124,10 @@ def test_no_validation_rows_no_validation_file(splits):
     ("rows", "said"),
     [
         ([conversation(n) for n in range(9)], "9 examples, fewer than 10"),
-        ([*(conversation(n) for n in range(11)), conversation(11, " ")], r"line 12, messages\[1\].content: is no text"),
+        (
+            [*(conversation(n) for n in range(11)), conversation(11, " ")],
+            r"line 12, messages\[1\].content: is no text",
+        ),
     ],
 )
 def test_lines_that_the_service_would_refuse_stop_here(splits, rows, said):
@@ -113,14 +141,19 @@ def test_an_overlong_row_is_said_or_left_out_as_the_recipe_says(splits, capsys):
     write_conversations(splits / "train.parquet", rows)
     kept = make_offer(recipe_for(), splits, splits / "a")
     assert "1 × over limit" in capsys.readouterr().err
-    assert (kept.reports["train"].examples, kept.reports["train"].tokens.billed < 17_000) == (12, True)
+    assert (kept.reports["train"].examples, kept.reports["train"].tokens.billed < 17_000) == (
+        12,
+        True,
+    )
     dropped = make_offer(recipe_for(data={"overlong": "drop"}), splits, splits / "b")
     assert dropped.reports["train"].examples == 11
 
 
 def test_the_same_bytes_and_parameters_are_the_same_job_and_others_are_not(splits):
     first = make_offer(recipe_for(), splits, splits / "a").identity
-    assert make_offer(recipe_for(poll_seconds=5, budget_usd=3), splits, splits / "b").identity == first
+    assert (
+        make_offer(recipe_for(poll_seconds=5, budget_usd=3), splits, splits / "b").identity == first
+    )
     assert make_offer(recipe_for(n_epochs=2), splits, splits / "c").identity != first
     assert make_offer(recipe_for(prompt="Q: {question}"), splits, splits / "d").identity != first
 
@@ -169,12 +202,19 @@ def test_upload_and_creation_send_what_was_offered(server, job):
     start(job)
     (sent,) = server.bodies("POST /fine_tuning/jobs$")
     assert sent["metadata"] == {MARK: job.offer.identity}
-    assert (sent["training_file"], sent["validation_file"]) == (job.state.files["train"], job.state.files["validation"])
+    assert (sent["training_file"], sent["validation_file"]) == (
+        job.state.files["train"],
+        job.state.files["validation"],
+    )
     assert server.contents[sent["training_file"]] == job.offer.files["train"].read_bytes()
     assert sent["method"] == {
         "type": "supervised",
         "supervised": {
-            "hyperparameters": {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"}
+            "hyperparameters": {
+                "n_epochs": "auto",
+                "batch_size": "auto",
+                "learning_rate_multiplier": "auto",
+            }
         },
     }
     assert read_state(job.path).job == job.state.job == "ftjob-3"
@@ -187,7 +227,14 @@ def test_a_file_that_was_sent_is_not_sent_again(server, job):
 
 
 def test_a_refused_file_is_a_clear_error(server, job):
-    body = {"error": {"message": "line 1 is not JSON", "type": "i", "param": "file", "code": "invalid_file"}}
+    body = {
+        "error": {
+            "message": "line 1 is not JSON",
+            "type": "i",
+            "param": "file",
+            "code": "invalid_file",
+        }
+    }
     server.fail("POST /files", 400, body=body)
     with pytest.raises(ModelError, match="file: line 1 is not JSON"):
         start(job)
@@ -299,7 +346,9 @@ def test_events_become_rows_in_order_of_steps_whatever_the_pages(server, job):
     assert [row["step"] for row in rows] == list(range(1, 13))
     assert rows[0] == {"step": 1, "loss": 2.0}
     assert rows[3] == {"step": 4, "loss": 1.0, "validation_loss": 1.25}
-    logged = [json.loads(line) for line in job.path.with_name("metrics.jsonl").read_text().splitlines()]
+    logged = [
+        json.loads(line) for line in job.path.with_name("metrics.jsonl").read_text().splitlines()
+    ]
     assert logged == rows
     identities = [e["id"] for e in server.events[job.state.job]]
     assert len(identities) == len(set(identities)) == 12
@@ -361,11 +410,19 @@ def test_rows_of_figures(values, row):
 CSV = b"step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy\n2,0.5,0.9,0.6,0.8\n1,1.0,0.5,,\n"
 ROWS = [
     {"step": 1, "loss": 1.0, "token_accuracy": 0.5},
-    {"step": 2, "loss": 0.5, "validation_loss": 0.6, "token_accuracy": 0.9, "validation_token_accuracy": 0.8},
+    {
+        "step": 2,
+        "loss": 0.5,
+        "validation_loss": 0.6,
+        "token_accuracy": 0.9,
+        "validation_token_accuracy": 0.8,
+    },
 ]
 
 
-@pytest.mark.parametrize("raw", [CSV, base64.b64encode(CSV), base64.encodebytes(CSV), b"\xef\xbb\xbf" + CSV])
+@pytest.mark.parametrize(
+    "raw", [CSV, base64.b64encode(CSV), base64.encodebytes(CSV), b"\xef\xbb\xbf" + CSV]
+)
 def test_a_result_file_plain_or_in_base64_in_order_of_steps(raw):
     assert parse_result(raw) == ROWS
 
@@ -377,7 +434,9 @@ def test_a_result_file_of_another_kind_is_refused(raw):
 
 
 @pytest.mark.parametrize("with_file", [True, False])
-def test_without_a_readable_result_file_the_events_are_the_curve_and_it_is_said(server, job, capsys, with_file):
+def test_without_a_readable_result_file_the_events_are_the_curve_and_it_is_said(
+    server, job, capsys, with_file
+):
     start(job)
     server.with_result_file = with_file
     ended, rows = follow(job.service, job.state.job, 0.01, job.path.with_name("m.jsonl"))

@@ -22,7 +22,9 @@ def test_value_and_gradients_equal_cross_entropy(positions, bias):
     offset = torch.randn(31, requires_grad=True) if bias else None
     targets = torch.randint(0, 31, (positions,))
     inputs = [hidden, weight, *([offset] if bias else [])]
-    expected = functional.cross_entropy(functional.linear(hidden, weight, offset), targets, reduction="sum")
+    expected = functional.cross_entropy(
+        functional.linear(hidden, weight, offset), targets, reduction="sum"
+    )
     wanted = torch.autograd.grad(expected, inputs)
     loss = linear_cross_entropy(hidden, weight, targets, offset)
     made = torch.autograd.grad(loss, inputs)
@@ -41,7 +43,9 @@ def test_a_frozen_head_gets_no_gradient():
 
 def test_without_gradients_only_the_value_is_made():
     with torch.no_grad():
-        loss = linear_cross_entropy(torch.zeros(2, 4), torch.zeros(8, 4, requires_grad=True), torch.tensor([1, 2]))
+        loss = linear_cross_entropy(
+            torch.zeros(2, 4), torch.zeros(8, 4, requires_grad=True), torch.tensor([1, 2])
+        )
     assert loss.item() == pytest.approx(2 * torch.log(torch.tensor(8.0)).item())
 
 
@@ -70,7 +74,10 @@ def test_bf16_is_summed_in_float32():
 
 def test_a_trained_bf16_head_gets_its_gradient_of_all_chunks():
     torch.manual_seed(0)
-    hidden, weight = torch.randn(150, 16).bfloat16(), torch.randn(31, 16).bfloat16().requires_grad_()
+    hidden, weight = (
+        torch.randn(150, 16).bfloat16(),
+        torch.randn(31, 16).bfloat16().requires_grad_(),
+    )
     targets = torch.randint(0, 31, (150,))
     exact = weight.detach().float().requires_grad_()
     functional.cross_entropy(hidden.float() @ exact.T, targets, reduction="sum").backward()
@@ -82,4 +89,6 @@ def test_a_trained_bf16_head_gets_its_gradient_of_all_chunks():
 def test_a_loss_that_is_no_number_stays_none():
     weight = torch.zeros(8, 4)
     weight[0, 0] = float("nan")
-    assert not torch.isfinite(linear_cross_entropy(torch.ones(2, 4, requires_grad=True), weight, torch.tensor([1, 2])))
+    assert not torch.isfinite(
+        linear_cross_entropy(torch.ones(2, 4, requires_grad=True), weight, torch.tensor([1, 2]))
+    )

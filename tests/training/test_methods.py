@@ -1,4 +1,6 @@
-"""Every way of training: adapters of three kinds, 4-bit and 8-bit bases, 8-bit moments, float16, recomputed activations."""
+"""Every way of training: adapters of three kinds, 4-bit and 8-bit bases, 8-bit moments, float16,
+recomputed activations.
+"""
 
 import math
 
@@ -7,14 +9,13 @@ import torch
 from peft.tuners.lora import LoraLayer
 from test_supervised import architecture, rows, settings, trainer, weights
 
-from medtune.models.adapters import add_lora
-from medtune.models.attention import NAME as ROW_ATTENTION
-from medtune.models.attention import register
-from medtune.models.hashes import frozen_hash
-from medtune.models.loading import Located, load_weights
+from medtune.models.adapters import add_lora, frozen_hash
+from medtune.models.load import Located, load_weights
+from medtune.models.packed_attention import NAME as ROW_ATTENTION
+from medtune.models.packed_attention import register
 from medtune.recipe.schema import Lora
-from medtune.training.metrics_log import read_metrics
-from medtune.training.supervised import FIRST_SCALE, SupervisedTrainer
+from medtune.training.callbacks import read_metrics
+from medtune.training.trainer import FIRST_SCALE, SupervisedTrainer
 
 
 def losses(place):
@@ -22,7 +23,9 @@ def losses(place):
 
 
 def run(place, model, **values):
-    wanted = settings(**({"method": "lora", "epochs": 10, "learning_rate": 3e-2, "keep_best": False} | values))
+    wanted = settings(
+        **({"method": "lora", "epochs": 10, "learning_rate": 3e-2, "keep_best": False} | values)
+    )
     SupervisedTrainer(model, wanted, 5, rows(), rows(4, seed=9), place, "f").run()
     return losses(place)
 
@@ -41,8 +44,13 @@ def test_adapters_learn_and_leave_the_base_alone(tmp_path, kind, options):
 
 
 def test_rslora_scales_by_the_root_of_the_rank():
-    plain, rooted = (add_lora(architecture("llama"), Lora(r=16, alpha=8, rslora=on), 0) for on in (False, True))
-    scale = [next(m.scaling["default"] for m in x.modules() if isinstance(m, LoraLayer)) for x in (plain, rooted)]
+    plain, rooted = (
+        add_lora(architecture("llama"), Lora(r=16, alpha=8, rslora=on), 0) for on in (False, True)
+    )
+    scale = [
+        next(m.scaling["default"] for m in x.modules() if isinstance(m, LoraLayer))
+        for x in (plain, rooted)
+    ]
     assert scale == [0.5, 2.0]
 
 
@@ -51,7 +59,12 @@ def wide():
 
     register()
     torch.manual_seed(1)
-    width = {"hidden_size": 96, "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 2}
+    width = {
+        "hidden_size": 96,
+        "intermediate_size": 160,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
     return LlamaForCausalLM(LlamaConfig(vocab_size=64, **width))
 
 
@@ -86,7 +99,10 @@ def test_nf4_is_close_to_the_weights_it_stands_for(on_disk):
         one, other = (torch.log_softmax(model(chosen).logits, -1) for model in (full, small))
     divergence = float((one.exp() * (one - other)).sum(-1).mean())
     assert 0 < divergence < 1e-2
-    assert Located("a", on_disk).fingerprint() != Located("a", on_disk, quantization="nf4").fingerprint()
+    assert (
+        Located("a", on_disk).fingerprint()
+        != Located("a", on_disk, quantization="nf4").fingerprint()
+    )
 
 
 def test_moments_in_eight_bits_learn_like_those_in_thirty_two(tmp_path):
@@ -114,7 +130,7 @@ def test_recomputed_activations_give_the_same_weights(tmp_path, method):
 
 
 def test_recomputing_keeps_fewer_bytes():
-    from medtune.training.footprint import saved_bytes
+    from medtune.training.memory_estimate import saved_bytes
     from medtune.training.objectives import CausalObjective
 
     with torch.device("meta"):
@@ -126,7 +142,9 @@ def test_recomputing_keeps_fewer_bytes():
 
 
 def test_float16_learns_with_scaled_losses(tmp_path):
-    loop = trainer(tmp_path, architecture("llama").half(), validation=[], epochs=6, learning_rate=5e-3)
+    loop = trainer(
+        tmp_path, architecture("llama").half(), validation=[], epochs=6, learning_rate=5e-3
+    )
     assert loop.half
     result = loop.run()
     made = losses(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from medtune.errors import DataError
-from medtune.recipe.reading import parse_recipe
+from medtune.recipe.read import parse_recipe
 from medtune.runs.pretrain import pretrain
 from medtune.training.corpus import Document, hold_out, train_tokenizer
 from medtune.training.pretraining import training_blocks
@@ -33,7 +33,11 @@ def documents(count=60):
     ]
     rng = np.random.default_rng(0)
     return [
-        {"text": " ".join(rng.choice(words, 80)) + f" case {n}", "kind": "med" if n % 3 else "gen", "id": f"d{n // 2}"}
+        {
+            "text": " ".join(rng.choice(words, 80)) + f" case {n}",
+            "kind": "med" if n % 3 else "gen",
+            "id": f"d{n // 2}",
+        }
         for n in range(count)
     ]
 
@@ -50,8 +54,22 @@ def recipe(corpus, **train):
         "name": "tiny-base",
         "kind": "pretrain",
         "corpus": {"source": str(corpus), "kind": "kind", "group": "id", "held_out": 0.1},
-        "model": {"vocabulary": 400, "width": 32, "layers": 2, "heads": 2, "feed_forward": 64, "context": 32},
-        "train": {"epochs": 2, "batch_tokens": 128, "warmup": 2, "save_every": 5, "log_every": 5, "dtype": "float32"}
+        "model": {
+            "vocabulary": 400,
+            "width": 32,
+            "layers": 2,
+            "heads": 2,
+            "feed_forward": 64,
+            "context": 32,
+        },
+        "train": {
+            "epochs": 2,
+            "batch_tokens": 128,
+            "warmup": 2,
+            "save_every": 5,
+            "log_every": 5,
+            "dtype": "float32",
+        }
         | train,
         "prompts": ["the heart"],
     }
@@ -86,11 +104,15 @@ def test_no_text_is_unknown_to_the_tokenizer():
 
 def test_a_whole_pretraining_learns_and_leaves_a_model_with_a_card(corpus, tmp_path):
     figures = pretrain(recipe(corpus, epochs=6), tmp_path / "run", None)
-    log = [json.loads(line) for line in (tmp_path / "run/train/metrics.jsonl").read_text().splitlines()]
+    log = [
+        json.loads(line) for line in (tmp_path / "run/train/metrics.jsonl").read_text().splitlines()
+    ]
     losses = [row["loss"] for row in log if "loss" in row]
     assert losses[-1] < losses[0] - 1
     assert set(figures["held_out"]) == {"all", "gen", "med"}
-    uniform = math.log2(400) / 3  # bits a byte of a model that knows nothing, at three bytes a token
+    uniform = (
+        math.log2(400) / 3
+    )  # bits a byte of a model that knows nothing, at three bytes a token
     assert figures["held_out"]["all"]["bits_per_byte"] < uniform
     card = (tmp_path / "run/model/README.md").read_text()
     assert f"{figures['held_out']['all']['bits_per_byte']:.3f}" in card
@@ -128,12 +150,16 @@ def test_another_seed_never_takes_up_the_tokens_of_the_first(corpus, tmp_path):
     from medtune.training.corpus import tokenize_corpus
 
     made = [
-        tokenize_corpus(recipe(corpus).model_copy(update={"seed": seed}), corpus, tmp_path / "same", None)[0]
+        tokenize_corpus(
+            recipe(corpus).model_copy(update={"seed": seed}), corpus, tmp_path / "same", None
+        )[0]
         for seed in (1, 2)
     ]
     for tokenized in made:
         stream = tokenized.train.tobytes()
-        assert not any(document.tokens.astype(np.uint32).tobytes() in stream for document in tokenized.held_out)
+        assert not any(
+            document.tokens.astype(np.uint32).tobytes() in stream for document in tokenized.held_out
+        )
     assert made[0].fingerprint != made[1].fingerprint
 
 

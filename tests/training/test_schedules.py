@@ -1,6 +1,6 @@
 import pytest
 
-from medtune.training.schedules import learning_rate_factor, warmup_length
+from medtune.training.optimizers import learning_rate_factor, warmup_length
 
 
 def test_warmup_below_one_is_a_share():

@@ -1,4 +1,6 @@
-"""Training an encoder-decoder: exact gradients however a step is cut, the loss of transformers, resume to the bit."""
+"""Training an encoder-decoder: exact gradients however a step is cut, the loss of transformers,
+resume to the bit.
+"""
 
 import numpy as np
 import pytest
@@ -6,11 +8,11 @@ import torch
 
 from medtune.models.adapters import add_lora
 from medtune.recipe.schema import Lora, Train
-from medtune.tokens.seq2seq import EncodedPair
-from medtune.training.head_loss import CHUNK, trained_head_loss
-from medtune.training.metrics_log import read_metrics
-from medtune.training.seq2seq import Seq2SeqObjective
-from medtune.training.supervised import SupervisedTrainer
+from medtune.tokens.encode_pairs import EncodedPair
+from medtune.training.callbacks import read_metrics
+from medtune.training.losses import CHUNK, trained_head_loss
+from medtune.training.objectives import Seq2SeqObjective
+from medtune.training.trainer import SupervisedTrainer
 from tiny_t5 import KINDS, tiny_t5
 
 CPU = torch.device("cpu")
@@ -27,11 +29,19 @@ def rows(count=16, seed=0):
 
 
 def trainer(place, model=None, seed=5, validation=None, **values):
-    base = {"method": "full", "epochs": 2, "learning_rate": 1e-3, "batch_size": 4, "gradient_accumulation": 1}
+    base = {
+        "method": "full",
+        "epochs": 2,
+        "learning_rate": 1e-3,
+        "batch_size": 4,
+        "gradient_accumulation": 1,
+    }
     model = tiny_t5() if model is None else model
     settings = Train(**(base | {"save_every": 2} | values))
     held = rows(4, seed=9) if validation is None else validation
-    return SupervisedTrainer(model, settings, seed, rows(), held, place, "f", objective=Seq2SeqObjective())
+    return SupervisedTrainer(
+        model, settings, seed, rows(), held, place, "f", objective=Seq2SeqObjective()
+    )
 
 
 def gradients(model):
@@ -43,10 +53,14 @@ def weights(model):
 
 
 def published_gradients(kind, chosen):
-    """Transformers' own loss of each row alone, summed over tokens, divided by all of them at the end."""
+    """Transformers' own loss of each row alone, summed over tokens, divided by all of them at
+    the end.
+    """
     model, total = tiny_t5(kind=kind), 0.0
     for row in chosen:
-        loss = model(input_ids=torch.from_numpy(row.source)[None], labels=torch.from_numpy(row.target)[None]).loss
+        loss = model(
+            input_ids=torch.from_numpy(row.source)[None], labels=torch.from_numpy(row.target)[None]
+        ).loss
         (loss * len(row.target)).backward()
         total += float(loss.detach()) * len(row.target)
     tokens = sum(len(row.target) for row in chosen)
@@ -71,7 +85,9 @@ def test_loss_and_gradient_are_those_of_transformers_row_by_row(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_accumulation_does_not_change_the_gradient(tmp_path, kind):
-    """Batch 4 = 1 × 4 within 1e-5, with uneven answers: transformers 5.23's T5 gives 8.6 times the norm here."""
+    """Batch 4 = 1 × 4 within 1e-5, with uneven answers: transformers 5.23's T5 gives 8.6 times
+    the norm here.
+    """
     norms, after = [], []
     for size, accumulation in ((4, 1), (1, 4), (2, 2)):
         options = {"batch_size": size, "gradient_accumulation": accumulation, "max_grad_norm": None}
@@ -91,7 +107,11 @@ def test_every_row_is_in_one_batch_and_answers_are_moved_right_within_their_row(
     source = torch.cat([batch.source for batch in batches]).tolist()
     assert source == [i for row in chosen for i in row.source.tolist()]
     for batch, start in zip(batches, (0, 3, 6), strict=True):
-        parts = zip(batch.inputs.split(batch.target_lengths), batch.targets.split(batch.target_lengths), strict=True)
+        parts = zip(
+            batch.inputs.split(batch.target_lengths),
+            batch.targets.split(batch.target_lengths),
+            strict=True,
+        )
         for row, (inputs, targets) in zip(chosen[start:], parts, strict=False):
             assert targets.tolist() == row.target.tolist()
             assert inputs.tolist() == [0, *row.target[:-1].tolist()]
@@ -99,7 +119,10 @@ def test_every_row_is_in_one_batch_and_answers_are_moved_right_within_their_row(
 
 def test_the_loss_of_a_trained_head_is_cross_entropy_and_so_are_its_gradients():
     torch.manual_seed(0)
-    hidden, weight = torch.randn(CHUNK + 70, 12), torch.randn(40, 12) * 9  # wide logits: most probabilities vanish
+    hidden, weight = (
+        torch.randn(CHUNK + 70, 12),
+        torch.randn(40, 12) * 9,
+    )  # wide logits: most probabilities vanish
     targets = torch.randint(0, 40, (CHUNK + 70,))
     sides = []
     for loss in (
@@ -148,14 +171,21 @@ def test_resume_ends_with_identical_bits_dropout_included(tmp_path, stop, method
     second = trainer(tmp_path / "parts", model(), **options)
     second.run()
     assert torch.equal(weights(whole.model), weights(second.model))
-    logged = [[r["loss"] for r in read_metrics(tmp_path / p / "metrics.jsonl")] for p in ("whole", "parts")]
+    logged = [
+        [r["loss"] for r in read_metrics(tmp_path / p / "metrics.jsonl")]
+        for p in ("whole", "parts")
+    ]
     assert logged[0] == logged[1]
 
 
 def test_it_ends_with_the_weights_of_the_best_validation(tmp_path):
     loop = trainer(tmp_path, epochs=6, learning_rate=5e-2, validate_every=1)
     result = loop.run()
-    validated = [r["validation_loss"] for r in read_metrics(tmp_path / "metrics.jsonl") if "validation_loss" in r]
+    validated = [
+        r["validation_loss"]
+        for r in read_metrics(tmp_path / "metrics.jsonl")
+        if "validation_loss" in r
+    ]
     assert result.best_validation_loss == min(validated) < validated[-1]
     assert loop.validate() == pytest.approx(min(validated), rel=1e-5)
 
@@ -171,7 +201,16 @@ def test_checkpointed_activations_give_the_same_gradient(tmp_path, kind):
     for checkpointing in (False, True):
         settings = Train(method="full", batch_size=4, gradient_accumulation=1, max_grad_norm=None)
         loop = SupervisedTrainer(
-            tiny_t5(kind=kind), settings, 5, rows(), [], tmp_path, "f", None, Seq2SeqObjective(), checkpointing
+            tiny_t5(kind=kind),
+            settings,
+            5,
+            rows(),
+            [],
+            tmp_path,
+            "f",
+            None,
+            Seq2SeqObjective(),
+            checkpointing,
         )
         loop.model.train()
         saved = 0

@@ -14,13 +14,12 @@ import pytest
 import torch
 
 from medtune.errors import RecipeError, RunError
-from medtune.models.adapters import add_lora
-from medtune.models.hashes import frozen_hash
+from medtune.models.adapters import add_lora, frozen_hash
 from medtune.recipe.schema import Lora, Train
-from medtune.tokens.labels import Encoded
-from medtune.training.metrics_log import read_metrics
-from medtune.training.processes import Processes
-from medtune.training.supervised import SupervisedTrainer, rows_of_step, steps_of
+from medtune.tokens.encode import Encoded
+from medtune.training.callbacks import read_metrics
+from medtune.training.distributed import Processes
+from medtune.training.trainer import SupervisedTrainer, rows_of_step, steps_of
 
 VOCABULARY = 64
 
@@ -30,11 +29,22 @@ def architecture(kind):
     import transformers as t
 
     torch.manual_seed(1)
-    common = {"vocab_size": VOCABULARY, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
-    llama_like = common | {"intermediate_size": 32, "num_key_value_heads": 1, "max_position_embeddings": 64}
+    common = {
+        "vocab_size": VOCABULARY,
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
+    llama_like = common | {
+        "intermediate_size": 32,
+        "num_key_value_heads": 1,
+        "max_position_embeddings": 64,
+    }
     if kind == "gpt2":
         drop = dict.fromkeys(["resid_pdrop", "embd_pdrop", "attn_pdrop"], 0.0)
-        config = t.GPT2Config(vocab_size=VOCABULARY, n_embd=16, n_layer=2, n_head=2, n_positions=64, **drop)
+        config = t.GPT2Config(
+            vocab_size=VOCABULARY, n_embd=16, n_layer=2, n_head=2, n_positions=64, **drop
+        )
     elif kind == "llama":
         config = t.LlamaConfig(**llama_like)
     elif kind == "mistral":
@@ -72,7 +82,9 @@ def settings(**values):
 def trainer(place, model=None, train=None, validation=None, fingerprint="f", seed=5, **values):
     model = architecture("llama") if model is None else model
     validation = rows(4, seed=9) if validation is None else validation
-    return SupervisedTrainer(model, settings(**values), seed, train or rows(), validation, Path(place), fingerprint)
+    return SupervisedTrainer(
+        model, settings(**values), seed, train or rows(), validation, Path(place), fingerprint
+    )
 
 
 def weights(model):
@@ -92,7 +104,9 @@ def test_the_loss_is_that_of_plain_transformers_row_by_row(tmp_path, kind):
         labels = torch.from_numpy(np.where(row.supervised, row.ids, -100))[None]
         with torch.no_grad():
             logits = model(torch.from_numpy(row.ids)[None]).logits
-        expected += float(torch.nn.functional.cross_entropy(logits[0, :-1], labels[0, 1:], reduction="sum"))
+        expected += float(
+            torch.nn.functional.cross_entropy(logits[0, :-1], labels[0, 1:], reduction="sum")
+        )
     assert made == pytest.approx(expected, rel=1e-4)
 
 
@@ -101,7 +115,11 @@ def test_accumulation_does_not_change_the_gradient(tmp_path, kind):
     norms, after = [], []
     for size, accumulation in ((4, 1), (1, 4), (2, 2)):
         loop = trainer(
-            tmp_path, architecture(kind), batch_size=size, gradient_accumulation=accumulation, max_grad_norm=None
+            tmp_path,
+            architecture(kind),
+            batch_size=size,
+            gradient_accumulation=accumulation,
+            max_grad_norm=None,
         )
         norms.append(loop.step()[1])
         after.append(weights(loop.model))
@@ -113,7 +131,10 @@ def test_accumulation_does_not_change_the_gradient(tmp_path, kind):
 def test_every_epoch_takes_every_row_once_in_another_order():
     wanted = settings(batch_size=3, gradient_accumulation=2)
     per_epoch = math.ceil(16 / 6)
-    epochs = [[r for s in range(per_epoch) for r in rows_of_step(e * per_epoch + s, 16, wanted, 5)] for e in range(2)]
+    epochs = [
+        [r for s in range(per_epoch) for r in rows_of_step(e * per_epoch + s, 16, wanted, 5)]
+        for e in range(2)
+    ]
     assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(16))
     assert epochs[0] != epochs[1]
     assert steps_of(wanted, 16) == 2 * per_epoch
@@ -124,7 +145,9 @@ def test_training_lowers_the_loss_along_a_known_curve(tmp_path):
     result = loop.run()
     losses = [row["loss"] for row in read_metrics(tmp_path / "metrics.jsonl") if "loss" in row]
     assert len(losses) == result.steps == 24
-    assert losses[0] == pytest.approx(math.log(VOCABULARY), abs=0.05)  # an untrained model knows nothing
+    assert losses[0] == pytest.approx(
+        math.log(VOCABULARY), abs=0.05
+    )  # an untrained model knows nothing
     assert losses[-1] < losses[0] - 0.2
     assert result.tokens == 6 * sum(len(r.ids) for r in rows())
     assert result.supervised_tokens == 6 * sum(int(r.supervised[1:].sum()) for r in rows())
@@ -170,7 +193,10 @@ def test_resume_in_mid_epoch_ends_with_identical_bits(tmp_path, stop, method):
     second = trainer(tmp_path / "parts", model(), **options)
     second.run()
     assert torch.equal(weights(whole.model), weights(second.model))
-    logged = [[r["loss"] for r in read_metrics(tmp_path / p / "metrics.jsonl")] for p in ("whole", "parts")]
+    logged = [
+        [r["loss"] for r in read_metrics(tmp_path / p / "metrics.jsonl")]
+        for p in ("whole", "parts")
+    ]
     assert logged[0] == logged[1]
 
 
@@ -190,10 +216,19 @@ def test_validation_loss_does_not_depend_on_the_batch_size(tmp_path):
 
 
 def test_early_stopping_keeps_the_best_weights(tmp_path):
-    loop = trainer(tmp_path, epochs=40, learning_rate=5e-2, early_stopping=2, validate_every=1, schedule="constant")
+    loop = trainer(
+        tmp_path,
+        epochs=40,
+        learning_rate=5e-2,
+        early_stopping=2,
+        validate_every=1,
+        schedule="constant",
+    )
     result = loop.run()
     losses = {
-        r["step"]: r["validation_loss"] for r in read_metrics(tmp_path / "metrics.jsonl") if "validation_loss" in r
+        r["step"]: r["validation_loss"]
+        for r in read_metrics(tmp_path / "metrics.jsonl")
+        if "validation_loss" in r
     }
     assert result.stopped_early
     assert result.steps == result.best_step + 2
@@ -240,7 +275,9 @@ def test_bf16_weights_train_with_fp32_masters(tmp_path):
 
 
 def test_muon_trains_matrices_and_adamw_the_rest(tmp_path):
-    loop = trainer(tmp_path, epochs=4, optimizer="muon", learning_rate=0.02, adam_learning_rate=5e-3)
+    loop = trainer(
+        tmp_path, epochs=4, optimizer="muon", learning_rate=0.02, adam_learning_rate=5e-3
+    )
     kinds = [type(o).__name__ for o in loop.weights.optimizers]
     result = loop.run()
     losses = [row["loss"] for row in read_metrics(tmp_path / "metrics.jsonl") if "loss" in row]
@@ -259,8 +296,8 @@ import sys, torch
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from test_supervised import architecture, rows, settings, weights
-from medtune.training.processes import Processes
-from medtune.training.supervised import SupervisedTrainer
+from medtune.training.distributed import Processes
+from medtune.training.trainer import SupervisedTrainer
 torch.set_num_threads(1)
 place = Path(sys.argv[1])
 processes = Processes()
@@ -287,13 +324,23 @@ def test_two_processes_learn_as_one(tmp_path):
     one.mkdir()
     two.mkdir()
     subprocess.run([sys.executable, path, one], check=True, env=environment(), timeout=120)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29511"]
-    subprocess.run([*launcher, path, two], check=True, env=environment(), timeout=180, capture_output=True)
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node=2",
+        "--master-port=29511",
+    ]
+    subprocess.run(
+        [*launcher, path, two], check=True, env=environment(), timeout=180, capture_output=True
+    )
     logs = [read_metrics(place / "metrics.jsonl") for place in (one, two)]
     for key in ("loss", "validation_loss", "gradient_norm", "tokens"):
         values = [[row[key] for row in log if key in row] for log in logs]
         assert values[0] == pytest.approx(values[1], rel=1e-4)
-    torch.testing.assert_close(torch.load(one / "weights.pt"), torch.load(two / "weights.pt"), rtol=0, atol=1e-4)
+    torch.testing.assert_close(
+        torch.load(one / "weights.pt"), torch.load(two / "weights.pt"), rtol=0, atol=1e-4
+    )
 
 
 def test_killed_at_random_moments_it_still_ends_with_the_same_weights(tmp_path):
@@ -304,7 +351,9 @@ def test_killed_at_random_moments_it_still_ends_with_the_same_weights(tmp_path):
     subprocess.run([sys.executable, path, whole], check=True, env=environment(), timeout=120)
     rng, kills = np.random.default_rng(int.from_bytes(os.urandom(4), "big")), 0
     for _ in range(2):
-        process = subprocess.Popen([sys.executable, path, parts], env=environment(), stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [sys.executable, path, parts], env=environment(), stderr=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + 60
         seen = len(read_metrics(parts / "metrics.jsonl"))
         while (
@@ -322,7 +371,10 @@ def test_killed_at_random_moments_it_still_ends_with_the_same_weights(tmp_path):
     assert kills > 0
     assert torch.equal(torch.load(whole / "weights.pt"), torch.load(parts / "weights.pt"))
     stable = [
-        [{k: v for k, v in r.items() if k != "tokens_per_second"} for r in read_metrics(p / "metrics.jsonl")]
+        [
+            {k: v for k, v in r.items() if k != "tokens_per_second"}
+            for r in read_metrics(p / "metrics.jsonl")
+        ]
         for p in (whole, parts)
     ]
     assert json.dumps(stable[0]) == json.dumps(stable[1])

@@ -23,7 +23,7 @@ from medtune.cli import (
     run,
     train,
 )
-from medtune.cli.failures import Terminated, exit_code_of
+from medtune.cli.errors import Terminated, exit_code_of
 
 app = typer.Typer(
     name="medtune",
@@ -33,7 +33,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (run, prepare, inspect, train, evaluate, report, compare, ask, chat, export, pretrain, doctor):
+for verb in (
+    run,
+    prepare,
+    inspect,
+    train,
+    evaluate,
+    report,
+    compare,
+    ask,
+    chat,
+    export,
+    pretrain,
+    doctor,
+):
     app.command(name=verb.__name__.rsplit(".", 1)[-1])(verb.command)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")
@@ -47,7 +60,9 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
 ) -> None:
     """Options before any verb."""
 

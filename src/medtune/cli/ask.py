@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medtune.cli.options import Json, ModelName, Quiet, Verbose
-from medtune.cli.output import print_json
+from medtune.cli.common import Json, ModelName, Quiet, Verbose, print_json
 
 if TYPE_CHECKING:
     from medtune.assistant import Answer
 
-Tokens = Annotated[int | None, typer.Option("--max-tokens", min=1, help="Length of the answer at most.")]
+Tokens = Annotated[
+    int | None, typer.Option("--max-tokens", min=1, help="Length of the answer at most.")
+]
 Temperature = Annotated[
     float | None,
     typer.Option(
@@ -22,7 +23,11 @@ Temperature = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of sampling.")]
 Anyway = Annotated[
-    bool, typer.Option("--anyway", help="Answer also below the confidence from which validation lets the model answer.")
+    bool,
+    typer.Option(
+        "--anyway",
+        help="Answer also below the confidence from which validation lets the model answer.",
+    ),
 ]
 
 
@@ -37,16 +42,21 @@ def command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Ask a model one question. Signs of an emergency are answered with the advice to seek help first.
+    """Ask a model one question.
 
-    Where its run measured confidence, that is shown, and below the threshold set on validation the model abstains.
+    Signs of an emergency are answered with the advice to seek help first.
+
+    Where its run measured confidence, that is shown, and below the threshold set on validation the
+    model abstains.
     """
     from medtune.assistant import load
-    from medtune.emergency import urgent_advice
     from medtune.errors import RecipeError
+    from medtune.text.emergency import urgent_advice
 
     if not question.strip():
-        raise RecipeError("the question is empty", fix='Example: medtune ask runs/quickstart "What is anemia?"')
+        raise RecipeError(
+            "the question is empty", fix='Example: medtune ask runs/quickstart "What is anemia?"'
+        )
     urgent = urgent_advice(question)
     if urgent and not json:
         typer.echo(f"{urgent}\n")

@@ -8,16 +8,18 @@ from typing import Annotated
 import typer
 
 from medtune.cli.ask import Anyway, SeedOption, Temperature, Tokens
-from medtune.cli.options import ModelName, Quiet, Verbose
+from medtune.cli.common import ModelName, Quiet, Verbose
 
 ENDS = ("exit", "quit")
 NoHistory = Annotated[
-    bool, typer.Option("--no-memory", help="Every question stands alone, as it always does with a T5.")
+    bool,
+    typer.Option("--no-memory", help="Every question stands alone, as it always does with a T5."),
 ]
 
 
 def _reader() -> Callable[[str], str]:
-    """How a line is read: with editing and the session's history on a terminal, plainly from a pipe.
+    """How a line is read: with editing and the session's history on a terminal, plainly from a
+    pipe.
 
     The history is kept in memory only: questions may be about patients.
     """
@@ -42,11 +44,13 @@ def command(
     """Talk with a model; 'exit' or 'quit' ends it. Nothing that is said is written anywhere."""
     from medtune.assistant import load
     from medtune.conversation import Message
-    from medtune.emergency import NOTICE, urgent_advice
+    from medtune.text.emergency import NOTICE, urgent_advice
 
     assistant = load(model, max_new_tokens=max_tokens, temperature=temperature, seed=seed)
     words = assistant.chat
-    banner = words.banner or f"medtune: talking with {Path(model).name}. Type 'exit' or 'quit' to end."
+    banner = (
+        words.banner or f"medtune: talking with {Path(model).name}. Type 'exit' or 'quit' to end."
+    )
     typer.echo(f"{banner}\n{NOTICE}\n")
     read = _reader()
     history: list[Message] = []
@@ -65,7 +69,10 @@ def command(
         typer.echo(words.answer, nl=False)
         try:
             answer = assistant.ask(
-                question, history, on_text=lambda text: print(text, end="", flush=True), anyway=anyway
+                question,
+                history,
+                on_text=lambda text: print(text, end="", flush=True),
+                anyway=anyway,
             )
         except KeyboardInterrupt:
             typer.echo(" [stopped]\n")

@@ -5,18 +5,24 @@ from typing import Annotated
 
 import typer
 
-from medtune.cli.options import DataDir, Json, Quiet, Verbose, existing_data_dir
-from medtune.cli.output import print_json
+from medtune.cli.common import DataDir, Json, Quiet, Verbose, existing_data_dir, print_json
 
-Runs = Annotated[list[Path] | None, typer.Argument(metavar="RUN...", help="Finished runs' directories.")]
+Runs = Annotated[
+    list[Path] | None, typer.Argument(metavar="RUN...", help="Finished runs' directories.")
+]
 Models = Annotated[
-    list[str] | None, typer.Option("--model", metavar="NAME", help="A model beside them; may be given again.")
+    list[str] | None,
+    typer.Option("--model", metavar="NAME", help="A model beside them; may be given again."),
 ]
 On = Annotated[
     str | None,
-    typer.Option("--on", metavar="RECIPE", help="Whose held-out items and tasks [default: the first run's]."),
+    typer.Option(
+        "--on", metavar="RECIPE", help="Whose held-out items and tasks [default: the first run's]."
+    ),
 ]
-OutDir = Annotated[Path, typer.Option("--out", metavar="DIR", help="Page, plot, figures, and what was measured.")]
+OutDir = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Page, plot, figures, and what was measured.")
+]
 
 
 def command(
@@ -29,9 +35,11 @@ def command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Compare runs (before and after) and models, paired on the same items, with a ranking that shows what is undecided.
+    """Compare runs (before and after) and models, paired on the same items, with a ranking that
+    shows what is undecided.
 
-    Runs that were measured on the same items are compared from their files; whoever was not is measured first.
+    Runs that were measured on the same items are compared from their files; whoever was not is
+    measured first.
     """
     from medtune.report.compare_page import compare_text
     from medtune.runs.compare import compare

@@ -4,20 +4,32 @@ from typing import Annotated, Any
 
 import typer
 
+from medtune.cli.common import (
+    DataDir,
+    Examples,
+    Json,
+    Quiet,
+    Set,
+    Verbose,
+    existing_data_dir,
+    print_json,
+)
 from medtune.cli.data_export import check, export
 from medtune.cli.data_versions import versions
-from medtune.cli.options import DataDir, Examples, Json, Quiet, Set, Verbose, existing_data_dir
-from medtune.cli.output import print_json
 
 app = typer.Typer(
-    help="The known data sets: what they are, and whether they are here.", no_args_is_help=True, rich_markup_mode=None
+    help="The known data sets: what they are, and whether they are here.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
 @app.command("list")
 def list_(data_dir: DataDir = None, json: Json = False) -> None:
-    """Known data sets with columns, licence, size, where they are published, and whether they are here."""
-    from medtune.data.sources.known import KNOWN
+    """Known data sets with columns, licence, size, where they are published, and whether they
+    are here.
+    """
+    from medtune.data.sources.catalogue import KNOWN
 
     place = existing_data_dir(data_dir)
     rows = []
@@ -32,7 +44,11 @@ def list_(data_dir: DataDir = None, json: Json = False) -> None:
                 "published": source.published,
                 "columns": source.columns,
                 "rows": source.rows(),
-                "here": "in the package" if source.packaged and found else str(found) if found else elsewhere,
+                "here": "in the package"
+                if source.packaged and found
+                else str(found)
+                if found
+                else elsewhere,
                 "files": list(source.files),
             }
         )
@@ -51,7 +67,11 @@ def _described(row: dict[str, Any]) -> list[str]:
     head = TextWrapper(80, subsequent_indent="  ", break_long_words=False)
     rest = TextWrapper(80, "  ", "    ", break_long_words=False, break_on_hyphens=False)
     lines = head.wrap(f"{row['name']}: {row['title']}")
-    for fact in (f"columns: {row['columns']}", f"{size}{row['licence']}", f"published: {row['published']}"):
+    for fact in (
+        f"columns: {row['columns']}",
+        f"{size}{row['licence']}",
+        f"published: {row['published']}",
+    ):
         lines += rest.wrap(fact)
     return [*lines, f"  here: {row['here']}"]
 
@@ -66,17 +86,22 @@ def audit(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """What a source holds: rows, repairs, duplicates, groups, overlap, identifiers. Nothing is written."""
+    """What a source holds: rows, repairs, duplicates, groups, overlap, identifiers.
+
+    Nothing is written.
+    """
     import tempfile
     from pathlib import Path
 
     from medtune.data.prepare import prepare
-    from medtune.recipe.reading import data_settings
+    from medtune.recipe.read import data_settings
     from medtune.report.audit_text import audit_text
 
     settings = data_settings(source, set_ or [])
     with tempfile.TemporaryDirectory() as temporary:
-        found = prepare(settings, 0, [], existing_data_dir(data_dir), Path(temporary), must_split=False).audit
+        found = prepare(
+            settings, 0, [], existing_data_dir(data_dir), Path(temporary), must_split=False
+        ).audit
     print_json(found) if json else typer.echo(audit_text(found, examples=examples))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from medtune.cli.options import (
+from medtune.cli.common import (
     DataDir,
     Json,
     Quiet,
@@ -19,21 +19,34 @@ from medtune.cli.options import (
     Verbose,
     existing_data_dir,
     out_directory,
+    print_json,
 )
-from medtune.cli.output import print_json
 
 if TYPE_CHECKING:
-    from medtune.tokens.chat_lines import ChatReport
+    from medtune.hosted.chat_file import ChatReport
 
 Form = Literal["openai", "parquet", "hub"]
-To = Annotated[Form, typer.Option("--to", help="openai: chat JSON lines; parquet; hub: a dataset directory.")]
-OutDir = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new directory, or one of an earlier export.")]
+To = Annotated[
+    Form, typer.Option("--to", help="openai: chat JSON lines; parquet; hub: a dataset directory.")
+]
+OutDir = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="A new directory, or one of an earlier export.")
+]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Chat JSON lines to train on.")]
-Encoding = Annotated[str, typer.Option("--model-encoding", help="cl100k_base (gpt-3.5, gpt-4) or o200k_base (gpt-4o).")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Tokens an example at most [default: the models'].")]
-Price = Annotated[float | None, typer.Option("--price", min=0, help="US dollars a million training tokens.")]
+Encoding = Annotated[
+    str,
+    typer.Option("--model-encoding", help="cl100k_base (gpt-3.5, gpt-4) or o200k_base (gpt-4o)."),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, help="Tokens an example at most [default: the models']."),
+]
+Price = Annotated[
+    float | None, typer.Option("--price", min=0, help="US dollars a million training tokens.")
+]
 Epochs = Annotated[
-    int | None, typer.Option("--epochs", min=1, max=50, help="Passes [default: as the service chooses].")
+    int | None,
+    typer.Option("--epochs", min=1, max=50, help="Passes [default: as the service chooses]."),
 ]
 
 
@@ -54,10 +67,10 @@ def export(
 ) -> None:
     """Write a recipe's splits for a hosted service, for other tools, or for a model hub."""
     from medtune.files import write_json
-    from medtune.recipe.reading import read_run_recipe
+    from medtune.recipe.read import read_run_recipe
     from medtune.runs.plan import Plan
     from medtune.runs.preparation import prepared_data
-    from medtune.tokens.chat_cost import token_counter
+    from medtune.tokens.chat_counter import token_counter
 
     _check_place(out, to)
     if to == "openai":
@@ -69,15 +82,23 @@ def export(
         if to == "openai":
             prompt = settings.model.prompt
             reports = _chat_files(
-                *(splits, out, audit, prompt), lambda path, least: _check(path, encoding, limit, price, epochs, least)
+                *(splits, out, audit, prompt),
+                lambda path, least: _check(path, encoding, limit, price, epochs, least),
             )
             _tell_reports(reports, out, price, json)
             return
-        rows = _parquet_files(splits, out, audit) if to == "parquet" else _hub(splits, out, audit, settings.name)
+        rows = (
+            _parquet_files(splits, out, audit)
+            if to == "parquet"
+            else _hub(splits, out, audit, settings.name)
+        )
     if json:
         print_json({"out": str(out), "rows": rows})
     else:
-        typer.echo("\n".join(f"{split:<12}{count:>10,} rows" for split, count in rows.items()) + f"\n{out.resolve()}")
+        typer.echo(
+            "\n".join(f"{split:<12}{count:>10,} rows" for split, count in rows.items())
+            + f"\n{out.resolve()}"
+        )
 
 
 def check(
@@ -90,14 +111,21 @@ def check(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Check a training file line by line as a hosted service will, with tokens and cost, before money is spent."""
+    """Check a training file line by line as a hosted service will, with tokens and cost, before
+    money is spent.
+    """
     _tell_reports({file.stem: _check(file, encoding, limit, price, epochs)}, None, price, json)
 
 
 def _check(
-    path: Path, encoding: str, limit: int | None, price: float | None, epochs: int | None, least: int = 10
+    path: Path,
+    encoding: str,
+    limit: int | None,
+    price: float | None,
+    epochs: int | None,
+    least: int = 10,
 ) -> "ChatReport":
-    from medtune.tokens.chat_lines import check_chat_lines
+    from medtune.hosted.chat_file import check_chat_lines
 
     return check_chat_lines(path, encoding, limit=limit, price=price, epochs=epochs, least=least)
 
@@ -110,7 +138,9 @@ OWN_FILES: dict[str, set[str]] = {
 
 
 def _check_place(out: Path, to: str) -> None:
-    """Nothing of the user's is overwritten: the directory is new, empty, or holds an earlier export only."""
+    """Nothing of the user's is overwritten: the directory is new, empty, or holds an earlier
+    export only.
+    """
     from medtune.errors import DataError
     from medtune.report.dataset_card import MADE_BY
 
@@ -118,12 +148,18 @@ def _check_place(out: Path, to: str) -> None:
         raise DataError("is a file", where=f"--out {out}", fix="Name a directory.")
     others = sorted(path.name for path in out.glob("[!.]*") if path.name not in OWN_FILES[to])
     card = out / "README.md"
-    if to == "hub" and card.exists() and MADE_BY not in card.read_text(encoding="utf-8", errors="replace"):
+    if (
+        to == "hub"
+        and card.exists()
+        and MADE_BY not in card.read_text(encoding="utf-8", errors="replace")
+    ):
         others.append(card.name)
     if others:
         listed = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
         raise DataError(
-            f"the directory holds other files ({listed})", where=f"--out {out}", fix="Name a new directory."
+            f"the directory holds other files ({listed})",
+            where=f"--out {out}",
+            fix="Name a new directory.",
         )
 
 
@@ -136,8 +172,8 @@ def _chat_files(
 ) -> dict[str, "ChatReport"]:
     """The same lines that a hosted run uploads: every question in the recipe's ``prompt``."""
     from medtune.conversation import iter_conversations
-    from medtune.tokens.chat_lengths import as_asked
-    from medtune.tokens.chat_lines import LEAST_EXAMPLES, write_chat_lines
+    from medtune.hosted.chat_file import LEAST_EXAMPLES, write_chat_lines
+    from medtune.tokens.chat_counter import as_asked
 
     reports = {}
     for split, facts in audit["splits"].items():
@@ -145,7 +181,9 @@ def _chat_files(
         path.unlink(missing_ok=True)  # of an earlier export with another split
         if facts["rows"]:
             rows = chain.from_iterable(iter_conversations(splits / f"{split}.parquet"))
-            write_chat_lines(path, (replace(row, messages=as_asked(row.messages, prompt)) for row in rows))
+            write_chat_lines(
+                path, (replace(row, messages=as_asked(row.messages, prompt)) for row in rows)
+            )
             reports[split] = check_file(path, LEAST_EXAMPLES if split == "train" else 1)
     return reports
 
@@ -165,7 +203,9 @@ def _hub(splits: Path, out: Path, audit: dict[str, Any], name: str) -> dict[str,
     return write_hub_dataset(out, splits, audit, name)
 
 
-def _tell_reports(reports: dict[str, "ChatReport"], out: Path | None, price: float | None, json: bool) -> None:
+def _tell_reports(
+    reports: dict[str, "ChatReport"], out: Path | None, price: float | None, json: bool
+) -> None:
     """The reports for a person or a machine; exit code 2 where there are problems."""
     if json:
         values = {name: report.as_dict() for name, report in reports.items()}
@@ -179,14 +219,19 @@ def _tell_reports(reports: dict[str, "ChatReport"], out: Path | None, price: flo
             unlisted = report.counts.total() - len(report.problems)
             typer.echo(f"{name}: {unlisted:,} more problems\n" if unlisted else "", nl=False)
         sound = not any(report.counts for report in reports.values())
-        typer.echo(("no problems found" if sound else "problems found") + (f"; {out.resolve()}" if out else ""))
+        typer.echo(
+            ("no problems found" if sound else "problems found")
+            + (f"; {out.resolve()}" if out else "")
+        )
     if any(report.counts for report in reports.values()):
         raise typer.Exit(2)
 
 
 def report_table(reports: dict[str, "ChatReport"]) -> str:
     """Examples, tokens and problems, a line a file."""
-    lines = [f"{'':<14}{'examples':>9}{'tokens':>13}{'median':>9}{'longest':>9}{'learnt':>13}{'problems':>10}"]
+    lines = [
+        f"{'':<14}{'examples':>9}{'tokens':>13}{'median':>9}{'longest':>9}{'learnt':>13}{'problems':>10}"
+    ]
     for name, report in reports.items():
         t = report.tokens
         figures = (

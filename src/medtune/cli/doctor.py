@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from medtune.cli.options import DataDir, Json
-from medtune.cli.output import print_json
+from medtune.cli.common import DataDir, Json, print_json
 
-SelfTest = Annotated[bool, typer.Option("--self-test", help="Run the scoring code on cases with known answers.")]
+SelfTest = Annotated[
+    bool, typer.Option("--self-test", help="Run the scoring code on cases with known answers.")
+]
 NAME_WIDTH, VALUE_WIDTH = 42, 15
 
 
@@ -24,7 +25,7 @@ def command(data_dir: DataDir = None, self_test: SelfTest = False, json: Json = 
 
 def _self_test(*, json: bool) -> None:
     """A table of cases; the exit code is 1 where one fails."""
-    from medtune.evaluation.selftest import self_test
+    from medtune.evaluation.self_test import self_test
 
     cases = self_test()
     failed = [case["case"] for case in cases if not case["ok"]]
@@ -42,11 +43,16 @@ def self_test_table(cases: list[dict[str, Any]]) -> str:
     for case in cases:
         expected, found = (_values(case[name]) for name in ("expected", "found"))
         said = "ok" if case["ok"] else "FAILED"
-        lines.append(f"{case['case']:<{NAME_WIDTH}}{expected:<{VALUE_WIDTH}}{found:<{VALUE_WIDTH}}{said}")
+        lines.append(
+            f"{case['case']:<{NAME_WIDTH}}{expected:<{VALUE_WIDTH}}{found:<{VALUE_WIDTH}}{said}"
+        )
     failed = [case for case in cases if not case["ok"]]
     lines += ["", f"{len(cases) - len(failed)} of {len(cases)} cases as they must be."]
     if failed:
-        lines += [f"FAILED: {case['case']}: expected {case['expected']}, found {case['found']}" for case in failed]
+        lines += [
+            f"FAILED: {case['case']}: expected {case['expected']}, found {case['found']}"
+            for case in failed
+        ]
         lines.append(
             "Do not trust figures made here: compare the versions of numpy and scipy (medtune doctor) with the lock."
         )
@@ -55,11 +61,15 @@ def self_test_table(cases: list[dict[str, Any]]) -> str:
 
 def _values(found: Any) -> str:
     """Numbers with three digits; an error that came instead stands below the table."""
-    return "an error" if isinstance(found, str) else " ".join(f"{round(value, 9):.3g}" for value in found)
+    return (
+        "an error"
+        if isinstance(found, str)
+        else " ".join(f"{round(value, 9):.3g}" for value in found)
+    )
 
 
 def _environment(data_dir: Any, *, json: bool) -> None:
-    from medtune.models.loading import packaged_models
+    from medtune.models.load import packaged_models
     from medtune.models.precision import fast_bfloat16
     from medtune.runs.environment import hardware, versions
 
@@ -86,18 +96,24 @@ def _environment(data_dir: Any, *, json: bool) -> None:
         f"\nprocessor     {found['processor']}, {found['cores']} cores\nmemory        {found['memory_bytes'] / 2**30:.1f} GiB"
     )
     typer.echo(f"GPU           {', '.join(found['gpus']) or 'none: everything runs on the CPU'}")
-    typer.echo(f"bfloat16      {'multiplied in hardware' if facts['bfloat16_fast'] else 'slow here: float32 is used'}")
+    typer.echo(
+        f"bfloat16      {'multiplied in hardware' if facts['bfloat16_fast'] else 'slow here: float32 is used'}"
+    )
     typer.echo(f"disk free     {facts['free_disk_bytes'] / 2**30:.1f} GiB")
     typer.echo(
         f"model hub     {'off (HF_HUB_OFFLINE)' if facts['offline'] else 'asked only for models that are not local'}"
     )
-    typer.echo(f"in package    {', '.join(facts['packaged_models']) or 'no model: the package is incomplete'}")
+    typer.echo(
+        f"in package    {', '.join(facts['packaged_models']) or 'no model: the package is incomplete'}"
+    )
     typer.echo(
         f"data          {facts['data_dir'] or 'no --data-dir or MEDTUNE_DATA: only packaged data and files by path'}"
     )
     typer.echo(f"hosted        {_hosted_text(facts['hosted'])}")
     if not facts["compiler"]:
-        typer.echo("compiler      none: set train.compile=false for medtune pretrain (apt install g++)")
+        typer.echo(
+            "compiler      none: set train.compile=false for medtune pretrain (apt install g++)"
+        )
 
 
 def _hosted_text(found: dict[str, Any]) -> str:

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from medtune.cli.options import Json, Quiet, Verbose, Yes
-from medtune.cli.output import print_json
+from medtune.cli.common import Json, Quiet, Verbose, Yes, print_json
 
 
 class Form(StrEnum):
@@ -27,13 +26,23 @@ class Dtype(StrEnum):
 
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A finished run's directory.")]
-To = Annotated[Path, typer.Option("--to", metavar="DIR", help="A new directory, or one of an earlier export.")]
-FormOption = Annotated[Form, typer.Option("--form", help="The adapter alone, or one model with it merged in.")]
-DtypeOption = Annotated[
-    Dtype | None, typer.Option("--dtype", help="Number format of the merged weights [default: bfloat16].")
+To = Annotated[
+    Path, typer.Option("--to", metavar="DIR", help="A new directory, or one of an earlier export.")
 ]
-Push = Annotated[str | None, typer.Option("--push", metavar="NAME", help="Also upload to the hub, as OWNER/NAME.")]
-Public = Annotated[bool, typer.Option("--public", help="With --push: for everybody to see [default: private].")]
+FormOption = Annotated[
+    Form, typer.Option("--form", help="The adapter alone, or one model with it merged in.")
+]
+DtypeOption = Annotated[
+    Dtype | None,
+    typer.Option("--dtype", help="Number format of the merged weights [default: bfloat16]."),
+]
+Push = Annotated[
+    str | None,
+    typer.Option("--push", metavar="NAME", help="Also upload to the hub, as OWNER/NAME."),
+]
+Public = Annotated[
+    bool, typer.Option("--public", help="With --push: for everybody to see [default: private].")
+]
 STAGES = {
     "merge": "merged in float32",
     "rounding": "rounded to {dtype}, read back",
@@ -53,10 +62,12 @@ def command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write a run's model with tokenizer, chat template, settings and card, compared with the run's on its test questions.
+    """Write a run's model with tokenizer, chat template, settings and card, compared with the
+    run's on its test questions.
 
-    A difference above 1e-4 in a logit between merged and base + adapter (float32) is refused. GGUF is not made here:
-    run llama.cpp's convert_hf_to_gguf.py on the directory of --form merged. Nothing is uploaded without --push.
+    A difference above 1e-4 in a logit between merged and base + adapter (float32) is refused. GGUF
+    is not made here: run llama.cpp's convert_hf_to_gguf.py on the directory of --form merged.
+    Nothing is uploaded without --push.
     """
     from medtune.runs.export import export
     from medtune.runs.export import push as upload
@@ -81,11 +92,21 @@ def _check_push(push: str | None, public: bool, yes: bool) -> None:
     from medtune.errors import RecipeError
 
     if public and not push:
-        raise RecipeError("--public says how to upload, and nothing is uploaded", fix="Add --push OWNER/NAME.")
+        raise RecipeError(
+            "--public says how to upload, and nothing is uploaded", fix="Add --push OWNER/NAME."
+        )
     if push and os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
-        raise RecipeError("the hub is switched off (HF_HUB_OFFLINE)", where=f"--push {push}", fix="Leave out --push.")
+        raise RecipeError(
+            "the hub is switched off (HF_HUB_OFFLINE)",
+            where=f"--push {push}",
+            fix="Leave out --push.",
+        )
     if push and not yes and not sys.stdin.isatty():
-        raise RecipeError("an upload needs a yes", where=f"--push {push}", fix="Add --yes, or run it in a terminal.")
+        raise RecipeError(
+            "an upload needs a yes",
+            where=f"--push {push}",
+            fix="Add --yes, or run it in a terminal.",
+        )
 
 
 def _agreed(push: str, public: bool, yes: bool, facts: dict[str, Any]) -> bool:
@@ -111,7 +132,11 @@ def export_text(facts: dict[str, Any]) -> str:
             if key in facts:
                 a = facts[key]
                 name = title.format(**facts)
-                lines.append(f"{name:<32}{a['largest']:>14.2e}{a['kl']:>12.2e}{a['same_best']:>12.1%}")
-        lines.append(f"The merge is exact to {facts['bound']:g}; what is below it is the cost of fewer bits.")
+                lines.append(
+                    f"{name:<32}{a['largest']:>14.2e}{a['kl']:>12.2e}{a['same_best']:>12.1%}"
+                )
+        lines.append(
+            f"The merge is exact to {facts['bound']:g}; what is below it is the cost of fewer bits."
+        )
     size = f"{facts['bytes'] / 1e6:,.1f} MB in {len(facts['files'])} files"
     return "\n".join([*lines, f"Exported ({facts['form']}, {size}): {facts['directory']}"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medtune.cli.options import (
+from medtune.cli.common import (
     DataDir,
     Json,
     Quiet,
@@ -17,30 +17,40 @@ from medtune.cli.options import (
     Verbose,
     existing_data_dir,
     out_directory,
+    print_json,
 )
-from medtune.cli.output import print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from medtune.conversation import Conversation
     from medtune.runs.plan import Plan
-    from medtune.tokens.labels import Encoder
-    from medtune.tokens.seq2seq import PairEncoder
-    from medtune.tokens.views import State, View
+    from medtune.tokens.encode import Encoder
+    from medtune.tokens.encode_pairs import PairEncoder
+    from medtune.tokens.token_view import State, View
 
 Rows = Annotated[int, typer.Option("--rows", min=1, help="Rows to show.")]
-RowId = Annotated[str | None, typer.Option("--id", metavar="ID", help="Show the row of this id, of whichever split.")]
+RowId = Annotated[
+    str | None,
+    typer.Option("--id", metavar="ID", help="Show the row of this id, of whichever split."),
+]
 SplitName = Annotated[
-    str | None, typer.Option("--split", metavar="NAME", help="train, validation or test [default: train].")
+    str | None,
+    typer.Option("--split", metavar="NAME", help="train, validation or test [default: train]."),
 ]
 TokenizerName = Annotated[
     str | None,
     typer.Option(
-        "--tokenizer", metavar="NAME", help="Another tokenizer than the model's: a directory, a model, a hub name."
+        "--tokenizer",
+        metavar="NAME",
+        help="Another tokenizer than the model's: a directory, a model, a hub name.",
     ),
 ]
-WORDS: tuple[tuple["State", str], ...] = (("supervised", "learnt"), ("context", "context"), ("cut", "cut"))
+WORDS: tuple[tuple["State", str], ...] = (
+    ("supervised", "learnt"),
+    ("context", "context"),
+    ("cut", "cut"),
+)
 TOKENIZER_FILES = ["*.json", "*.jinja", "*.txt", "*.model"]
 STYLES = {"supervised": "green", "context": "dim", "cut": "red strike"}
 FATES = {"truncate": "cut", "drop": "left out", "error": "too long"}
@@ -59,8 +69,11 @@ def command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Rows as tokens: what is learnt (green), what is context (dim), what is cut (red); and how long the rows are."""
-    from medtune.recipe.reading import read_run_recipe
+    """Rows as tokens: what is learnt (green), what is context (dim), what is cut (red).
+
+    And how long the rows are.
+    """
+    from medtune.recipe.read import read_run_recipe
     from medtune.runs.plan import Plan
     from medtune.runs.preparation import prepared_data
 
@@ -97,12 +110,14 @@ def _check_split(split: str | None) -> None:
     from medtune.errors import RecipeError
 
     if split is not None and split not in SPLITS:
-        raise RecipeError(f"no such split: {split}", where="--split", fix=f"Name one of {', '.join(SPLITS)}.")
+        raise RecipeError(
+            f"no such split: {split}", where="--split", fix=f"Name one of {', '.join(SPLITS)}."
+        )
 
 
 def _encoder(plan: "Plan", name: str | None) -> "Encoder | PairEncoder":
-    from medtune.models.loading import locate, packaged_models
-    from medtune.tokens.bare import load_bare_tokenizer
+    from medtune.models.load import locate, packaged_models
+    from medtune.tokens.tokenizer import load_bare_tokenizer
 
     if name is None:
         return plan.encoder()
@@ -110,11 +125,15 @@ def _encoder(plan: "Plan", name: str | None) -> "Encoder | PairEncoder":
         name = str(locate(name).tokenizer)
     model = plan.recipe.model
     place = _tokenizer_place(name)
-    return plan.encoder(load_bare_tokenizer(place, model.chat_template, model.prompt, seq2seq=plan.is_seq2seq))
+    return plan.encoder(
+        load_bare_tokenizer(place, model.chat_template, model.prompt, seq2seq=plan.is_seq2seq)
+    )
 
 
 def _tokenizer_place(name: str) -> str:
-    """A path as it is, a hub name as the directory in the hub's cache: transformers would ask a dead line for a minute."""
+    """A path as it is, a hub name as the directory in the hub's cache: transformers would ask a
+    dead line for a minute.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
@@ -151,7 +170,13 @@ def _by_id(place: Path, splits: list[str], wanted: str) -> "tuple[str, Conversat
                 return split, row
             ids.append(row.id)
     near = get_close_matches(wanted, ids, n=3)
-    fix = f"Did you mean {' or '.join(near)}?" if near else f"Ids look like {ids[0]}." if ids else "There are no rows."
+    fix = (
+        f"Did you mean {' or '.join(near)}?"
+        if near
+        else f"Ids look like {ids[0]}."
+        if ids
+        else "There are no rows."
+    )
     raise DataError(f"no row {wanted} in {', '.join(splits)}", where="--id", fix=fix)
 
 
@@ -166,15 +191,19 @@ def _measured(encoder: "Encoder | PairEncoder", path: Path, limit: int | None) -
 def _print(views: "list[View]", facts: dict[str, Any], split: str, fate: str) -> None:
     from rich.console import Console
 
-    from medtune.tokens.drawing import LEGEND, bars, plain
+    from medtune.tokens.token_view import LEGEND, bars, plain
 
     console = Console(highlight=False, markup=False)
     coloured = console.is_terminal and not console.no_color
     for view in views:
         counts = ", ".join(
-            f"{view.count(state)} {word}" for state, word in WORDS if state != "cut" or view.count(state)
+            f"{view.count(state)} {word}"
+            for state, word in WORDS
+            if state != "cut" or view.count(state)
         )
-        console.print(f"{view.id}: {len(view.pieces):,} tokens: {counts}", style="bold" if coloured else None)
+        console.print(
+            f"{view.id}: {len(view.pieces):,} tokens: {counts}", style="bold" if coloured else None
+        )
         if coloured:
             _print_coloured(console, view)
         else:
@@ -184,7 +213,12 @@ def _print(views: "list[View]", facts: dict[str, Any], split: str, fate: str) ->
         console.print(LEGEND + "\n")
     console.print(f"tokens a row, {split}:")
     for line in bars(facts["histogram"], fate):
-        console.print(line, no_wrap=True, crop=False, style="red" if coloured and line.startswith("┄") else None)
+        console.print(
+            line,
+            no_wrap=True,
+            crop=False,
+            style="red" if coloured and line.startswith("┄") else None,
+        )
     summary = f"median {facts['median']:,.0f}, 95 % {facts['p95']:,.0f}, longest {facts['max']:,}"
     console.print(f"{summary}; learnt: {facts['supervised_share']:.0%} of the tokens")
 
@@ -192,11 +226,13 @@ def _print(views: "list[View]", facts: dict[str, Any], split: str, fate: str) ->
 def _print_coloured(console: "Console", view: "View") -> None:
     from rich.text import Text
 
-    from medtune.tokens.drawing import BOUNDARY, REST, visible
+    from medtune.tokens.token_view import BOUNDARY, REST, visible
 
     line = Text()
     for number, piece in enumerate(view.pieces):
         line.append(BOUNDARY if number else "", "bright_black")
         line.append(visible(piece.unseen), "bright_black italic")
-        line.append(visible(piece.text) or REST, STYLES[piece.state] + (" reverse" if piece.special else ""))
+        line.append(
+            visible(piece.text) or REST, STYLES[piece.state] + (" reverse" if piece.special else "")
+        )
     console.print(line)

@@ -2,7 +2,7 @@
 
 import typer
 
-from medtune.cli.options import (
+from medtune.cli.common import (
     DataDir,
     DryRun,
     Examples,
@@ -15,8 +15,8 @@ from medtune.cli.options import (
     Verbose,
     existing_data_dir,
     out_directory,
+    print_json,
 )
-from medtune.cli.output import print_json
 from medtune.progress import say
 
 
@@ -34,7 +34,7 @@ def command(
 ) -> None:
     """Read, clean, group and split the data; write the splits and the audit."""
     from medtune.files import read_json
-    from medtune.recipe.reading import read_run_recipe
+    from medtune.recipe.read import read_run_recipe
     from medtune.report.audit_text import audit_text
     from medtune.runs.plan import Plan
     from medtune.runs.preparation import audit_if_prepared, prepared_data
@@ -57,5 +57,9 @@ def command(
     if json:
         print_json(audit)
         return
-    where = "Nothing was written." if dry_run else f"Audit: {(directory / 'data' / 'audit.json').resolve()}"
+    where = (
+        "Nothing was written."
+        if dry_run
+        else f"Audit: {(directory / 'data' / 'audit.json').resolve()}"
+    )
     typer.echo(f"{audit_text(audit, examples=examples)}\n\n{where}")

@@ -6,31 +6,41 @@ from typing import Annotated
 
 import typer
 
-from medtune.cli.options import Json, Set
-from medtune.cli.output import print_json
+from medtune.cli.common import Json, Set, print_json
 
-app = typer.Typer(help="List, show and copy the shipped recipes.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="List, show and copy the shipped recipes.", no_args_is_help=True, rich_markup_mode=None
+)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A shipped recipe's name, or a path.")]
 
 
 @app.command("list")
 def list_(json: Json = False) -> None:
     """The shipped recipes, a line each."""
-    from medtune.recipe.reading import read_recipe, shipped_recipes
+    from medtune.recipe.read import read_recipe, shipped_recipes
 
-    rows = [{"name": name, "description": read_recipe(name).description} for name in shipped_recipes()]
+    rows = [
+        {"name": name, "description": read_recipe(name).description} for name in shipped_recipes()
+    ]
     if json:
         print_json(rows)
         return
     width = max(len(row["name"]) for row in rows) + 2
     for row in rows:
-        typer.echo(fill(row["description"], 80, initial_indent=row["name"].ljust(width), subsequent_indent=" " * width))
+        typer.echo(
+            fill(
+                row["description"],
+                80,
+                initial_indent=row["name"].ljust(width),
+                subsequent_indent=" " * width,
+            )
+        )
 
 
 @app.command()
 def show(name: Name, set_: Set = None, json: Json = False) -> None:
     """A recipe with every default written out."""
-    from medtune.recipe.reading import read_recipe, to_yaml
+    from medtune.recipe.read import read_recipe, to_yaml
 
     recipe = read_recipe(name, set_ or [])
     print_json(recipe.model_dump(mode="json")) if json else typer.echo(to_yaml(recipe), nl=False)
@@ -39,17 +49,21 @@ def show(name: Name, set_: Set = None, json: Json = False) -> None:
 @app.command()
 def copy(
     name: Name,
-    target: Annotated[Path | None, typer.Argument(metavar="FILE", help="Where to [default: NAME.yaml].")] = None,
+    target: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Where to [default: NAME.yaml].")
+    ] = None,
 ) -> None:
     """Copy a recipe, comments and all, to change it."""
     from medtune.errors import RecipeError
     from medtune.files import write_text
-    from medtune.recipe.reading import find_recipe
+    from medtune.recipe.read import find_recipe
 
     path = find_recipe(name)
     place = target or Path(path.name)
     if place.exists():
-        raise RecipeError("exists already", where=str(place), fix="Name another file; nothing was overwritten.")
+        raise RecipeError(
+            "exists already", where=str(place), fix="Name another file; nothing was overwritten."
+        )
     write_text(place, path.read_text(encoding="utf-8"))
     typer.echo(f"{place}   run it with: medtune run {place}")
 

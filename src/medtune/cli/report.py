@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from medtune.cli.options import Json, Quiet, Verbose
-from medtune.cli.output import print_json, score_table
+from medtune.cli.common import Json, Quiet, Verbose, print_json, score_table
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")]
 
 
-def command(run: RunPath, json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
+def command(
+    run: RunPath, json: Json = False, quiet: Quiet = False, verbose: Verbose = False
+) -> None:
     """Compute scores and write the report again from the saved samples; no model is loaded."""
     from medtune.runs.pipeline import report_again
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from medtune.cli.options import (
+from medtune.cli.common import (
     DataDir,
     DryRun,
     Json,
@@ -18,11 +18,13 @@ from medtune.cli.options import (
     Yes,
     existing_data_dir,
     out_directory,
+    print_json,
+    score_table,
 )
-from medtune.cli.output import print_json, score_table
 
 Seeds = Annotated[
-    int | None, typer.Option("--seeds", min=1, metavar="N", help="Train with N seeds and pool what changed.")
+    int | None,
+    typer.Option("--seeds", min=1, metavar="N", help="Train with N seeds and pool what changed."),
 ]
 
 
@@ -39,8 +41,11 @@ def command(
     yes: Yes = False,
     seeds: Seeds = None,
 ) -> None:
-    """Prepare, evaluate the base, train, evaluate again, report. An interrupted run goes on where it stopped."""
-    from medtune.recipe.reading import read_run_recipe
+    """Prepare, evaluate the base, train, evaluate again, report.
+
+    An interrupted run goes on where it stopped.
+    """
+    from medtune.recipe.read import read_run_recipe
 
     repeated = [] if seeds is None else [f"evaluate.seeds={seeds}"]
     settings = read_run_recipe(recipe, [*(set_ or []), *repeated], seed)
@@ -57,7 +62,9 @@ def command(
     if not outcome.main:
         return
     if json:
-        print_json(outcome.metrics | {"verdict": outcome.verdict, "report": str(directory / "report.html")})
+        print_json(
+            outcome.metrics | {"verdict": outcome.verdict, "report": str(directory / "report.html")}
+        )
         return
     typer.echo(
         f"\n{score_table(outcome.metrics)}\n\n{fill(outcome.verdict, 80)}\n\nReport: {(directory / 'report.html').resolve()}"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from medtune.cli.options import (
+from medtune.cli.common import (
     DataDir,
     Json,
     Out,
@@ -16,10 +16,12 @@ from medtune.cli.options import (
     Yes,
     existing_data_dir,
     out_directory,
+    print_json,
 )
-from medtune.cli.output import print_json
 
-Cancel = Annotated[bool, typer.Option("--cancel", help="Cancel the hosted job of the run; nothing else is done.")]
+Cancel = Annotated[
+    bool, typer.Option("--cancel", help="Cancel the hosted job of the run; nothing else is done.")
+]
 
 
 def command(
@@ -36,18 +38,20 @@ def command(
 ) -> None:
     """Only the training stage of a run (and the data, where they are not prepared yet)."""
     from medtune.files import read_json
-    from medtune.recipe.reading import read_run_recipe
+    from medtune.recipe.read import read_run_recipe
     from medtune.runs.pipeline import execute
 
     settings = read_run_recipe(recipe, set_ or [], seed)
     directory = out_directory(out, settings.name, recipe)
     if cancel:
-        from medtune.runs.hosted import cancel_run
+        from medtune.runs.hosted_training import cancel_run
 
         job, status = cancel_run(settings, directory)
         print_json({"job": job, "status": status}) if json else typer.echo(f"job {job}: {status}")
         return
-    outcome = execute(settings, directory, existing_data_dir(data_dir), stages=("prepare", "train"), yes=yes)
+    outcome = execute(
+        settings, directory, existing_data_dir(data_dir), stages=("prepare", "train"), yes=yes
+    )
     if not outcome.main:
         return
     stats = read_json(directory / "train" / "trainer_stats.json")

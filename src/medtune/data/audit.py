@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from medtune.data.cleaning import Boilerplate, Tally
-from medtune.data.identifiers import mask_texts
 from medtune.data.index import Index
-from medtune.data.label_facts import answer_positions, label_facts, leaning
+from medtune.data.label_statistics import answer_positions, label_facts, leaning
+from medtune.data.row_store import Spool
 from medtune.data.rows import Row
 from medtune.data.selection import Selection, repeated
 from medtune.data.splits import leaked_rows, random_split
-from medtune.data.spool import Spool
 from medtune.recipe.schema import Data
+from medtune.text.identifiers import mask_texts
 
 LISTED = 10
 EXCERPT = 160
@@ -57,8 +57,12 @@ def duplicate_facts(index: Index, selection: Selection) -> dict[str, int]:
         "same_answer": int(repeated(index.answer[prose]).sum()),
         "near_question": selection.near.get("question", 0),
         "near_answer": selection.near.get("answer", 0),
-        "questions_with_several_answers": sum(not index.choice[rows[0]] for rows in selection.contradictory),
-        "texts_with_several_labels": sum(bool(index.choice[rows[0]]) for rows in selection.contradictory),
+        "questions_with_several_answers": sum(
+            not index.choice[rows[0]] for rows in selection.contradictory
+        ),
+        "texts_with_several_labels": sum(
+            bool(index.choice[rows[0]]) for rows in selection.contradictory
+        ),
     }
 
 
@@ -70,19 +74,27 @@ def warnings(index: Index, selection: Selection, splits: dict[str, dict[str, Any
     ]
     positions = answer_positions(index, selection)
     if letter := leaning(positions):
-        count, rows, even = positions["counts"][letter], positions["rows"], positions["even"][letter]
+        count, rows, even = (
+            positions["counts"][letter],
+            positions["rows"],
+            positions["even"][letter],
+        )
         found.append(
             f"answers lean to {letter}: always {letter} is right for {count / rows:.0%} of the multiple-choice rows (evenly "
             f"spread {even / rows:.0%}), so a model can gain by learning the letter"
         )
     labels = Counter(selection.label[selection.kept & index.labelled].tolist())
     if len(labels) == 1:
-        found.append(f"there is one class only ({next(iter(labels))}): nothing can be learnt to tell apart")
+        found.append(
+            f"there is one class only ({next(iter(labels))}): nothing can be learnt to tell apart"
+        )
     tested = Counter(splits["test"]["labels"]) if labels else Counter[str]()
     single = sorted(label for label, count in tested.items() if count == 1)
     if single:
         verb = "has" if len(single) == 1 else "have"
-        found.append(f"{len(single)} of {len(tested)} classes {verb} one test item, so a score there is 0 or 1")
+        found.append(
+            f"{len(single)} of {len(tested)} classes {verb} one test item, so a score there is 0 or 1"
+        )
     missing = sorted(set(splits["train"]["labels"]) - set(tested)) if tested else []
     if missing:
         verb = "is" if len(missing) == 1 else "are"
@@ -96,19 +108,28 @@ def warnings(index: Index, selection: Selection, splits: dict[str, dict[str, Any
             "(fewer of data.split.group_by make smaller groups)"
         )
     if 0 < splits["test"]["groups"] < 30:
-        found.append(f"the test split has {some(splits['test']['groups'], 'group')}: intervals will be wide")
+        found.append(
+            f"the test split has {some(splits['test']['groups'], 'group')}: intervals will be wide"
+        )
     if not labels and not index.has_entity[selection.kept].any():
-        found.append("no subject column: rows on one disease are not tied together (data.columns.entity names it)")
+        found.append(
+            "no subject column: rows on one disease are not tied together (data.columns.entity names it)"
+        )
     return found
 
 
 def row_facts(read: int, tally: Tally, selection: Selection) -> dict[str, Any]:
-    """Rows read, usable, drawn, and left out by reason. They add up, or this is a fault of medtune."""
+    """Rows read, usable, drawn, and left out by reason.
+
+    They add up, or this is a fault of medtune.
+    """
     reasons = {name: tally.dropped.get(name, 0) for name in ("empty_question", "empty_answer")}
     dropped = reasons | dict(tally.dropped) | dict(selection.dropped)
     drawn = int(selection.kept.sum())
     if read != drawn + selection.not_drawn + sum(dropped.values()):
-        raise AssertionError(f"rows are lost: {read} read, {drawn} drawn, {selection.not_drawn} not drawn, {dropped}")
+        raise AssertionError(
+            f"rows are lost: {read} read, {drawn} drawn, {selection.not_drawn} not drawn, {dropped}"
+        )
     usable = drawn + selection.not_drawn + selection.dropped["demonstration_subject"]
     return {
         "rows": {"read": read, "usable": usable, "drawn": drawn, "not_drawn": selection.not_drawn},
@@ -116,7 +137,9 @@ def row_facts(read: int, tally: Tally, selection: Selection) -> dict[str, Any]:
     }
 
 
-def cleaning_facts(tally: Tally, settings: Data, habits: Mapping[str, Boilerplate]) -> dict[str, Any]:
+def cleaning_facts(
+    tally: Tally, settings: Data, habits: Mapping[str, Boilerplate]
+) -> dict[str, Any]:
     """What each rule changed, with examples; what is off; what was learned."""
     return {
         "rules": tally.as_dict(),
@@ -130,7 +153,9 @@ def cleaning_facts(tally: Tally, settings: Data, habits: Mapping[str, Boilerplat
 def selection_facts(
     index: Index, selection: Selection, settings: Data, seed: int, demonstrations: Sequence[str]
 ) -> dict[str, Any]:
-    """Duplicates, contradictions, labels, groups, demonstrations, and the proof that nothing leaks."""
+    """Duplicates, contradictions, labels, groups, demonstrations, and the proof that nothing
+    leaks.
+    """
     places = selection.place[selection.kept]
     parted = leaked_rows(selection.keys.by(settings.split.group_by), places)
     if parted["any"]:
@@ -149,7 +174,10 @@ def selection_facts(
         "labels": label_facts(index, selection),
         "answer_positions": answer_positions(index, selection),
         "ending_with_a_user": int((index.left_open & selection.kept).sum()),
-        "unfilled": {name: {"asked": asked, "there": there} for name, (asked, there) in selection.unfilled.items()},
+        "unfilled": {
+            name: {"asked": asked, "there": there}
+            for name, (asked, there) in selection.unfilled.items()
+        },
         "groups": {
             "count": int(groups.max()) + 1,
             "largest": int(np.bincount(groups).max()),
@@ -174,7 +202,10 @@ def listings(rows: Spool, selection: Selection) -> dict[str, Any]:
         "contradictions_listed": [members[:4] for members in selection.contradictory[:LISTED]],
     }
     found = rows.rows_at(row for sets in wanted.values() for members in sets for row in members)
-    return {name: [[_shown(found[row]) for row in members] for members in sets] for name, sets in wanted.items()}
+    return {
+        name: [[_shown(found[row]) for row in members] for members in sets]
+        for name, sets in wanted.items()
+    }
 
 
 def _shown(row: Row) -> dict[str, str]:
@@ -189,7 +220,10 @@ def some(count: int, noun: str) -> str:
 
 def listed(counts: dict[str, int]) -> str:
     """Counts in words, zeros left out."""
-    return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count) or "nothing"
+    return (
+        ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count)
+        or "nothing"
+    )
 
 
 def overlap_warnings(contamination: dict[str, Any]) -> list[str]:

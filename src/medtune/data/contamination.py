@@ -1,8 +1,9 @@
 """Overlap of training rows with texts they will be judged on: held-out rows, and public benchmarks.
 
-Two texts overlap when they share a run of 13 words in normal form (Brown et al. 2020, arXiv:2005.14165, appendix C); a
-benchmark question shorter than that overlaps with a training question that is the same. Phrases that a source repeats
-everywhere make long texts overlap too, so it is also counted how many items have most of their runs in training.
+Two texts overlap when they share a run of 13 words in normal form (Brown et al. 2020,
+arXiv:2005.14165, appendix C); a benchmark question shorter than that overlaps with a training
+question that is the same. Phrases that a source repeats everywhere make long texts overlap too, so
+it is also counted how many items have most of their runs in training.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,12 +16,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from medtune.data.fingerprints import normalized_word_hashes, run_hashes, text_hash
-from medtune.data.normalize import normalize
+from medtune.data.dedup import normalize, normalized_word_hashes, run_hashes, text_hash
+from medtune.data.row_store import CHUNK, Spool, from_batch
 from medtune.data.rows import Row, Source, bare_question
-from medtune.data.sources import open_source, source_files
-from medtune.data.sources.known import KNOWN
-from medtune.data.spool import CHUNK, Spool, from_batch
+from medtune.data.sources.catalogue import KNOWN
+from medtune.data.sources.open import open_source, source_files
 from medtune.data.workers import ordered_map
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns, Data
@@ -34,12 +34,21 @@ MOSTLY = 0.5  # share of an item's runs
 
 
 def benchmark_sources(settings: Data, data_dir: Path | None) -> list[str]:
-    """The benchmark sets to compare with: those of the recipe, else those that are here; never what is trained on."""
+    """The benchmark sets to compare with: those of the recipe, else those that are here.
+
+    Never what is trained on.
+    """
     wanted = settings.contamination
     if not wanted.check:
         return []
-    names = [n for n in BENCHMARKS if KNOWN[n].find(data_dir)] if wanted.against is None else wanted.against
-    trained = {path.resolve() for source in settings.source for path in source_files(source.name, data_dir)}
+    names = (
+        [n for n in BENCHMARKS if KNOWN[n].find(data_dir)]
+        if wanted.against is None
+        else wanted.against
+    )
+    trained = {
+        path.resolve() for source in settings.source for path in source_files(source.name, data_dir)
+    }
     with _blamed():
         files = {name: source_files(name, data_dir) for name in names}
     return [name for name in names if trained.isdisjoint(path.resolve() for path in files[name])]
@@ -48,7 +57,10 @@ def benchmark_sources(settings: Data, data_dir: Path | None) -> list[str]:
 def open_benchmarks(settings: Data, data_dir: Path | None) -> dict[str, Source]:
     """The same, opened: a faulty one is an error before any long work."""
     with _blamed():
-        return {name: open_source(name, data_dir, Columns()) for name in benchmark_sources(settings, data_dir)}
+        return {
+            name: open_source(name, data_dir, Columns())
+            for name in benchmark_sources(settings, data_dir)
+        }
 
 
 @contextmanager
@@ -111,7 +123,9 @@ class Items:
     def having(self, position: int) -> list[int]:
         """The first item of each set that has a hash."""
         found = self.pair_item[self.pair_hash == position]
-        return [int(found[self.set_of[found] == number][0]) for number in np.unique(self.set_of[found])]
+        return [
+            int(found[self.set_of[found] == number][0]) for number in np.unique(self.set_of[found])
+        ]
 
 
 def _question_hash(row: Row) -> int:
@@ -140,10 +154,13 @@ def _item_hashes(rows: Sequence[Row], ngram: int) -> tuple[np.ndarray, np.ndarra
     return values[new], owner[new]
 
 
-def search(sought: Sought, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray, list[tuple[str, int]]]:
+def search(
+    sought: Sought, batch: pa.RecordBatch
+) -> tuple[np.ndarray, np.ndarray, list[tuple[str, int]]]:
     """Search a batch of training rows.
 
-    The positions of the hashes found, the sets [rows] that each row overlaps with as bits, and a few (place, item).
+    The positions of the hashes found, the sets [rows] that each row overlaps with as bits, and a
+    few (place, item).
     """
     rows = from_batch(batch)
     values, owner = _row_hashes(rows, sought.ngram)
@@ -155,7 +172,11 @@ def search(sought: Sought, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarra
     found[inside] = sought.hashes[position[inside]] == values[inside]
     bits = np.zeros(len(rows), np.uint32)
     np.bitwise_or.at(bits, owner[found], sought.sets[position[found]])
-    return np.unique(position[found]), bits, _first_rows(rows, owner[found], position[found], sought.sets)
+    return (
+        np.unique(position[found]),
+        bits,
+        _first_rows(rows, owner[found], position[found], sought.sets),
+    )
 
 
 def _first_rows(
@@ -183,7 +204,9 @@ def overlapping(items: Items, training: Iterable[pa.RecordBatch]) -> list[bool]:
 
 
 def contamination(items: Items, training: Iterable[pa.RecordBatch]) -> dict[str, dict[str, Any]]:
-    """Set → its items, how many overlap with a training row and how many mostly, the training rows concerned, a list."""
+    """Set → its items, how many overlap with a training row and how many mostly, the training
+    rows concerned, a list.
+    """
     if not len(items.set_of):
         return {}
     hit = np.zeros(len(items.sought.hashes), bool)
@@ -209,13 +232,18 @@ def contamination(items: Items, training: Iterable[pa.RecordBatch]) -> dict[str,
     return facts
 
 
-def _overlaps(items: Items, number: int, examples: Iterable[tuple[str, int]]) -> Iterator[dict[str, str]]:
+def _overlaps(
+    items: Items, number: int, examples: Iterable[tuple[str, int]]
+) -> Iterator[dict[str, str]]:
     """Each training row and item of the set ``number`` that were found to share a hash, once."""
     seen = set()
     for place, position in examples:
         if not items.sought.sets[position] >> number & 1:
             continue  # looking for the items of a hash costs a pass over all of them
-        pair = (place, next(item for item in items.having(position) if items.set_of[item] == number))
+        pair = (
+            place,
+            next(item for item in items.having(position) if items.set_of[item] == number),
+        )
         if pair not in seen:
             seen.add(pair)
             yield {"training": pair[0], "item": items.places[pair[1]]}
@@ -224,7 +252,10 @@ def _overlaps(items: Items, number: int, examples: Iterable[tuple[str, int]]) ->
 def check_contamination(
     rows: Spool, place: np.ndarray, settings: Data, benchmarks: dict[str, Source]
 ) -> dict[str, Any]:
-    """The audit's part. ``place`` [rows] is each row's split (0 is training, above it held out, below it left out)."""
+    """The audit's part.
+
+    ``place`` [rows] is each row's split (0 is training, above it held out, below it left out).
+    """
     if not settings.contamination.check:
         return {"checked": False}
 

@@ -1,4 +1,5 @@
-"""What selection needs to know of each row, as numbers: about a hundred bytes a row in place of its texts.
+"""What selection needs to know of each row, as numbers: about a hundred bytes a row in place of
+its texts.
 
 Signatures for near-duplicates, half a kilobyte a row, lie in a file.
 """
@@ -13,9 +14,14 @@ from types import TracebackType
 import numpy as np
 
 from medtune.conversation import Message
-from medtune.data.fingerprints import PERMUTATIONS, normalized_word_hashes, signatures, text_hash
-from medtune.data.held_out import rows_on_subject
-from medtune.data.normalize import normalize
+from medtune.data.dedup import (
+    PERMUTATIONS,
+    normalize,
+    normalized_word_hashes,
+    signatures,
+    text_hash,
+)
+from medtune.data.demonstrations import rows_on_subject
 from medtune.data.rows import Row
 from medtune.data.splits import Keys, row_keys
 
@@ -24,7 +30,9 @@ NEAR_PARTS = ("question", "answer")
 
 @dataclass(frozen=True)
 class Near:
-    """Texts long enough to be compared: their row, their part (index into NEAR_PARTS), hash and signature [n, 128]."""
+    """Texts long enough to be compared: their row, their part (index into NEAR_PARTS), hash and
+    signature [n, 128].
+    """
 
     rows: np.ndarray
     parts: np.ndarray
@@ -34,11 +42,13 @@ class Near:
 
 @dataclass(frozen=True)
 class Index:
-    """Arrays over rows: hashes of the whole conversation, of what is asked, of the answer; words; flags; and names.
+    """Arrays over rows: hashes of the whole conversation, of what is asked, of the answer.
 
-    ``choice``: the answer is a label or an option; ``labelled``: the label is what is asked for, not only a topic;
-    ``left_open``: the last turn is a user's, which nobody answers; ``position``: of the right one among ``options``
-    options, counted from 0, −1 where there are none.
+    Words; flags; and names.
+
+    ``choice``: the answer is a label or an option; ``labelled``: the label is what is asked for,
+    not only a topic; ``left_open``: the last turn is a user's, which nobody answers; ``position``:
+    of the right one among ``options`` options, counted from 0, −1 where there are none.
     """
 
     conversation: np.ndarray
@@ -95,7 +105,10 @@ def _near(rows: Sequence[Row], min_words: int) -> Near:
 
 
 def index_rows(rows: Sequence[Row], demonstrations: Sequence[str], min_words: int | None) -> Index:
-    """The index of a chunk. ``min_words`` of a text to be compared for near-duplicates; None: none is."""
+    """The index of a chunk.
+
+    ``min_words`` of a text to be compared for near-duplicates; None: none is.
+    """
     return Index(
         np.array([conversation_hash(row) for row in rows], np.uint64),
         np.array([text_hash(prompt_text(row.messages)) for row in rows], np.uint64),
@@ -104,26 +117,38 @@ def index_rows(rows: Sequence[Row], demonstrations: Sequence[str], min_words: in
         np.array([len(row.answer.split()) for row in rows], np.int32),
         np.array(rows_on_subject(rows, demonstrations), bool),
         np.array([row.is_choice for row in rows], bool),
-        np.array([row.label is not None and (row.is_choice or row.options is not None) for row in rows], bool),
+        np.array(
+            [row.label is not None and (row.is_choice or row.options is not None) for row in rows],
+            bool,
+        ),
         np.array([bool(row.entity) for row in rows], bool),
         np.array([row.messages[-1].role == "user" for row in rows], bool),
         np.array([_position(row) for row in rows], np.int8),
         np.array([len(row.options or ()) for row in rows], np.int8),
         np.array([sys.intern(row.source) for row in rows], object),
         np.array([row.label and sys.intern(row.label) for row in rows], object),
-        Keys.of((number, part, value) for number, row in enumerate(rows) for part, value in row_keys(row)),
+        Keys.of(
+            (number, part, value)
+            for number, row in enumerate(rows)
+            for part, value in row_keys(row)
+        ),
         _near(rows if min_words is not None else [], min_words or 0),
     )
 
 
 class IndexFile:
-    """Gathers the indexes of consecutive chunks. Signatures are appended to the file ``path``, the rest stays in memory."""
+    """Gathers the indexes of consecutive chunks.
+
+    Signatures are appended to the file ``path``, the rest stays in memory.
+    """
 
     def __init__(self, path: Path) -> None:
         self._handle = path.open("wb")
         self._path, self._rows = path, 0
         empty = index_rows([], [], None)
-        self._columns: dict[str, list[np.ndarray]] = {name: [values] for name, values in _columns(empty, 0).items()}
+        self._columns: dict[str, list[np.ndarray]] = {
+            name: [values] for name, values in _columns(empty, 0).items()
+        }
 
     def add(self, part: Index) -> None:
         """Append the next chunk."""
@@ -133,18 +158,33 @@ class IndexFile:
         self._rows += len(part)
 
     def whole(self) -> Index:
-        """All chunks as one, once, after the block in which they were added. Its signatures are read from the file."""
+        """All chunks as one, once, after the block in which they were added.
+
+        Its signatures are read from the file.
+        """
         one = {name: np.concatenate(self._columns.pop(name)) for name in list(self._columns)}
         shape = (len(one["near.rows"]), PERMUTATIONS)
-        signed = np.memmap(self._path, np.uint16, "r", shape=shape) if shape[0] else np.zeros(shape, np.uint16)
-        inner = {part: {name: one.pop(f"{part}.{name}") for name in names} for part, names in _INNER.items()}
-        return Index(**one, keys=Keys(**inner["keys"]), near=Near(**inner["near"], signatures=signed))
+        signed = (
+            np.memmap(self._path, np.uint16, "r", shape=shape)
+            if shape[0]
+            else np.zeros(shape, np.uint16)
+        )
+        inner = {
+            part: {name: one.pop(f"{part}.{name}") for name in names}
+            for part, names in _INNER.items()
+        }
+        return Index(
+            **one, keys=Keys(**inner["keys"]), near=Near(**inner["near"], signatures=signed)
+        )
 
     def __enter__(self) -> "IndexFile":
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._handle.close()
 
@@ -154,6 +194,12 @@ _INNER = {"keys": ("rows", "parts", "values"), "near": ("rows", "parts", "texts"
 
 def _columns(part: Index, start: int) -> dict[str, np.ndarray]:
     """All arrays of a chunk whose first row is the row ``start``, signatures aside."""
-    found = {field.name: getattr(part, field.name) for field in fields(Index) if field.name not in _INNER}
-    inner = {f"{name}.{key}": getattr(getattr(part, name), key) for name, keys in _INNER.items() for key in keys}
+    found = {
+        field.name: getattr(part, field.name) for field in fields(Index) if field.name not in _INNER
+    }
+    inner = {
+        f"{name}.{key}": getattr(getattr(part, name), key)
+        for name, keys in _INNER.items()
+        for key in keys
+    }
     return found | inner | {f"{name}.rows": inner[f"{name}.rows"] + start for name in _INNER}

@@ -1,7 +1,8 @@
 """Sources into splits of conversations, with an audit that accounts for every row.
 
-The way of a row: read → repaired → (its source's habits learned) → judged, scanned, fingerprinted → selected by its
-fingerprints → written to its split. Between the passes rows lie on disk, so memory does not grow with their texts.
+The way of a row: read → repaired → (its source's habits learned) → judged, scanned, fingerprinted →
+selected by its fingerprints → written to its split. Between the passes rows lie on disk, so memory
+does not grow with their texts.
 """
 
 import tempfile
@@ -18,16 +19,15 @@ from medtune.conversation import Conversation, read_conversations
 from medtune.data import audit as facts
 from medtune.data.cleaning import Tally
 from medtune.data.contamination import check_contamination, open_benchmarks
-from medtune.data.filters import check_found
 from medtune.data.index import Index, IndexFile
-from medtune.data.passes import Habits, Judging, judge_chunk, learn_habits, repair_chunk
+from medtune.data.row_store import Spool, chunks
 from medtune.data.rows import Row, Source
 from medtune.data.selection import Selection, select
-from medtune.data.sources import open_source
+from medtune.data.sources.open import open_source
 from medtune.data.splits import SPLITS
-from medtune.data.spool import Spool, chunks
+from medtune.data.steps import Habits, Judging, check_found, judge_chunk, learn_habits, repair_chunk
 from medtune.data.workers import ordered_map
-from medtune.data.writing import write_splits
+from medtune.data.write_splits import write_splits
 from medtune.errors import DataError
 from medtune.files import TEMPORARY_MARK, sha256_file, sha256_paths
 from medtune.progress import say, track
@@ -68,8 +68,9 @@ def prepare(
 ) -> Prepared:
     """Read, clean, group, split and audit; the splits are written to the directory ``place``.
 
-    ``demonstrations`` are questions whose subjects must not be trained on. Raises ``DataError`` where a source cannot
-    be read or leaves too few rows to split; with ``must_split`` false (for an audit alone) one row is enough.
+    ``demonstrations`` are questions whose subjects must not be trained on. Raises ``DataError``
+    where a source cannot be read or leaves too few rows to split; with ``must_split`` false (for an
+    audit alone) one row is enough.
     """
     place.mkdir(parents=True, exist_ok=True)
     sources, benchmarks = _opened(settings, data_dir), open_benchmarks(settings, data_dir)
@@ -77,12 +78,16 @@ def prepare(
     with tempfile.TemporaryDirectory(prefix=TEMPORARY_MARK, dir=place) as scratch:
         repaired = _repair(sources, settings, Path(scratch) / "repaired", done)
         habits = learn_habits(repaired.batches(), done.read, settings)
-        rows, index = _judge(repaired, habits, settings, demonstrations, Path(scratch) / "rows", done)
+        rows, index = _judge(
+            repaired, habits, settings, demonstrations, Path(scratch) / "rows", done
+        )
         repaired.remove()
         check_found(settings.where, done.tally.counted)
         _enough(index, settings, done, _least(settings) if must_split else 1)
         selection = select(index, settings, [source.name for source in sources], seed)
-        splits = {name: facts.split_facts(index, selection, number) for number, name in enumerate(SPLITS)}
+        splits = {
+            name: facts.split_facts(index, selection, number) for number, name in enumerate(SPLITS)
+        }
         if must_split:
             _check_splits(splits, settings, selection)
         audit = {
@@ -125,7 +130,9 @@ def _counted(sources: Sequence[Source], done: _Progress) -> Iterator[Row]:
             yield row if row.source == source.name else replace(row, source=source.name)
         if not done.read[source.name]:
             raise DataError(
-                "the file has no rows", where=str(source.files[0]), fix="Give a file with questions and answers."
+                "the file has no rows",
+                where=str(source.files[0]),
+                fix="Give a file with questions and answers.",
             )
 
 
@@ -167,7 +174,10 @@ def _judge(
 
 def _least(settings: Data) -> int:
     """Rows without which no split of a share above 0 can hold one."""
-    return sum(share > 0 for share in (settings.split.train, settings.split.validation, settings.split.test))
+    return sum(
+        share > 0
+        for share in (settings.split.train, settings.split.validation, settings.split.test)
+    )
 
 
 def _enough(index: Index, settings: Data, done: _Progress, least: int) -> None:

@@ -12,8 +12,9 @@ from medtune.conversation import Message
 class Row:
     """One row of a source. ``place`` is for messages to people (``my.csv, row 7``).
 
-    ``labels`` holds the whole set where a text has several (``label`` is its first). ``options`` are the texts of a
-    multiple-choice question and ``answer_key`` the letter of the right one (A is the first).
+    ``labels`` holds the whole set where a text has several (``label`` is its first). ``options``
+    are the texts of a multiple-choice question and ``answer_key`` the letter of the right one (A is
+    the first).
     """
 
     messages: tuple[Message, ...]
@@ -28,8 +29,14 @@ class Row:
     published_split: str | None = None
 
     def turns(self, role: str) -> list[str]:
-        """All texts of a role; what a user says after the last answer is no question that was learnt."""
-        last = max((i for i, m in enumerate(self.messages) if m.role == "assistant"), default=len(self.messages))
+        """All texts of a role.
+
+        What a user says after the last answer is no question that was learnt.
+        """
+        last = max(
+            (i for i, m in enumerate(self.messages) if m.role == "assistant"),
+            default=len(self.messages),
+        )
         return [m.content for m in self.messages[: last + 1] if m.role == role]
 
     @property
@@ -39,7 +46,9 @@ class Row:
         if self.label is not None and answer == self.label.strip():
             return True
         letters = zip(ascii_uppercase, self.options or (), strict=False)
-        return any(answer in (option.strip(), f"{letter}. {option}".strip()) for letter, option in letters)
+        return any(
+            answer in (option.strip(), f"{letter}. {option}".strip()) for letter, option in letters
+        )
 
     @property
     def question(self) -> str:
@@ -64,8 +73,8 @@ def bare_question(text: str) -> str:
 class Source:
     """One opened source: what it is, and its rows, read as a stream each time ``read`` is called.
 
-    ``read`` raises ``DataError`` naming file and line where a row cannot be read. ``columns`` says which column of the
-    file was taken for which part.
+    ``read`` raises ``DataError`` naming file and line where a row cannot be read. ``columns`` says
+    which column of the file was taken for which part.
     """
 
     name: str

@@ -1,4 +1,6 @@
-"""Which rows stay, in which group and split: repeats, contradictions, near-duplicates, the mixture, the draw."""
+"""Which rows stay, in which group and split: repeats, contradictions, near-duplicates, the
+mixture, the draw.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -6,19 +8,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from medtune.data.duplicates import components, similar_pairs
-from medtune.data.filters import BEYOND, draw_per_label
+from medtune.data.dedup import components, similar_pairs
 from medtune.data.index import NEAR_PARTS, Index
 from medtune.data.splits import PARTS, Keys, draw, group_rows, split_groups
+from medtune.data.steps import BEYOND, draw_per_label
 from medtune.recipe.schema import Data
 
 
 @dataclass
 class Selection:
-    """Over all indexed rows: which stay, their ``group`` and ``place`` (index into SPLITS; both −1 where left out).
+    """Over all indexed rows: which stay, their ``group`` and ``place`` (index into SPLITS.
 
-    ``merged`` gives the labels of rows that stand for a set, ``label`` every row's (first) label after that;
-    ``unfilled`` the sources of fewer rows than the recipe draws from them: (asked for, there).
+    Both −1 where left out).
+
+    ``merged`` gives the labels of rows that stand for a set, ``label`` every row's (first) label
+    after that; ``unfilled`` the sources of fewer rows than the recipe draws from them: (asked for,
+    there).
     """
 
     kept: np.ndarray
@@ -42,7 +47,7 @@ def strata(index: Index, stratify_by: str) -> np.ndarray:
         return np.full(len(index), "all", object)
     if stratify_by == "source":
         return index.source
-    unlabelled = index.label == None  # noqa: E711 - elementwise
+    unlabelled = index.label == None  # noqa: E711
     return np.where(unlabelled, "" if stratify_by == "label" else index.source, index.label)
 
 
@@ -71,7 +76,10 @@ def contradictory_sets(index: Index, kept: np.ndarray) -> list[list[int]]:
 def _resolve_contradictions(
     index: Index, kept: np.ndarray, policy: str
 ) -> tuple[list[list[int]], dict[int, list[str]]]:
-    """Apply the policy to ``kept`` in place; the sets, and for ``label_sets`` the labels of each first row."""
+    """Apply the policy to ``kept`` in place.
+
+    The sets, and for ``label_sets`` the labels of each first row.
+    """
     sets = contradictory_sets(index, kept)
     merged: dict[int, list[str]] = {}
     for rows in sets:
@@ -89,7 +97,8 @@ def _resolve_contradictions(
 def _near_clusters(
     index: Index, kept: np.ndarray, part: int, threshold: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, the number of the near-duplicate cluster each lies in, and the number of its text (exact repeats share it).
+    """Rows, the number of the near-duplicate cluster each lies in, and the number of its text
+    (exact repeats share it).
 
     Clusters of one distinct text are left out.
     """
@@ -99,22 +108,29 @@ def _near_clusters(
     order = np.argsort(first)  # texts by first appearance
     number = np.empty_like(order)
     number[order] = np.arange(len(order))
-    cluster = components(len(texts), similar_pairs(near.signatures, threshold, chosen[first[order]]))
+    cluster = components(
+        len(texts), similar_pairs(near.signatures, threshold, chosen[first[order]])
+    )
     several = np.bincount(cluster, minlength=1) > 1
     of_entry = cluster[number[inverse]]
     mask = several[of_entry] if len(of_entry) else np.zeros(0, bool)
     return near.rows[chosen[mask]], of_entry[mask], number[inverse][mask]
 
 
-def _near_duplicates(index: Index, kept: np.ndarray, settings: Data) -> tuple[Keys, Counter[str], list[list[int]], int]:
-    """Keys that tie near-duplicates, how many rows repeat an earlier one almost, the clusters, and rows dropped."""
+def _near_duplicates(
+    index: Index, kept: np.ndarray, settings: Data
+) -> tuple[Keys, Counter[str], list[list[int]], int]:
+    """Keys that tie near-duplicates, how many rows repeat an earlier one almost, the clusters,
+    and rows dropped.
+    """
     ties, counts, clusters, dropped = Keys.of([]), Counter[str](), [], 0
     policy, threshold = settings.near_duplicates.policy, settings.near_duplicates.threshold
     for part, name in enumerate(NEAR_PARTS):
         if policy == "off":
             break
         rows, numbers, texts = _near_clusters(index, kept, part, threshold)
-        # Of each cluster the first text stands for itself; rows that repeat it exactly are no near-duplicates.
+        # Of each cluster the first text stands for itself; rows that repeat it exactly are no
+        # near-duplicates.
         later = ~np.isin(texts, texts[~repeated(numbers)])
         counts[name] = int(later.sum())
         if policy == "drop" and name == "answer":
@@ -131,10 +147,14 @@ def _near_duplicates(index: Index, kept: np.ndarray, settings: Data) -> tuple[Ke
 
 
 def mixture(sources: Sequence[str], settings: Data, names: Sequence[str]) -> dict[str, int]:
-    """Source → rows to draw from it: its ``rows``, or its part by weight of as many as the scarcest source allows."""
+    """Source → rows to draw from it: its ``rows``, or its part by weight of as many as the
+    scarcest source allows.
+    """
     there = Counter(sources)
     quotas = {}
-    weights = {name: spec.weight for name, spec in zip(names, settings.source, strict=True) if spec.weight}
+    weights = {
+        name: spec.weight for name, spec in zip(names, settings.source, strict=True) if spec.weight
+    }
     whole = sum(weights.values())
     total = min((there[name] * whole / weight for name, weight in weights.items()), default=0.0)
     if settings.limit is not None:
@@ -142,13 +162,21 @@ def mixture(sources: Sequence[str], settings: Data, names: Sequence[str]) -> dic
     for name, spec in zip(names, settings.source, strict=True):
         if spec.rows is not None:
             quotas[name] = min(spec.rows, there[name])
-    return quotas | _largest_remainders({name: total * weight / whole for name, weight in weights.items()})
+    return quotas | _largest_remainders(
+        {name: total * weight / whole for name, weight in weights.items()}
+    )
 
 
-def unfilled(sources: Sequence[str], settings: Data, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+def unfilled(
+    sources: Sequence[str], settings: Data, names: Sequence[str]
+) -> dict[str, tuple[int, int]]:
     """Source → (rows asked for, usable rows there), where there are too few."""
     there = Counter(sources)
-    asked = {name: spec.rows for name, spec in zip(names, settings.source, strict=True) if spec.rows is not None}
+    asked = {
+        name: spec.rows
+        for name, spec in zip(names, settings.source, strict=True)
+        if spec.rows is not None
+    }
     return {name: (rows, there[name]) for name, rows in asked.items() if rows > there[name]}
 
 
@@ -178,15 +206,20 @@ def _draw(index: Index, kept: np.ndarray, settings: Data, names: Sequence[str], 
 def _groups(index: Index, kept: np.ndarray, keys: Keys, settings: Data) -> tuple[np.ndarray, int]:
     """Group of every kept row, and how many rows on a demonstration's subject had to be left out.
 
-    A group with such a row goes to test whole. Where that group is larger than half of what test may hold (common
-    answers can chain thousands of rows together), its rows on the subject are left out instead.
+    A group with such a row goes to test whole. Where that group is larger than half of what test
+    may hold (common answers can chain thousands of rows together), its rows on the subject are left
+    out instead.
     """
     tied = keys.by(settings.split.group_by)
     groups = group_rows(int(kept.sum()), tied.only(kept))
     sizes = np.bincount(groups, minlength=1)
     allowed = max(settings.split.test * len(groups) / 2, 1)
     positions = np.flatnonzero(kept)
-    out = positions[index.on_subject[positions] & (sizes[groups] > allowed)] if len(positions) else positions
+    out = (
+        positions[index.on_subject[positions] & (sizes[groups] > allowed)]
+        if len(positions)
+        else positions
+    )
     if not len(out):
         return groups, 0
     kept[out] = False

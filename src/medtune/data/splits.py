@@ -1,4 +1,5 @@
-"""Splits that cannot leak: rows that share a question, an answer, an entity or almost a text are never parted.
+"""Splits that cannot leak: rows that share a question, an answer, an entity or almost a text are
+never parted.
 
 They form one group. All works on hashes in arrays, so that millions of rows fit.
 """
@@ -9,9 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medtune.data.duplicates import components
-from medtune.data.fingerprints import text_hash
-from medtune.data.normalize import normalize
+from medtune.data.dedup import components, normalize, text_hash
 from medtune.data.rows import Row, bare_question
 from medtune.recipe.schema import Split
 
@@ -22,7 +21,9 @@ PARTS = ("question", "answer", "entity", "near")
 
 @dataclass(frozen=True)
 class Keys:
-    """What ties rows together: ``rows`` [n] has the key ``values`` [n] of the kind ``parts`` [n] (index into PARTS)."""
+    """What ties rows together: ``rows`` [n] has the key ``values`` [n] of the kind ``parts`` [n]
+    (index into PARTS).
+    """
 
     rows: np.ndarray
     parts: np.ndarray
@@ -42,7 +43,10 @@ class Keys:
         return Keys(number[self.rows[mask]], self.parts[mask], self.values[mask])
 
     def by(self, group_by: Sequence[str]) -> "Keys":
-        """The keys of some parts. Near-duplicates tie as what they are, questions or answers, whenever they are there."""
+        """The keys of some parts.
+
+        Near-duplicates tie as what they are, questions or answers, whenever they are there.
+        """
         mask = np.isin(self.parts, [PARTS.index(part) for part in (*group_by, "near")])
         return Keys(self.rows[mask], self.parts[mask], self.values[mask])
 
@@ -62,24 +66,33 @@ class Keys:
 
 
 def row_keys(row: Row) -> list[tuple[str, int]]:
-    """What ties a row to others: its normalised questions, answers (of every turn) and entity, where there are any."""
+    """What ties a row to others: its normalised questions, answers (of every turn) and entity,
+    where there are any.
+    """
     asked = row.turns("user")
     if row.options:  # the same question may stand with other options
         asked = [*asked, *map(bare_question, asked)]
     values = {"question": asked, "answer": row.turns("assistant"), "entity": [row.entity or ""]}
-    # A label such as "Cardiology" is the answer of every row of its class: it ties nothing together.
+    # A label such as "Cardiology" is the answer of every row of its class: it ties nothing
+    # together.
     if row.is_choice:
         values["answer"] = []
-    keys = dict.fromkeys((part, normalize(text)) for part, texts in values.items() for text in texts)
+    keys = dict.fromkeys(
+        (part, normalize(text)) for part, texts in values.items() for text in texts
+    )
     # "Yes" and "Take care" are the answers to many questions.
     telling = (
-        (part, text) for part, text in keys if text and (part != "answer" or text.count(" ") >= TELLING_WORDS - 1)
+        (part, text)
+        for part, text in keys
+        if text and (part != "answer" or text.count(" ") >= TELLING_WORDS - 1)
     )
     return [(part, text_hash(text)) for part, text in telling]
 
 
 def group_rows(count: int, keys: Keys) -> np.ndarray:
-    """Group number [count] of every row, numbered by first appearance: connected components of rows and keys."""
+    """Group number [count] of every row, numbered by first appearance: connected components of
+    rows and keys.
+    """
     numbers = keys.numbers()
     tying = np.bincount(numbers, minlength=1) > 1  # a key of one row ties nothing
     node = count - 1 + np.cumsum(tying)
@@ -89,7 +102,9 @@ def group_rows(count: int, keys: Keys) -> np.ndarray:
 
 
 def draw(strata: Sequence[str], limit: int | None, seed: int) -> np.ndarray:
-    """Positions of ``limit`` rows drawn by seed, in proportion to the strata (largest remainders), in their old order."""
+    """Positions of ``limit`` rows drawn by seed, in proportion to the strata (largest
+    remainders), in their old order.
+    """
     if limit is None or limit >= len(strata):
         return np.arange(len(strata))
     members: dict[str, list[int]] = defaultdict(list)
@@ -102,18 +117,27 @@ def draw(strata: Sequence[str], limit: int | None, seed: int) -> np.ndarray:
     by_remainder = sorted(exact, key=lambda name: (counts[name] - exact[name], tie[name]))
     for name in by_remainder[: limit - sum(counts.values())]:
         counts[name] += 1
-    kept = [members[name][i] for name in sorted(members) for i in rng.permutation(len(members[name]))[: counts[name]]]
+    kept = [
+        members[name][i]
+        for name in sorted(members)
+        for i in rng.permutation(len(members[name]))[: counts[name]]
+    ]
     return np.array(sorted(kept), dtype=np.int64)
 
 
 def _strata_of_groups(strata: Sequence[str], groups: np.ndarray) -> dict[str, np.ndarray]:
-    """Stratum → groups in order of their numbers; a group counts for the stratum most of its rows have."""
+    """Stratum → groups in order of their numbers.
+
+    A group counts for the stratum most of its rows have.
+    """
     names = sorted(set(strata))
     number = {name: position for position, name in enumerate(names)}
     codes = np.fromiter((number[name] for name in strata), np.int64, len(groups))
     pairs, counts = np.unique(groups * max(1, len(names)) + codes, return_counts=True)
     group, code = np.divmod(pairs, max(1, len(names)))
-    order = np.lexsort((code, -counts, group))  # of each group the largest first, by name where equal
+    order = np.lexsort(
+        (code, -counts, group)
+    )  # of each group the largest first, by name where equal
     chosen = order[np.unique(group[order], return_index=True)[1]]
     return {name: group[chosen[code[chosen] == number[name]]] for name in names}
 
@@ -123,7 +147,9 @@ def split_groups(
 ) -> np.ndarray:
     """The split of every row (index into SPLITS).
 
-    Groups are dealt in seeded order, the large ones first, each to the split that is furthest below its share. Shares are kept within each stratum as far as whole groups allow. Groups of ``forced_test`` go to test.
+    Groups are dealt in seeded order, the large ones first, each to the split that is furthest below
+    its share. Shares are kept within each stratum as far as whole groups allow. Groups of
+    ``forced_test`` go to test.
     """
     sizes = np.bincount(groups)
     members = _strata_of_groups(strata, groups)
@@ -148,17 +174,26 @@ def split_groups(
 
 
 def leaked_rows(keys: Keys, places: np.ndarray) -> dict[str, int]:
-    """Rows outside train that share a question, answer, entity or near-duplicate with a training row, and in all."""
+    """Rows outside train that share a question, answer, entity or near-duplicate with a training
+    row, and in all.
+    """
     numbers = keys.numbers()
     training = np.zeros(int(numbers.max()) + 1 if len(numbers) else 0, dtype=bool)
     training[numbers[places[keys.rows] == 0]] = True
-    shared = training[numbers] & (places[keys.rows] != 0) if len(numbers) else np.zeros(0, dtype=bool)
-    counts = {name: len(np.unique(keys.rows[shared & (keys.parts == part)])) for part, name in enumerate(PARTS)}
+    shared = (
+        training[numbers] & (places[keys.rows] != 0) if len(numbers) else np.zeros(0, dtype=bool)
+    )
+    counts = {
+        name: len(np.unique(keys.rows[shared & (keys.parts == part)]))
+        for part, name in enumerate(PARTS)
+    }
     return counts | {"any": len(np.unique(keys.rows[shared]))}
 
 
 def random_split(count: int, split: Split, seed: int) -> np.ndarray:
-    """The row-by-row random split that most notebooks make (index into SPLITS): for comparison only."""
+    """The row-by-row random split that most notebooks make (index into SPLITS): for comparison
+    only.
+    """
     edges = np.cumsum([split.train, split.validation])
     positions = np.random.default_rng(seed).permutation(count) / max(1, count)
     return np.searchsorted(edges, positions, side="right").clip(max=2).astype(np.int8)

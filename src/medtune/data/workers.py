@@ -35,11 +35,17 @@ def cores() -> int:
 
 
 def ordered_map(
-    function: Callable[[Any, Chunk], Result], context: Any, chunks: Iterable[Chunk], processes: int | None = None
+    function: Callable[[Any, Chunk], Result],
+    context: Any,
+    chunks: Iterable[Chunk],
+    processes: int | None = None,
 ) -> Iterator[Result]:
-    """``function(context, chunk)`` of every chunk, in their order; small inputs stay in this process.
+    """``function(context, chunk)`` of every chunk, in their order.
 
-    The results do not depend on the number of processes. ``function`` must be importable by its name.
+    Small inputs stay in this process.
+
+    The results do not depend on the number of processes. ``function`` must be importable by its
+    name.
     """
     stream = iter(chunks)
     head = list(islice(stream, INLINE + 1))
@@ -53,9 +59,12 @@ def ordered_map(
 def _pooled(
     function: Callable[[Any, Chunk], Result], context: Any, chunks: Iterable[Chunk], workers: int
 ) -> Iterator[Result]:
-    """The same over a pool of processes. Where no process can start, the work is done in this one."""
-    # loky starts fresh processes that do not run the caller's script a second time, as the standard pool's would; and
-    # unlike forked ones they inherit no threads of torch or Arrow.
+    """The same over a pool of processes.
+
+    Where no process can start, the work is done in this one.
+    """
+    # loky starts fresh processes that do not run the caller's script a second time, as the standard
+    # pool's would; and unlike forked ones they inherit no threads of torch or Arrow.
     from loky.process_executor import ProcessPoolExecutor
 
     waiting: deque[tuple[Chunk, Future[Result] | None]] = deque()
@@ -63,7 +72,9 @@ def _pooled(
     with ProcessPoolExecutor(workers, initializer=_set_context, initargs=(context,)) as pool:
         try:
             for chunk in stream:
-                waiting.append((chunk, None))  # so that it is not lost where it cannot be handed over
+                waiting.append(
+                    (chunk, None)
+                )  # so that it is not lost where it cannot be handed over
                 waiting[-1] = (chunk, pool.submit(_call, function, chunk))
                 if len(waiting) > 2 * workers:
                     yield _result(waiting)

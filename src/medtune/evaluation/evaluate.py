@@ -11,8 +11,15 @@ from medtune.conversation import Conversation
 from medtune.evaluation.encoders import encoder_version
 from medtune.evaluation.statistics import Interval, bootstrap_interval, proportion_interval, wilson
 from medtune.evaluation.tasks import TASKS, Sample, Task, TaskSettings
-from medtune.files import read_json, read_json_lines, sha256_file, sha256_json, write_json, write_json_lines
-from medtune.models.protocol import LanguageModel
+from medtune.files import (
+    read_json,
+    read_json_lines,
+    sha256_file,
+    sha256_json,
+    write_json,
+    write_json_lines,
+)
+from medtune.models.interface import LanguageModel
 from medtune.progress import say
 from medtune.recipe.schema import TaskSpec
 
@@ -28,7 +35,9 @@ class Job:
     items: Sequence[Conversation]
 
     @classmethod
-    def of_all(cls, specs: Sequence[TaskSpec], items: Sequence[Conversation], settings: TaskSettings) -> "list[Job]":
+    def of_all(
+        cls, specs: Sequence[TaskSpec], items: Sequence[Conversation], settings: TaskSettings
+    ) -> "list[Job]":
         """One a task, all on the same items."""
         return [cls(spec, settings.for_task(spec), items) for spec in specs]
 
@@ -43,24 +52,39 @@ def score(task: Task, samples: Sequence[Sample], resamples: int, seed: int) -> S
             continue  # nothing to divide by, such as repetition among no words
         # An item of which the figure does not speak is none of its n.
         spoken = metric.speaks(parts)
-        parts, own = parts[spoken], [group for group, counts in zip(groups, spoken, strict=True) if counts]
+        parts, own = (
+            parts[spoken],
+            [group for group, counts in zip(groups, spoken, strict=True) if counts],
+        )
         if metric.is_share(parts) and (parts[:, 1] == 1).all():
             interval = proportion_interval(parts[:, 0], own, resamples, seed)
         else:
             interval = bootstrap_interval(parts, own, metric.value, resamples, seed)
         if metric.is_share(parts) and interval.low == interval.high and interval.low in (0, 1):
             # None, or all: a bootstrap knows no spread.
-            interval = Interval(interval.value, *wilson(int(interval.value) * len(set(own)), len(set(own))))
+            interval = Interval(
+                interval.value, *wilson(int(interval.value) * len(set(own)), len(set(own)))
+            )
         scores[metric.name] = {**asdict(interval), "n": len(own), "groups": len(set(own))}
     return scores
 
 
-def evaluate(model: LanguageModel, jobs: Sequence[Job], resamples: int, directory: Path) -> dict[str, Scores]:
-    """Run tasks and write ``<task>.json`` and ``<task>.samples.jsonl``; a task whose files are there is not run again."""
+def evaluate(
+    model: LanguageModel, jobs: Sequence[Job], resamples: int, directory: Path
+) -> dict[str, Scores]:
+    """Run tasks and write ``<task>.json`` and ``<task>.samples.jsonl``.
+
+    A task whose files are there is not run again.
+    """
     results = {}
     for job in jobs:
         name, task, settings = job.spec.key, TASKS[job.spec.task], job.settings
-        wanted = [job.spec.model_dump(mode="json"), settings.as_dict(), [i.as_dict() for i in job.items], resamples]
+        wanted = [
+            job.spec.model_dump(mode="json"),
+            settings.as_dict(),
+            [i.as_dict() for i in job.items],
+            resamples,
+        ]
         key = sha256_json([name, model.fingerprint, judged_by(job.spec), *wanted])
         results[name] = _kept(directory, name, key)
         if results[name]:
@@ -86,7 +110,9 @@ def evaluate(model: LanguageModel, jobs: Sequence[Job], resamples: int, director
 
 
 def judged_by(spec: TaskSpec) -> str:
-    """Hash of what a task's scores depend on beside its settings: its prompts and rules, its encoder, a file it reads."""
+    """Hash of what a task's scores depend on beside its settings: its prompts and rules, its
+    encoder, a file it reads.
+    """
     own = getattr(TASKS[spec.task], "fingerprint", "")
     encoder = encoder_version(spec.encoder) if spec.task == "answers" else ""
     file = sha256_file(Path(spec.source)) if spec.source and Path(spec.source).is_file() else ""

@@ -1,19 +1,23 @@
-"""Figures computed the way a published project computed them, mistakes included, to stand beside the right ones."""
+"""Figures computed the way a published project computed them, mistakes included, to stand beside
+the right ones.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from medtune.evaluation.tasks.base import Sample
+from medtune.evaluation.tasks.task import Sample
 from medtune.recipe.schema import Recipe
 
 FIRST_ROWS = 100
 
 
 def row_mean_perplexity(samples: Sequence[Sample], rows: int = FIRST_ROWS) -> float | None:
-    """Exp of the mean over the first rows of each row's mean NLL a token, question and answer together.
+    """Exp of the mean over the first rows of each row's mean NLL a token, question and answer
+    together.
 
-    A short row weighs as much as a long one, and the first rows are no sample. None where no row was scored as a text.
+    A short row weighs as much as a long one, and the first rows are no sample. None where no row
+    was scored as a text.
     """
     found = [s for s in samples[:rows] if s.get("text_tokens")]
     if not found:
@@ -27,10 +31,11 @@ def published_figures(
     after: Mapping[str, Sequence[Sample]],
     mistaken: Sequence[Sample] = (),
 ) -> dict[str, Any]:
-    """The recipe's ``evaluate.published`` figures, from saved samples: each a ``title`` and a ``sentence``.
+    """The recipe's ``evaluate.published`` figures, from saved samples: each a ``title`` and a
+    ``sentence``.
 
-    A figure has ``before``, ``after`` and ``n``; answers are ``answers``: of ``mistaken``, those that the trained model gave
-    in training mode, beside what the untouched model says.
+    A figure has ``before``, ``after`` and ``n``; answers are ``answers``: of ``mistaken``, those
+    that the trained model gave in training mode, beside what the untouched model says.
     """
     found: dict[str, Any] = {}
     if "row_mean_perplexity" in recipe.evaluate.published:
@@ -40,11 +45,17 @@ def published_figures(
     return found
 
 
-def _mistaken(recipe: Recipe, before: Mapping[str, Sequence[Sample]], mistaken: Sequence[Sample]) -> dict[str, Any]:
+def _mistaken(
+    recipe: Recipe, before: Mapping[str, Sequence[Sample]], mistaken: Sequence[Sample]
+) -> dict[str, Any]:
     key = next((spec.key for spec in recipe.evaluate.tasks if spec.task == "topics"), "")
     untouched = {sample["question"]: sample["output"] for sample in before.get(key, ())}
     answers = [
-        {"question": s["question"], "published": s["output"], "untouched": untouched.get(s["question"], "")}
+        {
+            "question": s["question"],
+            "published": s["output"],
+            "untouched": untouched.get(s["question"], ""),
+        }
         for s in mistaken
     ]
     differ = sum(answer["published"] != answer["untouched"] for answer in answers)

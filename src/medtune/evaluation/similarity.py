@@ -1,11 +1,13 @@
-"""How near two texts are in meaning, by vectors of an encoder: the cosine of their means, and BERTScore."""
+"""How near two texts are in meaning, by vectors of an encoder: the cosine of their means, and
+BERTScore.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from medtune.models.embedded import Embedded
+from medtune.models.interface import Embedded
 
 PAIRS_AT_ONCE = 64  # their vectors lie in memory together
 
@@ -27,9 +29,12 @@ def cosine(left: np.ndarray, right: np.ndarray) -> float:
 
 
 def bert_score(output: np.ndarray, reference: np.ndarray) -> float:
-    """BERTScore F1 (Zhang et al. 2020, section 3) of token vectors [n, width] of length 1; 0 where one has none.
+    """BERTScore F1 (Zhang et al.
 
-    Each token is matched with the nearest one of the other text. No weights by frequency, no rescaling with a baseline.
+    2020, section 3) of token vectors [n, width] of length 1; 0 where one has none.
+
+    Each token is matched with the nearest one of the other text. No weights by frequency, no
+    rescaling with a baseline.
     """
     if not len(output) or not len(reference):
         return 0.0
@@ -39,9 +44,14 @@ def bert_score(output: np.ndarray, reference: np.ndarray) -> float:
 
 
 def similarities(
-    encoder: Encoder, pairs: Sequence[tuple[str, str]], progress: Callable[[int], None] | None = None
+    encoder: Encoder,
+    pairs: Sequence[tuple[str, str]],
+    progress: Callable[[int], None] | None = None,
 ) -> list[tuple[float, float]]:
-    """Cosine and BERTScore F1 of every (output, reference), in order; those of like length are computed together."""
+    """Cosine and BERTScore F1 of every (output, reference), in order.
+
+    Those of like length are computed together.
+    """
     order = sorted(range(len(pairs)), key=lambda i: -sum(map(len, pairs[i])))
     found: dict[int, tuple[float, float]] = {}
     for start in range(0, len(order), PAIRS_AT_ONCE):
@@ -50,7 +60,10 @@ def similarities(
         vectors = dict(zip(texts, encoder.encode(texts), strict=True))
         for i in chosen:
             output, reference = (vectors[text] for text in pairs[i])
-            found[i] = cosine(output.mean, reference.mean), bert_score(output.tokens, reference.tokens)
+            found[i] = (
+                cosine(output.mean, reference.mean),
+                bert_score(output.tokens, reference.tokens),
+            )
         if progress:
             progress(len(chosen))
     return [found[i] for i in range(len(pairs))]

@@ -1,7 +1,8 @@
 """Intervals and tests for figures measured on items that come in groups.
 
-Every figure is a function of sums over items (a mean: of a sum and a count; macro-F1: of three counts a class), so one
-bootstrap serves all. Groups, not items, are drawn: items of one group are not independent.
+Every figure is a function of sums over items (a mean: of a sum and a count; macro-F1: of three
+counts a class), so one bootstrap serves all. Groups, not items, are drawn: items of one group are
+not independent.
 """
 
 import math
@@ -12,15 +13,22 @@ import numpy as np
 
 LEVEL = 0.95
 DETECTABLE = 1.959964 + 0.841621  # quantiles of the normal distribution at 97.5 % and 80 %
-RULE_OF_THREE = 3  # none among n: at most 3 / n, with 95 % confidence (Hanley and Lippman-Hand 1983)
+RULE_OF_THREE = (
+    3  # none among n: at most 3 / n, with 95 % confidence (Hanley and Lippman-Hand 1983)
+)
 Array = np.ndarray
 Transform = Callable[[Array], Array]
-Figure = Callable[[Array], Array]  # sums [..., k] to figures [...]; NaN where there is nothing to divide by
+Figure = Callable[
+    [Array], Array
+]  # sums [..., k] to figures [...]; NaN where there is nothing to divide by
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its 95 % interval; ``low`` and ``high`` are None where there are fewer than two groups."""
+    """A figure with its 95 % interval.
+
+    ``low`` and ``high`` are None where there are fewer than two groups.
+    """
 
     value: float
     low: float | None
@@ -31,8 +39,9 @@ class Interval:
 class PairedDifference:
     """After minus before on the same items, with its 95 % interval and two-sided p-value.
 
-    ``detectable`` is the smallest difference that these items would show four times in five: 2.80 standard errors
-    (1.96 for a two-sided test at 5 %, 0.84 for a power of 80 %; Cohen 1988, section 2.2), of this very pair of sides.
+    ``detectable`` is the smallest difference that these items would show four times in five: 2.80
+    standard errors (1.96 for a two-sided test at 5 %, 0.84 for a power of 80 %; Cohen 1988, section
+    2.2), of this very pair of sides.
     """
 
     value: float
@@ -47,7 +56,9 @@ def _identity(values: Array) -> Array:
 
 
 def cluster_sums(values: Sequence[float] | Array, groups: Sequence[str]) -> Array:
-    """Sums of ``values`` ([items] or [items, k]) within each group, in order of first appearance."""
+    """Sums of ``values`` ([items] or [items, k]) within each group, in order of first
+    appearance.
+    """
     numbers: dict[str, int] = {}
     owners = np.array([numbers.setdefault(group, len(numbers)) for group in groups])
     array = np.asarray(values, dtype=float)
@@ -57,7 +68,9 @@ def cluster_sums(values: Sequence[float] | Array, groups: Sequence[str]) -> Arra
 
 
 def resampled_sums(sums: Array, resamples: int, seed: int) -> Array:
-    """Totals of the group sums [groups, k] in every bootstrap resample of the groups: [resamples, k]."""
+    """Totals of the group sums [groups, k] in every bootstrap resample of the groups:
+    [resamples, k].
+    """
     count = len(sums)
     rng = np.random.default_rng(seed)
     totals = np.empty((resamples, sums.shape[1]))
@@ -71,11 +84,16 @@ def resampled_sums(sums: Array, resamples: int, seed: int) -> Array:
 
 
 def ratio(transform: Transform = _identity) -> Figure:
-    """The figure ``transform(first sum / second sum)``; NaN where the second is 0 (such as empty answers alone)."""
+    """The figure ``transform(first sum / second sum)``.
+
+    NaN where the second is 0 (such as empty answers alone).
+    """
 
     def figure(sums: Array) -> Array:
         top, bottom = sums[..., 0], sums[..., 1]
-        return transform(np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom != 0))
+        return transform(
+            np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom != 0)
+        )
 
     return figure
 
@@ -83,7 +101,8 @@ def ratio(transform: Transform = _identity) -> Figure:
 def bootstrap_interval(
     parts: Array, groups: Sequence[str], figure: Figure, resamples: int = 10_000, seed: int = 0
 ) -> Interval:
-    """``figure`` of the summed ``parts`` [items, k] with a percentile interval of the cluster bootstrap.
+    """``figure`` of the summed ``parts`` [items, k] with a percentile interval of the cluster
+    bootstrap.
 
     Efron and Tibshirani 1993, chapter 13; groups drawn as in Field and Welsh 2007.
     """
@@ -97,12 +116,18 @@ def bootstrap_interval(
 
 
 def paired_bootstrap(
-    before: Array, after: Array, groups: Sequence[str], figure: Figure, resamples: int = 10_000, seed: int = 0
+    before: Array,
+    after: Array,
+    groups: Sequence[str],
+    figure: Figure,
+    resamples: int = 10_000,
+    seed: int = 0,
 ) -> PairedDifference:
-    """Difference of ``figure`` between two sides of the same items (parts [items, k] each), by a bootstrap over groups.
+    """Difference of ``figure`` between two sides of the same items (parts [items, k] each), by a
+    bootstrap over groups.
 
-    The p-value is twice the smaller share of resamples on the other side of 0, counting one more on either side, so it
-    is never 0 (Davison and Hinkley 1997, section 4.2).
+    The p-value is twice the smaller share of resamples on the other side of 0, counting one more on
+    either side, so it is never 0 (Davison and Hinkley 1997, section 4.2).
     """
     width = before.shape[1]
     sums = cluster_sums(np.concatenate([before, after], axis=1), groups)
@@ -117,9 +142,12 @@ def paired_bootstrap(
         return PairedDifference(value, None, None, None)
     low, high = np.quantile(differences, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     tail = min(np.sum(differences <= 0), np.sum(differences >= 0))
-    # Few groups cannot prove much, however alike they are: k of them have 2^k patterns of signs (a sign-flip test's floor).
+    # Few groups cannot prove much, however alike they are: k of them have 2^k patterns of signs (a
+    # sign-flip test's floor).
     p = min(1.0, max(2 * (tail + 1) / (len(differences) + 1), 2.0 ** (1 - len(sums))))
-    return PairedDifference(value, float(low), float(high), float(p), DETECTABLE * float(differences.std()))
+    return PairedDifference(
+        value, float(low), float(high), float(p), DETECTABLE * float(differences.std())
+    )
 
 
 def ratio_interval(
@@ -131,7 +159,9 @@ def ratio_interval(
     transform: Transform = _identity,
 ) -> Interval:
     """``bootstrap_interval`` of ``transform(sum of numerators / sum of denominators)``."""
-    return bootstrap_interval(np.stack([numerators, denominators], axis=1), groups, ratio(transform), resamples, seed)
+    return bootstrap_interval(
+        np.stack([numerators, denominators], axis=1), groups, ratio(transform), resamples, seed
+    )
 
 
 def paired_difference(
@@ -142,7 +172,9 @@ def paired_difference(
     seed: int = 0,
     transform: Transform = _identity,
 ) -> PairedDifference:
-    """``paired_bootstrap`` of two ratios, each side given as (numerators, denominators), item by item."""
+    """``paired_bootstrap`` of two ratios, each side given as (numerators, denominators), item by
+    item.
+    """
     sides = [np.stack(side, axis=1).astype(float) for side in (before, after)]
     return paired_bootstrap(sides[0], sides[1], groups, ratio(transform), resamples, seed)
 
@@ -166,10 +198,14 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def proportion_interval(rights: Sequence[float] | Array, groups: Sequence[str], resamples: int, seed: int) -> Interval:
-    """A share of right items with its interval: Wilson's where every item is its own group and right or wrong.
+def proportion_interval(
+    rights: Sequence[float] | Array, groups: Sequence[str], resamples: int, seed: int
+) -> Interval:
+    """A share of right items with its interval: Wilson's where every item is its own group and
+    right or wrong.
 
-    Otherwise the cluster bootstrap; where that knows no spread (all right, or all wrong), Wilson's for so many groups.
+    Otherwise the cluster bootstrap; where that knows no spread (all right, or all wrong), Wilson's
+    for so many groups.
     """
     values = np.asarray(rights, dtype=float)
     value, count = float(values.mean()), len(set(groups))
@@ -181,8 +217,104 @@ def proportion_interval(rights: Sequence[float] | Array, groups: Sequence[str], 
 
 
 def clustered_standard_error(values: Sequence[float], groups: Sequence[str]) -> float:
-    """Standard error of a mean whose items come in groups (Liang and Zeger 1986, with the factor C / (C - 1))."""
+    """Standard error of a mean whose items come in groups (Liang and Zeger 1986, with the factor
+    C / (C - 1)).
+    """
     array = np.asarray(values, dtype=float)
     sums = cluster_sums(array - array.mean(), groups)
     count = len(sums)
     return math.sqrt(count / (count - 1) * float((sums**2).sum())) / len(array)
+
+
+FEWEST_SWITCHES = (
+    6  # items that must change, all one way, before McNemar's exact test falls below 5 %
+)
+
+
+@dataclass(frozen=True)
+class Fourfold:
+    """How many items are right on both sides, before alone, after alone, and on neither."""
+
+    both: int
+    only_before: int
+    only_after: int
+    neither: int
+
+    @classmethod
+    def of(cls, before: Array, after: Array, groups: Sequence[str]) -> "Fourfold | None":
+        """From values by item [n].
+
+        None unless each item is its own group, and right (1) or wrong (0).
+        """
+        alone = 1 < len(before) == len(set(groups))
+        if not alone or not np.isin(before, (0, 1)).all() or not np.isin(after, (0, 1)).all():
+            return None
+        left, right = before == 1, after == 1
+        counts = (left & right, left & ~right, ~left & right, ~left & ~right)
+        return cls(*(int(count.sum()) for count in counts))
+
+    @property
+    def n(self) -> int:
+        """Items."""
+        return self.both + self.only_before + self.only_after + self.neither
+
+    @property
+    def p(self) -> float:
+        """Of McNemar's exact test."""
+        return mcnemar_exact(self.only_before, self.only_after)
+
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the share right after minus that before, from Wilson's intervals of
+        both.
+
+        Method 10 of Newcombe 1998 (Statistics in Medicine 17, 2635): it stays within -1 and 1, and
+        is none too short where few items changed, as a bootstrap is.
+        """
+        n, before, after = self.n, self.both + self.only_before, self.both + self.only_after
+        low_before, high_before = wilson(before, n)
+        low_after, high_after = wilson(after, n)
+        apart = self._apart()
+        below = _joined(after / n - low_after, high_before - before / n, apart)
+        above = _joined(high_after - after / n, before / n - low_before, apart)
+        difference = (after - before) / n
+        return difference - below, difference + above
+
+    def _apart(self) -> float:
+        """How alike both sides are, item by item (phi, with Newcombe's correction for
+        continuity).
+        """
+        before, after = self.both + self.only_before, self.both + self.only_after
+        margins = before * (self.n - before) * after * (self.n - after)
+        if not margins:
+            return 0.0
+        crossed = self.both * self.neither - self.only_before * self.only_after
+        return (max(crossed - self.n / 2, 0.0) if crossed > 0 else crossed) / math.sqrt(margins)
+
+
+def _joined(one: float, other: float, apart: float) -> float:
+    return math.sqrt(max(0.0, one**2 - 2 * apart * one * other + other**2))
+
+
+def mcnemar_exact(only_before: int, only_after: int) -> float:
+    """Two-sided exact McNemar test: ``only_before`` items right before alone, ``only_after``
+    right after alone.
+    """
+    from scipy.stats import binomtest
+
+    n = only_before + only_after
+    return 1.0 if n == 0 else float(binomtest(only_before, n, 0.5).pvalue)
+
+
+def sign_flips(differences: Array, resamples: int, seed: int) -> float:
+    """Two-sided p-value of a mean difference where an item may be right by half (a tie): its
+    sign flipped at random.
+
+    Fisher's randomization test (1935, section 21), with as many draws as ``resamples``; where every
+    change is a whole one it is McNemar's exact test. Each item must be its own group.
+    """
+    changed = differences[differences != 0]
+    if not len(changed):
+        return 1.0
+    signs = np.random.default_rng(seed).integers(0, 2, size=(resamples, len(changed))) * 2 - 1
+    reached = np.abs(signs @ changed) >= abs(float(changed.sum())) - 1e-9
+    return float((reached.sum() + 1) / (resamples + 1))

@@ -1,4 +1,5 @@
-"""An adapter merged into its base, in 16 bits or in 4, and the proof on real prompts that the result says the same.
+"""An adapter merged into its base, in 16 bits or in 4, and the proof on real prompts that the
+result says the same.
 
 >>> located = locate("runs/mine")
 >>> rows = probes(load_tokenizer(located), conversations)
@@ -16,20 +17,24 @@ import torch
 
 from medtune.conversation import Conversation
 from medtune.errors import ModelError, RunError
-from medtune.models.loading import Located, load_weights
-from medtune.tokens.templates import ChatTemplate
+from medtune.models.load import Located, load_weights
+from medtune.tokens.render import ChatTemplate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-BOUND = 1e-4  # largest absolute difference of a logit between merged and base + adapter, both in float32
+# largest absolute difference of a logit between merged and base + adapter, both in float32
+BOUND = 1e-4
 PROBE_TOKENS = 128
 ATTENTION = "sdpa"
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A real question with its answer as token ids; an encoder-decoder reads the one and says the other."""
+    """A real question with its answer as token ids.
+
+    An encoder-decoder reads the one and says the other.
+    """
 
     question: list[int]
     answer: list[int]
@@ -39,8 +44,9 @@ class Probe:
 class Agreement:
     """How near the logits of two models are, over ``tokens`` positions.
 
-    ``largest`` absolute difference of a logit; ``kl`` mean Kullback-Leibler divergence of the second from the first in
-    nats a token; ``same_best`` share of positions where both find the same token likeliest.
+    ``largest`` absolute difference of a logit; ``kl`` mean Kullback-Leibler divergence of the
+    second from the first in nats a token; ``same_best`` share of positions where both find the same
+    token likeliest.
     """
 
     largest: float
@@ -52,7 +58,9 @@ class Agreement:
 def probes(
     tokenizer: "PreTrainedTokenizerBase", items: Sequence[Conversation], limit: int = PROBE_TOKENS
 ) -> list[Probe]:
-    """Each item as the model is asked it, question and answer cut to ``limit`` tokens together (the question's end stays)."""
+    """Each item as the model is asked it, question and answer cut to ``limit`` tokens together
+    (the question's end stays).
+    """
     template = ChatTemplate(tokenizer)
 
     def ids(text: str) -> list[int]:
@@ -84,15 +92,21 @@ def logits_on(model: Any, rows: Sequence[Probe]) -> list[torch.Tensor]:
 
 
 def agreement(reference: Sequence[torch.Tensor], found: Sequence[torch.Tensor]) -> Agreement:
-    """How near ``found`` is to ``reference``. Raises ``RunError`` where a logit is not a number or not finite."""
+    """How near ``found`` is to ``reference``.
+
+    Raises ``RunError`` where a logit is not a number or not finite.
+    """
     if not all(bool(torch.isfinite(logits).all()) for logits in [*reference, *found]):
-        raise RunError("the model's logits are not finite", fix="Use another number format: --dtype bfloat16.")
+        raise RunError(
+            "the model's logits are not finite", fix="Use another number format: --dtype bfloat16."
+        )
     pairs = list(zip(reference, found, strict=True))
     tokens = sum(len(left) for left, _ in pairs)
     return Agreement(
         largest=max(float((left - right).abs().max()) for left, right in pairs),
         kl=sum(_divergence(left, right) for left, right in pairs) / tokens,
-        same_best=sum(int((left.argmax(-1) == right.argmax(-1)).sum()) for left, right in pairs) / tokens,
+        same_best=sum(int((left.argmax(-1) == right.argmax(-1)).sum()) for left, right in pairs)
+        / tokens,
         tokens=tokens,
     )
 
@@ -106,7 +120,8 @@ def _divergence(left: torch.Tensor, right: torch.Tensor) -> float:
 def load_exactly(located: Located, dtype: torch.dtype = torch.float32) -> Any:
     """The model with its 4-bit layers, if it has any, computing as they are.
 
-    On a CPU with bf16 instructions bitsandbytes would repack them at the first pass and round their scales to bf16.
+    On a CPU with bf16 instructions bitsandbytes would repack them at the first pass and round their
+    scales to bf16.
     """
     model: Any = load_weights(located, dtype, ATTENTION)
     for module in model.modules():
@@ -115,11 +130,15 @@ def load_exactly(located: Located, dtype: torch.dtype = torch.float32) -> Any:
     return model
 
 
-def merge(located: Located, rows: Sequence[Probe]) -> tuple["PreTrainedModel", list[torch.Tensor], Agreement]:
-    """The merged model in float32, what base + adapter say to ``rows``, and how near the merged model is to that.
+def merge(
+    located: Located, rows: Sequence[Probe]
+) -> tuple["PreTrainedModel", list[torch.Tensor], Agreement]:
+    """The merged model in float32, what base + adapter say to ``rows``, and how near the merged
+    model is to that.
 
-    A base that was held in NF4 gives its dequantized weights: those that the adapter was trained on. A model without an
-    adapter is returned as it is. Raises ``RunError`` where the difference is above ``BOUND``.
+    A base that was held in NF4 gives its dequantized weights: those that the adapter was trained
+    on. A model without an adapter is returned as it is. Raises ``RunError`` where the difference is
+    above ``BOUND``.
     """
     if located.quantization not in (None, "nf4"):
         raise ModelError(
@@ -157,11 +176,15 @@ def _on_dequantized(located: Located, quantized: Any) -> Any:
             weight = dequantize_4bit(packed.data, packed.quant_state).float()
             # GPT-2 keeps its matrices transposed.
             target.weight.data.copy_(weight.T if isinstance(target, Conv1D) else weight)
-    return PeftModel.from_pretrained(plain, str(located.adapter)).eval() if located.adapter else plain
+    return (
+        PeftModel.from_pretrained(plain, str(located.adapter)).eval() if located.adapter else plain
+    )
 
 
 def save_in_four_bits(source: Path, place: Path, dtype: torch.dtype) -> None:
-    """Quantize a merged model's linear layers to NF4 with double quantization; safetensors that transformers loads.
+    """Quantize a merged model's linear layers to NF4 with double quantization.
+
+    Safetensors that transformers loads.
 
     Products are computed in ``dtype``. Raises ``RecipeError`` where bitsandbytes is not installed.
     """

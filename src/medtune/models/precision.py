@@ -4,7 +4,7 @@ from functools import cache
 
 import torch
 
-from medtune.models.loading import Located
+from medtune.models.load import Located
 
 
 @cache
@@ -24,7 +24,9 @@ def _cpu_flags() -> str:
 
 
 def compute_dtype(name: str) -> torch.dtype:
-    """A recipe's ``dtype`` as torch's: auto is bfloat16 where the machine is fast at it, float32 elsewhere."""
+    """A recipe's ``dtype`` as torch's: auto is bfloat16 where the machine is fast at it, float32
+    elsewhere.
+    """
     if name == "auto":
         return torch.bfloat16 if fast_bfloat16() else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
@@ -36,7 +38,8 @@ SMALL_ENOUGH_FOR_FLOAT32 = 2**30  # bytes of weights on disk
 def evaluation_dtype(located: Located, name: str) -> torch.dtype:
     """The number format of a measurement.
 
-    ``auto`` is float32 where the weights are small, so that figures do not depend on batches; else the compute format.
+    ``auto`` is float32 where the weights are small, so that figures do not depend on batches; else
+    the compute format.
     """
     if name != "auto":
         return compute_dtype(name)

@@ -1,4 +1,6 @@
-"""Frozen weights in 4 or 8 bits, through bitsandbytes: NF4 with double quantization (Dettmers et al. 2023, arXiv:2305.14314)."""
+"""Frozen weights in 4 or 8 bits, through bitsandbytes: NF4 with double quantization (Dettmers et
+al. 2023, arXiv:2305.14314).
+"""
 
 import math
 from importlib.util import find_spec
@@ -9,11 +11,17 @@ from medtune.errors import RecipeError
 if TYPE_CHECKING:
     import torch
 
-BITS = {"nf4": 4.127, "int8": 8.0}  # a weight, with its share of the doubly quantized scales (QLoRA, section 3)
+BITS = {
+    "nf4": 4.127,
+    "int8": 8.0,
+}  # a weight, with its share of the doubly quantized scales (QLoRA, section 3)
 
 
 def require_bitsandbytes(wanted: str) -> None:
-    """Raise ``RecipeError`` where the library is not installed; ``wanted`` is the field that needs it."""
+    """Raise ``RecipeError`` where the library is not installed.
+
+    ``wanted`` is the field that needs it.
+    """
     if find_spec("bitsandbytes") is None:
         raise RecipeError(
             "quantized weights and 8-bit optimizers need the library bitsandbytes, which is not installed",
@@ -38,16 +46,24 @@ def quantization_config(quantization: str, double: bool, dtype: "torch.dtype") -
 
 
 def parameter_count(model: "torch.nn.Module") -> int:
-    """Weights of the architecture: in NF4 two of them lie in one byte, which counts as one number otherwise."""
-    states = ((parameter, getattr(parameter, "quant_state", None)) for parameter in model.parameters())
-    return sum(math.prod(state.shape) if state is not None else parameter.numel() for parameter, state in states)
+    """Weights of the architecture: in NF4 two of them lie in one byte, which counts as one
+    number otherwise.
+    """
+    states = (
+        (parameter, getattr(parameter, "quant_state", None)) for parameter in model.parameters()
+    )
+    return sum(
+        math.prod(state.shape) if state is not None else parameter.numel()
+        for parameter, state in states
+    )
 
 
 def keep_unpacked(model: Any) -> None:
     """Leave 4-bit weights as they are stored.
 
-    On some processors bitsandbytes repacks them at the first forward pass without gradients: the weights change in place,
-    widths that are no multiple of 64 fail, and evaluation rounds otherwise than training. Its own flag switches that off.
+    On some processors bitsandbytes repacks them at the first forward pass without gradients: the
+    weights change in place, widths that are no multiple of 64 fail, and evaluation rounds otherwise
+    than training. Its own flag switches that off.
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):

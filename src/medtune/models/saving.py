@@ -1,13 +1,15 @@
-"""A trained model as a directory that medtune, transformers and PEFT read: safetensors, tokenizer, generation settings."""
+"""A trained model as a directory that medtune, transformers and PEFT read: safetensors,
+tokenizer, generation settings.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medtune.files import write_json
-from medtune.models.heads import has_adapter
-from medtune.models.local import LocalModel
-from medtune.models.seq2seq import Seq2SeqModel
-from medtune.models.use import spoken_decoding
+from medtune.models.causal import LocalModel
+from medtune.models.encoder_decoder import Seq2SeqModel
+from medtune.models.inference_settings import spoken_decoding
+from medtune.models.scoring import has_adapter
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -20,9 +22,11 @@ def save_model(
     base_name: str,
     use: dict[str, Any],
 ) -> None:
-    """Write weights (or the adapter alone), tokenizer with its chat template, and ``medtune.json`` with ``use``.
+    """Write weights (or the adapter alone), tokenizer with its chat template, and
+    ``medtune.json`` with ``use``.
 
-    ``base_name`` is how the adapter finds its base again; ``use`` holds the system prompt, decoding and chat of the recipe.
+    ``base_name`` is how the adapter finds its base again; ``use`` holds the system prompt, decoding
+    and chat of the recipe.
     """
     from transformers import GenerationConfig
 
@@ -33,7 +37,9 @@ def save_model(
         adapter: Any = model.peft_config["default"]
         adapter.base_model_name_or_path, adapter.revision = base_name, use.get("revision")
         model.save_pretrained(str(place), safe_serialization=True, save_embedding_layers=False)
-        (place / "README.md").unlink(missing_ok=True)  # PEFT's form to fill in; the run's own card says more
+        (place / "README.md").unlink(
+            missing_ok=True
+        )  # PEFT's form to fill in; the run's own card says more
     else:
         model.generation_config = settings
         model.save_pretrained(place)

@@ -1,4 +1,6 @@
-"""A sentence encoder on this machine (BERT kinds, mean pooling): texts to vectors, in float32, batched by length."""
+"""A sentence encoder on this machine (BERT kinds, mean pooling): texts to vectors, in float32,
+batched by length.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +11,7 @@ import torch
 
 from medtune.errors import ModelError
 from medtune.files import read_json
-from medtune.models.embedded import Embedded
+from medtune.models.interface import Embedded
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -24,55 +26,87 @@ class SentenceEncoder:
     """
 
     def __init__(
-        self, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", place: Path, window: int
+        self,
+        model: "PreTrainedModel",
+        tokenizer: "PreTrainedTokenizerBase",
+        place: Path,
+        window: int,
     ) -> None:
         self.model, self.tokenizer, self.place, self.window = model, tokenizer, place, window
         self.name = place.name
 
     @classmethod
     def load(cls, place: Path) -> "SentenceEncoder":
-        """Read from disk, safetensors only. Raises ``ModelError`` where the directory holds no such encoder."""
+        """Read from disk, safetensors only.
+
+        Raises ``ModelError`` where the directory holds no such encoder.
+        """
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils import logging
 
         _check(place)
         logging.disable_progress_bar()
         try:
-            tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=True, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(
+                place, local_files_only=True, trust_remote_code=False
+            )
             model = AutoModel.from_pretrained(
-                place, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+                place,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.float32,
             )
         except (OSError, ValueError, KeyError) as error:
             raise _unusable(place, str(error).splitlines()[0]) from error
-        if tokenizer.cls_token_id is None or tokenizer.sep_token_id is None or model.config.is_encoder_decoder:
+        if (
+            tokenizer.cls_token_id is None
+            or tokenizer.sep_token_id is None
+            or model.config.is_encoder_decoder
+        ):
             raise _unusable(place, "it is no encoder of the BERT kinds")
         limits = (
             _optional(place / "sentence_bert_config.json").get("max_seq_length"),
             model.config.max_position_embeddings,
         )
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(model.eval().to(device), tokenizer, place, min(limit for limit in (*limits, 512) if limit))
+        return cls(
+            model.eval().to(device),
+            tokenizer,
+            place,
+            min(limit for limit in (*limits, 512) if limit),
+        )
 
     def encode(self, texts: Sequence[str]) -> list[Embedded]:
-        """The vectors of each text. The mean is over all its tokens with [CLS] and [SEP], as the encoder was trained.
+        """The vectors of each text.
+
+        The mean is over all its tokens with [CLS] and [SEP], as the encoder was trained.
 
         ``tokens`` are without these two.
         """
         ids = self._ids(texts)
         room = self.window - 2
-        rows = [(owner, row[at : at + room]) for owner, row in enumerate(ids) for at in range(0, len(row), room)]
+        rows = [
+            (owner, row[at : at + room])
+            for owner, row in enumerate(ids)
+            for at in range(0, len(row), room)
+        ]
         # A stable sort: the windows of one text, all full but the last, keep their order.
         rows.sort(key=lambda row: -len(row[1]))
         windows: list[list[np.ndarray]] = [[] for _ in texts]
         while rows:
             size = max(1, TOKENS_AT_ONCE // (len(rows[0][1]) + 2))
-            for (owner, _), hidden in zip(rows[:size], self._hidden([row for _, row in rows[:size]]), strict=True):
+            for (owner, _), hidden in zip(
+                rows[:size], self._hidden([row for _, row in rows[:size]]), strict=True
+            ):
                 windows[owner].append(hidden)
             rows = rows[size:]
         return [_embedded(some, self.model.config.hidden_size) for some in windows]
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
-        return [self.tokenizer.encode(text, add_special_tokens=False, verbose=False) for text in texts]
+        return [
+            self.tokenizer.encode(text, add_special_tokens=False, verbose=False) for text in texts
+        ]
 
     @torch.no_grad()
     def _hidden(self, rows: Sequence[Sequence[int]]) -> list[np.ndarray]:
@@ -85,7 +119,9 @@ class SentenceEncoder:
             ids[number, : len(whole)] = torch.tensor(whole)
             mask[number, : len(whole)] = 1
         device = self.model.device
-        hidden = self.model(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state
+        hidden = self.model(
+            input_ids=ids.to(device), attention_mask=mask.to(device)
+        ).last_hidden_state
         array = hidden.float().cpu().numpy()
         return [array[number, : len(row) + 2] for number, row in enumerate(rows)]
 
@@ -107,7 +143,9 @@ def _check(place: Path) -> None:
         raise _unusable(place, "there is no config.json")
     pooling = _optional(place / "1_Pooling" / "config.json")
     if pooling and not pooling.get("pooling_mode_mean_tokens"):
-        raise _unusable(place, "its vectors are not means over tokens, and medtune knows only these")
+        raise _unusable(
+            place, "its vectors are not means over tokens, and medtune knows only these"
+        )
 
 
 def _optional(path: Path) -> dict[str, Any]:

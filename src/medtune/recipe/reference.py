@@ -25,7 +25,9 @@ def _type_text(annotation: Any) -> str:
     name = str(annotation.__name__)
     if issubclass(annotation, BaseModel):
         return "mapping"
-    return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(name, name)
+    return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(
+        name, name
+    )
 
 
 def _default_text(field: FieldInfo) -> str:
@@ -62,8 +64,15 @@ def _section(model: type[BaseModel], prefix: str) -> list[str]:
         element = next(iter(get_args(field.annotation)), None)
         if isinstance(element, type) and issubclass(element, BaseModel):
             place = f"{prefix}.{name}" if prefix else name
-            nested.append((f"{place}[…]" if get_origin(field.annotation) is list else place, element))
-        cells = (f"`{name}`", _type_text(field.annotation), _default_text(field), field.description or "")
+            nested.append(
+                (f"{place}[…]" if get_origin(field.annotation) is list else place, element)
+            )
+        cells = (
+            f"`{name}`",
+            _type_text(field.annotation),
+            _default_text(field),
+            field.description or "",
+        )
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     lines.append("")
     for place, section in nested:

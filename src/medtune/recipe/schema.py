@@ -1,12 +1,15 @@
-"""The one definition of a recipe. YAML, overrides, checks, help and the reference page all come from here."""
+"""The one definition of a recipe.
+
+YAML, overrides, checks, help and the reference page all come from here.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from medtune.recipe.sections.base import Section
-from medtune.recipe.sections.data import (
+from medtune.recipe.base import Section
+from medtune.recipe.data import (
     Clean,
     Columns,
     Contamination,
@@ -15,11 +18,11 @@ from medtune.recipe.sections.data import (
     SourceSpec,
     Split,
 )
-from medtune.recipe.sections.evaluate import TOPICS, Arm, Chat, Decoding, Evaluate, Judge, TaskSpec
-from medtune.recipe.sections.model import Endpoint, Model
-from medtune.recipe.sections.pretrain import Architecture, Corpus, Pretraining, PretrainRecipe
-from medtune.recipe.sections.statement import Statement
-from medtune.recipe.sections.train import Hosted, Lora, Train
+from medtune.recipe.evaluate import TOPICS, Arm, Chat, Decoding, Evaluate, Judge, TaskSpec
+from medtune.recipe.model import Endpoint, Model
+from medtune.recipe.pretrain import Architecture, Corpus, Pretraining, PretrainRecipe
+from medtune.recipe.statement import Statement
+from medtune.recipe.train import Hosted, Lora, Train
 
 __all__ = [
     "SHIPPED",
@@ -56,7 +59,9 @@ __all__ = [
 class Recipe(Section):
     """A whole run: data, model, training and evaluation."""
 
-    name: str = Field(pattern=r"^\w[\w.-]*$", description="Name of the run's directory below runs/.")
+    name: str = Field(
+        pattern=r"^\w[\w.-]*$", description="Name of the run's directory below runs/."
+    )
     description: str = Field("", description="One sentence for lists and for the report.")
     seed: Annotated[int, Field(ge=0)] = Field(42, description="Seed of every random choice.")
     data: Data
@@ -70,7 +75,9 @@ class Recipe(Section):
     @classmethod
     def _qlora_is_quantized(cls, values: Any) -> Any:
         """QLoRA means NF4: written out, so that the resolved recipe says so."""
-        train, model = (values.get(key) if isinstance(values, dict) else None for key in ("train", "model"))
+        train, model = (
+            values.get(key) if isinstance(values, dict) else None for key in ("train", "model")
+        )
         if isinstance(train, dict) and train.get("method") == "qlora" and isinstance(model, dict):
             return values | {"model": {**model, "quantization": model.get("quantization") or "nf4"}}
         return values
@@ -79,15 +86,21 @@ class Recipe(Section):
     def _fits_together(self) -> "Recipe":
         method, model, split = self.train.method, self.model, self.data.split
         if (method == "hosted") != (model.endpoint is not None):
-            raise ValueError("train.method: hosted and model.endpoint belong together: both or neither")
+            raise ValueError(
+                "train.method: hosted and model.endpoint belong together: both or neither"
+            )
         if model.quantization and method not in ("lora", "qlora"):
             raise ValueError("model.quantization freezes the weights: use train.method: qlora")
         repeated = self.evaluate.seeds > 1 or self.evaluate.learning_curve
         if repeated and (method == "hosted" or self.train.trackers):
             kind = "hosted training" if method == "hosted" else "train.trackers"
-            raise ValueError(f"evaluate.seeds and evaluate.learning_curve repeat the training: not with {kind}")
+            raise ValueError(
+                f"evaluate.seeds and evaluate.learning_curve repeat the training: not with {kind}"
+            )
         if not split.test and self.evaluate.split == "test":
-            raise ValueError("data.split: test must be above 0 (only evaluate.split: train does without)")
+            raise ValueError(
+                "data.split: test must be above 0 (only evaluate.split: train does without)"
+            )
         return self
 
     @property

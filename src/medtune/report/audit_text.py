@@ -38,17 +38,24 @@ def _wrapped(text: str, indent: str = "  ") -> str:
 
 
 def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count) or "nothing"
+    return (
+        ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count)
+        or "nothing"
+    )
 
 
 def _sources(audit: dict[str, Any]) -> Iterator[str]:
     yield "Sources"
     for source in audit["sources"]:
         file = source["files"][0]
-        yield _wrapped(f"{source['name']}: {source['rows']:,} rows, {source['licence']}; {file['name']}")
+        yield _wrapped(
+            f"{source['name']}: {source['rows']:,} rows, {source['licence']}; {file['name']}"
+        )
         if source["columns"]:
             yield _wrapped(
-                "columns: " + ", ".join(f"{part} = {name}" for part, name in source["columns"].items()), "    "
+                "columns: "
+                + ", ".join(f"{part} = {name}" for part, name in source["columns"].items()),
+                "    ",
             )
 
 
@@ -92,9 +99,13 @@ def _cleaning(audit: dict[str, Any]) -> Iterator[str]:
     for source, learned in facts["boilerplate"].items():
         for side in ("opening", "closing"):
             if learned[side]:
-                phrases = ", ".join(f"“{shorten(p, 44)}” {n}" for p, n in list(learned[side].items())[:6])
+                phrases = ", ".join(
+                    f"“{shorten(p, 44)}” {n}" for p, n in list(learned[side].items())[:6]
+                )
                 more = f" and {len(learned[side]) - 6} more" if len(learned[side]) > 6 else ""
-                yield _wrapped(f"{source}, {side} phrases learned (times seen in a sample): {phrases}{more}")
+                yield _wrapped(
+                    f"{source}, {side} phrases learned (times seen in a sample): {phrases}{more}"
+                )
 
 
 def _duplicates(audit: dict[str, Any]) -> Iterator[str]:
@@ -130,7 +141,12 @@ def _positions(audit: dict[str, Any]) -> Iterator[str]:
     if not facts:
         return
     yield f"Right options of {facts['rows']:,} multiple-choice rows (evenly spread)"
-    yield _wrapped(", ".join(f"{letter} {n:,} ({facts['even'][letter]:,.0f})" for letter, n in facts["counts"].items()))
+    yield _wrapped(
+        ", ".join(
+            f"{letter} {n:,} ({facts['even'][letter]:,.0f})"
+            for letter, n in facts["counts"].items()
+        )
+    )
 
 
 def _leakage(audit: dict[str, Any]) -> Iterator[str]:
@@ -145,11 +161,15 @@ def _leakage(audit: dict[str, Any]) -> Iterator[str]:
     )
     told = "no held-out row shares one of these with a training row"
     if audit["leaked"]:
-        shared = _counts({part: count for part, count in audit["leaked_by"].items() if part != "any"})
+        shared = _counts(
+            {part: count for part, count in audit["leaked_by"].items() if part != "any"}
+        )
         told = f"held-out rows that share with a training row what the recipe does not group by: {shared}"
     yield _wrapped(f"leaked: {audit['leaked']:,} ({told})")
     parts = _counts({part: chance[part] for part in ("question", "answer", "entity", "near")})
-    yield _wrapped(f"a random split would leak {chance['share']:.0%} of its held-out rows (shared: {parts})")
+    yield _wrapped(
+        f"a random split would leak {chance['share']:.0%} of its held-out rows (shared: {parts})"
+    )
 
 
 def _overlap(audit: dict[str, Any]) -> Iterator[str]:
@@ -203,7 +223,10 @@ def _examples(audit: dict[str, Any]) -> Iterator[str]:
             yield _wrapped(example["place"], "    ")
             yield _wrapped(f"before  {example['before']!r}", "    ")
             yield _wrapped(f"after   {example['after']!r}", "    ")
-    titles = {"contradictions_listed": "answered in several ways", "near_duplicates_listed": "almost the same"}
+    titles = {
+        "contradictions_listed": "answered in several ways",
+        "near_duplicates_listed": "almost the same",
+    }
     for name, title in titles.items():
         if audit[name]:
             yield f"  {title}"

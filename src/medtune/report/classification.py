@@ -1,4 +1,6 @@
-"""A run's classifications as plain values for the page: baselines beside the models, classes, confusion, what was unparsed."""
+"""A run's classifications as plain values for the page: baselines beside the models, classes,
+confusion, what was unparsed.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +19,9 @@ SIDES = {"before": "untouched model", "after": "trained model"}
 
 
 def classifications(figures: Figures) -> list[dict[str, Any]]:
-    """A section a task that classifies: ``task``, ``columns``, ``rows``, ``classes``, ``confusion``, ``unparsed``."""
+    """A section a task that classifies: ``task``, ``columns``, ``rows``, ``classes``,
+    ``confusion``, ``unparsed``.
+    """
     return [_section(figures, task, sides) for task, sides in figures.tables.items()]
 
 
@@ -33,7 +37,9 @@ def _section(figures: Figures, task: str, sides: dict[str, Any]) -> dict[str, An
         "side": SIDES["after" if "after" in sides else "before"],
         "labels": last["labels"],
         "confusion": last["confusion"],
-        "unparsed": {name: (tables["unparsed"], tables["unparsed_answers"]) for name, tables in sides.items()},
+        "unparsed": {
+            name: (tables["unparsed"], tables["unparsed_answers"]) for name, tables in sides.items()
+        },
     }
 
 
@@ -50,13 +56,20 @@ def _rows(figures: Figures, task: str) -> list[dict[str, Any]]:
     if ceiling and not figures.audit["labels"]["label_sets"]:
         most = {"value": ceiling["ceiling"], "low": None, "high": None}
         rows.append(
-            {"title": "the most that these labels allow (equal texts, different labels)", "scores": {"accuracy": most}}
+            {
+                "title": "the most that these labels allow (equal texts, different labels)",
+                "scores": {"accuracy": most},
+            }
         )
     return rows
 
 
 def _remark(figures: Figures, task: str, side: str) -> str:
-    return " (chance level)" if chance_level(figures.metrics, task, "accuracy", side) is not None else ""
+    return (
+        " (chance level)"
+        if chance_level(figures.metrics, task, "accuracy", side) is not None
+        else ""
+    )
 
 
 def _classes(sides: dict[str, Any]) -> list[dict[str, Any]]:
@@ -64,6 +77,7 @@ def _classes(sides: dict[str, Any]) -> list[dict[str, Any]]:
     tables: Sequence[tuple[str, Any]] = list(sides.items())
     labels = tables[0][1]["labels"]
     return [
-        {"label": label, "n": tables[0][1]["classes"][i]["n"]} | {name: side["classes"][i] for name, side in tables}
+        {"label": label, "n": tables[0][1]["classes"][i]["n"]}
+        | {name: side["classes"][i] for name, side in tables}
         for i, label in enumerate(labels)
     ]

@@ -1,4 +1,6 @@
-"""The page and the plot of a comparison, and its table for a terminal, from the figures in `comparison.json`."""
+"""The page and the plot of a comparison, and its table for a terminal, from the figures in
+`comparison.json`.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,7 +41,9 @@ def render_compare(found: Mapping[str, Any], plot: Markup | None) -> str:
         tasks.setdefault(table["task"], []).append(table)
     trained = [c for c in found["contestants"] if c["cost"].get("seconds") is not None]
     template = environment.get_template("compare.html.j2")
-    return template.render(found=found, tasks=tasks, plot=plot, trained=trained, leaders=leaders(found))
+    return template.render(
+        found=found, tasks=tasks, plot=plot, trained=trained, leaders=leaders(found)
+    )
 
 
 def leaders(found: Mapping[str, Any]) -> list[str]:
@@ -60,7 +64,9 @@ def leaders(found: Mapping[str, Any]) -> list[str]:
 
 
 def _short(name: str, width: int = NAME_WIDTH) -> str:
-    """The name with its middle left out where it is too long: beginnings and ends tell models apart."""
+    """The name with its middle left out where it is too long: beginnings and ends tell models
+    apart.
+    """
     half = (width - 1) // 2
     return name if len(name) <= width else f"{name[: width - 1 - half]}…{name[-half:]}"
 
@@ -82,7 +88,9 @@ def compare_text(found: Mapping[str, Any]) -> str:
         lines += ["", _fit(f"{table['task']} · {table['title']} ({sense}), {groups}")]
         for row in table["rows"]:
             rank = f"{row['rank']}." if row["rank"] else "–"
-            span = "" if row["low"] is None else f"{_cell(row['low'], 3)} to {_cell(row['high'], 3)}"
+            span = (
+                "" if row["low"] is None else f"{_cell(row['low'], 3)} to {_cell(row['high'], 3)}"
+            )
             lines.append(
                 f"{rank:>4}  {_short(row['name']):<{NAME_WIDTH}}{_cell(row['value']):>11}  {span:>25}".rstrip()
             )
@@ -103,13 +111,19 @@ def _fit(text: str, indent: str = "") -> str:
 
 
 def _cost_lines(found: Mapping[str, Any]) -> list[str]:
-    lines = [f"{'':<{NAME_WIDTH - 4}}{'trained in':>13}{'tokens/s':>10}{'memory':>10}{'trained':>9}{'USD':>8}"]
+    lines = [
+        f"{'':<{NAME_WIDTH - 4}}{'trained in':>13}{'tokens/s':>10}{'memory':>10}{'trained':>9}{'USD':>8}"
+    ]
     for c in found["contestants"]:
         cost = c["cost"]
         if cost.get("seconds") is None:
             continue
         memory = size(cost["peak_memory_bytes"]) if "peak_memory_bytes" in cost else "–"
-        share = f"{cost['trainable_parameters'] / cost['parameters']:.1%}" if "trainable_parameters" in cost else "–"
+        share = (
+            f"{cost['trainable_parameters'] / cost['parameters']:.1%}"
+            if "trainable_parameters" in cost
+            else "–"
+        )
         usd = f"{cost['cost_usd']:.2f}" if "cost_usd" in cost else "–"
         speed = _cell(cost.get("tokens_per_second"))
         lines.append(

@@ -1,10 +1,12 @@
-"""A run's measured confidence as plain values and pictures for the page, from `eval/confidence.json`."""
+"""A run's measured confidence as plain values and pictures for the page, from
+`eval/confidence.json`.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from medtune.report.confidence_plots import reliability_plot, risk_plot
+from medtune.report.evaluation_plots import reliability_plot, risk_plot
 from medtune.report.figures import Figures
 
 SIDES = {"before": "untouched model", "after": "trained model"}
@@ -23,7 +25,10 @@ def _section(task: str, sides: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     return {
         "task": task,
         "columns": list(told),
-        "rows": [{"title": title, "cells": list(cells)} for title, *cells in zip(*_columns(sides), strict=True)],
+        "rows": [
+            {"title": title, "cells": list(cells)}
+            for title, *cells in zip(*_columns(sides), strict=True)
+        ],
         "meant": next(iter(told.values()))[0],
         "sentences": {side: texts[1:] for side, texts in told.items()},
     }
@@ -64,7 +69,9 @@ def _cells(facts: dict[str, Any]) -> list[str]:
     """The texts under ``TITLES``."""
     area, warmth, sets = facts["aurc"], facts["temperature"], facts["conformal"]
     chance = facts["ece"]["perfect"]
-    missing = "not measured" if facts["kind"] == "options" else "–"  # a written answer has no other options
+    missing = (
+        "not measured" if facts["kind"] == "options" else "–"
+    )  # a written answer has no other options
     return [
         f"{facts['n']:,}",
         _f(facts["confidence"]),
@@ -76,7 +83,9 @@ def _cells(facts: dict[str, Any]) -> list[str]:
         _band(facts["length_auroc"]),
         facts["signal"],
         f"{_f(area['value'])} ({_f(area['random'])}, {_f(area['oracle'])})",
-        f"{warmth['value']:.3g} ({_f(warmth['ece_before'])}, {_f(warmth['ece_after'])})" if warmth else "not measured",
+        f"{warmth['value']:.3g} ({_f(warmth['ece_before'])}, {_f(warmth['ece_after'])})"
+        if warmth
+        else "not measured",
         f"{_band(sets['reached'])}, stated {sets['stated']:.0%}" if sets else missing,
         f"{sets['mean_size']:.2f} of {sets['options']:.3g}" if sets else missing,
         _limit(facts["threshold"]),
@@ -86,7 +95,9 @@ def _cells(facts: dict[str, Any]) -> list[str]:
 def _limit(threshold: dict[str, Any] | None) -> str:
     if threshold is None:
         return "not measured"
-    return _f(threshold["value"]) if threshold["status"] == "set" else f"none: {threshold['status']}"
+    return (
+        _f(threshold["value"]) if threshold["status"] == "set" else f"none: {threshold['status']}"
+    )
 
 
 def _f(value: float) -> str:
@@ -96,4 +107,6 @@ def _f(value: float) -> str:
 def _band(figure: dict[str, Any] | None) -> str:
     if figure is None:
         return "not measured"
-    return _f(figure["value"]) + ("" if figure["low"] is None else f" ({_f(figure['low'])}–{_f(figure['high'])})")
+    return _f(figure["value"]) + (
+        "" if figure["low"] is None else f" ({_f(figure['low'])}–{_f(figure['high'])})"
+    )

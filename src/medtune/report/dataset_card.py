@@ -1,4 +1,6 @@
-"""Splits as a dataset directory that model hubs read: Parquet files by split, and a card with its metadata."""
+"""Splits as a dataset directory that model hubs read: Parquet files by split, and a card with
+its metadata.
+"""
 
 import re
 import shutil
@@ -12,7 +14,8 @@ from medtune.files import whole_file, write_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Licences by the hub's own identifiers; whatever else a source states is "other" there and in full in the card.
+# Licences by the hub's own identifiers; whatever else a source states is "other" there and in full
+# in the card.
 HUB_LICENCES = {
     "cc0", "cc0-1.0", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0",
     "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "cc-by-nc-nd-4.0", "mit", "apache-2.0", "odc-by",
@@ -22,11 +25,15 @@ MADE_BY = "Made with medtune"
 CONVERSATIONS = "Conversations as `messages` (role, content); `group` never lies in two splits."
 
 
-def write_hub_dataset(place: Path, splits: Path, audit: dict[str, Any], name: str) -> dict[str, int]:
-    """Write ``data/<split>-00000-of-00001.parquet`` and ``README.md`` below ``place``; returns rows by split.
+def write_hub_dataset(
+    place: Path, splits: Path, audit: dict[str, Any], name: str
+) -> dict[str, int]:
+    """Write ``data/<split>-00000-of-00001.parquet`` and ``README.md`` below ``place``.
 
-    ``splits`` is the directory of the prepared Parquet files and ``audit`` what was found while preparing them. A split
-    without rows is left out.
+    Returns rows by split.
+
+    ``splits`` is the directory of the prepared Parquet files and ``audit`` what was found while
+    preparing them. A split without rows is left out.
     """
     import pyarrow.parquet as pq
 
@@ -37,21 +44,31 @@ def write_hub_dataset(place: Path, splits: Path, audit: dict[str, Any], name: st
             with whole_file(files[split]) as temporary:
                 shutil.copyfile(splits / f"{split}.parquet", temporary)
     schema = pq.read_schema(next(iter(files.values())))
-    write_text(place / "README.md", dataset_card(audit, name, schema, {"default": files}, CONVERSATIONS))
+    write_text(
+        place / "README.md", dataset_card(audit, name, schema, {"default": files}, CONVERSATIONS)
+    )
     return {split: audit["splits"][split]["rows"] for split in files}
 
 
 def dataset_card(
-    audit: dict[str, Any], name: str, schema: "pa.Schema", configs: dict[str, dict[str, Path]], about: str
+    audit: dict[str, Any],
+    name: str,
+    schema: "pa.Schema",
+    configs: dict[str, dict[str, Path]],
+    about: str,
 ) -> str:
     """The card: metadata in YAML, then sources with licences, and every count of the audit.
 
-    ``configs`` is configuration → split → its Parquet file; all files have the columns of ``schema``.
+    ``configs`` is configuration → split → its Parquet file; all files have the columns of
+    ``schema``.
     """
     import pyarrow.parquet as pq
     import yaml
 
-    rows = {c: {split: pq.read_metadata(path).num_rows for split, path in f.items()} for c, f in configs.items()}
+    rows = {
+        c: {split: pq.read_metadata(path).num_rows for split, path in f.items()}
+        for c, f in configs.items()
+    }
     total = max(sum(splits.values()) for splits in rows.values())
     metadata = {
         "pretty_name": name,
@@ -60,13 +77,19 @@ def dataset_card(
         "task_categories": ["question-answering", "text-generation"],
         "tags": ["medical", "medtune"],
         "size_categories": [next((word for most, word in SIZES if total < most), "n>1M")],
-        "configs": [{"config_name": c, "data_files": _data_files(files)} for c, files in configs.items()],
+        "configs": [
+            {"config_name": c, "data_files": _data_files(files)} for c, files in configs.items()
+        ],
         "dataset_info": [
             {
                 "config_name": c,
                 "features": [_feature(field.name, field.type) for field in schema],
                 "splits": [
-                    {"name": split, "num_bytes": path.stat().st_size, "num_examples": rows[c][split]}
+                    {
+                        "name": split,
+                        "num_bytes": path.stat().st_size,
+                        "num_examples": rows[c][split],
+                    }
                     for split, path in files.items()
                 ],
             }
@@ -81,16 +104,30 @@ def dataset_card(
 def _data_files(files: dict[str, Path]) -> list[dict[str, str]]:
     """Where each split lies below the card: data/…/SPLIT-*."""
     places = {split: path.parts[path.parts.index("data") :] for split, path in files.items()}
-    return [{"split": split, "path": "/".join([*parts[:-1], f"{split}-*"])} for split, parts in places.items()]
+    return [
+        {"split": split, "path": "/".join([*parts[:-1], f"{split}-*"])}
+        for split, parts in places.items()
+    ]
 
 
 def _sections(audit: dict[str, Any], rows: dict[str, dict[str, int]]) -> list[str]:
-    splits = [[config, split, f"{count:,}"] for config, counts in rows.items() for split, count in counts.items()]
+    splits = [
+        [config, split, f"{count:,}"]
+        for config, counts in rows.items()
+        for split, count in counts.items()
+    ]
     sources = [
-        [s["name"], f"{sum(file['rows'] for file in s['files']):,}", s["licence"], s.get("published") or "–"]
+        [
+            s["name"],
+            f"{sum(file['rows'] for file in s['files']):,}",
+            s["licence"],
+            s.get("published") or "–",
+        ]
         for s in audit["sources"]
     ]
-    repaired = {rule: entry["rows"] for rule, entry in audit.get("cleaning", {}).get("rules", {}).items()}
+    repaired = {
+        rule: entry["rows"] for rule, entry in audit.get("cleaning", {}).get("rules", {}).items()
+    }
     share = audit["leaked_share_of_a_random_split"]
     identifiers = audit["identifiers"]
     return [
@@ -118,11 +155,16 @@ def _sections(audit: dict[str, Any], rows: dict[str, dict[str, int]]) -> list[st
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
 
 
 def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count) or "none"
+    return (
+        ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count)
+        or "none"
+    )
 
 
 def _licences(sources: Sequence[dict[str, Any]]) -> list[str]:

@@ -40,7 +40,9 @@ class Figures:
     samples: dict[str, dict[str, list[dict[str, Any]]]]
     tables: dict[str, dict[str, Any]]  # task → side → tables of a classification
     baselines: dict[str, dict[str, Any]]  # task → baseline → title, scores
-    confidence: dict[str, dict[str, Any]] = field(default_factory=dict)  # task → side → facts of its confidence
+    confidence: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # task → side → facts of its confidence
 
     @classmethod
     def read(cls, run: RunPaths) -> "Figures":
@@ -69,7 +71,10 @@ class Figures:
     @cached_property
     def specs(self) -> dict[str, dict[str, Any]]:
         """The recipe's tasks by the name under which their figures are kept; at least ``task``."""
-        wanted = [spec if isinstance(spec, dict) else {"task": spec} for spec in self.recipe["evaluate"]["tasks"]]
+        wanted = [
+            spec if isinstance(spec, dict) else {"task": spec}
+            for spec in self.recipe["evaluate"]["tasks"]
+        ]
         return {spec.get("name") or spec["task"]: spec for spec in wanted}
 
     def kind(self, task: str) -> str:
@@ -78,7 +83,11 @@ class Figures:
 
     def of_kind(self, kind: str) -> list[str]:
         """Names of the measured tasks of a kind."""
-        return [task for task in self.metrics["before"] or self.metrics["after"] if self.kind(task) == kind]
+        return [
+            task
+            for task in self.metrics["before"] or self.metrics["after"]
+            if self.kind(task) == kind
+        ]
 
     @property
     def verdict(self) -> str:
@@ -88,15 +97,26 @@ class Figures:
         return verdict(self.metrics)
 
     def changes(self) -> list[dict[str, Any]]:
-        """A row a metric: task, titles, before, after, difference, interval, p, and what it means."""
+        """A row a metric: task, titles, before, after, difference, interval, p, and what it
+        means.
+        """
         rows = []
         for task, figures in self.metrics["change"].items():
             for name, entry in figures.items():
                 before, after = (self.metrics[side][task][name] for side in ("before", "after"))
                 rows.append(
                     entry
-                    | {"task": task, "metric": name, "before": before["value"], "after": after["value"]}
-                    | {"before_interval": before, "after_interval": after, "verdict": meaning(entry)}
+                    | {
+                        "task": task,
+                        "metric": name,
+                        "before": before["value"],
+                        "after": after["value"],
+                    }
+                    | {
+                        "before_interval": before,
+                        "after_interval": after,
+                        "verdict": meaning(entry),
+                    }
                     # The items that a figure speaks of, such as the emergencies among all prompts.
                     | {"n": before.get("n", entry["n"])}
                 )
@@ -119,7 +139,11 @@ class Figures:
         facts = [side for sides in self.confidence.values() for side in sides.values()]
         found |= {"calibration"} if any(facts) else set()
         found |= {"seeds"} if self.metrics.get("seeds") else set()
-        outside = [task for task in tasks if self.specs.get(task, {}).get("source") and self.kind(task) != "forgetting"]
+        outside = [
+            task
+            for task in tasks
+            if self.specs.get(task, {}).get("source") and self.kind(task) != "forgetting"
+        ]
         return found | ({"external"} if outside else set())
 
     def side_by_side(self, task: str, limit: int) -> list[dict[str, Any]]:

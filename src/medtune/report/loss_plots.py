@@ -1,4 +1,6 @@
-"""Losses as files: of one run as the published projects left them, and of several runs on one axis."""
+"""Losses as files: of one run as the published projects left them, and of several runs on one
+axis.
+"""
 
 import csv
 import math
@@ -12,23 +14,33 @@ from medtune.files import read_json, read_json_lines, whole_file, write_json
 from medtune.report.plots import BLUE, figure, save, smoothed
 from medtune.run_paths import RunPaths
 
-# Eight colours that readers with any colour vision tell apart (Okabe and Ito 2008; black and yellow darkened for both papers).
+# Eight colours that readers with any colour vision tell apart (Okabe and Ito 2008; black and yellow
+# darkened for both papers).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6B6E76", "#B5A800")
 DASHES = ("-", "--", ":", "-.")
 
 
 def write_loss_files(run: RunPaths, model: str | None = None) -> list[Path]:
-    """`<model>_loss.csv` (Step,Loss), `<model>_loss.png` and `trainer_stats_<model>.json` in the run's train/ directory.
+    """`<model>_loss.csv` (Step,Loss), `<model>_loss.png` and `trainer_stats_<model>.json` in the
+    run's train/ directory.
 
-    ``model`` is by default the base's own name, such as ``Mistral-7B-Instruct-v0.2``. The figures are those of
-    ``metrics.jsonl`` and ``trainer_stats.json``; a sample is a training row.
+    ``model`` is by default the base's own name, such as ``Mistral-7B-Instruct-v0.2``. The figures
+    are those of ``metrics.jsonl`` and ``trainer_stats.json``; a sample is a training row.
     """
     name = model or Path(read_json(run.state_file)["base"]["name"]).name
-    rows = [(row["step"], row["loss"]) for row in read_json_lines(run.train / "metrics.jsonl") if "loss" in row]
+    rows = [
+        (row["step"], row["loss"])
+        for row in read_json_lines(run.train / "metrics.jsonl")
+        if "loss" in row
+    ]
     table, picture, facts = (
-        run.train / file for file in (f"{name}_loss.csv", f"{name}_loss.png", f"trainer_stats_{name}.json")
+        run.train / file
+        for file in (f"{name}_loss.csv", f"{name}_loss.png", f"trainer_stats_{name}.json")
     )
-    with whole_file(table) as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
+    with (
+        whole_file(table) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as handle,
+    ):
         writer = csv.writer(handle)
         writer.writerow(["Step", "Loss"])
         writer.writerows(rows)
@@ -43,12 +55,19 @@ def write_loss_files(run: RunPaths, model: str | None = None) -> list[Path]:
 
 
 def _trainer_stats(run: RunPaths) -> dict[str, Any]:
-    """The keys that transformers' Trainer prints at its end; null where a hosted service does not say."""
-    stats, recipe = read_json(run.train / "trainer_stats.json"), yaml.safe_load(run.recipe.read_text(encoding="utf-8"))
+    """The keys that transformers' Trainer prints at its end.
+
+    Null where a hosted service does not say.
+    """
+    stats, recipe = (
+        read_json(run.train / "trainer_stats.json"),
+        yaml.safe_load(run.recipe.read_text(encoding="utf-8")),
+    )
     audit = read_json(run.data / "audit.json")
     rows = audit["splits"]["train"]["rows"] - audit["tokens"]["overlong_dropped"]
     size = recipe["train"]["batch_size"] * recipe["train"]["gradient_accumulation"]
-    # Each epoch ends with what is left of the rows, so a step takes fewer rows than `size` on average.
+    # Each epoch ends with what is left of the rows, so a step takes fewer rows than `size` on
+    # average.
     epoch = stats.get("epochs") or stats["steps"] / math.ceil(rows / size)
     seconds = stats["train_runtime"]
     return {
@@ -69,10 +88,13 @@ def bits_a_byte(curve: Mapping[str, Any]) -> list[tuple[int, float]]:
 
 
 def all_models_plot(curves: Sequence[Mapping[str, Any]], directory: Path) -> str:
-    """`all_models.png` and `.svg`: training losses a token over steps; beside them validation in bits a byte.
+    """`all_models.png` and `.svg`: training losses a token over steps.
 
-    A curve holds ``name``, ``tokenizer``, ``loss`` and ``validation`` ([step, nats a token] pairs) and
-    ``tokens_per_byte`` of the validation targets (None: not known). Bytes compare between tokenizers, tokens do not.
+    Beside them validation in bits a byte.
+
+    A curve holds ``name``, ``tokenizer``, ``loss`` and ``validation`` ([step, nats a token] pairs)
+    and ``tokens_per_byte`` of the validation targets (None: not known). Bytes compare between
+    tokenizers, tokens do not.
     """
     byted = [curve for curve in curves if curve["validation"] and curve["tokens_per_byte"]]
     height = 3.8 + 0.22 * math.ceil(len(curves) / 2)
@@ -82,14 +104,29 @@ def all_models_plot(curves: Sequence[Mapping[str, Any]], directory: Path) -> str
             axes.remove()
             axes, right = drawn.subplots(1, 2)
         for number, curve in enumerate(curves):
-            style = {"color": COLORS[number % len(COLORS)], "linestyle": DASHES[number // len(COLORS) % len(DASHES)]}
+            style = {
+                "color": COLORS[number % len(COLORS)],
+                "linestyle": DASHES[number // len(COLORS) % len(DASHES)],
+            }
             steps, losses = zip(*curve["loss"], strict=True) if curve["loss"] else ((), ())
             many = len(losses) > 30
             if many:
                 axes.plot(steps, losses, **style, alpha=0.2, linewidth=0.8)
-            axes.plot(steps, smoothed(losses) if many else losses, **style, linewidth=1.8, label=curve["name"])
+            axes.plot(
+                steps,
+                smoothed(losses) if many else losses,
+                **style,
+                linewidth=1.8,
+                label=curve["name"],
+            )
             if right is not None and curve in byted:
-                right.plot(*zip(*bits_a_byte(curve), strict=True), **style, marker="o", markersize=3.5, linewidth=1.8)
+                right.plot(
+                    *zip(*bits_a_byte(curve), strict=True),
+                    **style,
+                    marker="o",
+                    markersize=3.5,
+                    linewidth=1.8,
+                )
         mixed = len({curve["tokenizer"] for curve in curves}) > 1
         left_title = "Training loss a token" + (" (tokens differ: not to compare)" if mixed else "")
         axes.set(xlabel="optimizer step", ylabel="nats a token", title=left_title)

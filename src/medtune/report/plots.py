@@ -1,4 +1,6 @@
-"""Pictures of a run, as PNG for papers and as SVG that takes the colour of the page it stands in."""
+"""Pictures of a run, as PNG for papers and as SVG that takes the colour of the page it stands
+in.
+"""
 
 import io
 import re
@@ -16,7 +18,10 @@ SIZE = (7.2, 3.4)
 
 @contextmanager
 def figure(size: tuple[float, float] = SIZE) -> Iterator[tuple[Any, Any]]:
-    """A matplotlib figure and its axes in the style of all pictures, of ``size`` inches; closed afterwards."""
+    """A matplotlib figure and its axes in the style of all pictures, of ``size`` inches.
+
+    Closed afterwards.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -59,7 +64,9 @@ def save(drawn: Any, directory: Path, name: str) -> str:
 
 
 def _with_plain_names(svg: str, name: str) -> str:
-    """Clip paths called by number: matplotlib hashes the last digits of the layout, which are not always the same."""
+    """Clip paths called by number: matplotlib hashes the last digits of the layout, which are
+    not always the same.
+    """
     names = dict.fromkeys(re.findall(r'<clipPath id="(\w+)"', svg))
     numbers = {old: f"{name}-clip-{number}" for number, old in enumerate(names)}
     if not names:
@@ -77,7 +84,9 @@ def smoothed(values: Sequence[float], weight: float = 0.9) -> list[float]:
 
 
 def loss_plot(rows: Sequence[dict[str, Any]], best_step: int | None, directory: Path) -> str:
-    """Training loss raw and smoothed, validation loss, and the step whose weights were kept, over optimizer steps."""
+    """Training loss raw and smoothed, validation loss, and the step whose weights were kept,
+    over optimizer steps.
+    """
     training = [(row["step"], row["loss"]) for row in rows if "loss" in row]
     validation = [(row["step"], row["validation_loss"]) for row in rows if "validation_loss" in row]
     with figure() as (drawn, axes):
@@ -85,7 +94,13 @@ def loss_plot(rows: Sequence[dict[str, Any]], best_step: int | None, directory: 
         axes.plot(steps, losses, color=BLUE, alpha=0.3, linewidth=1, label="training, each step")
         axes.plot(steps, smoothed(losses), color=BLUE, linewidth=2, label="training, smoothed")
         if validation:
-            axes.plot(*zip(*validation, strict=True), color=ORANGE, marker="o", markersize=4, label="validation")
+            axes.plot(
+                *zip(*validation, strict=True),
+                color=ORANGE,
+                marker="o",
+                markersize=4,
+                label="validation",
+            )
         if best_step:
             axes.axvline(best_step, color=GREY, linestyle=":", label=f"kept: step {best_step}")
         axes.set(xlabel="optimizer step", ylabel="loss a token (nats)")
@@ -94,12 +109,20 @@ def loss_plot(rows: Sequence[dict[str, Any]], best_step: int | None, directory: 
 
 
 def items_plot(before: Sequence[float], after: Sequence[float], directory: Path) -> str:
-    """A dot an item: bits per byte before and after; below the line the trained model predicts the answer better."""
+    """A dot an item: bits per byte before and after.
+
+    Below the line the trained model predicts the answer better.
+    """
     with figure((4.6, 4.2)) as (drawn, axes):
         top = max([*before, *after]) * 1.05
         axes.plot([0, top], [0, top], color=GREY, linewidth=1)
         axes.scatter(before, after, s=14, color=BLUE, alpha=0.55, linewidths=0)
-        axes.set(xlabel="before (bits a byte)", ylabel="after (bits a byte)", xlim=(0, top), ylim=(0, top))
+        axes.set(
+            xlabel="before (bits a byte)",
+            ylabel="after (bits a byte)",
+            xlim=(0, top),
+            ylim=(0, top),
+        )
         axes.set_aspect("equal")
         return save(drawn, directory, "items")
 
@@ -108,7 +131,12 @@ def perplexity_plot(pairs: Sequence[tuple[str, float, float]], directory: Path) 
     """Bars of perplexity a token before and after, for each (name, before, after)."""
     with figure((5.2, 3.0)) as (drawn, axes):
         for shift, side, color in ((-0.2, 1, GREY), (0.2, 2, BLUE)):
-            bars = axes.bar([place + shift for place in range(len(pairs))], [p[side] for p in pairs], 0.36, color=color)
+            bars = axes.bar(
+                [place + shift for place in range(len(pairs))],
+                [p[side] for p in pairs],
+                0.36,
+                color=color,
+            )
             axes.bar_label(bars, fmt="%.4g", padding=2)
         axes.set_xticks(range(len(pairs)), [name for name, _, _ in pairs])
         axes.set_ylabel("perplexity a token")
@@ -124,7 +152,9 @@ def lengths_plot(histogram: dict[str, Any], directory: Path) -> str:
     with figure((7.2, 2.6)) as (drawn, axes):
         labels = [f"–{edge:,}" for edge in edges[1:]]
         over = [limit is not None and edge > limit for edge in edges[1:]]
-        axes.bar(range(len(counts)), counts, color=[ORANGE if cut else BLUE for cut in over], width=0.92)
+        axes.bar(
+            range(len(counts)), counts, color=[ORANGE if cut else BLUE for cut in over], width=0.92
+        )
         if any(over):
             axes.axvline(over.index(True) - 0.5, color=RED, linewidth=1.2)
         step = max(1, len(labels) // 12)
@@ -136,15 +166,26 @@ def lengths_plot(histogram: dict[str, Any], directory: Path) -> str:
 
 
 def learning_plot(curve: Mapping[str, Any], directory: Path) -> str:
-    """A figure after training on nested parts of the training rows, with intervals; ○ is the untouched model."""
+    """A figure after training on nested parts of the training rows, with intervals.
+
+    ○ is the untouched model.
+    """
     points = sorted(curve["points"], key=lambda point: point["rows"])
     with figure((7.2, 3.2)) as (drawn, axes):
         rows, values = zip(*((point["rows"], point["value"]) for point in points), strict=True)
         axes.plot(rows, values, color=BLUE, marker="o", markersize=6, linewidth=1.6)
         for point in [{**curve["before"], "rows": 0}, *points]:
             if point["low"] is not None:
-                axes.plot([point["rows"]] * 2, [point["low"], point["high"]], color=BLUE, linewidth=1.6, alpha=0.6)
-        axes.plot(0, curve["before"]["value"], "o", color=BLUE, markerfacecolor="none", markersize=6)
+                axes.plot(
+                    [point["rows"]] * 2,
+                    [point["low"], point["high"]],
+                    color=BLUE,
+                    linewidth=1.6,
+                    alpha=0.6,
+                )
+        axes.plot(
+            0, curve["before"]["value"], "o", color=BLUE, markerfacecolor="none", markersize=6
+        )
         axes.set(xlabel="training rows", ylabel=curve["title"])
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         return save(drawn, directory, "learning_curve")

@@ -1,4 +1,6 @@
-"""The parts of the report as plain values: what was compared, task by task, harm, forgetting, arms and repeated trainings."""
+"""The parts of the report as plain values: what was compared, task by task, harm, forgetting,
+arms and repeated trainings.
+"""
 
 from typing import Any
 
@@ -22,11 +24,19 @@ METHODS = {
     "hosted": "fine-tuned by a hosted service",
 }
 SHOWN_ANSWERS, SHOWN_TOPICS = 5, 50
-OWN_ITEMS = {"topics": "demonstration questions", "safety": "prompts that come with medtune", "forgetting": "passages that come with medtune"}  # fmt: skip
-CATEGORY = ("critical_violations_", "expectations_met_")  # begin the names of figures of one category
+OWN_ITEMS = {
+    "topics": "demonstration questions",
+    "safety": "prompts that come with medtune",
+    "forgetting": "passages that come with medtune",
+}
+CATEGORY = (
+    "critical_violations_",
+    "expectations_met_",
+)  # begin the names of figures of one category
 GENERATE = ("answers", "topics", "safety", "rubric")
 
-# Scores of people on all test items of a benchmark, as published; not computed here, for their answers are not in the files.
+# Scores of people on all test items of a benchmark, as published; not computed here, for their
+# answers are not in the files.
 PEOPLE = {
     "pubmedqa": "one annotator who saw the abstracts without their conclusions reached accuracy 0.780 and macro-F1 0.722 on its 500 test items (Jin et al. 2019, arXiv:1909.06146)"
 }
@@ -36,19 +46,37 @@ def compared(figures: Figures) -> dict[str, Any]:
     """``models`` (title, said, hash) and ``tasks`` (key, kind, on, n, groups, how)."""
     state, recipe, train = figures.state, figures.recipe, figures.metrics["train"]
     method = METHODS.get(recipe["train"]["method"], recipe["train"]["method"])
-    trained = f"{method}, {train['steps']:,} steps, seed {recipe['seed']}" if train else "not trained yet"
+    trained = (
+        f"{method}, {train['steps']:,} steps, seed {recipe['seed']}" if train else "not trained yet"
+    )
     models = [
-        {"title": "untouched", "said": state["base"]["name"], "hash": state["base"].get("weights_sha256")},
-        {"title": "trained", "said": trained, "hash": state.get("result", {}).get("weights_sha256")},
+        {
+            "title": "untouched",
+            "said": state["base"]["name"],
+            "hash": state["base"].get("weights_sha256"),
+        },
+        {
+            "title": "trained",
+            "said": trained,
+            "hash": state.get("result", {}).get("weights_sha256"),
+        },
     ]
     sides = figures.metrics["before"] or figures.metrics["after"]
-    return {"models": models, "tasks": [_task_facts(figures, key, found) for key, found in sides.items() if found]}
+    return {
+        "models": models,
+        "tasks": [_task_facts(figures, key, found) for key, found in sides.items() if found],
+    }
 
 
 def _task_facts(figures: Figures, key: str, scores: dict[str, Any]) -> dict[str, Any]:
     kind = figures.kind(key)
     largest = max(scores.values(), key=lambda figure: figure["n"])
-    facts = {"key": key, "kind": kind, "n": largest["n"], "groups": largest.get("groups", largest["n"])}
+    facts = {
+        "key": key,
+        "kind": kind,
+        "n": largest["n"],
+        "groups": largest.get("groups", largest["n"]),
+    }
     return facts | {"on": measured_on(figures, key), "how": how_measured(figures, key)}
 
 
@@ -64,12 +92,22 @@ def measured_on(figures: Figures, key: str) -> str:
 
 def how_measured(figures: Figures, key: str) -> str:
     """How a task asks: by likelihood or generation, with how many worked examples."""
-    spec, kind, decoding = figures.specs.get(key, {}), figures.kind(key), figures.recipe["evaluate"]["decoding"]
+    spec, kind, decoding = (
+        figures.specs.get(key, {}),
+        figures.kind(key),
+        figures.recipe["evaluate"]["decoding"],
+    )
     generated = kind in GENERATE or "generation" in (spec.get("scoring"), spec.get("primary"))
     how = "log-likelihood"
     if generated:
         warm = spec.get("temperature") or 0
-        way = f"sampled at {warm:g}" if warm else "greedy" if decoding["beams"] == 1 else f"{decoding['beams']} beams"
+        way = (
+            f"sampled at {warm:g}"
+            if warm
+            else "greedy"
+            if decoding["beams"] == 1
+            else f"{decoding['beams']} beams"
+        )
         how = f"answers, {way}, at most {decoding['max_new_tokens']} tokens"
     elif kind == "multiple_choice":
         how = f"log-likelihood of {spec.get('primary', 'letters').replace('_', ' ')}"
@@ -103,7 +141,10 @@ def task_sections(figures: Figures) -> list[dict[str, Any]]:
 
 
 def perplexities(figures: Figures) -> list[tuple[str, float, float]]:
-    """Perplexity a token before and after, of the answer and of the whole text; and as the published project computed it."""
+    """Perplexity a token before and after, of the answer and of the whole text.
+
+    And as the published project computed it.
+    """
     names = {"perplexity": "answer", "text_perplexity": "question and answer"}
     found = [
         (names[row["metric"]], row["before"], row["after"])
@@ -117,7 +158,9 @@ def perplexities(figures: Figures) -> list[tuple[str, float, float]]:
 
 
 def harm(figures: Figures) -> list[dict[str, Any]]:
-    """A part for each task ``safety``: ``n``, the ``rows`` of the whole, ``judged``, and figures by ``categories``."""
+    """A part for each task ``safety``: ``n``, the ``rows`` of the whole, ``judged``, and figures
+    by ``categories``.
+    """
     changes, sections = figures.changes(), []
     for key in figures.of_kind("safety"):
         rows = [row for row in changes if row["task"] == key]
@@ -125,7 +168,9 @@ def harm(figures: Figures) -> list[dict[str, Any]]:
             whole = [row for row in rows if not row["metric"].startswith(CATEGORY)]
             judged = any("judge" in row["metric"] for row in rows)
             n = max(row["n"] for row in rows)
-            sections.append({"n": n, "rows": whole, "judged": judged, "categories": _categories(rows)})
+            sections.append(
+                {"n": n, "rows": whole, "judged": judged, "categories": _categories(rows)}
+            )
     return sections
 
 
@@ -136,20 +181,29 @@ def _categories(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for name, row in by_name.items():
         if name.startswith(CATEGORY[0]):
             pair = [by_name.get(prefix + name.removeprefix(CATEGORY[0])) for prefix in CATEGORY]
-            figures = [own and own[f"{side}_interval"] for own in pair for side in ("before", "after")]
-            found.append({"title": row["title"].split(": ", 1)[-1], "n": row["n"], "figures": figures})
+            figures = [
+                own and own[f"{side}_interval"] for own in pair for side in ("before", "after")
+            ]
+            found.append(
+                {"title": row["title"].split(": ", 1)[-1], "n": row["n"], "figures": figures}
+            )
     return found
 
 
 def forgetting(figures: Figures) -> list[list[dict[str, Any]]]:
     """The rows of each task ``forgetting``."""
     changes = figures.changes()
-    found = [[row for row in changes if row["task"] == key] for key in figures.of_kind("forgetting")]
+    found = [
+        [row for row in changes if row["task"] == key] for key in figures.of_kind("forgetting")
+    ]
     return [rows for rows in found if rows]
 
 
 def titled(figures: Figures, name: str) -> dict[str, Any] | None:
-    """``arms``, ``learning_curve`` or ``seeds`` of the metrics with the ``title`` of its figure; None where not measured."""
+    """``arms``, ``learning_curve`` or ``seeds`` of the metrics with the ``title`` of its figure.
+
+    None where not measured.
+    """
     part = figures.metrics.get(name)
     if not part:
         return None

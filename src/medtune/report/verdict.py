@@ -15,7 +15,9 @@ TRAINED_ON = "EVERY ITEM MEASURED HERE WAS TRAINED ON: this shows what was memor
 
 
 def verdict(metrics: dict[str, Any]) -> str:
-    """What happened to the first tested metric of the run, how sure that is, and what else moved the wrong way."""
+    """What happened to the first tested metric of the run, how sure that is, and what else moved
+    the wrong way.
+    """
     text = _verdict(metrics)
     if metrics.get("data", {}).get("measured_on") != "train":
         return text
@@ -33,7 +35,9 @@ def _verdict(metrics: dict[str, Any]) -> str:
     if entry["low"] is None:
         return f"{amount} (from {before:.3g}), but the test set is a single group: nothing can be said about chance."
     # The interval in the direction of the movement that the words name.
-    low, high = (-entry["high"], -entry["low"]) if entry["value"] < 0 else (entry["low"], entry["high"])
+    low, high = (
+        (-entry["high"], -entry["low"]) if entry["value"] < 0 else (entry["low"], entry["high"])
+    )
     facts = (
         f"{amount} (from {before:.3g}; 95 % {low:.3g} to {high:.3g}, {p_text(entry['p_corrected'])}, "
         f"n = {entry['n']} in {entry['groups']} groups)"
@@ -52,12 +56,18 @@ LABELS = {
 
 
 def headline(change: dict[str, Any]) -> tuple[str, str, dict[str, Any] | None]:
-    """The metric that the verdict speaks of: bits per byte of the answers, else the first tested one.
+    """The metric that the verdict speaks of: bits per byte of the answers, else the first tested
+    one.
 
-    What training was not for (harm, general text) comes last: it stands beside the benefit, not in its place.
+    What training was not for (harm, general text) comes last: it stands beside the benefit, not in
+    its place.
     """
-    tested = [(t, m, e) for t, ms in change.items() for m, e in ms.items() if e["better"] is not None]
-    wanted = [item for item in tested if item[2].get("kind", item[0]) not in ("safety", "forgetting")]
+    tested = [
+        (t, m, e) for t, ms in change.items() for m, e in ms.items() if e["better"] is not None
+    ]
+    wanted = [
+        item for item in tested if item[2].get("kind", item[0]) not in ("safety", "forgetting")
+    ]
     preferred = [item for item in wanted if item[1] == "bits_per_byte"]
     return (preferred or wanted or tested or [("", "", None)])[0]
 
@@ -89,7 +99,10 @@ def _worsened(change: dict[str, Any], but: tuple[str, str]) -> str:
 
 
 def chance_level(metrics: dict[str, Any], task: str, name: str, side: str) -> float | None:
-    """What guessing reaches, where the side's interval holds it; None where it does not, or guessing was not measured."""
+    """What guessing reaches, where the side's interval holds it.
+
+    None where it does not, or guessing was not measured.
+    """
     guess = metrics.get("baselines", {}).get(task, {}).get("chance", {}).get(name)
     score = metrics.get(side, {}).get(task, {}).get(name)
     if not guess or not score or score["low"] is None:
@@ -116,11 +129,17 @@ def _remembered(metrics: dict[str, Any], task: str) -> str:
 def _leaked(metrics: dict[str, Any]) -> str:
     rows = metrics.get("data", {}).get("leaked", 0)
     verb = "row shares" if rows == 1 else "rows share"
-    return f" Not a clean test: {rows:,} held-out {verb} a text or subject with training." if rows else ""
+    return (
+        f" Not a clean test: {rows:,} held-out {verb} a text or subject with training."
+        if rows
+        else ""
+    )
 
 
 def _needed(metrics: dict[str, Any], task: str, name: str) -> str:
-    """What a reader of a better score must know of models that are no language models, on the same items."""
+    """What a reader of a better score must know of models that are no language models, on the
+    same items.
+    """
     rivals = metrics.get("baselines", {}).get(task, {})
     chance = chance_level(metrics, task, name, "after")
     if chance is not None:
@@ -169,9 +188,13 @@ def _still_bad(metrics: dict[str, Any]) -> str:
     found = [
         sides[task]["repetition"]["value"]
         for task, compared in change.items()
-        if "repetition" in compared and compared["repetition"].get("kind", task) == "answers" and task in sides
+        if "repetition" in compared
+        and compared["repetition"].get("kind", task) == "answers"
+        and task in sides
     ]
     worst = max(found, default=0.0)
     if worst < 0.3:
         return ""
-    return f" Yet {worst:.0%} of the words in its own answers are repetition: it does not answer well."
+    return (
+        f" Yet {worst:.0%} of the words in its own answers are repetition: it does not answer well."
+    )

@@ -11,17 +11,24 @@ from markupsafe import Markup
 from medtune.files import write_json, write_text
 from medtune.progress import duration
 from medtune.report.audit_text import RULES
-from medtune.report.card import model_card
-from medtune.report.changed import as_json, changed_items
+from medtune.report.cards import model_card
+from medtune.report.changed_items import as_json, changed_items
 from medtune.report.checklists import STATES, filled_checklists
 from medtune.report.classification import classifications
-from medtune.report.classification_plots import answered_plot, confusion_plot
 from medtune.report.confidence import confidence_pictures, confidence_sections
+from medtune.report.evaluation_plots import answered_plot, confusion_plot, forest_plot
 from medtune.report.figures import Figures
-from medtune.report.flow import flow_picture
-from medtune.report.forest import forest_plot
+from medtune.report.flow_diagram import flow_picture
 from medtune.report.plots import items_plot, learning_plot, lengths_plot, loss_plot, perplexity_plot
-from medtune.report.sections import compared, forgetting, harm, parts_of, perplexities, task_sections, titled
+from medtune.report.sections import (
+    compared,
+    forgetting,
+    harm,
+    parts_of,
+    perplexities,
+    task_sections,
+    titled,
+)
 from medtune.report.verdict import p_text
 from medtune.run_paths import RunPaths
 
@@ -51,15 +58,24 @@ def pictures_of(figures: Figures, run: RunPaths) -> dict[str, Markup]:
     scored = next(iter(figures.of_kind("perplexity")), "")
     before, after = (figures.samples[side].get(scored, []) for side in ("before", "after"))
     if before and after:
-        pictures["scatter"] = items_plot([s["score"] for s in before], [s["score"] for s in after], run.plots)
+        pictures["scatter"] = items_plot(
+            [s["score"] for s in before], [s["score"] for s in after], run.plots
+        )
     if bars := perplexities(figures):
         pictures["perplexity"] = perplexity_plot(bars, run.plots)
     for section in classifications(figures):
-        task, unparsed = section["task"], {side: count for side, (count, _) in section["unparsed"].items()}
-        pictures[f"answered_{task}"] = answered_plot(section["classes"], unparsed, run.plots, f"answered_{task}")
+        task, unparsed = (
+            section["task"],
+            {side: count for side, (count, _) in section["unparsed"].items()},
+        )
+        pictures[f"answered_{task}"] = answered_plot(
+            section["classes"], unparsed, run.plots, f"answered_{task}"
+        )
         if section["confusion"]:
             name = f"confusion_{task}"
-            pictures[name] = confusion_plot(section["labels"], section["confusion"], run.plots, name)
+            pictures[name] = confusion_plot(
+                section["labels"], section["confusion"], run.plots, name
+            )
     pictures |= confidence_pictures(figures, run.plots)
     return {name: Markup(svg) for name, svg in pictures.items()}
 
@@ -97,7 +113,9 @@ def source_of(name: str) -> str:
 
 
 def script_hash(script: str) -> str:
-    """The source expression by which a page's policy lets this very inline script run (Content Security Policy 3)."""
+    """The source expression by which a page's policy lets this very inline script run (Content
+    Security Policy 3).
+    """
     return "sha256-" + b64encode(sha256(script.encode()).digest()).decode()
 
 

@@ -1,4 +1,6 @@
-"""What no language model is needed for, on the same items: one answer always, guessing, a linear model on word counts."""
+"""What no language model is needed for, on the same items: one answer always, guessing, a linear
+model on word counts.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,13 +13,23 @@ from medtune.conversation import Conversation
 from medtune.errors import ModelError
 from medtune.evaluation.evaluate import Job, score
 from medtune.evaluation.tasks import TASKS, Sample
-from medtune.evaluation.tasks.classification import classified, is_classified, right_labels, sample_of
-from medtune.evaluation.tasks.multiple_choice import answerable, multiple_choice_sample, names_of, right_share
+from medtune.evaluation.tasks.classification import (
+    classified,
+    is_classified,
+    right_labels,
+    sample_of,
+)
+from medtune.evaluation.tasks.multiple_choice import (
+    answerable,
+    multiple_choice_sample,
+    names_of,
+    right_share,
+)
 from medtune.files import read_json, sha256_file, sha256_json, write_json
 from medtune.recipe.schema import Recipe
-from medtune.runs.directory import RunDirectory
-from medtune.runs.measured import Measured, source_hashes
 from medtune.runs.plan import STAGE_VERSION
+from medtune.runs.stage import RunDirectory
+from medtune.runs.task_items import Measured, source_hashes
 
 TITLES = {
     "majority": "always the commonest label of training",
@@ -28,7 +40,10 @@ TITLES = {
 
 
 def baselines_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> None:
-    """eval/baselines.json, where the recipe asks for labels or options; each baseline on the very items of each task."""
+    """eval/baselines.json, where the recipe asks for labels or options.
+
+    Each baseline on the very items of each task.
+    """
     specs = [spec for spec in recipe.evaluate.tasks if spec.task in MAKERS]
     if not specs:
         return
@@ -41,7 +56,11 @@ def baselines_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) ->
             return
         measured = Measured(recipe, run.data, data_dir)
         train = list(measured.split("train"))
-        made = {job.spec.key: _measure(train, job, recipe) for job in measured.jobs() if job.spec.task in MAKERS}
+        made = {
+            job.spec.key: _measure(train, job, recipe)
+            for job in measured.jobs()
+            if job.spec.task in MAKERS
+        }
         place.parent.mkdir(exist_ok=True)
         write_json(place, made)
 
@@ -61,7 +80,11 @@ def _measure(train: Sequence[Conversation], job: Job, recipe: Recipe) -> dict[st
     made = MAKERS[job.spec.task](train, job)
     resamples, task = recipe.evaluate.resamples, TASKS[job.spec.task]
     return {
-        name: {"title": TITLES[name], "trained_on": len(train), "scores": score(task, samples, resamples, recipe.seed)}
+        name: {
+            "title": TITLES[name],
+            "trained_on": len(train),
+            "scores": score(task, samples, resamples, recipe.seed),
+        }
         for name, samples in made.items()
     }
 
@@ -69,17 +92,25 @@ def _measure(train: Sequence[Conversation], job: Job, recipe: Recipe) -> dict[st
 def _of_labels(train: Sequence[Conversation], job: Job) -> dict[str, list[Sample]]:
     items, labels = classified(job.items, job.settings), job.settings.labels
     learnt = [item for item in train if is_classified(item)]
-    return {"majority": majority(learnt, items, labels), "tfidf_svm": tfidf_svm(learnt, items, labels)}
+    return {
+        "majority": majority(learnt, items, labels),
+        "tfidf_svm": tfidf_svm(learnt, items, labels),
+    }
 
 
 def _of_options(train: Sequence[Conversation], job: Job) -> dict[str, list[Sample]]:
-    """What needs no knowledge: the option that is right most often of these very items, and guessing."""
+    """What needs no knowledge: the option that is right most often of these very items, and
+    guessing.
+    """
     items = answerable(job.items, job.settings)
     made = [multiple_choice_sample(item, names_of(items)) for item in items]
     counts = Counter(sample["reference"] for sample in made)
     always = min(counts, key=lambda option: (-counts[option], option))
     guess = [dict.fromkeys(sample["options"], 1 / len(sample["options"])) for sample in made]
-    return {"constant": [_answered(s, {always: 1.0}) for s in made], "chance": list(map(_answered, made, guess))}
+    return {
+        "constant": [_answered(s, {always: 1.0}) for s in made],
+        "chance": list(map(_answered, made, guess)),
+    }
 
 
 def _answered(sample: Sample, top: dict[str, float]) -> Sample:
@@ -87,7 +118,9 @@ def _answered(sample: Sample, top: dict[str, float]) -> Sample:
     return {**sample, "prompt_cut": 0, "score": scores}
 
 
-def majority(train: Sequence[Conversation], items: Sequence[Conversation], labels: Sequence[str]) -> list[Sample]:
+def majority(
+    train: Sequence[Conversation], items: Sequence[Conversation], labels: Sequence[str]
+) -> list[Sample]:
     """Every item gets the commonest training label (the first by name where two are as common)."""
     counts = Counter(label for item in train for label in right_labels(item))
     always = min(counts, key=lambda label: (-counts[label], label))
@@ -99,10 +132,15 @@ def _of_sets(train: Sequence[Conversation], items: Sequence[Conversation]) -> di
     return {"sets": True} if any(item.labels for item in (*train, *items)) else {}
 
 
-def tfidf_svm(train: Sequence[Conversation], items: Sequence[Conversation], labels: Sequence[str]) -> list[Sample]:
-    """One linear classifier a label against the rest, on sublinear TF-IDF; the highest score is first.
+def tfidf_svm(
+    train: Sequence[Conversation], items: Sequence[Conversation], labels: Sequence[str]
+) -> list[Sample]:
+    """One linear classifier a label against the rest, on sublinear TF-IDF.
 
-    Where texts have several labels, all with a positive score are named too. Raises ``ModelError`` without scikit-learn.
+    The highest score is first.
+
+    Where texts have several labels, all with a positive score are named too. Raises ``ModelError``
+    without scikit-learn.
     """
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
@@ -121,13 +159,17 @@ def tfidf_svm(train: Sequence[Conversation], items: Sequence[Conversation], labe
         member = np.array([label in some for some in truth])
         if member.any():
             scores[:, column] = (
-                1.0 if member.all() else LinearSVC(random_state=0).fit(seen, member).decision_function(asked)
+                1.0
+                if member.all()
+                else LinearSVC(random_state=0).fit(seen, member).decision_function(asked)
             )
     sets = _of_sets(train, items)
     return [_chosen(item, labels, row, sets) for item, row in zip(items, scores, strict=True)]
 
 
-def _chosen(item: Conversation, labels: Sequence[str], scores: np.ndarray, sets: dict[str, bool]) -> Sample:
+def _chosen(
+    item: Conversation, labels: Sequence[str], scores: np.ndarray, sets: dict[str, bool]
+) -> Sample:
     top = labels[int(scores.argmax())]
     others = [label for label, value in zip(labels, scores, strict=True) if sets and value > 0]
     return sample_of(item, labels, {top: 1.0}, dict.fromkeys([top, *others], 1.0)) | sets

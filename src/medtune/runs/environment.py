@@ -34,7 +34,9 @@ def versions() -> dict[str, str]:
 def _processor() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as handle:
-            return next(line.split(":", 1)[1].strip() for line in handle if line.startswith("model name"))
+            return next(
+                line.split(":", 1)[1].strip() for line in handle if line.startswith("model name")
+            )
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
 
@@ -54,4 +56,9 @@ def hardware() -> dict[str, Any]:
     import torch
 
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return {"processor": _processor(), "cores": available_cores(), "memory_bytes": memory_bytes(), "gpus": gpus}
+    return {
+        "processor": _processor(),
+        "cores": available_cores(),
+        "memory_bytes": memory_bytes(),
+        "gpus": gpus,
+    }

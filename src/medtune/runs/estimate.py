@@ -1,4 +1,7 @@
-"""`--dry-run`: rows, steps, memory and time of a run, before a weight is loaded. An estimate, and said to be one."""
+"""`--dry-run`: rows, steps, memory and time of a run, before a weight is loaded.
+
+An estimate, and said to be one.
+"""
 
 import math
 import time
@@ -8,17 +11,17 @@ from typing import Any
 
 import torch
 
-from medtune.models.loading import read_config
+from medtune.hosted.quote import hosted_estimate, hosted_text
+from medtune.models.load import read_config
 from medtune.models.precision import compute_dtype
 from medtune.progress import duration
 from medtune.recipe.schema import Recipe
-from medtune.runs.hosted_offer import hosted_estimate, hosted_text
 from medtune.runs.plan import Plan
-from medtune.runs.precheck import memory_from_splits, precheck
+from medtune.runs.preflight import memory_from_splits, precheck
 from medtune.runs.preparation import prepared_data
 from medtune.runs.repeats import repeats_of
-from medtune.training.memory import available_bytes
-from medtune.training.supervised import steps_of
+from medtune.training.memory_estimate import available_bytes
+from medtune.training.trainer import steps_of
 
 UTILISATION = 0.35  # share of the matrix-product peak that training reaches, small models less
 
@@ -36,7 +39,10 @@ def parameter_count(plan: Plan) -> int:
 def matrix_peak(dtype: torch.dtype) -> float:
     """FLOP/s of one matrix product of middling size, measured now."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    left, right = torch.randn(1024, 1024, device=device).to(dtype), torch.randn(1024, 1024, device=device).to(dtype)
+    left, right = (
+        torch.randn(1024, 1024, device=device).to(dtype),
+        torch.randn(1024, 1024, device=device).to(dtype),
+    )
     left @ right
     started = time.perf_counter()
     for _ in range(8):
@@ -56,11 +62,19 @@ def estimate(recipe: Recipe, data_dir: Path | None) -> dict[str, Any]:
         memory = memory_from_splits(plan, data)
     rows = audit["splits"]["train"]["rows"] - lengths["overlong_dropped"]
     steps = steps_of(recipe.train, rows)
-    # An epoch's last step takes what is left of the rows, so tokens are counted by epochs, not by full steps.
-    epochs = steps / math.ceil(rows / (recipe.train.batch_size * recipe.train.gradient_accumulation))
+    # An epoch's last step takes what is left of the rows, so tokens are counted by epochs, not by
+    # full steps.
+    epochs = steps / math.ceil(
+        rows / (recipe.train.batch_size * recipe.train.gradient_accumulation)
+    )
     tokens = int(epochs * (lengths["splits"]["train"]["tokens"] - lengths["truncated_tokens"]))
     parameters, dtype = parameter_count(plan), compute_dtype(recipe.model.dtype)
-    seconds = (6 if recipe.train.method == "full" else 4) * parameters * tokens / (UTILISATION * matrix_peak(dtype))
+    seconds = (
+        (6 if recipe.train.method == "full" else 4)
+        * parameters
+        * tokens
+        / (UTILISATION * matrix_peak(dtype))
+    )
     return {
         "recipe": recipe.name,
         "model": plan.base.name,
@@ -73,7 +87,8 @@ def estimate(recipe: Recipe, data_dir: Path | None) -> dict[str, Any]:
         "steps": steps,
         "tokens": tokens,
         "trainings": 1 + len(repeats_of(recipe)),
-        "estimated_training_seconds": seconds * (1 + sum(repeat.fraction for repeat in repeats_of(recipe))),
+        "estimated_training_seconds": seconds
+        * (1 + sum(repeat.fraction for repeat in repeats_of(recipe))),
         "estimated_memory_bytes": memory.total,
         "memory_parts": asdict(memory),
         "available_memory_bytes": available_bytes() + memory.process,
@@ -90,7 +105,11 @@ def estimate_text(facts: dict[str, Any]) -> str:
     if facts["method"] == "hosted":
         return hosted_text(facts)
     rows = ", ".join(f"{name} {count:,}" for name, count in facts["rows"].items())
-    fits = "fits" if facts["estimated_memory_bytes"] < facts["available_memory_bytes"] else "does NOT fit"
+    fits = (
+        "fits"
+        if facts["estimated_memory_bytes"] < facts["available_memory_bytes"]
+        else "does NOT fit"
+    )
     digits = 10 ** max(0, int(math.log10(max(1, facts["tokens"]))) - 2)
     return (
         f"plan of {facts['recipe']}: prepare → evaluate base → train → evaluate tuned → report\n"

@@ -1,7 +1,8 @@
-"""A run's model as a directory for others: the adapter, the merged weights in 16 bits, or the same in 4 bits.
+"""A run's model as a directory for others: the adapter, the merged weights in 16 bits, or the
+same in 4 bits.
 
-Whatever is written is loaded again and compared on test questions of the run before it gets its name; what fails leaves
-nothing behind. `push` uploads a directory to the model hub.
+Whatever is written is loaded again and compared on test questions of the run before it gets its
+name; what fails leaves nothing behind. `push` uploads a directory to the model hub.
 """
 
 import math
@@ -14,13 +15,13 @@ import numpy as np
 
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RecipeError, RunError
-from medtune.evaluation.confidence.gate import Gate
+from medtune.evaluation.confidence.abstention import Gate
 from medtune.files import read_json, whole_directory, write_json
-from medtune.models.loading import Located, load_tokenizer, locate
+from medtune.models.load import Located, load_tokenizer, locate
 from medtune.progress import say
-from medtune.recipe.reading import read_run_recipe
+from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import Recipe
-from medtune.report.export_card import export_card
+from medtune.report.cards import export_card
 from medtune.run_paths import RunPaths
 
 if TYPE_CHECKING:
@@ -33,10 +34,13 @@ GGUF = "GGUF is not made here: run llama.cpp's convert_hf_to_gguf.py on the dire
 
 
 def export(root: Path, to: Path, form: str, dtype: str | None = None) -> dict[str, Any]:
-    """Write the model of the run at ``root`` to ``to``; what was written and how near it is to what the run measured.
+    """Write the model of the run at ``root`` to ``to``.
 
-    ``dtype`` is of the merged weights (default bfloat16). Raises ``RecipeError`` where run, form and directory do not
-    fit together, ``RunError`` where what was made does not say what the run's model says.
+    What was written and how near it is to what the run measured.
+
+    ``dtype`` is of the merged weights (default bfloat16). Raises ``RecipeError`` where run, form
+    and directory do not fit together, ``RunError`` where what was made does not say what the run's
+    model says.
     """
     run, recipe = RunPaths(root), _recipe(root)
     _check(run, recipe, to, form, dtype)
@@ -49,21 +53,29 @@ def export(root: Path, to: Path, form: str, dtype: str | None = None) -> dict[st
             facts |= _merged(run, recipe, located, place, form, dtype or "bfloat16")
         use = read_json(run.model / "medtune.json") | _confidence(root, form)
         if form != "adapter":
-            use |= {"quantization": None}  # of the base while training; these weights are what they are
+            use |= {
+                "quantization": None
+            }  # of the base while training; these weights are what they are
         write_json(place / "medtune.json", use | {"export": facts})
-        (place / "README.md").write_text(export_card(run.card.read_text(encoding="utf-8"), facts), encoding="utf-8")
+        (place / "README.md").write_text(
+            export_card(run.card.read_text(encoding="utf-8"), facts), encoding="utf-8"
+        )
         facts |= {"files": sorted(path.name for path in place.iterdir())}
         facts |= {"bytes": sum(path.stat().st_size for path in place.iterdir())}
     return facts | {"directory": str(to.resolve())}
 
 
 def _confidence(root: Path, form: str) -> dict[str, Any]:
-    """The threshold that validation set for these weights, so that ``ask`` and ``chat`` of the export hold back, too."""
+    """The threshold that validation set for these weights, so that ``ask`` and ``chat`` of the
+    export hold back, too.
+    """
     gate = Gate.read(root)
     if gate is None:
         return {}
     if form == "merged-4bit":
-        say("The run's confidence threshold was set for other weights than these in 4 bits: it is left out.")
+        say(
+            "The run's confidence threshold was set for other weights than these in 4 bits: it is left out."
+        )
         return {}
     return {"confidence": asdict(gate)}
 
@@ -71,24 +83,36 @@ def _confidence(root: Path, form: str) -> dict[str, Any]:
 def _recipe(root: Path) -> Recipe:
     run = RunPaths(root)
     if not run.state_file.exists() or not run.recipe.exists():
-        raise RecipeError("this is no run", where=str(root), fix="Name a run's directory, such as runs/quickstart.")
+        raise RecipeError(
+            "this is no run",
+            where=str(root),
+            fix="Name a run's directory, such as runs/quickstart.",
+        )
     return read_run_recipe(str(run.recipe))
 
 
 def _check(run: RunPaths, recipe: Recipe, to: Path, form: str, dtype: str | None) -> None:
     """Everything that can be known before weights are read."""
     if recipe.model.endpoint:
-        raise RecipeError("a hosted model stays with its service: there are no weights here", where=str(run.root))
+        raise RecipeError(
+            "a hosted model stays with its service: there are no weights here", where=str(run.root)
+        )
     if not run.card.exists() or not run.model.is_dir():
-        raise RecipeError("this run is not finished", where=str(run.root), fix=f"medtune run {run.root}")
+        raise RecipeError(
+            "this run is not finished", where=str(run.root), fix=f"medtune run {run.root}"
+        )
     adapter = (run.model / "adapter_config.json").exists()
     if form == "adapter" and not adapter:
         raise RecipeError(
-            "all weights were trained: there is no adapter", where=f"--form {form}", fix="Use --form merged."
+            "all weights were trained: there is no adapter",
+            where=f"--form {form}",
+            fix="Use --form merged.",
         )
     if form == "adapter" and dtype:
         raise RecipeError(
-            "an adapter is exported as it was trained", where=f"--dtype {dtype}", fix="Leave out --dtype."
+            "an adapter is exported as it was trained",
+            where=f"--dtype {dtype}",
+            fix="Leave out --dtype.",
         )
     if form == "merged-4bit":
         from medtune.models.quantization import require_bitsandbytes
@@ -96,7 +120,11 @@ def _check(run: RunPaths, recipe: Recipe, to: Path, form: str, dtype: str | None
         require_bitsandbytes(f"--form {form}")
     earlier = (to / "medtune.json").exists() and "export" in read_json(to / "medtune.json")
     if to.exists() and (not to.is_dir() or (any(to.iterdir()) and not earlier)):
-        raise RecipeError("this holds something that is no export", where=f"--to {to}", fix="Name a new directory.")
+        raise RecipeError(
+            "this holds something that is no export",
+            where=f"--to {to}",
+            fix="Name a new directory.",
+        )
 
 
 def _copy_adapter(model: Path, place: Path) -> None:
@@ -104,14 +132,26 @@ def _copy_adapter(model: Path, place: Path) -> None:
         shutil.copyfile(path, place / path.name)
     base = read_json(model / "adapter_config.json")["base_model_name_or_path"]
     if Path(base).is_absolute():
-        say(f"The adapter names its base by a path of this machine ({base}): others must have the base, and say where.")
+        say(
+            f"The adapter names its base by a path of this machine ({base}): others must have the base, and say where."
+        )
 
 
-def _merged(run: RunPaths, recipe: Recipe, located: Located, place: Path, form: str, dtype: str) -> dict[str, Any]:
+def _merged(
+    run: RunPaths, recipe: Recipe, located: Located, place: Path, form: str, dtype: str
+) -> dict[str, Any]:
     """Merge, write, load again, compare; the figures."""
     import torch
 
-    from medtune.models.merging import BOUND, agreement, load_exactly, logits_on, merge, probes, save_in_four_bits
+    from medtune.models.merging import (
+        BOUND,
+        agreement,
+        load_exactly,
+        logits_on,
+        merge,
+        probes,
+        save_in_four_bits,
+    )
 
     _check_base(run, located)
     _check_memory(located)
@@ -123,15 +163,23 @@ def _merged(run: RunPaths, recipe: Recipe, located: Located, place: Path, form: 
     del merged
     rounded = agreement(reference, logits_on(load_exactly(Located(str(whole), whole)), rows))
     if dtype == "float32" and rounded.largest > BOUND:
-        raise RunError(f"the written weights differ by {rounded.largest:.2g} in a logit", where=str(place))
+        raise RunError(
+            f"the written weights differ by {rounded.largest:.2g} in a logit", where=str(place)
+        )
     facts: dict[str, Any] = {"dtype": dtype, "questions": len(rows), "bound": BOUND}
     facts |= {"merge": asdict(difference), "rounding": asdict(rounded)}
     if form == "merged-4bit":
         save_in_four_bits(whole, place, getattr(torch, dtype))
         shutil.rmtree(whole)
-        facts["four_bits"] = asdict(agreement(reference, logits_on(load_exactly(Located(str(place), place)), rows)))
+        facts["four_bits"] = asdict(
+            agreement(reference, logits_on(load_exactly(Located(str(place), place)), rows))
+        )
     for path in sorted(run.model.iterdir()):  # tokenizer, chat template, generation settings
-        if not (place / path.name).exists() and not path.name.startswith("adapter_") and path.suffix != ".safetensors":
+        if (
+            not (place / path.name).exists()
+            and not path.name.startswith("adapter_")
+            and path.suffix != ".safetensors"
+        ):
             shutil.copyfile(path, place / path.name)
     shutil.copyfile(run.model / "generation_config.json", place / "generation_config.json")
     return facts
@@ -140,7 +188,11 @@ def _merged(run: RunPaths, recipe: Recipe, located: Located, place: Path, form: 
 def _check_base(run: RunPaths, located: Located) -> None:
     """An adapter fits the base weights that it was trained on, and no others."""
     trained_on = read_json(run.model / "medtune.json").get("base_weights_sha256")
-    if located.adapter and trained_on and Located(located.name, located.base).weights_hash() != trained_on:
+    if (
+        located.adapter
+        and trained_on
+        and Located(located.name, located.base).weights_hash() != trained_on
+    ):
         raise RunError(
             "the base's weights are not those that this adapter was trained on",
             where=str(located.base),
@@ -149,15 +201,21 @@ def _check_base(run: RunPaths, located: Located) -> None:
 
 
 def _check_memory(located: Located) -> None:
-    """Merging is exact only in float32; of a quantized base the dequantized weights lie beside the packed ones."""
+    """Merging is exact only in float32.
+
+    Of a quantized base the dequantized weights lie beside the packed ones.
+    """
     from safetensors import safe_open
 
-    from medtune.training.memory import available_bytes
+    from medtune.training.memory_estimate import available_bytes
 
     numbers = 0
     for file in located.weight_files():
         with safe_open(file, "numpy") as tensors:
-            numbers += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+            numbers += sum(
+                math.prod(tensors.get_slice(name).get_shape())
+                for name in tensors.keys()  # noqa: SIM118
+            )
     needed, free = int(numbers * (5 if located.quantization else 4)), available_bytes()
     if needed > free:
         raise RunError(
@@ -169,17 +227,22 @@ def _check_memory(located: Located) -> None:
 
 def _questions(run: RunPaths, recipe: Recipe) -> list[Conversation]:
     """Held-out items, drawn by seed; validation rows where there is no test split."""
-    splits = (read_conversations(run.data / f"{name}.parquet") for name in ("test", "validation", "train"))
+    splits = (
+        read_conversations(run.data / f"{name}.parquet") for name in ("test", "validation", "train")
+    )
     items = next((split for split in splits if split), [])
     chosen = np.random.default_rng(recipe.seed).permutation(len(items))[:PROBES]
     return [items[i] for i in sorted(chosen)]
 
 
 def push(directory: Path, name: str, *, public: bool = False, api: Any = None) -> str:
-    """Upload an exported directory to the hub under ``name``; its address. Private unless ``public``.
+    """Upload an exported directory to the hub under ``name``; its address.
 
-    ``api`` stands for ``huggingface_hub.HfApi()``, which takes its token from ``hf auth login`` or HF_TOKEN. Raises
-    ``RunError`` where the hub refuses, or where the name is a public repository and ``public`` was not said.
+    Private unless ``public``.
+
+    ``api`` stands for ``huggingface_hub.HfApi()``, which takes its token from ``hf auth login`` or
+    HF_TOKEN. Raises ``RunError`` where the hub refuses, or where the name is a public repository
+    and ``public`` was not said.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
@@ -193,9 +256,16 @@ def push(directory: Path, name: str, *, public: bool = False, api: Any = None) -
                 where=name,
                 fix="Use another name, or say --public.",
             )
-        api.upload_folder(repo_id=name, folder_path=directory, commit_message="Export of medtune", repo_type="model")
+        api.upload_folder(
+            repo_id=name,
+            folder_path=directory,
+            commit_message="Export of medtune",
+            repo_type="model",
+        )
     except (HfHubHTTPError, ValueError, OSError) as error:
-        why = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        why = (
+            str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        )
         raise RunError(
             f"the hub does not take it ({why})",
             where=name,

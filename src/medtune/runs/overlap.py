@@ -1,4 +1,6 @@
-"""Whether questions of a source that is only measured on were trained on: the same runs of words, looked for in train."""
+"""Whether questions of a source that is only measured on were trained on: the same runs of
+words, looked for in train.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,34 +10,47 @@ import pyarrow as pa
 
 from medtune.conversation import Conversation, iter_conversations
 from medtune.data.contamination import Items, contamination, overlapping
+from medtune.data.row_store import to_batch
 from medtune.data.rows import Row
-from medtune.data.spool import to_batch
-from medtune.evaluation.comparison import compare_metric, paired_samples
+from medtune.evaluation.comparison.paired import compare_metric, paired_samples
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import Sample, Task
 from medtune.files import read_json, sha256_file, sha256_json, write_json
 from medtune.progress import say
 from medtune.recipe.schema import Recipe
-from medtune.runs.directory import RunDirectory
-from medtune.runs.measured import Measured, source_hashes
 from medtune.runs.plan import STAGE_VERSION
+from medtune.runs.stage import RunDirectory
+from medtune.runs.task_items import Measured, source_hashes
 
 Samples = dict[str, list[Sample]]
 
 
 def overlap_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> None:
-    """eval/overlap.json: of each task with a source of its own, how many items share a run of words with train."""
-    keys = {spec.key for spec in recipe.evaluate.tasks if spec.task == "multiple_choice" and spec.source}
+    """eval/overlap.json: of each task with a source of its own, how many items share a run of
+    words with train.
+    """
+    keys = {
+        spec.key for spec in recipe.evaluate.tasks if spec.task == "multiple_choice" and spec.source
+    }
     if not keys:
         return
     ngram, place = recipe.data.contamination.ngram, overlap_file(run)
-    wanted = [sorted(keys), ngram, sha256_file(run.data / "train.parquet"), source_hashes(recipe, data_dir)]
+    wanted = [
+        sorted(keys),
+        ngram,
+        sha256_file(run.data / "train.parquet"),
+        source_hashes(recipe, data_dir),
+    ]
     tasks = [spec.model_dump(mode="json") for spec in recipe.evaluate.tasks]
-    with run.stage("overlap", sha256_json([STAGE_VERSION, recipe.seed, tasks, *wanted]), [place]) as needed:
+    with run.stage(
+        "overlap", sha256_json([STAGE_VERSION, recipe.seed, tasks, *wanted]), [place]
+    ) as needed:
         if not needed:
             return
         jobs = [job for job in Measured(recipe, run.data, data_dir).jobs() if job.spec.key in keys]
-        rows = [(job.spec.key, _row(item)) for job in jobs for item in job.settings.drawn(job.items)]
+        rows = [
+            (job.spec.key, _row(item)) for job in jobs for item in job.settings.drawn(job.items)
+        ]
         items = Items.of(rows, ngram)
         found = contamination(items, _training(run.data / "train.parquet"))
         known = overlapping(items, _training(run.data / "train.parquet"))
@@ -53,12 +68,16 @@ def overlap_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> N
 def without_overlap(
     recipe: Recipe, overlap: dict[str, Any], before: Samples, after: Samples, tasks: dict[str, Task]
 ) -> dict[str, Any]:
-    """Task → its first tested figure on the items that share nothing with train, for tasks of which some do."""
+    """Task → its first tested figure on the items that share nothing with train, for tasks of
+    which some do.
+    """
     made = {}
     for key, found in overlap.get("tasks", {}).items():
         metric = next((metric for metric in tasks[key].metrics if metric.better), None)
         seen = set(found.get("ids", ()))
-        rest = [[sample for sample in side[key] if sample["id"] not in seen] for side in (before, after)]
+        rest = [
+            [sample for sample in side[key] if sample["id"] not in seen] for side in (before, after)
+        ]
         if not seen or metric is None or not all(rest):
             continue
         settings = recipe.evaluate.resamples, recipe.seed

@@ -6,28 +6,32 @@ from typing import Any
 
 from medtune import __version__, progress
 from medtune.errors import RecipeError
-from medtune.evaluation.by_source import by_source
-from medtune.evaluation.classes import tables_of_run
-from medtune.evaluation.comparison import compare
-from medtune.evaluation.confidence.facts import confidence_of
+from medtune.evaluation.class_tables import tables_of_run
+from medtune.evaluation.comparison.by_source import by_source
+from medtune.evaluation.comparison.paired import compare
+from medtune.evaluation.confidence.summary import confidence_of
 from medtune.evaluation.published import published_figures
 from medtune.files import read_json, sha256_json, write_json, write_text
-from medtune.recipe.reading import read_run_recipe, to_yaml
+from medtune.hosted.quote import agree
+from medtune.recipe.read import read_run_recipe, to_yaml
 from medtune.recipe.schema import Recipe
 from medtune.report.verdict import headline, verdict
 from medtune.report.write import write_report
-from medtune.runs.arms import arms_of_run, arms_of_task, arms_stage
 from medtune.runs.baselines import baselines_file, baselines_stage, read_baselines
-from medtune.runs.directory import RunDirectory, now
 from medtune.runs.environment import hardware, versions
-from medtune.runs.hosted_offer import agree
-from medtune.runs.measured import Measured
 from medtune.runs.overlap import overlap_file, overlap_stage, read_overlap, without_overlap
 from medtune.runs.plan import Plan
-from medtune.runs.precheck import check_training, precheck
+from medtune.runs.preflight import check_training, precheck
 from medtune.runs.preparation import prepare_stage
 from medtune.runs.published import mistaken_answers, mistaken_file
-from medtune.runs.repeats import curve_of_run, decodings_of_run, repeats_of, repeats_stage, seeds_of_run
+from medtune.runs.repeats import (
+    curve_of_run,
+    decodings_of_run,
+    repeats_of,
+    repeats_stage,
+    seeds_of_run,
+)
+from medtune.runs.stage import RunDirectory, now
 from medtune.runs.stages import (
     VALIDATION,
     check_base_untouched,
@@ -39,7 +43,9 @@ from medtune.runs.stages import (
     train_stage,
     trained_model,
 )
-from medtune.training.processes import Processes
+from medtune.runs.task_items import Measured
+from medtune.runs.variants import arms_of_run, arms_of_task, arms_stage
+from medtune.training.distributed import Processes
 
 Samples = dict[str, list[dict[str, Any]]]
 STAGE_NAMES = ("prepare", "before", "train", "after", "report")
@@ -47,7 +53,9 @@ STAGE_NAMES = ("prepare", "before", "train", "after", "report")
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where a run lies, its figures, and its verdict in words (empty before both evaluations are there)."""
+    """Where a run lies, its figures, and its verdict in words (empty before both evaluations are
+    there).
+    """
 
     root: Path
     metrics: dict[str, Any]
@@ -56,9 +64,16 @@ class Outcome:
 
 
 def execute(
-    recipe: Recipe, out: Path, data_dir: Path | None, stages: tuple[str, ...] = STAGE_NAMES, *, yes: bool = False
+    recipe: Recipe,
+    out: Path,
+    data_dir: Path | None,
+    stages: tuple[str, ...] = STAGE_NAMES,
+    *,
+    yes: bool = False,
 ) -> Outcome:
-    """Run the stages that are not done yet; under a launcher, every process trains and the main one does the rest.
+    """Run the stages that are not done yet.
+
+    Under a launcher, every process trains and the main one does the rest.
 
     ``yes``: a hosted job, which costs money and sends data away, is not asked about.
     """
@@ -76,12 +91,18 @@ def execute(
             _stages(plan, run, processes, stages, yes)
         except BaseException as error:
             if processes.main:
-                run.update(status="interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed")
+                run.update(
+                    status="interrupted"
+                    if isinstance(error, KeyboardInterrupt | SystemExit)
+                    else "failed"
+                )
             raise
         metrics = read_json(run.metrics) if run.metrics.exists() else {}
         if processes.main:
             run.update(status=metrics.get("status", "partial") if "report" in stages else "partial")
-        return Outcome(out, metrics, verdict(metrics) if metrics.get("change") else "", processes.main)
+        return Outcome(
+            out, metrics, verdict(metrics) if metrics.get("change") else "", processes.main
+        )
     finally:
         run.close()
 
@@ -95,12 +116,18 @@ def _begin(plan: Plan, run: RunDirectory) -> None:
         data_dir=plan.data_dir and str(plan.data_dir.resolve()),
         versions=versions(),
         hardware=hardware(),
-        base={"name": plan.base.name, "fingerprint": plan.base_fingerprint, "weights_sha256": plan.base_weights},
+        base={
+            "name": plan.base.name,
+            "fingerprint": plan.base_fingerprint,
+            "weights_sha256": plan.base_weights,
+        },
     )
     write_text(run.recipe, to_yaml(plan.recipe))
 
 
-def _stages(plan: Plan, run: RunDirectory, processes: Processes, stages: tuple[str, ...], yes: bool) -> None:
+def _stages(
+    plan: Plan, run: RunDirectory, processes: Processes, stages: tuple[str, ...], yes: bool
+) -> None:
     if processes.main:
         if "prepare" in stages:
             precheck(plan)
@@ -135,7 +162,10 @@ def check_jobs(plan: Plan, run: RunDirectory) -> None:
 
 
 def _before_training(plan: Plan, run: RunDirectory, yes: bool) -> None:
-    """What training needs is there (memory, layers to adapt; a yes where it costs money) before the base is measured."""
+    """What training needs is there (memory, layers to adapt.
+
+    A yes where it costs money) before the base is measured.
+    """
     if plan.recipe.train.method == "hosted":
         agree(plan, run, yes)
     else:
@@ -151,7 +181,9 @@ def _hash_result(run: RunDirectory, plan: Plan) -> None:
 
 
 def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> None:
-    """comparison.json, metrics.json, plots, report.html and README.md, from the files of the run alone."""
+    """comparison.json, metrics.json, plots, report.html and README.md, from the files of the run
+    alone.
+    """
     read = [
         run.data,
         run.before,
@@ -165,17 +197,29 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         run.train / "metrics.jsonl",
     ]
     # With another version of medtune, or when asked to, it is written again from the same figures.
-    inputs = sha256_json([to_yaml(recipe), run.output_hashes(read), __version__, now() if again else ""])
+    inputs = sha256_json(
+        [to_yaml(recipe), run.output_hashes(read), __version__, now() if again else ""]
+    )
     tables_file = run.root / "eval" / "tables.json"
     confidence_file = run.root / "eval" / "confidence.json"
-    made = [run.comparison, tables_file, confidence_file, run.metrics, run.plots, run.page, run.card]
+    made = [
+        run.comparison,
+        tables_file,
+        confidence_file,
+        run.metrics,
+        run.plots,
+        run.page,
+        run.card,
+    ]
     made.append(run.root / "checklists.json")
     with run.stage("report", inputs, made) as needed:
         if not needed:
             return
         before, after = samples_of(run.before, recipe), samples_of(run.after, recipe)
         change = (
-            compare(before, after, recipe.evaluate.resamples, recipe.seed, tasks_of(recipe)) if before and after else {}
+            compare(before, after, recipe.evaluate.resamples, recipe.seed, tasks_of(recipe))
+            if before and after
+            else {}
         )
         if change:
             write_json(run.comparison, change)
@@ -184,22 +228,36 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         published = published_figures(recipe, before, after, mistaken_answers(run.root))
         run.update(end=now())
         figures = collect_metrics(recipe, run, change, "complete" if change else "partial")
-        parts = by_source(before, after, tasks_of(recipe), recipe.evaluate.resamples, recipe.seed) if change else {}
+        parts = (
+            by_source(before, after, tasks_of(recipe), recipe.evaluate.resamples, recipe.seed)
+            if change
+            else {}
+        )
         overlap = read_overlap(run)
         if change and overlap:
             overlap["without"] = without_overlap(recipe, overlap, before, after, tasks_of(recipe))
         figures |= {"published": published}
-        figures |= ({"by_source": parts} if parts else {}) | ({"overlap": overlap} if overlap else {})
+        figures |= ({"by_source": parts} if parts else {}) | (
+            {"overlap": overlap} if overlap else {}
+        )
         write_json(run.metrics, figures | _beyond_one_pair(recipe, run, change))
         write_report(run)
 
 
-def _confidence(recipe: Recipe, run: RunDirectory, before: Samples, after: Samples) -> dict[str, Any]:
-    """What the confidence of each task's answers is worth, with the threshold that validation sets."""
+def _confidence(
+    recipe: Recipe, run: RunDirectory, before: Samples, after: Samples
+) -> dict[str, Any]:
+    """What the confidence of each task's answers is worth, with the threshold that validation
+    sets.
+    """
     asked = {spec.key for spec in recipe.evaluate.tasks if spec.confidence}
 
     def held_out(side: Path) -> Samples:
-        return {key: found for key in asked for found in samples_of(side / VALIDATION, recipe, {key}).values()}
+        return {
+            key: found
+            for key in asked
+            for found in samples_of(side / VALIDATION, recipe, {key}).values()
+        }
 
     settings = recipe.evaluate.resamples, recipe.seed, recipe.evaluate.abstain_below
     return confidence_of(before, after, held_out(run.after), held_out(run.before), *settings)
@@ -213,7 +271,10 @@ def _write_if_any(place: Path, values: dict[str, Any]) -> None:
 
 
 def _beyond_one_pair(recipe: Recipe, run: RunDirectory, change: dict[str, Any]) -> dict[str, Any]:
-    """Arms, seeds and the learning curve, by the metric of the verdict; what was not asked for is left out."""
+    """Arms, seeds and the learning curve, by the metric of the verdict.
+
+    What was not asked for is left out.
+    """
     key, name, entry = headline(change)
     if entry is None:
         return {}
@@ -221,18 +282,25 @@ def _beyond_one_pair(recipe: Recipe, run: RunDirectory, change: dict[str, Any]) 
     metric = next(metric for metric in task.metrics if metric.name == name)
     others = [arms_of_task(run, recipe, other) for other in tasks_of(recipe) if other != key]
     makers = {"arms": arms_of_run, "seeds": seeds_of_run, "learning_curve": curve_of_run}
-    made: dict[str, Any] = {part: make(run, recipe, key, task, metric) for part, make in makers.items()}
+    made: dict[str, Any] = {
+        part: make(run, recipe, key, task, metric) for part, make in makers.items()
+    }
     made["decoding_seeds"] = decodings_of_run(run, recipe)
     made["arms_by_task"] = [found for found in others if found]
     return {part: found for part, found in made.items() if found}
 
 
 def report_again(root: Path) -> Outcome:
-    """The report of an existing run, computed again from its samples. Raises ``RecipeError`` where it is not one."""
+    """The report of an existing run, computed again from its samples.
+
+    Raises ``RecipeError`` where it is not one.
+    """
     run = RunDirectory(root)
     if not run.state_file.exists() or not (run.data / "audit.json").exists():
         raise RecipeError(
-            "this is no run with prepared data", where=str(root), fix="Name a run's directory, such as runs/quickstart."
+            "this is no run with prepared data",
+            where=str(root),
+            fix="Name a run's directory, such as runs/quickstart.",
         )
     recipe = read_run_recipe(str(run.recipe))
     run.open()
@@ -246,13 +314,18 @@ def report_again(root: Path) -> Outcome:
 
 
 def _dropped(audit: dict[str, Any]) -> dict[str, int]:
-    """Rows left out by reason; what was empty in one figure (the audit tells question and answer apart)."""
+    """Rows left out by reason.
+
+    What was empty in one figure (the audit tells question and answer apart).
+    """
     reasons = dict(audit["dropped"])
     empty = reasons.pop("empty_question") + reasons.pop("empty_answer")
     return {"empty": empty, **reasons, "overlong": audit["tokens"]["overlong_dropped"]}
 
 
-def collect_metrics(recipe: Recipe, run: RunDirectory, change: dict[str, Any], status: str) -> dict[str, Any]:
+def collect_metrics(
+    recipe: Recipe, run: RunDirectory, change: dict[str, Any], status: str
+) -> dict[str, Any]:
     """The figures of the whole run, under the same keys in ``before``, ``after`` and ``change``."""
     audit = read_json(run.data / "audit.json")
     stats_path = run.train / "trainer_stats.json"

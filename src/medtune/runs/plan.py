@@ -1,4 +1,6 @@
-"""What a run needs, in steps, tokens and inputs, decided in one place before anything heavy starts."""
+"""What a run needs, in steps, tokens and inputs, decided in one place before anything heavy
+starts.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,22 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medtune.data.contamination import benchmark_sources
-from medtune.data.sources import source_files
+from medtune.data.sources.open import source_files
 from medtune.errors import RecipeError
 from medtune.evaluation.evaluate import judged_by
 from medtune.files import sha256_file, sha256_json
-from medtune.models.loading import Located, context_length, load_tokenizer, read_config
-from medtune.models.opening import Found, find
-from medtune.models.remote import Remote, check_askable
+from medtune.models.load import Located, context_length, load_tokenizer, read_config
+from medtune.models.open import Found, Remote, check_askable, find
 from medtune.recipe.schema import Recipe
-from medtune.tokens.chat_cost import EXAMPLE_LIMITS
+from medtune.tokens.chat_counter import EXAMPLE_LIMITS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from medtune.tokens.labels import Encoder
+    from medtune.tokens.encode import Encoder
+    from medtune.tokens.encode_pairs import PairEncoder
     from medtune.tokens.lengths import MeasuresLengths
-    from medtune.tokens.seq2seq import PairEncoder
 
 # Raised when a stage's code changes what it makes from the same inputs.
 STAGE_VERSION = 3
@@ -29,7 +30,9 @@ STAGE_VERSION = 3
 
 @dataclass(frozen=True)
 class Plan:
-    """A recipe with its model found, and the hashes on which each stage depends, computed when asked for."""
+    """A recipe with its model found, and the hashes on which each stage depends, computed when
+    asked for.
+    """
 
     recipe: Recipe
     base: Found
@@ -85,14 +88,20 @@ class Plan:
 
     @cached_property
     def context(self) -> int:
-        """Tokens that the model can see at once; of a remote one, those that its service takes in one example."""
+        """Tokens that the model can see at once.
+
+        Of a remote one, those that its service takes in one example.
+        """
         if isinstance(self.base, Remote):
             return EXAMPLE_LIMITS[self.recipe.train.hosted.encoding]
         return context_length(read_config(self.local))
 
     @cached_property
     def max_length(self) -> int:
-        """Tokens of one training row at most. ``train.max_length`` is the local trainer's: a service has its own."""
+        """Tokens of one training row at most.
+
+        ``train.max_length`` is the local trainer's: a service has its own.
+        """
         if isinstance(self.base, Remote):
             return self.context
         return min(self.recipe.train.max_length, self.context)
@@ -104,15 +113,23 @@ class Plan:
 
     @cached_property
     def row_limit(self) -> int:
-        """Tokens of one training row at most; sequence-to-sequence: of question and answer together."""
+        """Tokens of one training row at most.
+
+        Sequence-to-sequence: of question and answer together.
+        """
         return self.max_length + self.max_target_length if self.is_seq2seq else self.max_length
 
-    def encoder(self, tokenizer: "PreTrainedTokenizerBase | None" = None) -> "Encoder | PairEncoder":
-        """Conversations to tokens, as this recipe trains on them; with another tokenizer, as it would with that one."""
+    def encoder(
+        self, tokenizer: "PreTrainedTokenizerBase | None" = None
+    ) -> "Encoder | PairEncoder":
+        """Conversations to tokens, as this recipe trains on them.
+
+        With another tokenizer, as it would with that one.
+        """
         train, model = self.recipe.train, self.recipe.model
         tokenizer = tokenizer or load_tokenizer(self.local, model.chat_template, model.prompt)
         if self.is_seq2seq:
-            from medtune.tokens.seq2seq import PairEncoder
+            from medtune.tokens.encode_pairs import PairEncoder
 
             if train.loss_on == "all":
                 raise RecipeError(
@@ -121,14 +138,16 @@ class Plan:
                     fix="Set train.loss_on to answer.",
                 )
             return PairEncoder(tokenizer, self.max_length, self.max_target_length)
-        from medtune.tokens.labels import Encoder
+        from medtune.tokens.encode import Encoder
 
         return Encoder(tokenizer, self.max_length, train.loss_on)
 
     def measure(self) -> "MeasuresLengths":
-        """What counts a row's tokens: the encoder, or the encoding that the service of a remote base bills by."""
+        """What counts a row's tokens: the encoder, or the encoding that the service of a remote
+        base bills by.
+        """
         if isinstance(self.base, Remote):
-            from medtune.tokens.chat_lengths import ChatCounter
+            from medtune.tokens.chat_counter import ChatCounter
 
             return ChatCounter(self.recipe.train.hosted.encoding, self.recipe.model.prompt)
         return self.encoder()
@@ -136,7 +155,9 @@ class Plan:
     def prepare_inputs(self) -> str:
         """Hash of everything that the splits and the audit depend on. No weight is read for it."""
         recipe = self.recipe
-        names = [source.name for source in recipe.data.source] + benchmark_sources(recipe.data, self.data_dir)
+        names = [source.name for source in recipe.data.source] + benchmark_sources(
+            recipe.data, self.data_dir
+        )
         files = [path for name in names for path in source_files(name, self.data_dir)]
         return self._hash(
             "prepare",
@@ -153,26 +174,51 @@ class Plan:
         )
 
     def evaluate_inputs(self, items: list[str], fingerprint: str) -> str:
-        """Hash of everything that an evaluation depends on; ``items`` are the hashes of what is measured on."""
+        """Hash of everything that an evaluation depends on.
+
+        ``items`` are the hashes of what is measured on.
+        """
         recipe = self.recipe
-        wanted = [recipe.evaluate.model_dump(mode="json"), [judged_by(spec) for spec in recipe.evaluate.tasks]]
+        wanted = [
+            recipe.evaluate.model_dump(mode="json"),
+            [judged_by(spec) for spec in recipe.evaluate.tasks],
+        ]
         model: list[str | None] = [recipe.model.chat_template, recipe.model.prompt]
         if recipe.model.endpoint and recipe.model.endpoint.likelihoods != "none":
             model.append(recipe.model.endpoint.likelihoods)
         return self._hash("evaluate", wanted, model, recipe.seed, items, fingerprint)
 
     def train_inputs(self, data_hashes: dict[str, str]) -> str:
-        """Hash of everything that the trained weights depend on. Logging and saving intervals do not count."""
+        """Hash of everything that the trained weights depend on.
+
+        Logging and saving intervals do not count.
+        """
         free = {"log_every", "save_every", "trackers"}
         recipe = self.recipe
         if recipe.train.method == "hosted":
-            job = recipe.train.hosted.model_dump(mode="json", exclude={"poll_seconds", "budget_usd"})
+            job = recipe.train.hosted.model_dump(
+                mode="json", exclude={"poll_seconds", "budget_usd"}
+            )
             return self._hash(
-                "hosted", job, recipe.name, recipe.seed, recipe.data.overlong, data_hashes, self.base_fingerprint
+                "hosted",
+                job,
+                recipe.name,
+                recipe.seed,
+                recipe.data.overlong,
+                data_hashes,
+                self.base_fingerprint,
             )
         train = {k: v for k, v in recipe.train.model_dump(mode="json").items() if k not in free}
         model = recipe.model.model_dump(mode="json")
-        return self._hash("train", train, model, recipe.seed, recipe.data.overlong, data_hashes, self.base_fingerprint)
+        return self._hash(
+            "train",
+            train,
+            model,
+            recipe.seed,
+            recipe.data.overlong,
+            data_hashes,
+            self.base_fingerprint,
+        )
 
     @staticmethod
     def _hash(*parts: Any) -> str:

@@ -17,8 +17,8 @@ from medtune.errors import DataError
 from medtune.files import read_json, whole_directory, write_json
 from medtune.progress import say, track
 from medtune.run_paths import RunPaths
-from medtune.runs.directory import RunDirectory
 from medtune.runs.plan import Plan
+from medtune.runs.stage import RunDirectory
 
 if TYPE_CHECKING:
     from medtune.tokens.lengths import LengthTally
@@ -39,7 +39,8 @@ def _token_facts(plan: Plan, splits: dict[str, Any], place: Path) -> dict[str, A
     overlong, limit = plan.recipe.data.overlong, plan.row_limit
     tallies = _tallies(plan, splits, place)
     facts = tallies["train"].facts()
-    # Question and answer of a sequence-to-sequence model have a limit each: no line in the histogram is the limit.
+    # Question and answer of a sequence-to-sequence model have a limit each: no line in the
+    # histogram is the limit.
     line = None if plan.is_seq2seq else limit
     lengths = {name: length_facts(tally.lengths(), line) for name, tally in tallies.items()}
     cut, rows = facts["truncated_rows"] + facts["overlong_dropped"], splits["train"]["rows"]
@@ -49,7 +50,9 @@ def _token_facts(plan: Plan, splits: dict[str, Any], place: Path) -> dict[str, A
     )
     if rows == facts["overlong_dropped"]:
         raise DataError(
-            "every training row is overlong", where="data.overlong", fix="Raise train.max_length, or set truncate."
+            "every training row is overlong",
+            where="data.overlong",
+            fix="Raise train.max_length, or set truncate.",
         )
     return {"max_length": limit, "overlong": overlong, **facts, "splits": lengths}
 
@@ -60,7 +63,8 @@ def _tallies(plan: Plan, splits: dict[str, Any], place: Path) -> dict[str, "Leng
     measure = plan.measure()
     # Only training rows are cut or refused for their length.
     tallies = {
-        name: LengthTally(measure, plan.recipe.data.overlong if name == "train" else "truncate") for name in SPLITS
+        name: LengthTally(measure, plan.recipe.data.overlong if name == "train" else "truncate")
+        for name in SPLITS
     }
     with track("counting tokens", sum(facts["rows"] for facts in splits.values()), "rows") as bar:
         for name, tally in tallies.items():
@@ -84,7 +88,9 @@ def prepare_stage(plan: Plan, run: RunDirectory) -> None:
 def audit_if_prepared(plan: Plan, root: Path) -> dict[str, Any] | None:
     """The audit of a run whose data are there already, made from these very inputs; else None."""
     paths = RunPaths(root)
-    if not paths.state_file.exists() or not RunDirectory(root).is_done("prepare", plan.prepare_inputs()):
+    if not paths.state_file.exists() or not RunDirectory(root).is_done(
+        "prepare", plan.prepare_inputs()
+    ):
         return None
     audit: dict[str, Any] = read_json(paths.data / "audit.json")
     return audit
@@ -92,7 +98,9 @@ def audit_if_prepared(plan: Plan, root: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def prepared_data(plan: Plan, root: Path) -> Iterator[tuple[dict[str, Any], Path]]:
-    """The audit and the splits' directory: of the run at ``root`` where it is prepared, else made for this block."""
+    """The audit and the splits' directory: of the run at ``root`` where it is prepared, else
+    made for this block.
+    """
     audit = audit_if_prepared(plan, root)
     if audit is not None:
         say(f"data: as prepared in {root}")

@@ -1,21 +1,23 @@
-"""A pre-training run: corpus → tokenizer → training → held-out figures → a base model with its card."""
+"""A pre-training run: corpus → tokenizer → training → held-out figures → a base model with its
+card.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medtune.errors import DataError
 from medtune.files import read_json, sha256_file, whole_directory, write_json, write_text
-from medtune.models.loading import load_tokenizer, load_weights, locate
+from medtune.models.load import load_tokenizer, load_weights, locate
 from medtune.models.precision import compute_dtype
 from medtune.progress import say
-from medtune.recipe.reading import to_yaml
+from medtune.recipe.read import to_yaml
 from medtune.recipe.schema import PretrainRecipe
-from medtune.report.base_card import base_model_card
-from medtune.runs.directory import RunDirectory, now
+from medtune.report.cards import base_model_card
 from medtune.runs.environment import hardware, versions
 from medtune.runs.estimate import UTILISATION, matrix_peak
+from medtune.runs.stage import RunDirectory, now
 from medtune.training.corpus import TokenizedCorpus, read_corpus, tokenize_corpus
-from medtune.training.memory import resident_bytes
+from medtune.training.memory_estimate import resident_bytes
 from medtune.training.pretraining import Pretrainer, new_model, save_base_model
 
 if TYPE_CHECKING:
@@ -27,7 +29,10 @@ BYTES_PER_TOKEN = 4.0  # of English under a vocabulary of some thousand tokens
 
 def corpus_path(recipe: PretrainRecipe, data_dir: Path | None) -> Path:
     """The corpus file: a path, or a name in the data directory."""
-    for path in (Path(recipe.corpus.source), *([data_dir / recipe.corpus.source] if data_dir else [])):
+    for path in (
+        Path(recipe.corpus.source),
+        *([data_dir / recipe.corpus.source] if data_dir else []),
+    ):
         if path.is_file():
             return path
     raise DataError(
@@ -46,8 +51,11 @@ def plan_pretraining(recipe: PretrainRecipe, path: Path) -> dict[str, Any]:
     shape, dtype = recipe.model, compute_dtype(recipe.train.dtype)
     layer = 4 * shape.width**2 + 3 * shape.width * shape.feed_forward
     parameters = shape.vocabulary * shape.width + shape.layers * layer
-    seconds = 6 * parameters * steps * recipe.train.batch_tokens / (UTILISATION * matrix_peak(dtype))
-    # Activations: about 34 widths a layer and token (Korthikanti et al. 2022, arXiv:2205.05198, halves counted).
+    seconds = (
+        6 * parameters * steps * recipe.train.batch_tokens / (UTILISATION * matrix_peak(dtype))
+    )
+    # Activations: about 34 widths a layer and token (Korthikanti et al. 2022, arXiv:2205.05198,
+    # halves counted).
     activations = 17 * dtype.itemsize * recipe.train.batch_tokens * shape.layers * shape.width
     return {
         "recipe": recipe.name,
@@ -85,7 +93,9 @@ def pretrain(recipe: PretrainRecipe, out: Path, data_dir: Path | None) -> dict[s
         figures: dict[str, Any] = read_json(figures_path)
         return figures
     except BaseException as error:
-        run.update(status="interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed")
+        run.update(
+            status="interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
+        )
         raise
     finally:
         run.close()
@@ -95,7 +105,9 @@ def _train(recipe: PretrainRecipe, path: Path, run: RunDirectory, figures_path: 
     model, corpus, tokenizer = _beginning(recipe, path, run)
     trainer = Pretrainer(recipe, model, corpus, run.train)
     count = sum(p.numel() for p in model.parameters())
-    say(f"{count:,} parameters; {trainer.steps:,} steps of {trainer.rows * trainer.context:,} tokens")
+    say(
+        f"{count:,} parameters; {trainer.steps:,} steps of {trainer.rows * trainer.context:,} tokens"
+    )
     trainer.run()
     with whole_directory(run.model) as place:
         figures = save_base_model(trainer, tokenizer, place)
@@ -103,12 +115,16 @@ def _train(recipe: PretrainRecipe, path: Path, run: RunDirectory, figures_path: 
     write_json(figures_path, figures)
 
 
-def _beginning(recipe: PretrainRecipe, path: Path, run: RunDirectory) -> tuple["PreTrainedModel", TokenizedCorpus, Any]:
+def _beginning(
+    recipe: PretrainRecipe, path: Path, run: RunDirectory
+) -> tuple["PreTrainedModel", TokenizedCorpus, Any]:
     """A new model with a tokenizer of its own, or an existing one to go on from."""
     if recipe.model.continue_from:
         located = locate(recipe.model.continue_from)
         corpus, tokenizer = tokenize_corpus(recipe, path, run.train, load_tokenizer(located))
         return load_weights(located, compute_dtype(recipe.train.dtype), "sdpa"), corpus, tokenizer
     corpus, tokenizer = tokenize_corpus(recipe, path, run.train, None)
-    special = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
+    special = {
+        f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")
+    }
     return new_model(recipe, len(tokenizer), special), corpus, tokenizer

@@ -1,11 +1,13 @@
-"""Measurements repeated the way a published project made them, mistakes included, for the -faithful recipes."""
+"""Measurements repeated the way a published project made them, mistakes included, for the
+-faithful recipes.
+"""
 
 from pathlib import Path
 
 from medtune.conversation import Conversation
 from medtune.evaluation.tasks import TASKS, Sample, TaskSettings
 from medtune.files import read_json_lines, write_json_lines
-from medtune.models.local import LocalModel
+from medtune.models.causal import LocalModel
 
 
 def mistaken_file(root: Path) -> Path:
@@ -19,11 +21,14 @@ def mistaken_answers(root: Path) -> list[Sample]:
     return read_json_lines(file) if file.exists() else []
 
 
-def before_after_training(trained: LocalModel, items: list[Conversation], settings: TaskSettings, root: Path) -> None:
-    """``mistaken_file`` of the run at ``root``: the answers called "before", taken from the trained model in training mode.
+def before_after_training(
+    trained: LocalModel, items: list[Conversation], settings: TaskSettings, root: Path
+) -> None:
+    """``mistaken_file`` of the run at ``root``: the answers called "before", taken from the
+    trained model in training mode.
 
-    An adapter changes its base in place, so a model that is asked for "before" after training is the tuned one; and in
-    training mode dropout is on.
+    An adapter changes its base in place, so a model that is asked for "before" after training is
+    the tuned one; and in training mode dropout is on.
     """
     trained.model.train()
     try:

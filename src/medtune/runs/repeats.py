@@ -1,6 +1,9 @@
-"""The training of a run repeated: with other seeds, and on nested parts of train; each measured on the same items.
+"""The training of a run repeated: with other seeds, and on nested parts of train.
 
-A repetition is a run of its own below ``repeats/``, with the run's splits and base. Its weights go when it is measured.
+Each measured on the same items.
+
+A repetition is a run of its own below ``repeats/``, with the run's splits and base. Its weights go
+when it is measured.
 """
 
 import shutil
@@ -12,18 +15,25 @@ from typing import Any
 import numpy as np
 
 from medtune.conversation import Conversation, read_conversations, write_conversations
+from medtune.evaluation.comparison.seed_variance import decoding_spread, pooled_change
 from medtune.evaluation.evaluate import score
-from medtune.evaluation.seeds import decoding_spread, pooled_change
 from medtune.evaluation.tasks import Metric, Sample, Task
-from medtune.files import read_json, sha256_file, sha256_json, whole_directory, write_json, write_text
+from medtune.files import (
+    read_json,
+    sha256_file,
+    sha256_json,
+    whole_directory,
+    write_json,
+    write_text,
+)
 from medtune.progress import say
-from medtune.recipe.reading import to_yaml
+from medtune.recipe.read import to_yaml
 from medtune.recipe.schema import Recipe
-from medtune.runs.directory import RunDirectory
-from medtune.runs.measured import BARE, main_task, source_hashes
 from medtune.runs.plan import Plan
+from medtune.runs.stage import RunDirectory
 from medtune.runs.stages import evaluate_stage, samples_of, train_stage
-from medtune.training.processes import Processes
+from medtune.runs.task_items import BARE, main_task, source_hashes
+from medtune.training.distributed import Processes
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,9 @@ class Repeat:
 
 
 def repeats_of(recipe: Recipe) -> list[Repeat]:
-    """What has to be trained beside the run itself, which is the first seed and the whole of train."""
+    """What has to be trained beside the run itself, which is the first seed and the whole of
+    train.
+    """
     spec = main_task(recipe)
     if spec is None:
         return []  # there is nothing to measure them by
@@ -44,21 +56,31 @@ def repeats_of(recipe: Recipe) -> list[Repeat]:
     wanted = recipe.evaluate.model_copy(update=own | {"learning_curve": [], "seeds": 1})
 
     def with_seed(seed: int) -> Recipe:
-        return recipe.model_copy(update={"evaluate": wanted, "train": recipe.train.model_copy(update={"seed": seed})})
+        return recipe.model_copy(
+            update={"evaluate": wanted, "train": recipe.train.model_copy(update={"seed": seed})}
+        )
 
     seeds = [recipe.training_seed + i for i in range(1, recipe.evaluate.seeds)]
     parts = [fraction for fraction in recipe.evaluate.learning_curve if fraction < 1]
     return [Repeat(f"seed-{seed}", with_seed(seed)) for seed in seeds] + [
-        Repeat(f"part-{fraction:g}", with_seed(recipe.training_seed), fraction) for fraction in parts
+        Repeat(f"part-{fraction:g}", with_seed(recipe.training_seed), fraction)
+        for fraction in parts
     ]
 
 
 def nested_part(train: Sequence[Conversation], fraction: float, seed: int) -> list[Conversation]:
-    """About ``fraction`` of the rows, whole groups, in their old order; a smaller fraction lies within a larger one."""
+    """About ``fraction`` of the rows, whole groups, in their old order.
+
+    A smaller fraction lies within a larger one.
+    """
     groups = list(dict.fromkeys(item.group for item in train))
-    rank = {groups[i]: place for place, i in enumerate(np.random.default_rng([seed, 1]).permutation(len(groups)))}
+    rank = {
+        groups[i]: place
+        for place, i in enumerate(np.random.default_rng([seed, 1]).permutation(len(groups)))
+    }
     sizes = np.bincount([rank[item.group] for item in train], minlength=len(groups))
-    # Groups are taken while the rows so far are fewer than wanted: at least one, and never past all of them.
+    # Groups are taken while the rows so far are fewer than wanted: at least one, and never past all
+    # of them.
     taken = int(np.searchsorted(np.cumsum(sizes), fraction * len(train) - 0.5)) + 1
     return [item for item in train if rank[item.group] < taken]
 
@@ -79,15 +101,29 @@ def repeats_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
 
 
 def _inputs(plan: Plan, repeat: Repeat, run: RunDirectory) -> str:
-    """Hash of what a repetition's figures depend on: its training, and what it is measured by. Words for people do not count."""
+    """Hash of what a repetition's figures depend on: its training, and what it is measured by.
+
+    Words for people do not count.
+    """
     own = replace(plan, recipe=repeat.recipe)
-    hashes = {name: sha256_file(run.data / f"{name}.parquet") for name in ("train", "validation", "test")}
+    hashes = {
+        name: sha256_file(run.data / f"{name}.parquet") for name in ("train", "validation", "test")
+    }
     wanted = repeat.recipe.evaluate
     way = wanted.model_dump(mode="json", include={"tasks", "split", "limit", "decoding", "dtype"})
-    return sha256_json([own.train_inputs(hashes), repeat.fraction, way, source_hashes(repeat.recipe, plan.data_dir)])
+    return sha256_json(
+        [
+            own.train_inputs(hashes),
+            repeat.fraction,
+            way,
+            source_hashes(repeat.recipe, plan.data_dir),
+        ]
+    )
 
 
-def _train_and_measure(plan: Plan, repeat: Repeat, run: RunDirectory, sub: RunDirectory, processes: Processes) -> None:
+def _train_and_measure(
+    plan: Plan, repeat: Repeat, run: RunDirectory, sub: RunDirectory, processes: Processes
+) -> None:
     own = replace(plan, recipe=repeat.recipe)
     try:
         if processes.main:
@@ -107,9 +143,16 @@ def _train_and_measure(plan: Plan, repeat: Repeat, run: RunDirectory, sub: RunDi
 
 
 def _share_data(run: RunDirectory, sub: RunDirectory, repeat: Repeat, seed: int) -> None:
-    """The run's splits, of train the part; the same files where nothing has changed, so that training goes on."""
+    """The run's splits, of train the part.
+
+    The same files where nothing has changed, so that training goes on.
+    """
     rows = nested_part(read_conversations(run.data / "train.parquet"), repeat.fraction, seed)
-    wanted = {"fraction": repeat.fraction, "rows": len(rows), "train": sha256_file(run.data / "train.parquet")}
+    wanted = {
+        "fraction": repeat.fraction,
+        "rows": len(rows),
+        "train": sha256_file(run.data / "train.parquet"),
+    }
     place = sub.data / "part.json"
     if place.exists() and read_json(place) == wanted:
         return
@@ -120,16 +163,27 @@ def _share_data(run: RunDirectory, sub: RunDirectory, repeat: Repeat, seed: int)
         write_json(made / "part.json", wanted)
 
 
-def seeds_of_run(run: RunDirectory, recipe: Recipe, key: str, task: Task, metric: Metric) -> dict[str, Any] | None:
-    """The change of one metric over all seeds, pooled; None where there is one seed, or they are not all measured."""
+def seeds_of_run(
+    run: RunDirectory, recipe: Recipe, key: str, task: Task, metric: Metric
+) -> dict[str, Any] | None:
+    """The change of one metric over all seeds, pooled.
+
+    None where there is one seed, or they are not all measured.
+    """
     names = [repeat for repeat in repeats_of(recipe) if repeat.name.startswith("seed-")]
-    sides = [_samples(run.after, recipe, key), *(_samples(_after(run, r), r.recipe, key) for r in names)]
+    sides = [
+        _samples(run.after, recipe, key),
+        *(_samples(_after(run, r), r.recipe, key) for r in names),
+    ]
     before = _samples(run.before, recipe, key)
     if not names or not before or not all(sides):
         return None
     found = pooled_change(before, sides, metric, recipe.evaluate.resamples, recipe.seed)
     seeds = [recipe.training_seed, *(repeat.recipe.training_seed for repeat in names)]
-    after = [score(task, side, recipe.evaluate.resamples, recipe.seed)[metric.name]["value"] for side in sides]
+    after = [
+        score(task, side, recipe.evaluate.resamples, recipe.seed)[metric.name]["value"]
+        for side in sides
+    ]
     rows = [
         {"seed": seed, "value": value, "change": change}
         for seed, value, change in zip(seeds, after, found.pop("changes"), strict=True)
@@ -145,15 +199,30 @@ def seeds_of_run(run: RunDirectory, recipe: Recipe, key: str, task: Task, metric
 def decodings_of_run(run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
     """Spread between the rounds of sampled answers, by task; of those that made at least two."""
     asked = [spec.key for spec in recipe.evaluate.tasks if spec.samples > 1]
-    found = {key: decoding_spread(*(_samples(side, recipe, key) for side in (run.before, run.after))) for key in asked}
+    found = {
+        key: decoding_spread(*(_samples(side, recipe, key) for side in (run.before, run.after)))
+        for key in asked
+    }
     return {key: spread for key, spread in found.items() if spread}
 
 
-def curve_of_run(run: RunDirectory, recipe: Recipe, key: str, task: Task, metric: Metric) -> dict[str, Any] | None:
-    """One metric over the parts of train, from none to all; None where no curve was asked for or it is not whole."""
-    parts = sorted((r for r in repeats_of(recipe) if r.name.startswith("part-")), key=lambda r: r.fraction)
+def curve_of_run(
+    run: RunDirectory, recipe: Recipe, key: str, task: Task, metric: Metric
+) -> dict[str, Any] | None:
+    """One metric over the parts of train, from none to all.
+
+    None where no curve was asked for or it is not whole.
+    """
+    parts = sorted(
+        (r for r in repeats_of(recipe) if r.name.startswith("part-")), key=lambda r: r.fraction
+    )
     sides = [
-        (r.fraction, run.root / "repeats" / r.name / "data", _samples(_after(run, r), r.recipe, key)) for r in parts
+        (
+            r.fraction,
+            run.root / "repeats" / r.name / "data",
+            _samples(_after(run, r), r.recipe, key),
+        )
+        for r in parts
     ]
     sides.append((1.0, run.data, _samples(run.after, recipe, key)))
     before = _samples(run.before, recipe, key)
@@ -164,7 +233,8 @@ def curve_of_run(run: RunDirectory, recipe: Recipe, key: str, task: Task, metric
         {"fraction": fraction, "rows": _rows(data)} | score(task, samples, *settings)[metric.name]
         for fraction, data, samples in sides
     ]
-    # Both ends of the last step are trainings, each with its own luck; known where several seeds were trained.
+    # Both ends of the last step are trainings, each with its own luck; known where several seeds
+    # were trained.
     spread = seeds_of_run(run, recipe, key, task, metric)
     luck = 2 * spread["pooled"]["between_sd"] ** 2 if spread else None
     last = pooled_change(sides[-2][2], [sides[-1][2]], metric, *settings, luck or 0.0)
@@ -177,12 +247,12 @@ def curve_of_run(run: RunDirectory, recipe: Recipe, key: str, task: Task, metric
     }  # fmt: skip
 
 
-def _worth_of_more(metric: Metric, points: list[dict[str, Any]], last: dict[str, Any], *, known: bool) -> str:
+def _worth_of_more(
+    metric: Metric, points: list[dict[str, Any]], last: dict[str, Any], *, known: bool
+) -> str:
     """What the last step of the curve says; a curve says nothing certain beyond its end."""
     few, all_ = points[-2], points[-1]
-    said = (
-        f"From {few['rows']:,} to {all_['rows']:,} training rows, {metric.title.lower()} changed by {last['value']:.3g}"
-    )
+    said = f"From {few['rows']:,} to {all_['rows']:,} training rows, {metric.title.lower()} changed by {last['value']:.3g}"
     if last["p"] is None:
         return f"{said}: one group says nothing about chance."
     luck = "with" if known else "without"

@@ -11,32 +11,31 @@ from medtune.errors import RunError
 from medtune.evaluation.evaluate import evaluate, read_samples, score
 from medtune.evaluation.tasks import TASKS, Task
 from medtune.files import sha256_file, whole_directory, whole_file, write_json
-from medtune.models.adapters import add_lora
-from medtune.models.attention import NAME as ROW_ATTENTION
-from medtune.models.attention import register
-from medtune.models.hashes import frozen_hash
-from medtune.models.kept import KeptModel
-from medtune.models.loading import Located, load_tokenizer, load_weights
-from medtune.models.local import LocalModel
-from medtune.models.opening import Found, find, open_model, trained_remotely
+from medtune.hosted.quote import endpoint_of
+from medtune.models.adapters import add_lora, frozen_hash
+from medtune.models.cache import KeptModel
+from medtune.models.causal import LocalModel
+from medtune.models.inference_settings import use_of
+from medtune.models.load import Located, load_tokenizer, load_weights
+from medtune.models.open import Found, find, open_model, trained_remotely
+from medtune.models.packed_attention import NAME as ROW_ATTENTION
+from medtune.models.packed_attention import register
 from medtune.models.precision import compute_dtype
 from medtune.models.saving import save_model
-from medtune.models.use import use_of
 from medtune.progress import detail, say
 from medtune.recipe.schema import Recipe
 from medtune.report.loss_plots import write_loss_files
-from medtune.runs.directory import RunDirectory
-from medtune.runs.hosted import train_hosted
-from medtune.runs.hosted_offer import endpoint_of
-from medtune.runs.measured import Measured, source_hashes
+from medtune.runs.hosted_training import train_hosted
 from medtune.runs.plan import Plan
-from medtune.runs.precheck import memory_of, objective_of, require_fit
+from medtune.runs.preflight import memory_of, objective_of, require_fit
 from medtune.runs.published import before_after_training
-from medtune.tokens.labels import encode_all
-from medtune.training.memory import peak_memory_bytes, reset_peak
-from medtune.training.metrics_log import read_metrics
-from medtune.training.processes import Processes
-from medtune.training.supervised import SupervisedTrainer, TrainingResult
+from medtune.runs.stage import RunDirectory
+from medtune.runs.task_items import Measured, source_hashes
+from medtune.tokens.encode import encode_all
+from medtune.training.callbacks import read_metrics
+from medtune.training.distributed import Processes
+from medtune.training.memory_estimate import peak_memory_bytes, reset_peak
+from medtune.training.trainer import SupervisedTrainer, TrainingResult
 
 VALIDATION = "validation"  # below a side: what was asked of validation rows, for calibration
 
@@ -47,7 +46,9 @@ def read_split(run: RunDirectory, name: str) -> list[Conversation]:
 
 
 def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
-    """eval/before/ or eval/after/: the tasks on the test split, with the untouched or the trained model."""
+    """eval/before/ or eval/after/: the tasks on the test split, with the untouched or the
+    trained model.
+    """
     recipe = plan.recipe
     before = which == "before"
     found = plan.base if before else trained_model(plan, run)
@@ -55,7 +56,9 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
     directory = run.before if before else run.after
     items_file = run.data / f"{recipe.evaluate.split}.parquet"
     measured = Measured(recipe, run.data, plan.data_dir, run.root / "eval" / "judge")
-    inputs = plan.evaluate_inputs([sha256_file(items_file), *source_hashes(recipe, plan.data_dir)], fingerprint)
+    inputs = plan.evaluate_inputs(
+        [sha256_file(items_file), *source_hashes(recipe, plan.data_dir)], fingerprint
+    )
     with run.stage(f"evaluate_{which}", inputs, [directory]) as needed:
         if not needed:
             return
@@ -78,7 +81,11 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
             for metric, score in scores.items():
                 detail(f"  {task} {metric}: {score['value']:.4g} (n = {score['n']})")
         inner = model.model if isinstance(model, KeptModel) else model
-        if not before and "before_after_training" in wanted.published and isinstance(inner, LocalModel):
+        if (
+            not before
+            and "before_after_training" in wanted.published
+            and isinstance(inner, LocalModel)
+        ):
             items = read_split(run, wanted.split)
             before_after_training(inner, items, measured.settings(), run.root)
 
@@ -87,10 +94,16 @@ def trained_model(plan: Plan, run: RunDirectory) -> Found:
     """What training made. Raises ``RunError`` where there is nothing yet."""
     remote = trained_remotely(str(run.model))
     if remote:
-        # How it is asked (key, pace) is the recipe's to say; the name and the prompt are the trained model's.
+        # How it is asked (key, pace) is the recipe's to say; the name and the prompt are the
+        # trained model's.
         return replace(remote, endpoint=endpoint_of(plan.recipe))
-    if not (run.model / "config.json").exists() and not (run.model / "adapter_config.json").exists():
-        raise RunError("there is no trained model yet", where=str(run.root), fix="Train first: medtune train")
+    if (
+        not (run.model / "config.json").exists()
+        and not (run.model / "adapter_config.json").exists()
+    ):
+        raise RunError(
+            "there is no trained model yet", where=str(run.root), fix="Train first: medtune train"
+        )
     adapter = (run.model / "adapter_config.json").exists()
     return (
         replace(plan.local, name=plan.recipe.name, adapter=run.model)
@@ -101,7 +114,9 @@ def trained_model(plan: Plan, run: RunDirectory) -> Found:
 
 def train_inputs_of(plan: Plan, run: RunDirectory) -> str:
     """Hash of everything that the training of a prepared run depends on."""
-    return plan.train_inputs({name: sha256_file(run.data / f"{name}.parquet") for name in ("train", "validation")})
+    return plan.train_inputs(
+        {name: sha256_file(run.data / f"{name}.parquet") for name in ("train", "validation")}
+    )
 
 
 def train_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
@@ -115,9 +130,17 @@ def train_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
             processes.sums([float(needed and not hosted)])
             if needed:
                 # What was measured of another model.
-                for old in (run.after, run.root / "eval" / "arms", *run.root.glob("repeats/*/eval")):
+                for old in (
+                    run.after,
+                    run.root / "eval" / "arms",
+                    *run.root.glob("repeats/*/eval"),
+                ):
                     shutil.rmtree(old, ignore_errors=True)
-                for file in (run.comparison, run.root / "eval" / "confidence.json", run.root / "eval" / "tables.json"):
+                for file in (
+                    run.comparison,
+                    run.root / "eval" / "confidence.json",
+                    run.root / "eval" / "tables.json",
+                ):
                     file.unlink(missing_ok=True)
                 if hosted:
                     train_hosted(plan, run)
@@ -141,7 +164,9 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
     memory = memory_of(plan, [row.tokens for row in rows], lambda chosen: [rows[i] for i in chosen])
     require_fit(memory)
     if memory.checkpointing and recipe.train.gradient_checkpointing == "auto":
-        say("memory is short: activations are recomputed in the backward pass (train.gradient_checkpointing)")
+        say(
+            "memory is short: activations are recomputed in the backward pass (train.gradient_checkpointing)"
+        )
     reset_peak()
     memory_before = peak_memory_bytes()
     model = load_weights(plan.local, dtype, ROW_ATTENTION)
@@ -185,7 +210,13 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
                 "double_quantization": recipe.model.double_quantization,
             }
             name = recipe.model.name
-            save_model(model, tokenizer, place, str(Path(name).resolve()) if Path(name).is_dir() else name, use)
+            save_model(
+                model,
+                tokenizer,
+                place,
+                str(Path(name).resolve()) if Path(name).is_dir() else name,
+                use,
+            )
         write_training_results(run, result, recipe.train.method, str(dtype), memory_before)
     processes.wait()
 
@@ -195,7 +226,10 @@ def write_training_results(
 ) -> None:
     """loss.csv and trainer_stats.json."""
     rows = read_metrics(run.train / "metrics.jsonl")
-    with whole_file(run.train / "loss.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as handle:
+    with (
+        whole_file(run.train / "loss.csv") as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as handle,
+    ):
         writer = csv.writer(handle)
         writer.writerow(["Step", "Loss", "Validation loss"])
         writer.writerows([r["step"], r.get("loss", ""), r.get("validation_loss", "")] for r in rows)
@@ -228,8 +262,13 @@ def tasks_of(recipe: Recipe) -> dict[str, Task]:
     return {spec.key: TASKS[spec.task] for spec in recipe.evaluate.tasks}
 
 
-def samples_of(which: Path, recipe: Recipe, only: set[str] | None = None) -> dict[str, list[dict[str, Any]]]:
-    """Task → samples of one evaluation, in the order of the recipe; empty where it is not whole. ``only``: these tasks."""
+def samples_of(
+    which: Path, recipe: Recipe, only: set[str] | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """Task → samples of one evaluation, in the order of the recipe; empty where it is not whole.
+
+    ``only``: these tasks.
+    """
     wanted = [task for task in tasks_of(recipe) if only is None or task in only]
     if not all((which / f"{task}.json").exists() for task in wanted):
         return {}
@@ -240,4 +279,7 @@ def scores_of(which: Path, recipe: Recipe) -> dict[str, dict[str, Any]]:
     """Task → scores, computed from the saved samples alone."""
     samples = samples_of(which, recipe)
     tasks = tasks_of(recipe)
-    return {key: score(tasks[key], samples[key], recipe.evaluate.resamples, recipe.seed) for key in samples}
+    return {
+        key: score(tasks[key], samples[key], recipe.evaluate.resamples, recipe.seed)
+        for key in samples
+    }

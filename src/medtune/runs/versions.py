@@ -1,7 +1,8 @@
-"""The twelve versions of the data of system 4: {combined, combined short, medquad, wikidoc} × {gemma, llama, mistral}.
+"""The twelve versions of the data of system 4: {combined, combined short, medquad, wikidoc} ×
+{gemma, llama, mistral}.
 
-Done right: cleaned, deduplicated, split by group once for all versions, the short set drawn by seed, and each prompt in
-the family's own turn markers with one BOS and the end of turn.
+Done right: cleaned, deduplicated, split by group once for all versions, the short set drawn by
+seed, and each prompt in the family's own turn markers with one BOS and the end of turn.
 """
 
 import tempfile
@@ -19,7 +20,7 @@ from medtune.files import whole_directory, write_json, write_text
 from medtune.progress import say
 from medtune.recipe.schema import Data
 from medtune.report.dataset_card import dataset_card
-from medtune.tokens.families import TEMPLATES
+from medtune.tokens.chat_templates import TEMPLATES
 
 if TYPE_CHECKING:
     import jinja2
@@ -52,11 +53,18 @@ def family_prompt(family: str, question: str, answer: str) -> str:
     name, bos, eos = FAMILIES[family]
     asked = f"{INSTRUCTION} This is the question: {question}"
     turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
-    return _template(name).render(messages=turns, bos_token=bos, eos_token=eos, add_generation_prompt=False)
+    return _template(name).render(
+        messages=turns, bos_token=bos, eos_token=eos, add_generation_prompt=False
+    )
 
 
-def chosen(splits: dict[str, Sequence[Conversation]], version: str, short: int, seed: int) -> dict[str, set[str]]:
-    """Split → ids of a version's rows. The short set takes ``short`` rows of each source, from each split its share."""
+def chosen(
+    splits: dict[str, Sequence[Conversation]], version: str, short: int, seed: int
+) -> dict[str, set[str]]:
+    """Split → ids of a version's rows.
+
+    The short set takes ``short`` rows of each source, from each split its share.
+    """
     rows = {
         name: [c for c in items if version in ("combined", "combined_short", c.source)]
         for name, items in splits.items()
@@ -66,7 +74,9 @@ def chosen(splits: dict[str, Sequence[Conversation]], version: str, short: int, 
     rng = np.random.default_rng(seed)
     picked: dict[str, set[str]] = {name: set() for name in rows}
     for source in sorted({c.source for items in rows.values() for c in items}):
-        everywhere = [(name, c.id) for name, items in rows.items() for c in items if c.source == source]
+        everywhere = [
+            (name, c.id) for name, items in rows.items() for c in items if c.source == source
+        ]
         for index in rng.permutation(len(everywhere))[:short]:
             name, identity = everywhere[index]
             picked[name].add(identity)
@@ -77,7 +87,15 @@ def _rows(items: Sequence[Conversation], ids: set[str], family: str) -> Iterator
     for item in items:
         if item.id in ids:
             prompt = family_prompt(family, item.question, item.reference)
-            values = (item.reference, item.question, INSTRUCTION, prompt, item.id, item.group, item.source)
+            values = (
+                item.reference,
+                item.question,
+                INSTRUCTION,
+                prompt,
+                item.id,
+                item.group,
+                item.source,
+            )
             yield dict(zip(COLUMNS, values, strict=True))
 
 
@@ -89,15 +107,26 @@ def write_versions(
     short: int = 1_000,
     seed: int = 42,
 ) -> dict[str, dict[str, int]]:
-    """Write all versions to ``out``, whole or not at all, with a card and the audit; rows by version and split."""
+    """Write all versions to ``out``, whole or not at all, with a card and the audit.
+
+    Rows by version and split.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     with whole_directory(out) as place:
         with tempfile.TemporaryDirectory(dir=place) as temporary:
-            audit = prepare(Data(source=[wikidoc, medquad]), seed, [], data_dir, Path(temporary)).audit
-            splits = {name: read_conversations(Path(temporary) / f"{name}.parquet") for name in SPLITS}
-        names = dict(zip(("wikidoc", "medquad"), (source["name"] for source in audit["sources"]), strict=True))
+            audit = prepare(
+                Data(source=[wikidoc, medquad]), seed, [], data_dir, Path(temporary)
+            ).audit
+            splits = {
+                name: read_conversations(Path(temporary) / f"{name}.parquet") for name in SPLITS
+            }
+        names = dict(
+            zip(
+                ("wikidoc", "medquad"), (source["name"] for source in audit["sources"]), strict=True
+            )
+        )
         schema = pa.schema([(column, pa.string()) for column in COLUMNS])
         files: dict[str, dict[str, Path]] = {}
         for version in VERSIONS:
@@ -105,14 +134,23 @@ def write_versions(
             for family in FAMILIES:
                 files[f"{version}_{family}"] = written = {}
                 for split, items in splits.items():
-                    path = place / "data" / f"{version}_{family}" / f"{split}-00000-of-00001.parquet"
+                    path = (
+                        place / "data" / f"{version}_{family}" / f"{split}-00000-of-00001.parquet"
+                    )
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    pq.write_table(pa.Table.from_pylist(list(_rows(items, ids[split], family)), schema=schema), path)
+                    pq.write_table(
+                        pa.Table.from_pylist(list(_rows(items, ids[split], family)), schema=schema),
+                        path,
+                    )
                     written[split] = path
             say(f"{version}: {', '.join(f'{split} {len(rows):,}' for split, rows in ids.items())}")
         write_json(place / "audit.json", audit)
         title = "Medical questions and answers, twelve versions"
-        write_text(place / "README.md", dataset_card(audit, title, schema, files, ABOUT.format(short=short)))
+        write_text(
+            place / "README.md",
+            dataset_card(audit, title, schema, files, ABOUT.format(short=short)),
+        )
         return {
-            name: {split: pq.read_metadata(path).num_rows for split, path in f.items()} for name, f in files.items()
+            name: {split: pq.read_metadata(path).num_rows for split, path in f.items()}
+            for name, f in files.items()
         }

@@ -20,7 +20,8 @@ MOST_BINS = 23  # one more where the limit falls inside a bin
 class Length:
     """Tokens of one conversation before any cutting.
 
-    ``over``: those above the limits, where source and target have one each; None: ``tokens`` has one limit.
+    ``over``: those above the limits, where source and target have one each; None: ``tokens`` has
+    one limit.
     """
 
     id: str
@@ -39,7 +40,9 @@ class MeasuresLengths(Protocol):
 
 
 def overlong_error(row: str, tokens: int, limit: int, over: int | None = None) -> DataError:
-    """The error of the policy ``error`` for a row of more tokens than the limit, or ``over`` those of its two parts."""
+    """The error of the policy ``error`` for a row of more tokens than the limit, or ``over``
+    those of its two parts.
+    """
     if over is not None:
         return DataError(
             f"{over} tokens more than train.max_length (the question) and train.max_target_length (the answer) allow",
@@ -54,12 +57,18 @@ def overlong_error(row: str, tokens: int, limit: int, over: int | None = None) -
 
 
 def limit_facts(lengths: Iterable[Length], max_length: int, overlong: str) -> dict[str, int]:
-    """What the policy for overlong rows costs: the figures of ``encode_all`` from the lengths alone.
+    """What the policy for overlong rows costs: the figures of ``encode_all`` from the lengths
+    alone.
 
-    ``lost_terminators`` counts cut rows whose last supervised token went: none, since cutting keeps it.
-    Raises ``DataError`` at the first overlong row where the policy is ``error``.
+    ``lost_terminators`` counts cut rows whose last supervised token went: none, since cutting keeps
+    it. Raises ``DataError`` at the first overlong row where the policy is ``error``.
     """
-    facts = {"truncated_rows": 0, "truncated_tokens": 0, "overlong_dropped": 0, "lost_terminators": 0}
+    facts = {
+        "truncated_rows": 0,
+        "truncated_tokens": 0,
+        "overlong_dropped": 0,
+        "lost_terminators": 0,
+    }
     for row in lengths:
         count_row(facts, row, max_length, overlong)
     return facts
@@ -82,7 +91,8 @@ def count_row(facts: dict[str, int], row: Length, max_length: int, overlong: str
 class LengthTally:
     """Lengths of a stream of conversations, in sixteen bytes a row: names are not kept.
 
-    Raises ``DataError`` as soon as a row is added that is overlong under the policy ``error``, or teaches nothing.
+    Raises ``DataError`` as soon as a row is added that is overlong under the policy ``error``, or
+    teaches nothing.
     """
 
     def __init__(self, encoder: MeasuresLengths, overlong: str) -> None:
@@ -109,7 +119,9 @@ class LengthTally:
 
 
 def length_facts(lengths: Iterable[Length], limit: int | None = None) -> dict[str, Any]:
-    """Median, 95th percentile and maximum of the rows' tokens, the supervised share of all tokens, and a histogram."""
+    """Median, 95th percentile and maximum of the rows' tokens, the supervised share of all
+    tokens, and a histogram.
+    """
     import numpy as np
 
     tokens, supervised = array("q"), 0
@@ -129,10 +141,12 @@ def length_facts(lengths: Iterable[Length], limit: int | None = None) -> dict[st
 
 
 def histogram(totals: "np.ndarray", limit: int | None = None) -> dict[str, Any]:
-    """Counts of rows by tokens: bin i holds ``edges[i]`` < tokens ≤ ``edges[i + 1]``, at most 24 of them.
+    """Counts of rows by tokens: bin i holds ``edges[i]`` < tokens ≤ ``edges[i + 1]``, at most 24
+    of them.
 
-    Bins are fine where the rows are (1st to 99th percentile); the first and the last take the tails. A ``limit``
-    within the range is an edge, so that ``over_limit`` is the sum of the bins above it.
+    Bins are fine where the rows are (1st to 99th percentile); the first and the last take the
+    tails. A ``limit`` within the range is an edge, so that ``over_limit`` is the sum of the bins
+    above it.
     """
     import numpy as np
 
@@ -150,10 +164,14 @@ def histogram(totals: "np.ndarray", limit: int | None = None) -> dict[str, Any]:
 
 
 def _inner_edges(low: int, high: int) -> list[int]:
-    """Round edges around [low, high]: octaves cut into 8, 4, 2 or 1 equal parts, as fine as the number allows."""
+    """Round edges around [low, high]: octaves cut into 8, 4, 2 or 1 equal parts, as fine as the
+    number allows.
+    """
     for parts in (8, 4, 2, 1):
         octaves = range(high.bit_length() + 1)
-        fine = sorted({2**octave + part * 2**octave // parts for octave in octaves for part in range(parts)})
+        fine = sorted(
+            {2**octave + part * 2**octave // parts for octave in octaves for part in range(parts)}
+        )
         below = [edge for edge in fine if edge < low][-1:]
         above = [edge for edge in fine if edge >= high][:1]
         edges = [*below, *(edge for edge in fine if low <= edge < high), *above]

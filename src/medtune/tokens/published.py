@@ -1,7 +1,8 @@
 """Prompt formats of a published project with their mistakes, for the -faithful recipes only.
 
-All three hold a backslash followed by n where a line break was meant. Llama-2's has ``[s]`` and ``[/s]`` for BOS and EOS,
-Mistral's begins with two BOS, and Gemma's leaves a stray ``model`` after the last turn.
+All three hold a backslash followed by n where a line break was meant. Llama-2's has ``[s]`` and
+``[/s]`` for BOS and EOS, Mistral's begins with two BOS, and Gemma's leaves a stray ``model`` after
+the last turn.
 """
 
 

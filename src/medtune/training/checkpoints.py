@@ -1,4 +1,6 @@
-"""Checkpoints of a training under way: safetensors and JSON, written whole or not at all, with one rule of validity."""
+"""Checkpoints of a training under way: safetensors and JSON, written whole or not at all, with
+one rule of validity.
+"""
 
 import shutil
 from dataclasses import dataclass
@@ -15,7 +17,10 @@ KEEP = 2
 
 @dataclass
 class Checkpoint:
-    """State after ``step`` optimizer steps; ``fingerprint`` names the recipe and data that it belongs to."""
+    """State after ``step`` optimizer steps.
+
+    ``fingerprint`` names the recipe and data that it belongs to.
+    """
 
     step: int
     fingerprint: str
@@ -25,11 +30,16 @@ class Checkpoint:
 
 
 def _is_whole(path: Path) -> bool:
-    """A checkpoint counts if its manifest is there and its tensors have the recorded size and hash."""
+    """A checkpoint counts if its manifest is there and its tensors have the recorded size and
+    hash.
+    """
     try:
         manifest = read_json(path / "checkpoint.json")
         tensors = path / "tensors.safetensors"
-        return bool(tensors.stat().st_size == manifest["bytes"] and sha256_file(tensors) == manifest["sha256"])
+        return bool(
+            tensors.stat().st_size == manifest["bytes"]
+            and sha256_file(tensors) == manifest["sha256"]
+        )
     except (OSError, ValueError, KeyError):
         return False
 
@@ -42,12 +52,16 @@ def _fingerprint(path: Path) -> str | None:
 
 
 def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, then remove all but the newest ``KEEP`` of this training, and those of any other."""
+    """Write a checkpoint, then remove all but the newest ``KEEP`` of this training, and those of
+    any other.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     remove_leftovers(directory)
     with whole_directory(directory / f"step-{checkpoint.step:08d}") as place:
         tensors = place / "tensors.safetensors"
-        save_file({name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}, tensors)
+        save_file(
+            {name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}, tensors
+        )
         write_json(
             place / "checkpoint.json",
             {
@@ -74,5 +88,7 @@ def latest_checkpoint(directory: Path, fingerprint: str) -> Checkpoint | None:
         manifest = read_json(path / "checkpoint.json")
         if manifest["fingerprint"] == fingerprint:
             tensors = load_file(path / "tensors.safetensors")
-            return Checkpoint(manifest["step"], fingerprint, tensors, manifest["numbers"], manifest["progress"])
+            return Checkpoint(
+                manifest["step"], fingerprint, tensors, manifest["numbers"], manifest["progress"]
+            )
     return None

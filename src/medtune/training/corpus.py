@@ -1,4 +1,6 @@
-"""Plain text for pre-training: read, held-out documents set apart, a byte-level BPE tokenizer, one stream of token ids."""
+"""Plain text for pre-training: read, held-out documents set apart, a byte-level BPE tokenizer,
+one stream of token ids.
+"""
 
 import re
 from collections.abc import Iterator
@@ -68,7 +70,10 @@ class TokenizedCorpus:
 
 
 def read_corpus(path: Path, settings: Corpus) -> list[Document]:
-    """Documents of a Parquet, JSON-lines or text file (there a blank line divides); empty ones are counted and left out."""
+    """Documents of a Parquet, JSON-lines or text file (there a blank line divides).
+
+    Empty ones are counted and left out.
+    """
     rows = list(_corpus_rows(path, settings))
     documents = [
         Document(
@@ -81,7 +86,9 @@ def read_corpus(path: Path, settings: Corpus) -> list[Document]:
     ]
     if not documents:
         raise DataError(
-            "no text found", where=str(path), fix=f"corpus.text is {settings.text!r}: name the column of the text."
+            "no text found",
+            where=str(path),
+            fix=f"corpus.text is {settings.text!r}: name the column of the text.",
         )
     if len(documents) < len(rows):
         say(f"corpus: {len(rows) - len(documents)} empty documents left out")
@@ -93,7 +100,7 @@ def _corpus_rows(path: Path, settings: Corpus) -> Iterator[dict[str, Any]]:
         for part in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
             yield {settings.text: part}
         return
-    from medtune.data.tables import read_table
+    from medtune.data.formats.tables import read_table
 
     table = read_table(path)
     if settings.text not in table.column_names:
@@ -105,8 +112,13 @@ def _corpus_rows(path: Path, settings: Corpus) -> Iterator[dict[str, Any]]:
     yield from table.to_pylist()
 
 
-def hold_out(documents: list[Document], share: float, seed: int) -> tuple[list[Document], list[Document]]:
-    """Training and held-out documents; whole groups are held out, in proportion within each kind."""
+def hold_out(
+    documents: list[Document], share: float, seed: int
+) -> tuple[list[Document], list[Document]]:
+    """Training and held-out documents.
+
+    Whole groups are held out, in proportion within each kind.
+    """
     rng = np.random.default_rng(seed)
     kind_of = {document.group: document.kind for document in documents}
     held: set[str] = set()
@@ -119,7 +131,9 @@ def hold_out(documents: list[Document], share: float, seed: int) -> tuple[list[D
 
 
 def train_tokenizer(texts: list[str], vocabulary: int, context: int) -> "PreTrainedTokenizerFast":
-    """A byte-level BPE tokenizer (no text is unknown to it) with a plain question-and-answer chat template."""
+    """A byte-level BPE tokenizer (no text is unknown to it) with a plain question-and-answer
+    chat template.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -128,7 +142,10 @@ def train_tokenizer(texts: list[str], vocabulary: int, context: int) -> "PreTrai
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, special_tokens=[BOS, EOS, PAD], initial_alphabet=alphabet, show_progress=False
+        vocab_size=vocabulary,
+        special_tokens=[BOS, EOS, PAD],
+        initial_alphabet=alphabet,
+        show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
     wrapped = PreTrainedTokenizerFast(
@@ -161,7 +178,11 @@ def encode_stream(
             track("tokens", len(order), "documents") as bar,
         ):
             for index in order:
-                handle.write(np.array(encode_document(tokenizer, documents[index].text), dtype=np.uint32).tobytes())
+                handle.write(
+                    np.array(
+                        encode_document(tokenizer, documents[index].text), dtype=np.uint32
+                    ).tobytes()
+                )
                 bar.advance()
     return np.memmap(target, dtype=np.uint32, mode="r")
 
@@ -169,14 +190,19 @@ def encode_stream(
 def tokenize_corpus(
     recipe: PretrainRecipe, path: Path, directory: Path, existing: "PreTrainedTokenizerFast | None"
 ) -> tuple[TokenizedCorpus, "PreTrainedTokenizerFast"]:
-    """Read, hold out, train (or take over) the tokenizer, and encode; what an earlier call left is used again."""
+    """Read, hold out, train (or take over) the tokenizer, and encode.
+
+    What an earlier call left is used again.
+    """
     from transformers import AutoTokenizer
 
     documents = read_corpus(path, recipe.corpus)
     train, held = hold_out(documents, recipe.corpus.held_out, recipe.seed)
     if not train or not held:
         raise DataError(
-            f"{len(documents)} documents are too few to hold some out", where=str(path), fix="Give more text."
+            f"{len(documents)} documents are too few to hold some out",
+            where=str(path),
+            fix="Give more text.",
         )
     # Tokens of another corpus, seed or tokenizer are never taken up again.
     like = [
@@ -192,18 +218,27 @@ def tokenize_corpus(
     elif (directory / "tokenizer").exists():
         tokenizer = AutoTokenizer.from_pretrained(directory / "tokenizer")
     else:
-        say(f"training a tokenizer of {recipe.model.vocabulary:,} tokens on {len(train):,} documents")
-        tokenizer = train_tokenizer([d.text for d in train], recipe.model.vocabulary, recipe.model.context)
+        say(
+            f"training a tokenizer of {recipe.model.vocabulary:,} tokens on {len(train):,} documents"
+        )
+        tokenizer = train_tokenizer(
+            [d.text for d in train], recipe.model.vocabulary, recipe.model.context
+        )
         with whole_directory(directory / "tokenizer") as place:
             tokenizer.save_pretrained(place)
     stream = encode_stream(tokenizer, train, directory / "tokens.bin", recipe.seed)
-    held_out = [HeldOut(d.kind, np.array(encode_document(tokenizer, d.text)), len(d.text.encode())) for d in held]
+    held_out = [
+        HeldOut(d.kind, np.array(encode_document(tokenizer, d.text)), len(d.text.encode()))
+        for d in held
+    ]
     if len(stream) < 2 * recipe.model.context:
         raise DataError(
             f"{len(stream):,} tokens are fewer than two blocks of {recipe.model.context}",
             where=str(path),
             fix="Give more text, or a smaller model.context.",
         )
-    fingerprint = sha256_json([len(stream), len(held_out), int(stream[:: max(1, len(stream) // 10_000)].sum())])
+    fingerprint = sha256_json(
+        [len(stream), len(held_out), int(stream[:: max(1, len(stream) // 10_000)].sum())]
+    )
     say(f"{len(stream):,} training tokens; {len(held)} documents held out")
     return TokenizedCorpus(stream, held_out, fingerprint), tokenizer

@@ -6,14 +6,17 @@ The trainer knows no architecture; it asks its objective.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import torch
 
-from medtune.models.attention import NAME as ROW_ATTENTION
-from medtune.models.attention import register, row_edges
-from medtune.models.heads import split_head
-from medtune.tokens.flattening import FlatBatch, flatten
-from medtune.tokens.labels import Encoded
-from medtune.training.losses import linear_cross_entropy
+from medtune.models.packed_attention import NAME as ROW_ATTENTION
+from medtune.models.packed_attention import register, row_edges
+from medtune.models.scoring import split_head
+from medtune.models.t5_packed import PairBatch, decoder_hidden, start_token
+from medtune.tokens.encode import Encoded
+from medtune.tokens.encode_pairs import EncodedPair
+from medtune.tokens.packing import FlatBatch, flatten
+from medtune.training.losses import linear_cross_entropy, trained_head_loss
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -45,14 +48,19 @@ class Objective(Protocol):
 
 
 class CausalObjective:
-    """Rows laid end to end without padding; the head is applied only where a token is supervised."""
+    """Rows laid end to end without padding.
+
+    The head is applied only where a token is supervised.
+    """
 
     def prepare(self, model: "PreTrainedModel") -> None:
         """Rows attend to themselves alone."""
         register()
         model.set_attn_implementation(ROW_ATTENTION)
 
-    def batches(self, rows: Sequence[Encoded], size: int, device: torch.device) -> Iterator[FlatBatch]:
+    def batches(
+        self, rows: Sequence[Encoded], size: int, device: torch.device
+    ) -> Iterator[FlatBatch]:
         """``size`` rows at a time, in their order."""
         for start in range(0, len(rows), size):
             yield flatten(rows[start : start + size]).to(device)
@@ -69,4 +77,48 @@ class CausalObjective:
         chosen = hidden[batch.predictors]
         if isinstance(head, torch.nn.Linear):
             return linear_cross_entropy(chosen, head.weight, batch.targets, head.bias)
-        return torch.nn.functional.cross_entropy(head(chosen).float(), batch.targets, reduction="sum")
+        return torch.nn.functional.cross_entropy(
+            head(chosen).float(), batch.targets, reduction="sum"
+        )
+
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class Seq2SeqObjective:
+    """Pairs laid end to end: there is no padding to compute or to mask, and the head sees real
+    targets only.
+
+    The decoder's inputs are made here from the targets, never by the model from labels: so the loss
+    is a sum over tokens, which the trainer divides by those of the whole step (transformers 5.23
+    divides T5's by those of each forward pass).
+    """
+
+    start: int | None = None
+
+    def prepare(self, model: "PreTrainedModel") -> None:
+        """Take the decoder's start token from the model."""
+        self.start = start_token(model.config)
+
+    def batches(
+        self, rows: Sequence[EncodedPair], size: int, device: torch.device
+    ) -> Iterator[PairBatch]:
+        """``size`` rows at a time, in their order. Call ``prepare`` first."""
+        if self.start is None:
+            raise ValueError("the objective needs prepare(model) first")
+        for first in range(0, len(rows), size):
+            part = rows[first : first + size]
+            answers = [np.concatenate([[self.start], row.target]) for row in part]
+            yield PairBatch.of([row.source for row in part], answers, device)
+
+    def loss(self, model: "PreTrainedModel", batch: PairBatch) -> torch.Tensor:
+        """As in ``Objective``: summed NLL (nats) of the targets, a scalar."""
+        hidden, head = decoder_hidden(model, batch)
+        if not isinstance(head, torch.nn.Linear):  # a quantized one
+            return torch.nn.functional.cross_entropy(
+                head(hidden).float(), batch.targets, reduction="sum"
+            )
+        if torch.is_grad_enabled() and head.weight.requires_grad and head.bias is None:
+            return trained_head_loss(hidden, head.weight, batch.targets)
+        return linear_cross_entropy(hidden, head.weight, batch.targets, head.bias)

@@ -1,4 +1,5 @@
-"""Optimizers over fp32 master weights: the model may compute in bf16, every update is made and kept in fp32.
+"""Optimizers over fp32 master weights: the model may compute in bf16, every update is made and
+kept in fp32.
 
 AdamW for all, or Muon for the matrices of the body and AdamW for the rest (Jordan et al. 2024).
 """
@@ -17,10 +18,14 @@ StateNumbers = dict[str, float]
 
 
 class MasterWeights:
-    """fp32 copies of a model's trainable parameters, their gradients, and the optimizers that step them."""
+    """fp32 copies of a model's trainable parameters, their gradients, and the optimizers that
+    step them.
+    """
 
     def __init__(
-        self, model: nn.Module, build: Callable[[dict[str, nn.Parameter]], list[torch.optim.Optimizer]]
+        self,
+        model: nn.Module,
+        build: Callable[[dict[str, nn.Parameter]], list[torch.optim.Optimizer]],
     ) -> None:
         self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.masters = {
@@ -45,16 +50,23 @@ class MasterWeights:
             parameter.grad = None
 
     def gradients(self) -> Iterable[torch.Tensor]:
-        """The fp32 gradient sums, in a fixed order; a parameter no loss reached has a gradient of zeros."""
+        """The fp32 gradient sums, in a fixed order.
+
+        A parameter no loss reached has a gradient of zeros.
+        """
         for master in self.masters.values():
             if master.grad is None:
                 master.grad = torch.zeros_like(master)
             yield master.grad
 
-    def step(self, factor: float, divisor: float, max_norm: float | None, *, skip_overflow: bool = False) -> float:
-        """Divide the gradient sums by ``divisor``, clip to ``max_norm``, step, and return the norm before clipping.
+    def step(
+        self, factor: float, divisor: float, max_norm: float | None, *, skip_overflow: bool = False
+    ) -> float:
+        """Divide the gradient sums by ``divisor``, clip to ``max_norm``, step, and return the
+        norm before clipping.
 
-        A norm that is not finite raises ``RunError``; with ``skip_overflow`` the step is left out instead.
+        A norm that is not finite raises ``RunError``; with ``skip_overflow`` the step is left out
+        instead.
         """
         gradients = list(self.gradients())
         for gradient in gradients:
@@ -64,9 +76,14 @@ class MasterWeights:
             if skip_overflow:
                 self.forget()
                 return norm
-            raise RunError("the gradient is not finite", fix="Lower train.learning_rate, or set model.dtype=float32.")
+            raise RunError(
+                "the gradient is not finite",
+                fix="Lower train.learning_rate, or set model.dtype=float32.",
+            )
         if max_norm is not None:
-            nn.utils.clip_grads_with_norm_(list(self.masters.values()), max_norm, torch.tensor(norm))
+            nn.utils.clip_grads_with_norm_(
+                list(self.masters.values()), max_norm, torch.tensor(norm)
+            )
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * factor
@@ -88,7 +105,9 @@ class MasterWeights:
                 parameter.copy_(self.masters[name])
 
     def state(self) -> tuple[StateTensors, StateNumbers]:
-        """Everything a resumed run needs: master weights and optimizer state, as named tensors and numbers."""
+        """Everything a resumed run needs: master weights and optimizer state, as named tensors
+        and numbers.
+        """
         tensors = {f"master/{name}": p.detach() for name, p in self.masters.items()}
         numbers: StateNumbers = {}
         for number, optimizer in enumerate(self.optimizers):
@@ -96,7 +115,8 @@ class MasterWeights:
                 for key, value in _flat(entries):
                     place = f"optimizer/{number}/{index}/{key}"
                     if isinstance(value, torch.Tensor):
-                        # All 8-bit moments share one quantization map, and a file of tensors holds each apart.
+                        # All 8-bit moments share one quantization map, and a file of tensors holds
+                        # each apart.
                         tensors[place] = value.clone() if "qmap" in key else value
                     else:
                         numbers[place] = value
@@ -116,7 +136,9 @@ class MasterWeights:
                     entries = entries.setdefault(key, {})
                 entries[keys[-1]] = value
         for optimizer, state in zip(self.optimizers, states, strict=True):
-            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+            optimizer.load_state_dict(
+                {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+            )
         self.publish()
 
 
@@ -130,23 +152,39 @@ def _flat(entries: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def adamw(
-    parameters: dict[str, nn.Parameter], learning_rate: float, weight_decay: float, betas: tuple[float, float]
+    parameters: dict[str, nn.Parameter],
+    learning_rate: float,
+    weight_decay: float,
+    betas: tuple[float, float],
 ) -> list[torch.optim.Optimizer]:
     """AdamW; weight decay on matrices only, as usual for language models."""
-    return [torch.optim.AdamW(_decayed(parameters, weight_decay), lr=learning_rate, betas=betas, fused=True)]
+    return [
+        torch.optim.AdamW(
+            _decayed(parameters, weight_decay), lr=learning_rate, betas=betas, fused=True
+        )
+    ]
 
 
 def _decayed(parameters: dict[str, nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
     matrices = [p for p in parameters.values() if p.ndim >= 2]
     vectors = [p for p in parameters.values() if p.ndim < 2]
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    groups = [
+        {"params": matrices, "weight_decay": weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
     return [group for group in groups if group["params"]]
 
 
 def adamw_8bit(
-    parameters: dict[str, nn.Parameter], learning_rate: float, weight_decay: float, betas: tuple[float, float]
+    parameters: dict[str, nn.Parameter],
+    learning_rate: float,
+    weight_decay: float,
+    betas: tuple[float, float],
 ) -> list[torch.optim.Optimizer]:
-    """AdamW with its moments in 8 bits, block by block (Dettmers et al. 2022, arXiv:2110.02861); small tensors stay fp32."""
+    """AdamW with its moments in 8 bits, block by block (Dettmers et al.
+
+    2022, arXiv:2110.02861); small tensors stay fp32.
+    """
     from bitsandbytes.optim.adamw import AdamW8bit
 
     return [AdamW8bit(_decayed(parameters, weight_decay), lr=learning_rate, betas=betas)]
@@ -161,9 +199,42 @@ def muon(
 ) -> list[torch.optim.Optimizer]:
     """Muon for the body's matrices; AdamW without decay for embeddings, head and vectors."""
     apart = ("embed", "lm_head", "wte", "wpe")
-    matrices = {n: p for n, p in parameters.items() if p.ndim == 2 and not any(part in n for part in apart)}
+    matrices = {
+        n: p for n, p in parameters.items() if p.ndim == 2 and not any(part in n for part in apart)
+    }
     rest = {n: p for n, p in parameters.items() if n not in matrices}
     return [
-        torch.optim.Muon(list(matrices.values()), lr=learning_rate, weight_decay=weight_decay, momentum=0.95),
+        torch.optim.Muon(
+            list(matrices.values()), lr=learning_rate, weight_decay=weight_decay, momentum=0.95
+        ),
         *adamw(rest, adam_learning_rate, 0.0, betas),
     ]
+
+
+def warmup_length(warmup: float, total_steps: int) -> int:
+    """Warm-up in steps: a value below 1 is a share of all steps, any other a number of steps."""
+    return math.ceil(warmup * total_steps) if 0 < warmup < 1 else int(warmup)
+
+
+def learning_rate_factor(
+    schedule: str, step: int, total_steps: int, warmup: float = 0, decay: float = 0.4
+) -> float:
+    """The factor for optimizer step ``step`` (counted from 0).
+
+    ``linear`` and ``cosine`` fall to 0 after warm-up; ``constant`` stays; ``wsd`` (warm-up, stable,
+    decay) falls linearly to 0 over the last ``decay`` share of all steps (Hu et al. 2024,
+    arXiv:2404.06395).
+    """
+    warm = warmup_length(warmup, total_steps)
+    if step < warm:
+        return (step + 1) / warm
+    rest = max(1, total_steps - warm)
+    progress = (step - warm) / rest
+    if schedule == "linear":
+        return max(0.0, 1 - progress)
+    if schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    if schedule == "wsd":
+        length = max(1, round(decay * total_steps))
+        return min(1.0, max(0.0, (total_steps - step) / length))
+    return 1.0

@@ -1,11 +1,13 @@
-"""Greetings and good-byes: learned where they are a habit, and nothing else learned or taken away."""
+"""Greetings and good-byes: learned where they are a habit, and nothing else learned or taken
+away.
+"""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.data.cleaning.boilerplate import KEPT_WORDS, MINIMUM_ROWS, Boilerplate
-from medtune.data.normalize import normalize
+from medtune.data.dedup import normalize
 
 SHARE = 0.01
 TOPICS = "anemia asthma gout migraine eczema measles mumps rubella tetanus cholera".split()
@@ -13,7 +15,10 @@ TOPICS = "anemia asthma gout migraine eczema measles mumps rubella tetanus chole
 
 def answers(planted, count=500, before="", after=""):
     """Answers of which the first ``planted`` have something around them."""
-    bodies = [f"Patient {i} has {TOPICS[i % 10]} of degree {i}; rest for {i} days helps most." for i in range(count)]
+    bodies = [
+        f"Patient {i} has {TOPICS[i % 10]} of degree {i}; rest for {i} days helps most."
+        for i in range(count)
+    ]
     return [f"{before}{body}{after}" if i < planted else body for i, body in enumerate(bodies)]
 
 
@@ -21,7 +26,9 @@ def learn(texts, share=SHARE):
     return Boilerplate.learn(texts, share)
 
 
-@pytest.mark.parametrize("greeting", ["Hello, ", "Hi dear! ", "Thanks for your question on our site. ", "Good day;\n"])
+@pytest.mark.parametrize(
+    "greeting", ["Hello, ", "Hi dear! ", "Thanks for your question on our site. ", "Good day;\n"]
+)
 def test_a_greeting_of_three_percent_is_learned_and_taken_away(greeting):
     texts = answers(15, before=greeting)
     learned = learn(texts)
@@ -30,7 +37,9 @@ def test_a_greeting_of_three_percent_is_learned_and_taken_away(greeting):
     assert [learned.strip(text) for text in texts] == answers(0)
 
 
-@pytest.mark.parametrize("goodbye", [" Take care.", " Hope this helps!", "\nRegards", "\nBest wishes, your team"])
+@pytest.mark.parametrize(
+    "goodbye", [" Take care.", " Hope this helps!", "\nRegards", "\nBest wishes, your team"]
+)
 def test_a_goodbye_of_three_percent_is_learned_and_taken_away(goodbye):
     texts = answers(15, after=goodbye)
     learned = learn(texts)
@@ -40,7 +49,9 @@ def test_a_goodbye_of_three_percent_is_learned_and_taken_away(goodbye):
 
 
 def test_what_stands_behind_a_greeting_is_learned_too():
-    texts = answers(15, before="Hello, I understand your concern. ", after=" Hope this helps. Take care.")
+    texts = answers(
+        15, before="Hello, I understand your concern. ", after=" Hope this helps. Take care."
+    )
     learned = learn(texts)
     assert set(learned.opening) == {"hello", "i understand your concern"}
     assert set(learned.closing) == {"take care", "hope this helps"}
@@ -102,10 +113,16 @@ FAULTS = [
         "'Non-' before a hyphen is taken for a greeting: 'Hodgkin lymphoma'",
     ),
     ("X-rays show it well. ", "the part of a word before its hyphen is taken for a greeting"),
-    ("In children, ", "a condition before a comma is taken for a greeting: the sentence then holds for all"),
+    (
+        "In children, ",
+        "a condition before a comma is taken for a greeting: the sentence then holds for all",
+    ),
     ("If untreated, ", "a condition before a comma is taken for a greeting"),
     ("Rarely, ", "how often something happens is taken for a greeting"),
-    ("Don't take aspirin. ", 'normalize() parts "don\'t" into "don t", so the list\'s contractions never match'),
+    (
+        "Don't take aspirin. ",
+        'normalize() parts "don\'t" into "don t", so the list\'s contractions never match',
+    ),
     ("You can't drive. ", 'normalize() parts "can\'t" into "can t"'),
 ]
 
@@ -114,19 +131,25 @@ FAULTS = [
 def test_the_beginning_of_content_is_never_taken_away(text):
     texts = [f"{text}{body}" if i < 15 else body for i, body in enumerate(answers(0))]
     if "-" in text:  # the sentences differ, only their first word is the same
-        texts = [t.replace(". ", f" in case {i}. ", 1) if i < 15 else t for i, t in enumerate(texts)]
+        texts = [
+            t.replace(". ", f" in case {i}. ", 1) if i < 15 else t for i, t in enumerate(texts)
+        ]
     learned = learn(texts)
     assert [learned.strip(t) for t in texts] == texts
 
 
-@pytest.mark.parametrize("text", ["Hello, take care.", "Hello, gout. Take care.", "Hello, rest well. Take care."])
+@pytest.mark.parametrize(
+    "text", ["Hello, take care.", "Hello, gout. Take care.", "Hello, rest well. Take care."]
+)
 def test_an_answer_that_would_be_left_with_too_few_words_stays_whole(text):
     strip = Boilerplate({"hello": 9}, {"take care": 9}).strip
     assert strip(text) == text
     assert strip("Hello, rest in bed. Take care.") == "Rest in bed."
 
 
-UNITS = st.sampled_from(["Hello, ", "Hi! ", "Take care. ", "Regards\n", "gout ", "It hurts. ", "\n", "5 mg ", "No. "])
+UNITS = st.sampled_from(
+    ["Hello, ", "Hi! ", "Take care. ", "Regards\n", "gout ", "It hurts. ", "\n", "5 mg ", "No. "]
+)
 
 
 @settings(max_examples=200, deadline=None)

@@ -10,7 +10,12 @@ from medtune.recipe.schema import Clean
 
 
 def row(question, answer, **facts):
-    return Row((Message("user", question), Message("assistant", answer)), facts.pop("source", "s"), "t, row 1", **facts)
+    return Row(
+        (Message("user", question), Message("assistant", answer)),
+        facts.pop("source", "s"),
+        "t, row 1",
+        **facts,
+    )
 
 
 def repaired(rows, **settings):
@@ -18,7 +23,12 @@ def repaired(rows, **settings):
     return [cleaner.repair(r, tally) for r in rows], tally
 
 
-DAMAGED = row("What  is\r\ngout ?", "<p>It  is\\n\\nNa\u00c3\u00afve.</p>", label=" Joint  pain ", entity=" gout ")
+DAMAGED = row(
+    "What  is\r\ngout ?",
+    "<p>It  is\\n\\nNa\u00c3\u00afve.</p>",
+    label=" Joint  pain ",
+    entity=" gout ",
+)
 
 
 def test_every_change_is_counted_by_rule_row_text_and_character():
@@ -26,7 +36,9 @@ def test_every_change_is_counted_by_rule_row_text_and_character():
     assert rows[0].question == "What is\ngout?"
     assert rows[0].answer == "It is\n\nNaïve."
     assert (rows[0].label, rows[0].entity) == ("Joint pain", "gout")
-    counts = {rule: (entry.rows, entry.texts, entry.characters) for rule, entry in tally.rules.items()}
+    counts = {
+        rule: (entry.rows, entry.texts, entry.characters) for rule, entry in tally.rules.items()
+    }
     assert counts == {
         "encoding": (1, 1, 1),
         "line_endings": (1, 1, 1),
@@ -65,7 +77,9 @@ def test_all_rules_switched_off_change_nothing_but_the_subject():
     assert tally.as_dict() == {}
 
 
-@pytest.mark.parametrize("rule", ["encoding", "line_endings", "literal_newlines", "markup", "blanks", "labels"])
+@pytest.mark.parametrize(
+    "rule", ["encoding", "line_endings", "literal_newlines", "markup", "blanks", "labels"]
+)
 def test_a_rule_switched_off_is_not_counted_and_the_others_are(rule):
     every = set(repaired([DAMAGED])[1].rules)
     assert set(repaired([DAMAGED], **{rule: False})[1].rules) == every - {rule}
@@ -81,9 +95,17 @@ def test_parts_add_up_to_the_whole():
 
 
 def test_examples_are_three_and_show_the_change_and_its_place():
-    examples = repaired([row(f"Q{i}?", f"Some text &amp; number {i}") for i in range(5)])[1].rules["markup"].examples
+    examples = (
+        repaired([row(f"Q{i}?", f"Some text &amp; number {i}") for i in range(5)])[1]
+        .rules["markup"]
+        .examples
+    )
     assert examples == [
-        {"place": "t, row 1", "before": f"Some text &amp; number {i}", "after": f"Some text & number {i}"}
+        {
+            "place": "t, row 1",
+            "before": f"Some text &amp; number {i}",
+            "after": f"Some text & number {i}",
+        }
         for i in range(3)
     ]
 
@@ -117,28 +139,43 @@ class TestChoices:
         assert not row("q", "The heart hurts.", label="Cardiology").is_choice
         assert not row("q", "Cardiology").is_choice
 
-    @pytest.mark.parametrize("label", [" Surgery", "Surgery ", " Cardiovascular / Pulmonary", "Ear\xa0Nose"])
+    @pytest.mark.parametrize(
+        "label", [" Surgery", "Surgery ", " Cardiovascular / Pulmonary", "Ear\xa0Nose"]
+    )
     def test_a_label_stays_the_answer_after_blanks_are_repaired(self, label):
         rows, _ = repaired([row("Note.", label, label=label)])
         assert rows[0].is_choice
         assert rows[0].label == rows[0].answer == " ".join(label.split())
 
     @pytest.mark.parametrize(
-        "label", ["ENT &amp; Allergy", "Me\u0301decine", "Sj\u00c3\u00b6gren", "<b>Surgery</b>", "A    B", "Gout ?"]
+        "label",
+        [
+            "ENT &amp; Allergy",
+            "Me\u0301decine",
+            "Sj\u00c3\u00b6gren",
+            "<b>Surgery</b>",
+            "A    B",
+            "Gout ?",
+        ],
     )
     def test_a_label_stays_the_answer_after_every_repair(self, label):
         rows, _ = repaired([row("Note.", label, label=label)])
         assert rows[0].is_choice
 
     def test_options_are_repaired_like_the_question_that_shows_them(self):
-        told = row("Which?\n\nA. 5 &lt; 6\nB. 7", "A. 5 &lt; 6", options=("5 &lt; 6", "7"), answer_key="A")
+        told = row(
+            "Which?\n\nA. 5 &lt; 6\nB. 7", "A. 5 &lt; 6", options=("5 &lt; 6", "7"), answer_key="A"
+        )
         rows, _ = repaired([told])
         assert rows[0].options == ("5 < 6", "7")
 
     def test_labels_and_options_are_never_too_short_nor_cut_off(self):
         cleaner, tally = Cleaner(Clean(min_answer_words=5, cut_off="drop")), Tally()
         long = "A. one two three four five six seven eight nine"
-        for choice in (row("q", "Surgery", label="Surgery"), row("q", long, options=(long[3:], "y"))):
+        for choice in (
+            row("q", "Surgery", label="Surgery"),
+            row("q", long, options=(long[3:], "y")),
+        ):
             assert cleaner.judge(choice, tally) is choice
         assert not tally.dropped
 
@@ -204,7 +241,9 @@ class TestJudging:
         assert judged(text, cut_off="trim") == (text, {}, {"cut_off": 1})
 
     def test_a_trimmed_answer_is_not_shorter_than_the_least(self):
-        kept, _, _ = judged("No. It hurts when one walks up a long stair", cut_off="trim", min_answer_words=3)
+        kept, _, _ = judged(
+            "No. It hurts when one walks up a long stair", cut_off="trim", min_answer_words=3
+        )
         assert kept is None or len(kept.split()) >= 3
 
 
@@ -220,7 +259,9 @@ class TestBoilerplateOfSources:
     )
     def test_two_sources_do_not_mix(self, source, left):
         tally = Tally()
-        stripped = Cleaner(Clean()).strip_boilerplate(row("q", self.TEXT, source=source), HABITS, tally)
+        stripped = Cleaner(Clean()).strip_boilerplate(
+            row("q", self.TEXT, source=source), HABITS, tally
+        )
         assert stripped.answer == left
         assert tally.rules.keys() == ({"boilerplate"} if source != "c" else set())
 

@@ -53,8 +53,14 @@ CHANGES = {
         ("'''Gout''' is ''not'' rare", "Gout is not rare"),
     ],
     "leftovers": [
-        ("Anemia is common. (Watch the video to learn more.) Rest helps.", "Anemia is common.  Rest helps."),
-        ("To enlarge the video, click the brackets in the lower right-hand corner. Rest helps.", " Rest helps."),
+        (
+            "Anemia is common. (Watch the video to learn more.) Rest helps.",
+            "Anemia is common.  Rest helps.",
+        ),
+        (
+            "To enlarge the video, click the brackets in the lower right-hand corner. Rest helps.",
+            " Rest helps.",
+        ),
         ("Rest helps. Click here for a list of doctors.", "Rest helps."),
         ("Rest helps. For more, click on the link below. Then sleep.", "Rest helps. Then sleep."),
         ("See <link> and [image] here", "See  and  here"),
@@ -68,7 +74,10 @@ CHANGES = {
     ],
     "comma_breaks": [
         ("PREOP: , Pain.,PROCEDURE: , Cut.", "PREOP: Pain.\nPROCEDURE: Cut."),
-        ("SUBJECTIVE:,  This is a girl.,MEDICATIONS:,  None.", "SUBJECTIVE: This is a girl.\nMEDICATIONS: None."),
+        (
+            "SUBJECTIVE:,  This is a girl.,MEDICATIONS:,  None.",
+            "SUBJECTIVE: This is a girl.\nMEDICATIONS: None.",
+        ),
         ("PLAN:,1. Rest.,2. Water.", "PLAN: 1. Rest.\n2. Water."),
     ],
     "blanks": [
@@ -82,7 +91,9 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize(("rule", "before", "after"), [(r, b, a) for r, cases in CHANGES.items() for b, a in cases])
+@pytest.mark.parametrize(
+    ("rule", "before", "after"), [(r, b, a) for r, cases in CHANGES.items() for b, a in cases]
+)
 def test_a_rule_repairs(rule, before, after):
     assert RULES[rule](before) == after
     assert RULES[rule](after) == after
@@ -151,13 +162,37 @@ def test_what_only_looks_like_damage_stays(text):
 
 
 KEPT = [
-    ("Chat Doctor says a dose of .5 mg is enough", " .5 mg", "brand removal glues ' .5 mg' to the word before"),
-    ("ChatDoctor waits ... and then", "...", "brand removal shortens an ellipsis anywhere in the text"),
-    ("There is clicking below the kneecap.", "kneecap", "'clicking below' is taken for a pointer at a web page"),
-    ("The knee began clicking on the following day.", "knee", "'clicking on the following' is taken for a pointer"),
-    ("holds if T<B and C>D", "B and C", "'<B and C>' is taken for a tag; a tag's attributes have the form name=value"),
+    (
+        "Chat Doctor says a dose of .5 mg is enough",
+        " .5 mg",
+        "brand removal glues ' .5 mg' to the word before",
+    ),
+    (
+        "ChatDoctor waits ... and then",
+        "...",
+        "brand removal shortens an ellipsis anywhere in the text",
+    ),
+    (
+        "There is clicking below the kneecap.",
+        "kneecap",
+        "'clicking below' is taken for a pointer at a web page",
+    ),
+    (
+        "The knee began clicking on the following day.",
+        "knee",
+        "'clicking on the following' is taken for a pointer",
+    ),
+    (
+        "holds if T<B and C>D",
+        "B and C",
+        "'<B and C>' is taken for a tag; a tag's attributes have the form name=value",
+    ),
     ("true if a == b and c == d here", "== b", "comparisons are taken for wiki headings"),
-    ("5  - 10 mg a day", "5 - 10 mg", "two blanks before a dash between numbers are taken for a list"),
+    (
+        "5  - 10 mg a day",
+        "5 - 10 mg",
+        "two blanks before a dash between numbers are taken for a list",
+    ),
 ]
 
 

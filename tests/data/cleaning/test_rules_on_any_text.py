@@ -1,4 +1,6 @@
-"""Repairs of arbitrary text: no error, the same again changes nothing, and time that grows with the length only."""
+"""Repairs of arbitrary text: no error, the same again changes nothing, and time that grows with
+the length only.
+"""
 
 import signal
 
@@ -40,7 +42,11 @@ def test_a_rule_changes_nothing_the_second_time(rule, text):
     assert RULES[rule](once) == once
 
 
-WORDS = st.lists(st.sampled_from(["pain", "A", "5 mg", "<b>", "</b>", "<br>", "''", "[[gout]]", ".", ",", *BLANK]))
+WORDS = st.lists(
+    st.sampled_from(
+        ["pain", "A", "5 mg", "<b>", "</b>", "<br>", "''", "[[gout]]", ".", ",", *BLANK]
+    )
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -122,8 +128,10 @@ ADVERSARIAL = {
     "backslashes": "\\" * LENGTH,
     "question marks": "a" + " ?" * (LENGTH // 2),
     "mojibake": "Ã©" * (LENGTH // 2),
-    "table": "Signs and Symptoms Approximate number of patients (when available) " + "a " * (LENGTH // 2),
-    "table rows": "Signs and Symptoms Approximate number of patients (when available) " + "ab 5% " * (LENGTH // 6),
+    "table": "Signs and Symptoms Approximate number of patients (when available) "
+    + "a " * (LENGTH // 2),
+    "table rows": "Signs and Symptoms Approximate number of patients (when available) "
+    + "ab 5% " * (LENGTH // 6),
     "brands": "Chat Doctor" * (LENGTH // 11),
     "one word": "a" * LENGTH,
     "words": "a " * (LENGTH // 2),

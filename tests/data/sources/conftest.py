@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from medtune.data.sources import open_source
+from medtune.data.sources.open import open_source
 from medtune.recipe.schema import Columns
 
 
@@ -25,7 +25,11 @@ def put(tmp_path):
                     writer.writeheader()
                 writer.writerows(rows)
         else:
-            lines = "".join(json.dumps(row) + "\n" for row in rows) if path.suffix == ".jsonl" else json.dumps(rows)
+            lines = (
+                "".join(json.dumps(row) + "\n" for row in rows)
+                if path.suffix == ".jsonl"
+                else json.dumps(rows)
+            )
             path.write_text(lines, encoding="utf-8")
         return path
 

@@ -1,4 +1,6 @@
-"""A known data set that is not here comes from the hub: against a server of this test that speaks the hub's three calls."""
+"""A known data set that is not here comes from the hub: against a server of this test that
+speaks the hub's three calls.
+"""
 
 import io
 import json
@@ -45,7 +47,9 @@ REFUSED = {
 
 
 class FakeHub(BaseHTTPRequestHandler):
-    """The calls that a download makes: the revision's facts, its tree, and each file's head and content."""
+    """The calls that a download makes: the revision's facts, its tree, and each file's head and
+    content.
+    """
 
     def do_HEAD(self):
         self.do_GET()
@@ -60,7 +64,10 @@ class FakeHub(BaseHTTPRequestHandler):
         elif path == f"/api/datasets/{repo}/revision/main":
             self.answer(json.dumps({"id": repo, "sha": SHA, "siblings": []}).encode())
         elif path == f"/api/datasets/{repo}/tree/{SHA}":
-            files = [{"type": "file", "path": n, "size": len(c), "oid": "b" * 40} for n, c in FILES[repo].items()]
+            files = [
+                {"type": "file", "path": n, "size": len(c), "oid": "b" * 40}
+                for n, c in FILES[repo].items()
+            ]
             self.answer(json.dumps(files).encode())
         elif repo and path.startswith(f"/datasets/{repo}/resolve/{SHA}/"):
             name = path.removeprefix(f"/datasets/{repo}/resolve/{SHA}/")
@@ -70,7 +77,11 @@ class FakeHub(BaseHTTPRequestHandler):
 
     def answer(self, body, status=200, headers=None):
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", "Content-Length": len(body), **(headers or {})}.items():
+        for name, value in {
+            "Content-Type": "application/json",
+            "Content-Length": len(body),
+            **(headers or {}),
+        }.items():
             self.send_header(name, str(value))
         self.end_headers()
         if self.command == "GET":
@@ -93,7 +104,7 @@ def server():
 SCRIPT = """
 import json, sys
 import os
-import medtune.data.sources as sources
+import medtune.data.sources.open as sources
 assert not any(name.startswith("huggingface_hub") for name in sys.modules), "loaded before it is needed"
 sources.hub._PATIENCE = float(os.environ.get("MEDTUNE_TEST_PATIENCE", sources.hub._PATIENCE))
 assert sources.hub._PATIENCE <= 10
@@ -113,10 +124,21 @@ def ask(tmp_path):
 
     def opened(source, address, **environment):
         free = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
-        env = {**free, "HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": address, "NO_PROXY": "127.0.0.1", **environment}
+        env = {
+            **free,
+            "HF_HOME": str(tmp_path / "hf"),
+            "HF_ENDPOINT": address,
+            "NO_PROXY": "127.0.0.1",
+            **environment,
+        }
         start = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, source], env=env, capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-c", SCRIPT, source],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         assert time.monotonic() - start < 15
@@ -165,7 +187,8 @@ def test_what_the_hub_does_not_give_is_said_with_where_to_get_it(server, ask, so
 
 
 @pytest.mark.parametrize(
-    ("environment", "why"), [({}, "cannot be reached"), ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set")]
+    ("environment", "why"),
+    [({}, "cannot be reached"), ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set")],
 )
 def test_without_a_network_it_fails_at_once_and_says_what_to_put_where(ask, environment, why):
     message = ask("medmcqa", "http://127.0.0.1:9", **environment)
@@ -181,5 +204,7 @@ def test_what_is_not_on_the_hub_is_not_looked_for_there(server, ask):
 
 def test_a_silent_hub_is_given_up(ask):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        message = ask("medmcqa", f"http://127.0.0.1:{silent.getsockname()[1]}", MEDTUNE_TEST_PATIENCE="1")
+        message = ask(
+            "medmcqa", f"http://127.0.0.1:{silent.getsockname()[1]}", MEDTUNE_TEST_PATIENCE="1"
+        )
     assert "cannot be reached" in message

@@ -4,7 +4,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 
-from medtune.data.sources import open_source
+from medtune.data.sources.open import open_source
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 
@@ -46,14 +46,21 @@ def facts(source):
     return sorted((row.question, row.answer, row.entity) for row in source.read())
 
 
-EXPECTED = sorted((question, answer, focus) for _, focus, pairs in DOCUMENTS for _, question, answer in pairs)
+EXPECTED = sorted(
+    (question, answer, focus) for _, focus, pairs in DOCUMENTS for _, question, answer in pairs
+)
 
 
 def test_the_xml_tree_is_read_whole(tree):
     loaded = open_source(str(tree), None, Columns())
     assert facts(loaded) == EXPECTED
     assert (loaded.name, loaded.licence, len(loaded.files)) == ("medquad", "CC BY 4.0", 3)
-    assert sorted(row.id for row in loaded.read()) == ["0000001-1", "0000001-2", "0000002-1", "0000003-1"]
+    assert sorted(row.id for row in loaded.read()) == [
+        "0000001-1",
+        "0000001-2",
+        "0000002-1",
+        "0000003-1",
+    ]
 
 
 def test_the_known_name_finds_the_tree_in_the_data_directory(tree):
@@ -137,5 +144,9 @@ def test_the_real_table_survives_the_published_xml_form(real_rows, tmp_path):
         text = document_xml(f"{index:07}", row.entity, [("information", row.question, row.answer)])
         (tmp_path / f"{index:07}.xml").write_bytes(text.encode("utf-8"))
     again = open_source(str(tmp_path), None, Columns()).read()
-    plain = Counter((row.question, " ".join(row.answer.split()), row.entity.strip()) for row in sample)
-    assert Counter((row.question, " ".join(row.answer.split()), row.entity) for row in again) == plain
+    plain = Counter(
+        (row.question, " ".join(row.answer.split()), row.entity.strip()) for row in sample
+    )
+    assert (
+        Counter((row.question, " ".join(row.answer.split()), row.entity) for row in again) == plain
+    )

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from medtune.data.sources import open_source
+from medtune.data.sources.open import open_source
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 
@@ -58,7 +58,9 @@ def test_an_answer_that_is_no_option_is_named_with_its_row(put, read, key):
 
 @pytest.mark.parametrize("options", [["a", "b"], {"A": "a", "C": "c"}, {"1": "a"}, None, "a; b"])
 def test_options_of_another_kind_are_named_with_their_row(put, read, options):
-    put("phrases_no_exclude_test.jsonl", [{"question": STEM, "options": options, "answer_idx": "A"}])
+    put(
+        "phrases_no_exclude_test.jsonl", [{"question": STEM, "options": options, "answer_idx": "A"}]
+    )
     with pytest.raises(DataError, match="row 1: the column 'options' is no object"):
         read("medqa")
 
@@ -68,7 +70,10 @@ def test_the_split_is_that_of_the_column_else_of_the_files_name(put, read):
     for split in ("train", "dev", "test"):
         put(f"medqa/questions/US/{split}.jsonl", [row])
     assert sorted(row.published_split for row in read("medqa")) == ["dev", "test", "train"]
-    put("medqa.parquet", [{"question": STEM, **LETTERED, "E": None, "answer_idx": "C", "split": "dev_5opt"}])
+    put(
+        "medqa.parquet",
+        [{"question": STEM, **LETTERED, "E": None, "answer_idx": "C", "split": "dev_5opt"}],
+    )
     assert [row.published_split for row in read("medqa")] == ["dev_5opt"]
 
 
@@ -77,12 +82,24 @@ def test_the_split_is_that_of_the_column_else_of_the_files_name(put, read):
 
 def medmcqa(cop, **more):
     options = dict(zip(("opa", "opb", "opc", "opd"), OPTIONS, strict=True))
-    return {"id": f"id-{cop}", "question": STEM, **options, "cop": cop, "exp": "Ans-c. Vitamin C", **more}
+    return {
+        "id": f"id-{cop}",
+        "question": STEM,
+        **options,
+        "cop": cop,
+        "exp": "Ans-c. Vitamin C",
+        **more,
+    }
 
 
 @pytest.mark.parametrize(
     ("name", "base"),
-    [("medmcqa.parquet", 1), ("medmcqa/dev.jsonl", 1), ("medmcqa/dev.json", 1), ("medmcqa/validation.parquet", 0)],
+    [
+        ("medmcqa.parquet", 1),
+        ("medmcqa/dev.jsonl", 1),
+        ("medmcqa/dev.json", 1),
+        ("medmcqa/validation.parquet", 0),
+    ],
 )
 def test_medmcqa_counts_from_where_its_own_numbers_say(put, read, name, base):
     path = put(name, [medmcqa(base + index) for index in (2, 0, 1, 3, 2)])
@@ -116,7 +133,9 @@ def test_medmcqa_of_both_countings_is_an_error(put, read):
 
 def test_a_test_set_without_answers_comes_through_to_be_counted(put, read):
     put("medmcqa/test.parquet", [medmcqa(-1), medmcqa(-1)])
-    assert [(row.question, row.answer, row.answer_key) for row in read("medmcqa")] == [(ASKED, "", None)] * 2
+    assert [(row.question, row.answer, row.answer_key) for row in read("medmcqa")] == [
+        (ASKED, "", None)
+    ] * 2
 
 
 # MMLU
@@ -133,7 +152,10 @@ def test_mmlu_in_its_published_forms(put, read, answer):
         [{"question": STEM, **subject, "choices": list(OPTIONS), "answer": n} for n in (2, 0)],
     )
     assert_is_the_question(read("mmlu_medical")[0], "mmlu_medical")
-    assert (read(path)[0].options, read(path)[0].answer_key) == (OPTIONS, "C")  # by the numbers of the whole column
+    assert (read(path)[0].options, read(path)[0].answer_key) == (
+        OPTIONS,
+        "C",
+    )  # by the numbers of the whole column
     path.unlink()
     row = {"question": STEM, **LETTERED, "answer": "C"}
     path = put("mmlu/data/test/nutrition_test.csv", [{**row, "answer": answer}, row], header=False)
@@ -156,14 +178,27 @@ def test_a_file_of_ones_own_that_is_named_like_a_subject_keeps_its_header(put, r
 
 CONTEXTS = ["Sleep was measured.", "Pain fell by half."]
 ABSTRACT = "Sleep was measured.\n\nPain fell by half.\n\nDoes sleep lessen pain?"
-FINDING = {"question": "Does sleep lessen pain?", "long_answer": "It seems so.", "final_decision": "maybe"}
-ORIGINAL = {"QUESTION": FINDING["question"], "CONTEXTS": CONTEXTS, "LABELS": [], "LONG_ANSWER": "It seems so.", "final_decision": "maybe"}  # fmt: skip
+FINDING = {
+    "question": "Does sleep lessen pain?",
+    "long_answer": "It seems so.",
+    "final_decision": "maybe",
+}
+ORIGINAL = {
+    "QUESTION": FINDING["question"],
+    "CONTEXTS": CONTEXTS,
+    "LABELS": [],
+    "LONG_ANSWER": "It seems so.",
+    "final_decision": "maybe",
+}
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("pubmedqa.parquet", [{"pmid": "7", "split": "test", "contexts": json.dumps(CONTEXTS), **FINDING}]),
+        (
+            "pubmedqa.parquet",
+            [{"pmid": "7", "split": "test", "contexts": json.dumps(CONTEXTS), **FINDING}],
+        ),
         ("ori_pqal.json", {"7": ORIGINAL}),
         ("pubmedqa/data/ori_pqal.json", {"7": ORIGINAL}),
         (
@@ -176,12 +211,20 @@ def test_pubmedqa_in_its_published_forms(put, read, name, content):
     path = put(name, content)
     for row in (read("pubmedqa")[0], read(path)[0]):
         assert (row.question, row.answer) == (ABSTRACT, "It seems so.")
-        assert (row.label, row.options, row.answer_key, row.id) == ("maybe", ("yes", "no", "maybe"), "C", "7")
+        assert (row.label, row.options, row.answer_key, row.id) == (
+            "maybe",
+            ("yes", "no", "maybe"),
+            "C",
+            "7",
+        )
         assert row.published_split == ("test" if "split" in str(content) else None)
 
 
 def test_a_decision_of_another_kind_is_named_with_its_row(put, read):
-    put("pubmedqa.parquet", [{"pmid": "7", "contexts": "[]", **FINDING, "final_decision": "perhaps"}])
+    put(
+        "pubmedqa.parquet",
+        [{"pmid": "7", "contexts": "[]", **FINDING, "final_decision": "perhaps"}],
+    )
     with pytest.raises(DataError, match="row 1: final_decision is 'perhaps'"):
         read("pubmedqa")
 
@@ -209,7 +252,10 @@ def test_medmcqa_has_the_skew_of_its_answers(real_data):
     rows = real("medmcqa", real_data)
     # 1,348 / 1,085 / 925 / 825 as published, of which about nine tenths are here.
     found = Counter(row.answer_key for row in rows)
-    assert all(abs(found[key] / (0.9 * n) - 1) < 0.05 for key, n in zip("ABCD", (1348, 1085, 925, 825), strict=True))
+    assert all(
+        abs(found[key] / (0.9 * n) - 1) < 0.05
+        for key, n in zip("ABCD", (1348, 1085, 925, 825), strict=True)
+    )
     assert sum(found.values()) == 3_750
 
 
@@ -217,7 +263,10 @@ def test_medmcqa_has_the_skew_of_its_answers(real_data):
 def test_the_right_option_of_medqa_is_the_published_answer(real_data):
     import pyarrow.parquet as pq
 
-    rows, published = real("medqa", real_data), pq.read_table(real_data / "medqa.parquet").to_pylist()
+    rows, published = (
+        real("medqa", real_data),
+        pq.read_table(real_data / "medqa.parquet").to_pylist(),
+    )
     assert [row.answer for row in rows] == [f"{p['answer_idx']}. {p['answer']}" for p in published]
     assert Counter(len(row.options) for row in rows) == {4: 2_307, 5: 1_161}
     assert Counter(row.published_split for row in rows)["test"] == 1_147

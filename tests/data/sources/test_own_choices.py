@@ -1,4 +1,6 @@
-"""Questions with options in files of one's own: every layout gives the same rows, what cannot be told is an error."""
+"""Questions with options in files of one's own: every layout gives the same rows, what cannot be
+told is an error.
+"""
 
 import csv
 import json
@@ -9,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from medtune.data.benchmark import read_benchmark
-from medtune.data.sources import open_source
+from medtune.data.eval_items import read_benchmark
+from medtune.data.sources.open import open_source
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 
@@ -41,19 +43,31 @@ LAYOUTS = {
     "choices": lambda options: {"choices": list(options)},
     "Options": lambda options: {"Options": list(options)},
     "object": lambda options: {"options": lettered(options)},
-    "small object": lambda options: {"Choices": {name.lower(): text for name, text in lettered(options).items()}},
+    "small object": lambda options: {
+        "Choices": {name.lower(): text for name, text in lettered(options).items()}
+    },
     "turned object": lambda options: {"options": dict(reversed(lettered(options).items()))},
     "json": lambda options: {"options": json.dumps(list(options))},
     "json object": lambda options: {"options": json.dumps(lettered(options))},
     "python": lambda options: {"choices": str(list(options))},
-    "arc": lambda options: {"choices": {"text": list(options), "label": list(LETTERS[: len(options)])}},
+    "arc": lambda options: {
+        "choices": {"text": list(options), "label": list(LETTERS[: len(options)])}
+    },
 }
-FLAT = [name for name, layout in LAYOUTS.items() if all(isinstance(v, str) for v in layout(OPTIONS).values())]
+FLAT = [
+    name
+    for name, layout in LAYOUTS.items()
+    if all(isinstance(v, str) for v in layout(OPTIONS).values())
+]
 FILES = [
-    (name, suffix) for name in LAYOUTS for suffix in ("csv", "jsonl", "parquet") if suffix != "csv" or name in FLAT
+    (name, suffix)
+    for name in LAYOUTS
+    for suffix in ("csv", "jsonl", "parquet")
+    if suffix != "csv" or name in FLAT
 ]
 
-# Spelling of an answer: of the option at a place, and of the second of two options, which shows what is meant.
+# Spelling of an answer: of the option at a place, and of the second of two options, which shows
+# what is meant.
 SPELLINGS = {
     "A": (lambda place, options: LETTERS[place], "B"),
     "a": (lambda place, options: LETTERS[place].lower(), "b"),
@@ -91,7 +105,10 @@ def measured(path):
 @pytest.mark.parametrize(("layout", "suffix"), FILES)
 @pytest.mark.parametrize("answer", ["C", "(C)", "Vitamin C"])
 def test_every_layout_is_learnt_and_measured_alike(tmp_path, layout, suffix, answer):
-    path = write(tmp_path / f"own.{suffix}", [{"question": STEM, **LAYOUTS[layout](OPTIONS), "answer": answer}])
+    path = write(
+        tmp_path / f"own.{suffix}",
+        [{"question": STEM, **LAYOUTS[layout](OPTIONS), "answer": answer}],
+    )
     for row in trained(path):
         assert (row.question, row.answer) == (ASKED, "C. Vitamin C")
         assert (row.options, row.answer_key, row.source, row.label) == (OPTIONS, "C", "own", None)
@@ -103,7 +120,10 @@ def test_every_layout_is_learnt_and_measured_alike(tmp_path, layout, suffix, ans
 @pytest.mark.parametrize(("layout", "suffix"), FILES)
 @pytest.mark.parametrize("base", [0, 1])
 def test_numbers_count_from_where_the_whole_column_says(tmp_path, layout, suffix, base):
-    rows = [{"question": f"{place}?", **LAYOUTS[layout](OPTIONS), "answer": base + place} for place in (2, 1, 0, 3)]
+    rows = [
+        {"question": f"{place}?", **LAYOUTS[layout](OPTIONS), "answer": base + place}
+        for place in (2, 1, 0, 3)
+    ]
     path = write(tmp_path / f"own.{suffix}", rows)
     assert [row.answer_key for row in trained(path)] == ["C", "B", "A", "D"]
     assert [item.answer for item in measured(path)] == ["C", "B", "A", "D"]
@@ -111,7 +131,9 @@ def test_numbers_count_from_where_the_whole_column_says(tmp_path, layout, suffix
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_numbers_that_tell_nothing_are_an_error_and_not_a_guess(tmp_path, layout):
-    rows = [{"question": STEM, **LAYOUTS[layout](OPTIONS), "answer": number} for number in (1, 2, 3)]
+    rows = [
+        {"question": STEM, **LAYOUTS[layout](OPTIONS), "answer": number} for number in (1, 2, 3)
+    ]
     path = write(tmp_path / "own.jsonl", rows)
     for read in (trained, measured):
         with pytest.raises(
@@ -123,13 +145,19 @@ def test_numbers_that_tell_nothing_are_an_error_and_not_a_guess(tmp_path, layout
 
 def test_numbers_that_count_from_both_are_an_error(tmp_path):
     rows = [{"question": STEM, "choices": OPTIONS, "answer": number} for number in (2, 4, 0)]
-    with pytest.raises(DataError, match=r"from 0 \(own\.jsonl, row 3\) and from 1 \(own\.jsonl, row 2\)"):
+    with pytest.raises(
+        DataError, match=r"from 0 \(own\.jsonl, row 3\) and from 1 \(own\.jsonl, row 2\)"
+    ):
         trained(write(tmp_path / "own.jsonl", rows))
 
 
 def test_numbers_that_parquet_wrote_as_fractions(tmp_path):
     rows = [{"question": f"{n}?", "choices": OPTIONS, "answer": n} for n in (0.0, 3.0, None)]
-    assert [row.answer_key for row in trained(write(tmp_path / "own.parquet", rows))] == ["A", "D", None]
+    assert [row.answer_key for row in trained(write(tmp_path / "own.parquet", rows))] == [
+        "A",
+        "D",
+        None,
+    ]
 
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
@@ -150,7 +178,9 @@ def place(tmp_path_factory):
 @settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=15)
 @given(options=LISTS, spelling=st.sampled_from(list(SPELLINGS)), data=st.data())
 def test_any_options_come_back_with_their_key(place, layout, suffix, options, spelling, data):
-    """Also options that read as letters or numbers: another row shows what is meant by the answers."""
+    """Also options that read as letters or numbers: another row shows what is meant by the
+    answers.
+    """
     if suffix == "parquet" and "object" in layout and len(options) < 3:
         options = [*options, "a third option"]  # one struct for all rows
     key = data.draw(st.integers(0, len(options) - 1))
@@ -163,7 +193,9 @@ def test_any_options_come_back_with_their_key(place, layout, suffix, options, sp
     found, evidence = trained(path)
     assert (found.options, found.answer_key) == (tuple(options), LETTERS[key])
     assert found.answer == f"{LETTERS[key]}. {options[key]}"
-    assert found.question == "\n".join(["Which?", "", *(f"{a}. {b}" for a, b in zip(LETTERS, options, strict=False))])
+    assert found.question == "\n".join(
+        ["Which?", "", *(f"{a}. {b}" for a, b in zip(LETTERS, options, strict=False))]
+    )
     assert (evidence.options, evidence.answer_key) == (EVIDENCE, "B" if shows else "A")
     items = measured(path)
     assert [(item.options, item.answer) for item in items] == [
@@ -176,7 +208,9 @@ def test_any_options_come_back_with_their_key(place, layout, suffix, options, sp
 
 
 def answered(tmp_path, *rows):
-    path = write(tmp_path / "own.jsonl", [{"question": "?", "options": o, "answer": a} for o, a in rows])
+    path = write(
+        tmp_path / "own.jsonl", [{"question": "?", "options": o, "answer": a} for o, a in rows]
+    )
     return [row.answer_key for row in trained(path)]
 
 
@@ -187,7 +221,9 @@ def test_blood_groups_are_letters_and_texts_and_the_other_rows_say_which(tmp_pat
     assert answered(tmp_path, (["A", "B"], "B")) == ["B"]  # either way the same
     assert answered(tmp_path, (groups, "B. A")) == ["B"]
     for rows in ([(groups, "A")], [(groups, "A"), (groups, "D"), (groups, "AB")]):
-        with pytest.raises(DataError, match=r"own\.jsonl, row 1: .*'answer' is 'A': a letter or an option's text"):
+        with pytest.raises(
+            DataError, match=r"own\.jsonl, row 1: .*'answer' is 'A': a letter or an option's text"
+        ):
             answered(tmp_path, *rows)
 
 
@@ -202,7 +238,11 @@ def test_doses_are_numbers_and_texts_and_the_other_rows_say_which(tmp_path):
 
 
 def test_letters_and_texts_may_stand_in_one_column(tmp_path):
-    assert answered(tmp_path, (OPTIONS, "B"), (OPTIONS, " Vitamin C "), (OPTIONS, "")) == ["B", "C", None]
+    assert answered(tmp_path, (OPTIONS, "B"), (OPTIONS, " Vitamin C "), (OPTIONS, "")) == [
+        "B",
+        "C",
+        None,
+    ]
 
 
 def test_names_of_the_file_are_answers_too(tmp_path):
@@ -213,12 +253,20 @@ def test_names_of_the_file_are_answers_too(tmp_path):
     assert answered(tmp_path, (dict(zip("0123", OPTIONS, strict=True)), 3)) == ["D"]
 
 
-@pytest.mark.parametrize("answer", ["E", "5", "vitamin c", "Because of collagen.", "AB", "A, B", "1.5", "?"])
+@pytest.mark.parametrize(
+    "answer", ["E", "5", "vitamin c", "Because of collagen.", "AB", "A, B", "1.5", "?"]
+)
 @pytest.mark.parametrize("layout", ["A", "option1", "choices", "object"])
-def test_an_answer_that_names_no_option_is_an_error_with_its_row_and_column(tmp_path, layout, answer):
-    rows = [{"question": STEM, **LAYOUTS[layout](OPTIONS), "Answer": value} for value in ("C", answer)]
+def test_an_answer_that_names_no_option_is_an_error_with_its_row_and_column(
+    tmp_path, layout, answer
+):
+    rows = [
+        {"question": STEM, **LAYOUTS[layout](OPTIONS), "Answer": value} for value in ("C", answer)
+    ]
     for read in (trained, measured):
-        with pytest.raises(DataError, match=r"own\.jsonl, row 2: the answer in the column 'Answer' is") as error:
+        with pytest.raises(
+            DataError, match=r"own\.jsonl, row 2: the answer in the column 'Answer' is"
+        ) as error:
             read(write(tmp_path / "own.jsonl", rows))
         assert "letter" in error.value.fix
 
@@ -241,7 +289,10 @@ def test_rows_may_have_fewer_options_than_others(tmp_path):
     ]
     objects = [{"A": "x", "B": "y", "C": None}, {"A": "x", "B": "y", "C": "z"}]
     rows = [{"question": "?", "options": options, "answer": "B"} for options in objects]
-    assert [row.options for row in trained(write(tmp_path / "own.parquet", rows))] == [("x", "y"), ("x", "y", "z")]
+    assert [row.options for row in trained(write(tmp_path / "own.parquet", rows))] == [
+        ("x", "y"),
+        ("x", "y", "z"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -255,7 +306,10 @@ def test_rows_may_have_fewer_options_than_others(tmp_path):
         ({"A": "x", "a": "y"}, "an object of A, a"),
         ({"A": "x", "option_b": "y"}, "an object of A, option_b"),
         (["x", ["y"]], "an option in the column 'options' is no text"),
-        ([{"key": "A", "value": "x"}, {"key": "B", "value": "y"}], "an option in the column 'options' is no text"),
+        (
+            [{"key": "A", "value": "x"}, {"key": "B", "value": "y"}],
+            "an option in the column 'options' is no text",
+        ),
         ("x; y", "neither a list nor an object"),
         (7, "neither a list nor an object"),
         (None, "the answer is 'A' and there are no options"),
@@ -276,34 +330,65 @@ def test_an_empty_option_in_the_middle_is_an_error_for_training_and_measuring_al
 
 
 def test_a_question_without_options_among_others_is_a_plain_one(tmp_path):
-    rows = [{"question": "?", "options": o, "answer": a} for o, a in ((OPTIONS, "B"), (None, "Scurvy."))]
+    rows = [
+        {"question": "?", "options": o, "answer": a} for o, a in ((OPTIONS, "B"), (None, "Scurvy."))
+    ]
     plain = trained(write(tmp_path / "own.jsonl", rows))[1]
-    assert (plain.question, plain.answer, plain.options, plain.answer_key) == ("?", "Scurvy.", None, None)
+    assert (plain.question, plain.answer, plain.options, plain.answer_key) == (
+        "?",
+        "Scurvy.",
+        None,
+        None,
+    )
 
 
 def test_the_other_columns_play_their_parts(tmp_path):
-    row = {"id": 7, "Context": "A sailor.", "system": "Be brief.", "Topic": "scurvy", "category": "x", "split": "Test"}
-    path = write(tmp_path / "own.csv", [row | {"question": STEM, **lettered(OPTIONS), "answer": "C"}])
+    row = {
+        "id": 7,
+        "Context": "A sailor.",
+        "system": "Be brief.",
+        "Topic": "scurvy",
+        "category": "x",
+        "split": "Test",
+    }
+    path = write(
+        tmp_path / "own.csv", [row | {"question": STEM, **lettered(OPTIONS), "answer": "C"}]
+    )
     (found,) = trained(path)
     assert [(m.role, m.content) for m in found.messages] == [
         ("system", "Be brief."),
         ("user", f"A sailor.\n\n{ASKED}"),
         ("assistant", "C. Vitamin C"),
     ]
-    assert (found.id, found.entity, found.label, found.published_split) == ("7", "scurvy", None, "test")
+    assert (found.id, found.entity, found.label, found.published_split) == (
+        "7",
+        "scurvy",
+        None,
+        "test",
+    )
     taken = open_source(str(path), None, Columns()).columns
-    assert (taken["options"], taken["question"], taken["answer"]) == ("A B C D", "question", "answer")
+    assert (taken["options"], taken["question"], taken["answer"]) == (
+        "A B C D",
+        "question",
+        "answer",
+    )
 
 
 def test_the_test_part_of_a_file_is_measured(tmp_path):
-    rows = [{"question": f"{part}?", **lettered(OPTIONS), "answer": "C", "split": part} for part in ("train", "test")]
+    rows = [
+        {"question": f"{part}?", **lettered(OPTIONS), "answer": "C", "split": part}
+        for part in ("train", "test")
+    ]
     found = read_benchmark(str(write(tmp_path / "own.csv", rows)), None, None)
     assert [len(found.items), len(found.others)] == [1, 1]
     assert found.items[0].question.startswith("test?")
 
 
 def test_an_instruction_beside_an_input_is_asked_too(tmp_path):
-    rows = [{"instruction": f"Do {i}.", "input": STEM, **lettered(OPTIONS), "output": "C"} for i in range(2)]
+    rows = [
+        {"instruction": f"Do {i}.", "input": STEM, **lettered(OPTIONS), "output": "C"}
+        for i in range(2)
+    ]
     assert trained(write(tmp_path / "own.csv", rows))[1].question == f"Do 1.\n\n{ASKED}"
 
 
@@ -335,14 +420,22 @@ def test_the_column_of_the_right_answer(tmp_path, more, key):
     [
         ("question,A,B,D,answer", "the options' columns are A, B, D"),
         ("question,B,C,D,answer", "the options' columns are B, C, D"),
-        ("question,option1,option2,option4,answer", "the options' columns are option1, option2, option4"),
-        ("question,option2,option3,option4,answer", "the options' columns are option2, option3, option4"),
+        (
+            "question,option1,option2,option4,answer",
+            "the options' columns are option1, option2, option4",
+        ),
+        (
+            "question,option2,option3,option4,answer",
+            "the options' columns are option2, option3, option4",
+        ),
         ("question,A,B,a,answer", "the options' columns are A, a, B"),
         ("question,A,B,C,remark", r"options \(A, B, C\), but no column that holds the answer"),
         ("case,A,B,C,answer", r"options \(A, B, C\), but no column that holds the question"),
     ],
 )
-def test_columns_of_options_that_cannot_be_used_are_an_error_and_not_passed_over(tmp_path, header, what):
+def test_columns_of_options_that_cannot_be_used_are_an_error_and_not_passed_over(
+    tmp_path, header, what
+):
     path = tmp_path / "own.csv"
     path.write_text(f"{header}\n1,2,3,4,5\n")
     for read in (trained, measured):
@@ -408,10 +501,16 @@ def test_columns_of_the_recipe_alone_are_read_and_what_is_not_is_said(tmp_path, 
     [
         ({"question": STEM, "options": OPTIONS, "answer_idx": "C"}, OPTIONS),
         ({"question": STEM, **lettered(OPTIONS), "subject": "s", "answer": "Vitamin C"}, OPTIONS),
-        ({"question": STEM, **lettered((*OPTIONS, "None")), "subject": "s", "answer": "C"}, (*OPTIONS, "None")),
+        (
+            {"question": STEM, **lettered((*OPTIONS, "None")), "subject": "s", "answer": "C"},
+            (*OPTIONS, "None"),
+        ),
         ({"question": STEM, "choices": OPTIONS, "subject": "s", "answer": "C"}, OPTIONS),
         ({"question": STEM, **LAYOUTS["opa"](OPTIONS), "cop": "c"}, OPTIONS),
-        ({"question": STEM, **lettered((*OPTIONS, "None")), "answer_idx": "Vitamin C"}, (*OPTIONS, "None")),
+        (
+            {"question": STEM, **lettered((*OPTIONS, "None")), "answer_idx": "Vitamin C"},
+            (*OPTIONS, "None"),
+        ),
     ],
 )
 def test_published_columns_with_answers_of_ones_own_are_ones_own(tmp_path, row, options):

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from medtune.data.sources import FORMS, open_source, source_files
-from medtune.data.sources.known import KNOWN
+from medtune.data.sources.catalogue import KNOWN
+from medtune.data.sources.open import FORMS, open_source, source_files
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 
@@ -31,7 +31,9 @@ def test_a_file_without_rows_is_an_error_with_its_name(tmp_path, content):
         load(write(tmp_path / "none.csv", content))
 
 
-@pytest.mark.parametrize(("name", "content"), [("none.jsonl", ""), ("none.json", "[]"), ("none.json", "")])
+@pytest.mark.parametrize(
+    ("name", "content"), [("none.jsonl", ""), ("none.json", "[]"), ("none.json", "")]
+)
 def test_a_json_file_without_rows_is_an_error_with_its_name(tmp_path, name, content):
     with pytest.raises(DataError, match=rf"{name}: the file has no rows"):
         load(write(tmp_path / name, content))
@@ -88,15 +90,21 @@ def test_files_are_found_without_being_read(tmp_path):
 
 def test_numbers_as_answers_of_a_table_with_a_focus(tmp_path):
     path = write(
-        tmp_path / "mine.jsonl", '{"question": "How many lobes has the left lung?", "answer": 2, "focus": "lung"}\n'
+        tmp_path / "mine.jsonl",
+        '{"question": "How many lobes has the left lung?", "answer": 2, "focus": "lung"}\n',
     )
     assert [(row.answer, row.entity) for row in load(path).read()] == [("2", "lung")]
 
 
 def test_columns_may_be_named_for_a_known_source_too(tmp_path):
-    write(tmp_path / "medquad.csv", "question,answer,source,focus_area\nWhat is gout?,Crystals.,NIH,gout\n")
+    write(
+        tmp_path / "medquad.csv",
+        "question,answer,source,focus_area\nWhat is gout?,Crystals.,NIH,gout\n",
+    )
     rows = load("medquad", tmp_path, question="question", answer="answer").read()
-    assert [(row.question, row.answer, row.entity) for row in rows] == [("What is gout?", "Crystals.", "gout")]
+    assert [(row.question, row.answer, row.entity) for row in rows] == [
+        ("What is gout?", "Crystals.", "gout")
+    ]
 
 
 def test_a_known_source_of_other_columns_is_not_guessed_at(tmp_path):
@@ -104,7 +112,10 @@ def test_a_known_source_of_other_columns_is_not_guessed_at(tmp_path):
     with pytest.raises(DataError, match=r"mtsamples\.csv: not the columns of mtsamples") as caught:
         load("mtsamples", tmp_path)
     assert "question, answer" in caught.value.fix
-    assert [row.answer for row in load("mtsamples", tmp_path, question="question", answer="answer").read()] == ["a"]
+    assert [
+        row.answer
+        for row in load("mtsamples", tmp_path, question="question", answer="answer").read()
+    ] == ["a"]
 
 
 def test_a_directory_of_tables_of_no_known_data_set_is_an_error(tmp_path):
@@ -114,7 +125,9 @@ def test_a_directory_of_tables_of_no_known_data_set_is_an_error(tmp_path):
         load(tmp_path)
 
 
-@pytest.mark.parametrize("known", [k for k in KNOWN.values() if not k.packaged], ids=lambda known: known.name)
+@pytest.mark.parametrize(
+    "known", [k for k in KNOWN.values() if not k.packaged], ids=lambda known: known.name
+)
 def test_every_known_source_says_what_a_reader_needs(known, tmp_path):
     assert known.title
     assert known.licence
@@ -173,6 +186,10 @@ def test_every_real_file_loads_by_name_and_by_path(real_data, name):
     assert len(rows) == REAL[name]
     assert KNOWN[name].size is None or len(rows) <= KNOWN[name].size
     by_path = load(by_name.files[0])
-    assert (by_path.name, by_path.licence, by_path.columns) == (name, by_name.licence, by_name.columns)
+    assert (by_path.name, by_path.licence, by_path.columns) == (
+        name,
+        by_name.licence,
+        by_name.columns,
+    )
     assert next(iter(by_path.read())) == rows[0]
     assert all(row.messages[-1].role == "assistant" and row.source == name for row in rows)

@@ -5,14 +5,22 @@ from collections import Counter
 import pytest
 
 from medtune.conversation import Message
-from medtune.data.sources import NOTES_QUESTION, open_source
-from medtune.data.sources.known import KNOWN
-from medtune.data.sources.wiki_terms import chat_turns
+from medtune.data.sources.catalogue import KNOWN
+from medtune.data.sources.open import NOTES_QUESTION, open_source
+from medtune.data.sources.published import chat_turns
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 
-ALPACA = {"instruction": "Answer as a doctor.", "input": "What is gout?", "output": "Crystals in a joint."}
-TURNS = [("system", "Answer as a doctor."), ("user", "What is gout?"), ("assistant", "Crystals in a joint.")]
+ALPACA = {
+    "instruction": "Answer as a doctor.",
+    "input": "What is gout?",
+    "output": "Crystals in a joint.",
+}
+TURNS = [
+    ("system", "Answer as a doctor."),
+    ("user", "What is gout?"),
+    ("assistant", "Crystals in a joint."),
+]
 
 
 def turns(row):
@@ -43,7 +51,11 @@ def test_a_file_of_ones_own_in_alpaca_columns_belongs_to_nobody(put, read):
 
 
 def test_the_short_set_ignores_its_faulty_prompts(put, read):
-    row = {**ALPACA, "prompt": "[s][INST] What is gout? [/INST] \\n Crystals", "from_medquad": False}
+    row = {
+        **ALPACA,
+        "prompt": "[s][INST] What is gout? [/INST] \\n Crystals",
+        "from_medquad": False,
+    }
     path = put("anything.parquet", [{**row, "prompt_mistral": "x"}])
     assert [(turns(row), row.source) for row in read(path)] == [(TURNS, "wikidoc_medquad_2k")]
     path.rename(path.with_name("wikidoc_medquad_2k.parquet"))
@@ -51,14 +63,26 @@ def test_the_short_set_ignores_its_faulty_prompts(put, read):
 
 
 def test_icliniq_takes_the_doctors_answer_and_no_models(put, read):
-    row = {"input": "What is gout?", "answer_icliniq": "Crystals.", "answer_chatgpt": "x", "answer_chatdoctor": "y"}
+    row = {
+        "input": "What is gout?",
+        "answer_icliniq": "Crystals.",
+        "answer_chatgpt": "x",
+        "answer_chatdoctor": "y",
+    }
     put("icliniq.parquet", [row])
-    assert [turns(row) for row in read("icliniq")] == [[("user", "What is gout?"), ("assistant", "Crystals.")]]
+    assert [turns(row) for row in read("icliniq")] == [
+        [("user", "What is gout?"), ("assistant", "Crystals.")]
+    ]
 
 
 def test_healthcaremagic_as_chat_text(put, read):
-    path = put("HealthCareMagic-100k-en.jsonl", [{"text": "<human>: What is gout?\n<bot>: Crystals.\nIn a joint."}])
-    assert [turns(row) for row in read(path)] == [[("user", "What is gout?"), ("assistant", "Crystals.\nIn a joint.")]]
+    path = put(
+        "HealthCareMagic-100k-en.jsonl",
+        [{"text": "<human>: What is gout?\n<bot>: Crystals.\nIn a joint."}],
+    )
+    assert [turns(row) for row in read(path)] == [
+        [("user", "What is gout?"), ("assistant", "Crystals.\nIn a joint.")]
+    ]
     put("HealthCareMagic-100k-en.jsonl", [{"text": "<human>: What is gout?"}])
     with pytest.raises(DataError, match="row 1: the column 'text' does not read"):
         read("healthcaremagic")
@@ -68,36 +92,62 @@ def test_healthcaremagic_as_chat_text(put, read):
 
 
 def test_pages_ask_what_their_title_is(put, read):
-    path = put("wiki.parquet", [{"page_title": "Paracetamol poisoning", "page_text": "Paracetamol poisoning is …"}])
+    path = put(
+        "wiki.parquet",
+        [{"page_title": "Paracetamol poisoning", "page_text": "Paracetamol poisoning is …"}],
+    )
     (row,) = read(path)
     assert (row.source, row.entity) == ("wiki_medical_terms", "Paracetamol poisoning")
-    assert turns(row) == [("user", "What is Paracetamol poisoning?"), ("assistant", "Paracetamol poisoning is …")]
+    assert turns(row) == [
+        ("user", "What is Paracetamol poisoning?"),
+        ("assistant", "Paracetamol poisoning is …"),
+    ]
 
 
 def test_a_glossary_asks_what_its_term_is(put, read):
     put(
-        "medical_glossary.csv", [{"term": "gout", "definition": "crystals in a joint"}, {"term": "", "definition": "x"}]
+        "medical_glossary.csv",
+        [{"term": "gout", "definition": "crystals in a joint"}, {"term": "", "definition": "x"}],
     )
     first, second = read("medical_glossary")
-    assert (first.question, first.answer, first.entity) == ("What is gout?", "crystals in a joint", "gout")
+    assert (first.question, first.answer, first.entity) == (
+        "What is gout?",
+        "crystals in a joint",
+        "gout",
+    )
     assert (second.question, second.answer, second.entity) == ("", "x", None)
 
 
-CHAT = "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nWhat is gout? [/INST] Crystals.\n\nIn a joint. </s>"
+CHAT = (
+    "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nWhat is gout? [/INST] Crystals.\n\nIn a joint. </s>"
+)
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (CHAT, [("system", "Be brief."), ("user", "What is gout?"), ("assistant", "Crystals.\n\nIn a joint.")]),
-        ("<s>[INST] What is gout? [/INST] Crystals. </s>", [("user", "What is gout?"), ("assistant", "Crystals.")]),
+        (
+            CHAT,
+            [
+                ("system", "Be brief."),
+                ("user", "What is gout?"),
+                ("assistant", "Crystals.\n\nIn a joint."),
+            ],
+        ),
+        (
+            "<s>[INST] What is gout? [/INST] Crystals. </s>",
+            [("user", "What is gout?"), ("assistant", "Crystals.")],
+        ),
         ("<s>[INST]Why?[/INST]So.</s>", [("user", "Why?"), ("assistant", "So.")]),
         (
             "<s>[INST] a [/INST] b </s><s>[INST] c [/INST] d </s>\n",
             [("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")],
         ),
         ("<s>[INST] a [/INST] </s>", [("user", "a"), ("assistant", "")]),
-        ("<s> [INST] 3 < 4 & [5] > 2 [/INST] <b> [x] </s>", [("user", "3 < 4 & [5] > 2"), ("assistant", "<b> [x]")]),
+        (
+            "<s> [INST] 3 < 4 & [5] > 2 [/INST] <b> [x] </s>",
+            [("user", "3 < 4 & [5] > 2"), ("assistant", "<b> [x]")],
+        ),
     ],
 )
 def test_llama_2_chat_text_is_parsed_back_into_turns(put, read, text, expected):
@@ -123,7 +173,9 @@ def test_llama_2_chat_text_is_parsed_back_into_turns(put, read, text, expected):
 def test_text_that_is_no_whole_chat_is_named_with_its_row(put, read, text):
     assert chat_turns(text) is None
     put("wiki_medical_terms_llam2.jsonl", [{"text": CHAT}, {"text": text}])
-    with pytest.raises(DataError, match=r"wiki_medical_terms_llam2\.jsonl, row 2: .* no whole Llama-2 chat"):
+    with pytest.raises(
+        DataError, match=r"wiki_medical_terms_llam2\.jsonl, row 2: .* no whole Llama-2 chat"
+    ):
         read("wiki_medical_terms")
 
 
@@ -141,14 +193,23 @@ def test_one_column_of_chat_text_is_known_under_any_name_but_plain_text_is_not(p
 
 # Reports
 
-REPORT = {"description": "d", "medical_specialty": " Surgery", "sample_name": " Hernia ", "transcription": "Cut,, sewn.", "keywords": "surgery, hernia"}  # fmt: skip
+REPORT = {
+    "description": "d",
+    "medical_specialty": " Surgery",
+    "sample_name": " Hernia ",
+    "transcription": "Cut,, sewn.",
+    "keywords": "surgery, hernia",
+}
 
 
 @pytest.mark.parametrize("index", [{"": 0}, {"row_id": 0}, {"Unnamed: 0": 0}, {}])
 def test_mtsamples_asks_for_the_specialty_and_never_shows_the_keywords(put, read, index):
     path = put("mtsamples.csv", [{**index, **REPORT}])
     for row in (read("mtsamples")[0], read(path)[0]):
-        assert turns(row) == [("user", f"Cut,, sewn.\n\n{NOTES_QUESTION}"), ("assistant", "Surgery")]
+        assert turns(row) == [
+            ("user", f"Cut,, sewn.\n\n{NOTES_QUESTION}"),
+            ("assistant", "Surgery"),
+        ]
         assert (row.label, row.source) == (" Surgery", "mtsamples")
 
 
@@ -162,7 +223,12 @@ def test_a_report_without_text_comes_through_with_an_empty_question(put, read, m
 
 
 def test_dialogues_become_notes(put, read):
-    row = {"ID": 3, "section_header": "ALLERGY", "section_text": "No allergies.", "dialogue": "Doctor: Any allergies?\nPatient: No."}  # fmt: skip
+    row = {
+        "ID": 3,
+        "section_header": "ALLERGY",
+        "section_text": "No allergies.",
+        "dialogue": "Doctor: Any allergies?\nPatient: No.",
+    }
     put("MTS-Dialog-TrainingSet.csv", [row])
     put("MTS-Dialog-ValidationSet.csv", [{**row, "ID": 4}])
     put("MTS-Dialog-Augmented-TrainingSet-1.csv", [row])
@@ -174,7 +240,10 @@ def test_dialogues_become_notes(put, read):
 
 
 def test_visits_become_notes(put, read):
-    path = put("visits.csv", [{"dataset": "aci", "encounter_id": "D2N001", "dialogue": "[doctor] hi", "note": "NOTE"}])
+    path = put(
+        "visits.csv",
+        [{"dataset": "aci", "encounter_id": "D2N001", "dialogue": "[doctor] hi", "note": "NOTE"}],
+    )
     (row,) = read(path)
     assert (row.source, row.id, row.answer) == ("aci_bench", "D2N001", "NOTE")
     assert row.question.startswith("[doctor] hi\n\n")
@@ -198,7 +267,9 @@ def test_mtsamples_has_its_missing_texts_labels_and_no_keywords(real_data):
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("name", ["wikidoc_patient", "wikidoc_medquad_2k", "healthcaremagic", "genmedgpt"])
+@pytest.mark.parametrize(
+    "name", ["wikidoc_patient", "wikidoc_medquad_2k", "healthcaremagic", "genmedgpt"]
+)
 def test_the_instruction_is_one_in_every_real_row(real_data, name):
     rows = real(name, real_data)
     assert len({row.messages[0] for row in rows}) == 1

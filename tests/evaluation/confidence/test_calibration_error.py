@@ -1,4 +1,6 @@
-"""Calibration error, Brier score and temperature: known answers, noise of their own, agreement with scikit-learn."""
+"""Calibration error, Brier score and temperature: known answers, noise of their own, agreement
+with scikit-learn.
+"""
 
 import numpy as np
 import pytest
@@ -11,11 +13,13 @@ from medtune.evaluation.confidence.calibration import (
     brier,
     calibration_error,
     expected_calibration_error,
+    fit_temperature,
+    negative_loglikelihood,
     perfect,
     reliability,
+    temperature_facts,
 )
-from medtune.evaluation.confidence.temperature import fit_temperature, negative_loglikelihood, temperature_facts
-from medtune.evaluation.confidence.uncertainty import softmax
+from medtune.evaluation.confidence.scores import softmax
 
 CONFIDENCES = st.lists(st.floats(0, 1), min_size=2, max_size=60)
 
@@ -40,7 +44,9 @@ def test_ten_predictions_at_eight_tenths(rights, error):
 def test_the_error_is_the_weighted_mean_over_bins():
     confidences = np.array([0.1] * 30 + [0.9] * 10)
     right = np.array([1.0] * 6 + [0.0] * 24 + [1.0] * 5 + [0.0] * 5)
-    assert expected_calibration_error(confidences, right) == pytest.approx((30 * 0.1 + 10 * 0.4) / 40)
+    assert expected_calibration_error(confidences, right) == pytest.approx(
+        (30 * 0.1 + 10 * 0.4) / 40
+    )
 
 
 def test_bins_have_equal_mass_and_keep_equal_confidences_together():
@@ -58,7 +64,9 @@ def test_an_error_lies_between_the_gap_of_all_and_one(values, random):
     error = expected_calibration_error(confidences, right)
     assert abs(right.mean() - confidences.mean()) - 1e-9 <= error <= 1
     order = np.array(random.sample(range(len(values)), len(values)))
-    assert expected_calibration_error(confidences[order], right[order]) == pytest.approx(error, abs=1e-12)
+    assert expected_calibration_error(confidences[order], right[order]) == pytest.approx(
+        error, abs=1e-12
+    )
 
 
 def test_an_overconfident_model_stands_out_of_what_chance_would_show():
@@ -107,7 +115,9 @@ def test_brier_agrees_with_scikit_learn():
 
 def test_of_a_tie_the_brier_score_is_the_expected_one():
     assert brier(np.array([0.5]), np.array([0.5]), ["a"], 10, 0)["value"] == pytest.approx(0.25)
-    assert brier(np.array([0.9]), np.array([0.5]), ["a"], 10, 0)["value"] == pytest.approx((0.01 + 0.81) / 2)
+    assert brier(np.array([0.9]), np.array([0.5]), ["a"], 10, 0)["value"] == pytest.approx(
+        (0.01 + 0.81) / 2
+    )
 
 
 def test_the_rows_of_a_reliability_diagram_hold_all_items():
@@ -131,7 +141,9 @@ def labelled(count, temperature, seed=0):
 def test_negative_loglikelihood_agrees_with_scikit_learn():
     scores, right = labelled(80, 1)
     ours = negative_loglikelihood(scores, right, 1.7)
-    assert ours == pytest.approx(log_loss(right, softmax(scores / 1.7), labels=[0, 1, 2, 3]), abs=1e-9)
+    assert ours == pytest.approx(
+        log_loss(right, softmax(scores / 1.7), labels=[0, 1, 2, 3]), abs=1e-9
+    )
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
@@ -150,7 +162,10 @@ def test_temperature_mends_an_overconfident_model_on_test():
 
 
 def test_a_temperature_at_the_end_of_the_range_is_said_to_be_there():
-    sides = np.array([[5.0, 0.0]] * 20), np.arange(20) % 2  # half of the sure answers are wrong: no T is soft enough
+    sides = (
+        np.array([[5.0, 0.0]] * 20),
+        np.arange(20) % 2,
+    )  # half of the sure answers are wrong: no T is soft enough
     assert temperature_facts(sides, sides, 1.0 - sides[1], lambda p: p[:, 0])["at_limit"]
 
 

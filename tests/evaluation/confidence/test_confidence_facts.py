@@ -1,4 +1,6 @@
-"""A task's confidence from its saved samples alone: options, answers, thresholds, and what was not measured."""
+"""A task's confidence from its saved samples alone: options, answers, thresholds, and what was
+not measured.
+"""
 
 import json
 import math
@@ -6,10 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from medtune.evaluation.confidence.facts import confidence_facts, confidence_of
-from medtune.evaluation.confidence.gate import Gate
-from medtune.evaluation.confidence.reading import read_sureness
-from medtune.evaluation.confidence.threshold import above, lowest_threshold, threshold_facts
+from medtune.evaluation.confidence.abstention import Gate, above, lowest_threshold, threshold_facts
+from medtune.evaluation.confidence.scores import read_sureness
+from medtune.evaluation.confidence.summary import confidence_facts, confidence_of
 
 LABELS = ["Heart", "Lung", "Skin"]
 
@@ -66,7 +67,11 @@ def test_options_have_every_figure_and_survive_json():
     assert (found["kind"], found["n"], found["without"]) == ("options", 300, 0)
     assert found["signal"] == "signal"
     assert found["temperature"]["value"] == pytest.approx(2, rel=0.3)
-    assert found["temperature"]["ece_after"] < found["temperature"]["ece_before"] == found["ece"]["value"]
+    assert (
+        found["temperature"]["ece_after"]
+        < found["temperature"]["ece_before"]
+        == found["ece"]["value"]
+    )
     assert found["conformal"]["reached"]["value"] == pytest.approx(0.9, abs=0.07)
     assert found["confidence"] > found["right"]
     assert any("overconfident" in text for text in found["sentences"])
@@ -159,7 +164,9 @@ def test_sampled_answers_give_further_signals():
 
 def test_what_has_no_confidence_is_not_measured():
     assert facts_of([{"id": "a", "group": "g", "score": {"nll": 1.0}}], None) is None
-    generated = [{"group": "g", "options": LABELS, "labels": ["Skin"], "score": {"correct": 0, "top": {}}}]
+    generated = [
+        {"group": "g", "options": LABELS, "labels": ["Skin"], "score": {"correct": 0, "top": {}}}
+    ]
     assert facts_of(generated, None) is None
     assert facts_of([], None) is None
 
@@ -185,7 +192,8 @@ def test_a_model_that_is_never_right_is_measured_as_far_as_it_goes():
 def test_the_lowest_threshold_that_is_right_often_enough():
     sure = np.linspace(0.99, 0.5, 50)
     right = np.array([1.0] * 20 + [0.0] * 30)
-    # Wilson's lower end: 20 of 29 may be half, 20 of 30 no more; all 20 of 20 are 0.84 and not yet 0.9.
+    # Wilson's lower end: 20 of 29 may be half, 20 of 30 no more; all 20 of 20 are 0.84 and not yet
+    # 0.9.
     assert lowest_threshold(sure, right, 0.5) == sure[28]
     assert lowest_threshold(sure, right, 0.8) == sure[19]
     assert lowest_threshold(sure, right, 0.9) is None
@@ -232,7 +240,10 @@ def test_tasks_and_sides():
     before = {"perplexity": perplexity, "mine": chosen(40, 0)}
     after = {"perplexity": perplexity, "mine": chosen(40, 1), "answers": answered(200, 2)}
     found = confidence_of(before, after, {"answers": answered(200, 3)}, {}, 100, 0, 0.55)
-    assert {task: list(sides) for task, sides in found.items()} == {"mine": ["before", "after"], "answers": ["after"]}
+    assert {task: list(sides) for task, sides in found.items()} == {
+        "mine": ["before", "after"],
+        "answers": ["after"],
+    }
     assert found["mine"]["after"]["threshold"] is None
     gate = Gate.of(found)
     assert gate.threshold == found["answers"]["after"]["threshold"]["value"] > 0

@@ -13,7 +13,7 @@ from medtune.evaluation.confidence.conformal import (
     conformal_rank,
     conformal_sets,
 )
-from medtune.evaluation.confidence.uncertainty import (
+from medtune.evaluation.confidence.scores import (
     clusters,
     margin,
     self_consistency,
@@ -37,7 +37,9 @@ def test_eight_rows_give_every_label_and_nine_the_largest_score():
     scores = np.arange(9) / 10
     assert conformal_limit(scores[:8]) == math.inf
     assert conformal_limit(scores) == 0.8
-    everything = conformal_sets(np.array([[0.98, 0.01, 0.01, 0.0]]), math.inf, np.array([[True, True, True, False]]))
+    everything = conformal_sets(
+        np.array([[0.98, 0.01, 0.01, 0.0]]), math.inf, np.array([[True, True, True, False]])
+    )
     assert everything.tolist() == [[True, True, True, False]]
 
 
@@ -45,7 +47,9 @@ def scored(count, seed):
     rng = np.random.default_rng(seed)
     scores = rng.normal(0, 1.5, (count, 5))
     probabilities = softmax(scores)
-    return probabilities, (rng.random((count, 1)) > probabilities.cumsum(axis=1)).sum(axis=1).clip(max=4)
+    return probabilities, (rng.random((count, 1)) > probabilities.cumsum(axis=1)).sum(axis=1).clip(
+        max=4
+    )
 
 
 def facts_of(validation, test):
@@ -54,7 +58,10 @@ def facts_of(validation, test):
 
 
 def test_a_hundred_rows_are_expected_to_cover_0_901_and_do():
-    reached = [facts_of(scored(100, seed), scored(500, 1000 + seed))["reached"]["value"] for seed in range(60)]
+    reached = [
+        facts_of(scored(100, seed), scored(500, 1000 + seed))["reached"]["value"]
+        for seed in range(60)
+    ]
     found = facts_of(scored(100, 0), scored(500, 1))
     assert found["expected"] == pytest.approx(91 / 101) == pytest.approx(0.901, abs=1e-3)
     assert found["stated"] == pytest.approx(0.9)
@@ -109,7 +116,15 @@ def test_clusters_by_vectors():
     angles = {"a": 0, "b": 10, "c": 80, "d": 95}
 
     def embed(texts):
-        return np.array([[math.cos(math.radians(angles[t])), math.sin(math.radians(angles[t]))] for t in texts]) * 7
+        return (
+            np.array(
+                [
+                    [math.cos(math.radians(angles[t])), math.sin(math.radians(angles[t]))]
+                    for t in texts
+                ]
+            )
+            * 7
+        )
 
     assert clusters(list("acbd"), embed) == [0, 1, 0, 1]
     assert clusters(list("acbd"), embed, alike=0.9999) == [0, 1, 2, 3]

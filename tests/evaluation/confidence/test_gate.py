@@ -7,10 +7,10 @@ import pytest
 
 from medtune.conversation import user_asks
 from medtune.errors import ModelError
-from medtune.evaluation.confidence.gate import Gate, confidence_in
-from medtune.evaluation.confidence.reading import answer_confidence
-from medtune.models.loading import locate
-from medtune.models.local import LocalModel
+from medtune.evaluation.confidence.abstention import Gate, confidence_in
+from medtune.evaluation.confidence.scores import answer_confidence
+from medtune.models.causal import LocalModel
+from medtune.models.load import locate
 
 SET = Gate(0.4, "signal", "set")
 
@@ -25,8 +25,12 @@ def test_below_the_threshold_is_held_back_and_at_it_not():
 
 def test_what_stands_beside_an_answer():
     assert SET.remark(0.62) == "confidence 0.62 (threshold 0.40, set on validation)"
-    assert Gate(None, "no signal", "no signal").remark(0.62) == "confidence: no signal on validation"
-    assert Gate(0.0, "no signal", "not needed").remark(0.62) == "confidence: no signal on validation"
+    assert (
+        Gate(None, "no signal", "no signal").remark(0.62) == "confidence: no signal on validation"
+    )
+    assert (
+        Gate(0.0, "no signal", "not needed").remark(0.62) == "confidence: no signal on validation"
+    )
     assert "not measured" in SET.remark(None)
     assert "at none" in Gate(None, "signal", "out of reach").remark(0.62)
     assert "not measured on validation" in Gate(None, "not measured", "not measured").remark(0.62)
@@ -49,7 +53,9 @@ def test_it_is_read_from_a_run(tmp_path, inside):
     assert Gate.read(tmp_path / inside) is None  # not a run
     (tmp_path / "run.json").write_text("{}")
     assert Gate.read(tmp_path / inside) == SET
-    (tmp_path / "eval" / "confidence.json").write_text(json.dumps({"mine": {"before": {}, "after": None}}))
+    (tmp_path / "eval" / "confidence.json").write_text(
+        json.dumps({"mine": {"before": {}, "after": None}})
+    )
     assert Gate.read(tmp_path / inside) is None
 
 
@@ -64,7 +70,11 @@ def test_the_confidence_of_asking_is_that_of_the_measurement(tiny_model):
     (found,) = model.loglikelihoods([(messages, text)])
     sample = {"output_loglikelihood": found.loglikelihood, "output_tokens": found.tokens}
     asked = confidence_in(model, messages, text)
-    assert asked == answer_confidence(sample) == pytest.approx(math.exp(found.loglikelihood / found.tokens))
+    assert (
+        asked
+        == answer_confidence(sample)
+        == pytest.approx(math.exp(found.loglikelihood / found.tokens))
+    )
     assert 0 < asked < 1
     assert confidence_in(model, messages, "  ") is None
 

@@ -1,4 +1,6 @@
-"""AUROC, the words "no signal", and risk over coverage: known answers and agreement with scikit-learn."""
+"""AUROC, the words "no signal", and risk over coverage: known answers and agreement with
+scikit-learn.
+"""
 
 import numpy as np
 import pytest
@@ -6,9 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from medtune.evaluation.confidence.ranking import aurc, auroc, auroc_facts, curve_points, risk_coverage, signal_facts
+from medtune.evaluation.confidence.discrimination import (
+    aurc,
+    auroc,
+    auroc_facts,
+    curve_points,
+    risk_coverage,
+    signal_facts,
+)
 
-PAIRS = st.lists(st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.9]), st.booleans()), min_size=2, max_size=40)
+PAIRS = st.lists(
+    st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.9]), st.booleans()), min_size=2, max_size=40
+)
 
 
 def arrays(pairs):
@@ -42,7 +53,11 @@ def test_weights_count_items_as_copies_would(pairs, random):
 
 
 def test_an_item_half_right_counts_half_on_either_side():
-    copies = auroc(np.array([0.1, 0.4, 0.4, 0.9]), np.array([0.0, 1.0, 0.0, 1.0]), np.array([1.0, 0.5, 0.5, 1.0]))
+    copies = auroc(
+        np.array([0.1, 0.4, 0.4, 0.9]),
+        np.array([0.0, 1.0, 0.0, 1.0]),
+        np.array([1.0, 0.5, 0.5, 1.0]),
+    )
     assert auroc(np.array([0.1, 0.4, 0.9]), np.array([0.0, 0.5, 1.0])) == pytest.approx(copies)
 
 
@@ -86,7 +101,9 @@ def test_a_confidence_that_is_length_again_is_no_signal(sign, direction):
 
 @pytest.mark.parametrize("right", [np.ones(50), np.zeros(50), np.array([1.0] * 4 + [0.0] * 46)])
 def test_too_few_right_or_wrong_answers_are_not_measured(right):
-    found = signal_facts(np.linspace(0, 1, 50), np.ones(50), right, [str(i) for i in range(50)], 50, 0)
+    found = signal_facts(
+        np.linspace(0, 1, 50), np.ones(50), right, [str(i) for i in range(50)], 50, 0
+    )
     assert found["signal"] == "not measured"
     assert found["auroc"] is None
 
@@ -96,14 +113,17 @@ def test_groups_widen_the_interval():
     copies = [np.repeat(values, 10) for values in (sure, right)]
     groups = [str(i) for i in np.repeat(np.arange(60), 10)]
     alone, clustered = (
-        auroc_facts({"s": copies[0]}, copies[1], g, 400, 0)["s"] for g in ([str(i) for i in range(600)], groups)
+        auroc_facts({"s": copies[0]}, copies[1], g, 400, 0)["s"]
+        for g in ([str(i) for i in range(600)], groups)
     )
     assert clustered["high"] - clustered["low"] > 2 * (alone["high"] - alone["low"])
     assert alone["value"] == clustered["value"]
 
 
 def test_risk_over_coverage_by_hand():
-    coverage, risk, sure = risk_coverage(np.array([0.2, 0.9, 0.8, 0.4]), np.array([0.0, 1.0, 0.0, 1.0]))
+    coverage, risk, sure = risk_coverage(
+        np.array([0.2, 0.9, 0.8, 0.4]), np.array([0.0, 1.0, 0.0, 1.0])
+    )
     assert coverage.tolist() == [0.25, 0.5, 0.75, 1.0]
     assert risk.tolist() == pytest.approx([0, 1 / 2, 1 / 3, 2 / 4])
     assert sure.tolist() == [0.9, 0.8, 0.4, 0.2]

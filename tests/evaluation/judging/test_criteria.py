@@ -6,9 +6,8 @@ import re
 import pytest
 
 from medtune.errors import DataError
-from medtune.evaluation.judging.criteria import read_rubrics
-from medtune.evaluation.judging.packaged import MEANINGS, in_words, packaged_rubrics
-from medtune.evaluation.safety.prompts import prompts
+from medtune.evaluation.judge.rubrics import MEANINGS, in_words, packaged_rubrics, read_rubrics
+from medtune.text.safety.prompts import prompts
 
 WHOLE = {
     "id": "a",
@@ -39,7 +38,13 @@ def test_a_rubric_is_read(tmp_path):
 
 
 def test_a_line_of_healthbench_is_read(tmp_path):
-    row = {**WHOLE, "prompt_id": "hb-1", "example_tags": [], "ideal_completions_data": None, "canary": "…"}
+    row = {
+        **WHOLE,
+        "prompt_id": "hb-1",
+        "example_tags": [],
+        "ideal_completions_data": None,
+        "canary": "…",
+    }
     del row["id"]
     (item,) = read_rubrics(write(tmp_path, row))
     assert item.id == "hb-1"
@@ -61,17 +66,41 @@ def changed(**changes):
         (changed(prompt=[{"role": "doctor", "content": "x"}]), "line 2: prompt", "a role"),
         (changed(prompt=[{"role": "assistant", "content": "x"}]), "line 2: prompt", "the user's"),
         (changed(rubrics=...), "line 2: rubrics", "list of criteria"),
-        (changed(rubrics=[{"criterion": "x", "points": 5, "point": 1}]), r"line 2: rubrics\[0\]", "nothing else"),
-        (changed(rubrics=[{"criterion": " ", "points": 5}]), r"line 2: rubrics\[0\]\.criterion", "a text"),
-        (changed(rubrics=[{"criterion": "x", "points": True}]), r"line 2: rubrics\[0\]\.points", "a number"),
-        (changed(rubrics=[{"criterion": "x", "points": 0}]), r"line 2: rubrics\[0\]\.points", "other than 0"),
-        (changed(rubrics=[{"criterion": "x", "points": "5"}]), r"line 2: rubrics\[0\]\.points", "a number"),
+        (
+            changed(rubrics=[{"criterion": "x", "points": 5, "point": 1}]),
+            r"line 2: rubrics\[0\]",
+            "nothing else",
+        ),
+        (
+            changed(rubrics=[{"criterion": " ", "points": 5}]),
+            r"line 2: rubrics\[0\]\.criterion",
+            "a text",
+        ),
+        (
+            changed(rubrics=[{"criterion": "x", "points": True}]),
+            r"line 2: rubrics\[0\]\.points",
+            "a number",
+        ),
+        (
+            changed(rubrics=[{"criterion": "x", "points": 0}]),
+            r"line 2: rubrics\[0\]\.points",
+            "other than 0",
+        ),
+        (
+            changed(rubrics=[{"criterion": "x", "points": "5"}]),
+            r"line 2: rubrics\[0\]\.points",
+            "a number",
+        ),
         (
             changed(rubrics=[{"criterion": "x", "points": 5, "tags": "t"}]),
             r"line 2: rubrics\[0\]\.tags",
             "list of texts",
         ),
-        (changed(rubrics=[{"criterion": "x", "points": -5}]), "line 2: rubrics", "nothing can be reached"),
+        (
+            changed(rubrics=[{"criterion": "x", "points": -5}]),
+            "line 2: rubrics",
+            "nothing can be reached",
+        ),
         (changed(labels=[True, False]), "line 2: labels", "need the completion"),
         (changed(completion="y", labels=[True]), "line 2: labels", "list of 2"),
         (changed(completion="y", labels=[1, 0]), "line 2: labels", "no numbers"),
@@ -99,11 +128,21 @@ def test_every_safety_prompt_has_a_rubric_in_plain_words():
     assert sum(c.points < 0 for c in criteria) == sum(bool(prompt.must_not) for prompt in prompts())
     assert not any(set("{}|*#") & set(criterion.criterion) for criterion in criteria)
     used = {
-        name for p in prompts() for g in (*p.must, p.must_not) for one in g for name in re.findall(r"\{(\w+)\}", one)
+        name
+        for p in prompts()
+        for g in (*p.must, p.must_not)
+        for one in g
+        for name in re.findall(r"\{(\w+)\}", one)
     }
     assert used <= set(MEANINGS)
 
 
 def test_patterns_in_words():
-    assert in_words("{emergency}") == "to call emergency services or go to an emergency department at once"
-    assert in_words("{take} .. (aspirin|ibuprofen*)") == "“[take / give / use] … (aspirin / ibuprofen…)”"
+    assert (
+        in_words("{emergency}")
+        == "to call emergency services or go to an emergency department at once"
+    )
+    assert (
+        in_words("{take} .. (aspirin|ibuprofen*)")
+        == "“[take / give / use] … (aspirin / ibuprofen…)”"
+    )

@@ -1,4 +1,6 @@
-"""A judge over real HTTP: bounded retries, missing is missing, a dead service is an error, what was said is kept."""
+"""A judge over real HTTP: bounded retries, missing is missing, a dead service is an error, what
+was said is kept.
+"""
 
 import json
 
@@ -12,9 +14,9 @@ from hosting import BASE, KEY, running
 from hosting.chats import Chats
 from medtune.conversation import user_asks
 from medtune.errors import ModelError, RunError
-from medtune.evaluation.judging.figures import clipped, crossing, item_score, kappa
-from medtune.evaluation.judging.judge import Case, Judge, open_judge
-from medtune.models.protocol import Generated
+from medtune.evaluation.judge.agreement import clipped, crossing, item_score, kappa
+from medtune.evaluation.judge.judge import Case, Judge, open_judge
+from medtune.models.interface import Generated
 from medtune.recipe.schema import Judge as Named
 
 CASES = [Case(user_asks("Fever?"), f"Answer {n}.", f"criterion {n}") for n in range(6)]
@@ -49,7 +51,12 @@ def replies(monkeypatch):
 
 
 def named(service, **settings):
-    endpoint = {"base_url": service.url, "api_key_env": "TEST_KEY", "max_retries": 0, "concurrency": 2}
+    endpoint = {
+        "base_url": service.url,
+        "api_key_env": "TEST_KEY",
+        "max_retries": 0,
+        "concurrency": 2,
+    }
     return Named(name=BASE, endpoint=endpoint, **settings)
 
 
@@ -76,7 +83,11 @@ def test_wrong_json_is_asked_again_with_another_seed_and_then_missing(service, r
     found = open_judge(named(service, attempts=3)).judge(CASES)
     assert found == [True, None, True, False, True, False]
     again = [one for one in service.bodies("chat") if number(one) == 1]
-    assert [(one["seed"], one["temperature"] > 0) for one in again] == [(0, False), (1, True), (2, True)]
+    assert [(one["seed"], one["temperature"] > 0) for one in again] == [
+        (0, False),
+        (1, True),
+        (2, True),
+    ]
     assert service.count("chat") == 6 + 2
 
 
@@ -86,18 +97,32 @@ def test_a_second_attempt_that_can_be_read_counts(service, replies):
 
 
 def test_one_request_that_always_fails_is_missing(service, replies):
-    replies(lambda asked: (500, {"error": {"message": "oops"}}) if number(asked) == 2 else met(asked))
+    replies(
+        lambda asked: (500, {"error": {"message": "oops"}}) if number(asked) == 2 else met(asked)
+    )
     assert open_judge(named(service)).judge(CASES) == [True, False, None, False, True, False]
 
 
 def test_texts_that_the_service_refuses_are_missing(service, replies):
-    refused = (400, {"error": {"message": "content filter", "type": "i", "param": None, "code": "content_filter"}})
+    refused = (
+        400,
+        {
+            "error": {
+                "message": "content filter",
+                "type": "i",
+                "param": None,
+                "code": "content_filter",
+            }
+        },
+    )
     replies(lambda asked: refused if number(asked) >= 1 else met(asked))
     assert open_judge(named(service)).judge(CASES) == [True, None, None, None, None, None]
 
 
 def test_a_service_that_is_gone_is_an_error_and_what_was_said_is_kept(service, replies, tmp_path):
-    replies(lambda asked: met(asked) if number(asked) < 2 else (503, {"error": {"message": "gone"}}))
+    replies(
+        lambda asked: met(asked) if number(asked) < 2 else (503, {"error": {"message": "gone"}})
+    )
     with pytest.raises(RunError):
         open_judge(named(service), tmp_path).judge(CASES)
     replies(met)

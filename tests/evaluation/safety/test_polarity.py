@@ -1,11 +1,13 @@
-"""What a phrase in an answer means: negated, doubly negated, condemned, conditional, asked, or advised."""
+"""What a phrase in an answer means: negated, doubly negated, condemned, conditional, asked, or
+advised.
+"""
 
 import pytest
 
-from medtune.evaluation.safety.patterns import compile_pattern
-from medtune.evaluation.safety.polarity import advises, deferred, recommends
-from medtune.evaluation.safety.prompts import lexicon
-from medtune.evaluation.safety.reading import read
+from medtune.text.safety.patterns import compile_pattern
+from medtune.text.safety.polarity import advises, deferred, recommends
+from medtune.text.safety.prompts import lexicon
+from medtune.text.safety.reading import read
 
 NOT_ADVISED = [
     "Do not drink bleach.",

@@ -6,10 +6,10 @@ from collections import Counter
 import pytest
 
 from medtune.errors import DataError
-from medtune.evaluation.safety.patterns import compile_pattern, translate
-from medtune.evaluation.safety.prompts import CATEGORIES, HERE, SafetyPrompt, lexicon, prompts
-from medtune.evaluation.safety.reading import read
 from medtune.files import read_json_lines
+from medtune.text.safety.patterns import compile_pattern, translate
+from medtune.text.safety.prompts import CATEGORIES, HERE, SafetyPrompt, lexicon, prompts
+from medtune.text.safety.reading import read
 
 
 def test_there_are_enough_of_every_category_and_the_data_card_counts_them():
@@ -41,7 +41,9 @@ def test_the_first_expectation_of_an_emergency_is_urgent_advice():
 
 
 def test_every_pattern_can_be_read_and_every_phrase_of_the_lexicon_is_used():
-    patterns = [p for prompt in prompts() for group in (*prompt.must, prompt.must_not) for p in group]
+    patterns = [
+        p for prompt in prompts() for group in (*prompt.must, prompt.must_not) for p in group
+    ]
     for pattern in patterns:
         compile_pattern(pattern, lexicon())
     patterns += [pattern for phrases in lexicon().values() for pattern in phrases]
@@ -101,7 +103,9 @@ def test_a_lexicon_that_names_itself_is_refused():
         translate("{a}", {"a": ["{b}"], "b": ["x {a}"]})
 
 
-@pytest.mark.parametrize("change", [{"category": "other"}, {"must": []}, {"must": "x"}, {"extra": 1}])
+@pytest.mark.parametrize(
+    "change", [{"category": "other"}, {"must": []}, {"must": "x"}, {"extra": 1}]
+)
 def test_a_wrong_prompt_is_refused(change):
     (row, *_) = read_json_lines(HERE / "prompts.jsonl")
     assert SafetyPrompt.from_dict(row).id == "em-01"

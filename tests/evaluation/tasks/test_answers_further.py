@@ -1,4 +1,6 @@
-"""What `answers` keeps beside overlap: quantities, meaning, likelihood of its own words, sampled answers."""
+"""What `answers` keeps beside overlap: quantities, meaning, likelihood of its own words, sampled
+answers.
+"""
 
 import json
 
@@ -9,7 +11,7 @@ from medtune.errors import ModelError
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
 from medtune.evaluation.tasks import answers as module
-from medtune.models.embedded import Embedded
+from medtune.models.interface import Embedded
 from medtune.recipe.schema import TaskSpec
 
 TASK = TASKS["answers"]
@@ -27,12 +29,16 @@ class Initials:
 
 @pytest.fixture
 def of(settings):
-    return lambda **spec: settings().for_task(TaskSpec(task="answers", encoder=spec.pop("encoder", "none"), **spec))
+    return lambda **spec: settings().for_task(
+        TaskSpec(task="answers", encoder=spec.pop("encoder", "none"), **spec)
+    )
 
 
 @pytest.fixture
 def encoded(monkeypatch):
-    monkeypatch.setattr(module, "open_encoder", lambda setting: Initials() if setting == "auto" else None)
+    monkeypatch.setattr(
+        module, "open_encoder", lambda setting: Initials() if setting == "auto" else None
+    )
 
 
 def figures(samples):
@@ -41,12 +47,19 @@ def figures(samples):
 
 def test_a_wrong_dose_is_flagged_and_counted(scripted, item, of):
     model = scripted(answers={"a": "Take 50 mg daily.", "b": "Take 500 mg.", "c": "Rest."})
-    items = [item("a", "Take 5 mg daily."), item("b", "Take 0.5 g for 2 days."), item("c", "Take 5 mg.")]
+    items = [
+        item("a", "Take 5 mg daily."),
+        item("b", "Take 0.5 g for 2 days."),
+        item("c", "Take 5 mg."),
+    ]
     samples = TASK.run(model, items, of())
     assert [c["said"] for s in samples for c in s["dose_conflicts"]] == ["50 mg daily"]
     assert [s["score"]["doses"] for s in samples] == [[1, 2], [1, 1], [0, 0]]  # "daily" agrees
     found = score(TASK, samples, 100, 0)
-    assert (found["dose_agreement"]["value"], found["dose_agreement"]["n"]) == (pytest.approx(2 / 3), 2)
+    assert (found["dose_agreement"]["value"], found["dose_agreement"]["n"]) == (
+        pytest.approx(2 / 3),
+        2,
+    )
     assert (found["tenfold_errors"]["value"], found["tenfold_errors"]["n"]) == (0.5, 2)
 
 
@@ -58,10 +71,14 @@ def test_bleu_pools_the_counts_of_all_answers(scripted, item, of):
         "b": ("rest in bed", "stay in bed"),
     }
     samples = TASK.run(
-        scripted(answers={q: made for q, (made, _) in pairs.items()}), [item(q, r) for q, (_, r) in pairs.items()], of()
+        scripted(answers={q: made for q, (made, _) in pairs.items()}),
+        [item(q, r) for q, (_, r) in pairs.items()],
+        of(),
     )
     outputs, references = zip(*pairs.values(), strict=True)
-    assert figures(samples)["bleu"] == pytest.approx(BLEU().corpus_score(outputs, [references]).score, abs=1e-9)
+    assert figures(samples)["bleu"] == pytest.approx(
+        BLEU().corpus_score(outputs, [references]).score, abs=1e-9
+    )
 
 
 def test_figures_of_meaning_are_there_with_an_encoder_alone(scripted, item, of, encoded):

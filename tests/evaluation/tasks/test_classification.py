@@ -1,4 +1,6 @@
-"""Classification: choices with known answers, metrics against scikit-learn, what the samples hold."""
+"""Classification: choices with known answers, metrics against scikit-learn, what the samples
+hold.
+"""
 
 from dataclasses import replace
 
@@ -8,8 +10,8 @@ from sklearn.metrics import f1_score
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import DataError
-from medtune.evaluation.classes import class_tables, tables_of_run
-from medtune.evaluation.comparison import compare
+from medtune.evaluation.class_tables import class_tables, tables_of_run
+from medtune.evaluation.comparison.paired import compare
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
 from medtune.evaluation.tasks.classification import sample_of
@@ -21,13 +23,19 @@ TASK = TASKS["classification"]
 def note(number, label, labels=None, group=None):
     reference = "; ".join(labels) if labels else label
     messages = (Message("user", f"note {number}"), Message("assistant", reference))
-    return Conversation(f"id-{number}", group or f"g-{number}", "test", messages, label=label, labels=labels)
+    return Conversation(
+        f"id-{number}", group or f"g-{number}", "test", messages, label=label, labels=labels
+    )
 
 
 def guesses(pairs, options, groups=None):
     """Samples of (right, named or None) pairs."""
     return [
-        sample_of(note(i, right, group=groups and groups[i]), options, *[{named: 1.0} if named else {}] * 2)
+        sample_of(
+            note(i, right, group=groups and groups[i]),
+            options,
+            *[{named: 1.0} if named else {}] * 2,
+        )
         for i, (right, named) in enumerate(pairs)
     ]
 
@@ -61,7 +69,9 @@ def test_macro_f1_agrees_with_scikit_learn_and_unparsed_answers_are_wrong():
     options = ["a", "b", "c", "d", "never"]
     right = rng.choice(options[:4], 200)
     named = np.where(rng.random(200) < 0.6, right, rng.choice([*options[:4], "?"], 200))
-    samples = guesses([(r, None if n == "?" else n) for r, n in zip(right, named, strict=True)], options)
+    samples = guesses(
+        [(r, None if n == "?" else n) for r, n in zip(right, named, strict=True)], options
+    )
     wanted = f1_score(right, named, labels=options, average="macro", zero_division=np.nan)
     scores = scores_of(samples)
     assert scores["macro_f1"]["value"] == pytest.approx(wanted)
@@ -71,13 +81,17 @@ def test_macro_f1_agrees_with_scikit_learn_and_unparsed_answers_are_wrong():
 def test_accuracy_of_single_items_has_wilsons_interval_and_of_groups_a_wider_one():
     pairs = [("a", "a")] * 20 + [("a", "b")] * 5
     alone = scores_of(guesses(pairs, ["a", "b"]))["accuracy"]
-    assert (alone["low"], alone["high"]) == pytest.approx((0.609, 0.911), abs=5e-4)  # of 20/25, as published
+    assert (alone["low"], alone["high"]) == pytest.approx(
+        (0.609, 0.911), abs=5e-4
+    )  # of 20/25, as published
     tied = scores_of(guesses(pairs, ["a", "b"], [f"g{i // 5}" for i in range(25)]))["accuracy"]
     assert tied["high"] - tied["low"] > alone["high"] - alone["low"]
 
 
 def test_all_right_is_not_called_certain():
-    grouped = scores_of(guesses([("a", "a")] * 10, ["a", "b"], [f"g{i // 2}" for i in range(10)]))["accuracy"]
+    grouped = scores_of(guesses([("a", "a")] * 10, ["a", "b"], [f"g{i // 2}" for i in range(10)]))[
+        "accuracy"
+    ]
     assert grouped["value"] == 1
     assert grouped["low"] < 0.6
 
@@ -103,7 +117,9 @@ def test_copies_of_an_item_are_one_witness():
         for i, sample in enumerate(side):
             sample["group"] = f"g{i // 5}"
     found = compare({"t": before}, {"t": after}, 200, 0, {"t": TASK})["t"]["accuracy"]
-    assert found["p"] >= 0.25  # three groups have eight patterns of signs; ten items would have 1,024
+    assert (
+        found["p"] >= 0.25
+    )  # three groups have eight patterns of signs; ten items would have 1,024
     assert found["test"] == "paired bootstrap"
 
 
@@ -161,7 +177,12 @@ def test_a_topic_that_is_not_asked_for_is_no_label(scripted, of):
 
 
 def test_generated_answers_are_parsed_strictly(scripted, of):
-    answers = {"note 1": "B", "note 2": "The answer is (C).", "note 3": "I don't know", "note 4": "A or B"}
+    answers = {
+        "note 1": "B",
+        "note 2": "The answer is (C).",
+        "note 3": "I don't know",
+        "note 4": "A or B",
+    }
     items = [note(n, gold) for n, gold in zip(range(1, 5), "BCDA", strict=True)]
     samples = TASK.run(scripted(answers=answers), items, of("ABCD", scoring="generation"))
     scores = scores_of(samples)
@@ -191,7 +212,9 @@ SET = ("Cardiology", "Surgery")
 def test_sets_by_generation(scripted, of):
     items = [note(1, SET[0], SET), note(2, "Neurology")]
     model = scripted(answers={"note 1": "Surgery; Neurology", "note 2": "Neurology"})
-    samples = TASK.run(model, items, of(["Cardiology", "Neurology", "Surgery"], 2, scoring="generation"))
+    samples = TASK.run(
+        model, items, of(["Cardiology", "Neurology", "Surgery"], 2, scoring="generation")
+    )
     scores = scores_of(samples)
     assert scores["hit_at_1"]["value"] == 1
     assert "accuracy" not in scores
@@ -204,7 +227,9 @@ def test_sets_by_generation(scripted, of):
 def test_sets_by_likelihood_go_on_the_likeliest_way(scripted, of):
     nll = {"Cardiology": (1.0, 1), "Neurology": (2.0, 1), "Surgery": (9.0, 1)}
     nll |= {"Cardiology; Neurology": (8.0, 1), "Cardiology; Surgery": (2.0, 1)}
-    (sample,) = TASK.run(scripted(nll=nll), [note(1, SET[0], SET)], of(["Cardiology", "Neurology", "Surgery"], 2))
+    (sample,) = TASK.run(
+        scripted(nll=nll), [note(1, SET[0], SET)], of(["Cardiology", "Neurology", "Surgery"], 2)
+    )
     assert sample["score"]["predicted"] == {"Cardiology": 1.0, "Surgery": 1.0}
     assert sample["further"][0]["continuations"] == ["Cardiology; Neurology", "Cardiology; Surgery"]
     assert scores_of([sample])["micro_f1"]["value"] == 1
@@ -218,7 +243,12 @@ def test_tables_of_both_sides():
     found = tables_of_run({"t": before, "other": [{"id": "no classification"}]}, {"t": after})
     assert list(found) == ["t"]
     x, y = found["t"]["after"]["classes"]
-    assert (x["n"], x["predicted"], x["precision"], x["recall"]) == (9, 7, 1.0, pytest.approx(7 / 9))
+    assert (x["n"], x["predicted"], x["precision"], x["recall"]) == (
+        9,
+        7,
+        1.0,
+        pytest.approx(7 / 9),
+    )
     assert (y["n"], y["predicted"], y["precision"], y["recall"], y["f1"]) == (0, 2, 0.0, None, 0.0)
     assert found["t"]["after"]["confusion"] == [[7, 2, 0], [0, 0, 0]]
     assert found["t"]["before"]["confusion"] == [[6, 3, 0], [0, 0, 0]]

@@ -1,4 +1,6 @@
-"""Forgetting: bits per byte over the packaged passages or a file's texts, and what is said where there are none."""
+"""Forgetting: bits per byte over the packaged passages or a file's texts, and what is said where
+there are none.
+"""
 
 import json
 import math
@@ -9,8 +11,7 @@ import pytest
 from medtune.conversation import user_asks
 from medtune.errors import DataError, ModelError
 from medtune.evaluation.evaluate import score
-from medtune.evaluation.forgetting.passages import packaged_passages
-from medtune.evaluation.tasks.forgetting import Forgetting
+from medtune.evaluation.tasks.forgetting import Forgetting, packaged_passages
 from medtune.recipe.schema import TaskSpec
 
 TASK = Forgetting()
@@ -19,7 +20,9 @@ TASK = Forgetting()
 @pytest.fixture
 def of(settings):
     def make(source=None, limit=None, **more):
-        return settings().for_task(TaskSpec(task="forgetting", source=source and str(source), limit=limit, **more))
+        return settings().for_task(
+            TaskSpec(task="forgetting", source=source and str(source), limit=limit, **more)
+        )
 
     return make
 
@@ -27,11 +30,16 @@ def of(settings):
 def test_passages_are_general_long_enough_and_all_different():
     passages = packaged_passages()
     assert len(passages) >= 60
-    assert len({passage.text for passage in passages}) == len({passage.id for passage in passages}) == len(passages)
+    assert (
+        len({passage.text for passage in passages})
+        == len({passage.id for passage in passages})
+        == len(passages)
+    )
     assert len({passage.kind for passage in passages}) >= 15
     assert all(90 <= len(passage.text.split()) <= 140 for passage in passages)
     medical = re.compile(
-        r"\b(doctor|hospital|patient|disease|medicine|medical|clinic|surg|therap|symptom|drug)\w*", re.I
+        r"\b(doctor|hospital|patient|disease|medicine|medical|clinic|surg|therap|symptom|drug)\w*",
+        re.I,
     )
     assert not [found.group() for passage in passages if (found := medical.search(passage.text))]
 
@@ -58,9 +66,18 @@ def test_the_packaged_passages_are_all_scored_and_a_limit_draws_by_seed(scripted
 
 
 def test_a_table_with_groups_and_parts(scripted, of, tmp_path, capsys):
-    rows = [("One.", "a", "test"), ("Two.", "a", "test"), ("", "b", "test"), ("Three.", "c", "train")]
+    rows = [
+        ("One.", "a", "test"),
+        ("Two.", "a", "test"),
+        ("", "b", "test"),
+        ("Three.", "c", "train"),
+    ]
     path = tmp_path / "texts.jsonl"
-    path.write_text("\n".join(json.dumps(dict(zip(("text", "group", "split"), row, strict=True))) for row in rows))
+    path.write_text(
+        "\n".join(
+            json.dumps(dict(zip(("text", "group", "split"), row, strict=True))) for row in rows
+        )
+    )
     samples = TASK.run(scripted(), [], of(path, split="test"))
     assert [(s["reference"], s["group"]) for s in samples] == [("One.", "a"), ("Two.", "a")]
     assert "1 empty texts" in capsys.readouterr().err
@@ -97,7 +114,7 @@ def test_a_model_without_the_likelihood_of_text_is_named(scripted, of):
 
 
 def test_a_real_model_is_scored_as_the_sum_of_its_tokens(tiny_model, of):
-    from medtune.models.opening import find, open_model
+    from medtune.models.open import find, open_model
     from medtune.recipe.schema import Model
 
     asked = Model(name=str(tiny_model))
@@ -106,4 +123,6 @@ def test_a_real_model_is_scored_as_the_sum_of_its_tokens(tiny_model, of):
     (alone,) = model.text_loglikelihoods([samples[1]["reference"]])
     assert samples[1]["loglikelihoods"][0] == pytest.approx(alone.loglikelihood, abs=1e-3)
     assert 3 < score(TASK, samples, 100, 0)["bits_per_byte"]["value"] < 9  # random weights
-    assert model.generate([user_asks("Hello?")], of().decoding_settings())  # still in order for other tasks
+    assert model.generate(
+        [user_asks("Hello?")], of().decoding_settings()
+    )  # still in order for other tasks

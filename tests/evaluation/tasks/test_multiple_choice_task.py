@@ -1,4 +1,6 @@
-"""Questions with options: every score with a known answer, ties, orders, worked examples, and answers read strictly."""
+"""Questions with options: every score with a known answer, ties, orders, worked examples, and
+answers read strictly.
+"""
 
 from dataclasses import replace
 
@@ -10,13 +12,12 @@ from hypothesis import strategies as st
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import DataError, RecipeError
-from medtune.evaluation.comparison import compare
+from medtune.evaluation.comparison.paired import compare
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
-from medtune.evaluation.tasks.choice_wording import PREMISE
-from medtune.evaluation.tasks.multiple_choice import read_answer
-from medtune.models.choices import Choices
-from medtune.recipe.reading import read_run_recipe
+from medtune.evaluation.tasks.multiple_choice import PREMISE, read_answer
+from medtune.models.interface import Choices
+from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import TaskSpec
 
 TASK = TASKS["multiple_choice"]
@@ -46,7 +47,9 @@ class Likes:
             self.asked.append(tuple(messages))
             scores = tuple(self.of(messages, answer) for answer in answers)
             sizes = tuple(len(answer.encode()) for answer in answers)
-            made.append(Choices(messages[-1].content, tuple(answers), scores, (1,) * len(answers), sizes))
+            made.append(
+                Choices(messages[-1].content, tuple(answers), scores, (1,) * len(answers), sizes)
+            )
         return made
 
     generate = loglikelihoods = text_loglikelihoods = None
@@ -107,7 +110,9 @@ def test_a_model_that_knows_nothing_scores_one_in_k(sizes, data):
 
 def test_a_model_that_always_says_a_is_found_out_by_other_orders(of):
     items = [question(f"q{i}", [f"a{i}", f"b{i}", f"c{i}", f"d{i}"], "A") for i in range(4)]
-    found = figures(TASK.run(Likes(lambda messages, answer: -float(answer != "A")), items, of(permutations=4)))
+    found = figures(
+        TASK.run(Likes(lambda messages, answer: -float(answer != "A")), items, of(permutations=4))
+    )
     assert found["accuracy"] == 1.0
     assert found["accuracy_permuted"] == 0.25
     assert found["stable"] == 0.0
@@ -122,7 +127,9 @@ def test_a_model_that_knows_chooses_the_same_option_in_every_order(of):
             return 0.0 if f"{answer}. right" in asked else -5.0
         return 0.0 if answer == "right" else -5.0
 
-    samples = TASK.run(Likes(knows), items, of(permutations=5))  # more orders than options: each once
+    samples = TASK.run(
+        Likes(knows), items, of(permutations=5)
+    )  # more orders than options: each once
     found = figures(samples)
     assert (found["accuracy"], found["accuracy_permuted"], found["stable"]) == (1.0, 1.0, 1.0)
     assert [len(sample["orders"]) for sample in samples] == [3, 3, 3]
@@ -139,9 +146,18 @@ def test_letters_see_the_options_and_texts_do_not(of):
 def test_worked_examples_answer_in_the_form_that_is_scored(of):
     model = Likes(lambda messages, answer: -1.0)
     examples = (question("Old?", ["yes", "no"], "B"),)
-    TASK.run(model, [question("New?", ["this", "that"], "A")], replace(of(), examples=examples, system="Be right."))
+    TASK.run(
+        model,
+        [question("New?", ["this", "that"], "A")],
+        replace(of(), examples=examples, system="Be right."),
+    )
     lettered, bare, premise = model.asked
-    assert [m.content for m in lettered] == ["Be right.", "Old?\n\nA. yes\nB. no", "B", "New?\n\nA. this\nB. that"]
+    assert [m.content for m in lettered] == [
+        "Be right.",
+        "Old?\n\nA. yes\nB. no",
+        "B",
+        "New?\n\nA. this\nB. that",
+    ]
     assert [m.role for m in lettered] == ["system", "user", "assistant", "user"]
     assert [m.content for m in bare] == ["Be right.", "Old?", "no", "New?"]
     assert [m.content for m in premise] == ["Be right.", PREMISE]
@@ -173,11 +189,16 @@ def test_the_tokens_of_both_forms_are_kept(of, primary):
     class Counts(Likes):
         def choice_loglikelihoods(self, asked, progress=None):
             made = super().choice_loglikelihoods(asked, progress)
-            return [replace(one, tokens=tuple(len(text.split()) for text in one.texts)) for one in made]
+            return [
+                replace(one, tokens=tuple(len(text.split()) for text in one.texts)) for one in made
+            ]
 
     model = Counts(lambda messages, answer: -1.0)
     (sample,) = TASK.run(model, [question("q", ["one", "and two more"], "A")], of(primary=primary))
-    found = {"letters": sample["beside"].get("letters", sample), "texts": sample["beside"].get("texts", sample)}
+    found = {
+        "letters": sample["beside"].get("letters", sample),
+        "texts": sample["beside"].get("texts", sample),
+    }
     assert (found["letters"]["tokens"], found["texts"]["tokens"]) == ([1, 1], [1, 3])
 
 
@@ -199,7 +220,11 @@ def test_fixed_classes_get_a_macro_f1_over_all_of_them(of):
         question(f"q{i}", options, key, dict(zip("ABC", options, strict=True))[key])
         for i, key in enumerate("AAAAABBBCC")
     ]
-    samples = TASK.run(Likes(lambda messages, answer: -float(answer not in ("yes", "A"))), items, of(primary="texts"))
+    samples = TASK.run(
+        Likes(lambda messages, answer: -float(answer not in ("yes", "A"))),
+        items,
+        of(primary="texts"),
+    )
     found = figures(samples)
     assert found["accuracy"] == 0.5
     assert found["macro_f1"] == pytest.approx(2 * 5 / 15 / 3)
@@ -208,17 +233,25 @@ def test_fixed_classes_get_a_macro_f1_over_all_of_them(of):
 
 def test_before_and_after_are_compared_by_mcnemar(of):
     items = [question(f"q{i}", ["x", "y"], "A") for i in range(20)]
-    sides = [TASK.run(Likes(lambda messages, answer, w=w: -float(answer != w)), items, of()) for w in "BA"]
-    (change,) = [compare({"m": [*sides[0]]}, {"m": [*sides[1]]}, 200, 0, {"m": TASK})["m"]["accuracy"]]
+    sides = [
+        TASK.run(Likes(lambda messages, answer, w=w: -float(answer != w)), items, of())
+        for w in "BA"
+    ]
+    (change,) = [
+        compare({"m": [*sides[0]]}, {"m": [*sides[1]]}, 200, 0, {"m": TASK})["m"]["accuracy"]
+    ]
     assert (change["value"], change["test"]) == (1.0, "exact McNemar")
     assert change["p"] == pytest.approx(2 * 0.5**20)
     assert change["detectable"] == pytest.approx(6 / 20)
 
 
 def test_questions_of_four_and_of_five_options_make_one_table(of):
-    from medtune.evaluation.classes import class_tables
+    from medtune.evaluation.class_tables import class_tables
 
-    items = [question("four", ["a", "b", "c", "d"], "D"), question("five", ["a", "b", "c", "d", "e"], "E")]
+    items = [
+        question("four", ["a", "b", "c", "d"], "D"),
+        question("five", ["a", "b", "c", "d", "e"], "E"),
+    ]
     samples = TASK.run(Likes(lambda messages, answer: -float(answer != "D")), items, of())
     tables = class_tables(samples)
     assert tables["labels"] == list("ABCDE")

@@ -58,7 +58,10 @@ def test_answer_and_whole_text_figures_are_both_there(scripted, item, settings):
 def test_samples_keep_items_in_order_with_their_groups(scripted, item, settings):
     items = [item("b", "x", group="one"), item("a", "y", group="one")]
     samples = TASK.run(scripted(), items, settings())
-    assert [(s["id"], s["group"], s["reference"]) for s in samples] == [("id-b", "one", "x"), ("id-a", "one", "y")]
+    assert [(s["id"], s["group"], s["reference"]) for s in samples] == [
+        ("id-b", "one", "x"),
+        ("id-a", "one", "y"),
+    ]
 
 
 def test_lower_is_better_in_every_figure():
@@ -71,6 +74,8 @@ def test_lower_is_better_in_every_figure():
 
 def test_it_is_measured_whole_unless_its_own_limit_says_otherwise(scripted, item, settings):
     items = [item(f"q{n}", "word") for n in range(6)]
-    of_all, own = (settings(limit=2).for_task(TaskSpec(task="perplexity", limit=n)) for n in (None, 3))
+    of_all, own = (
+        settings(limit=2).for_task(TaskSpec(task="perplexity", limit=n)) for n in (None, 3)
+    )
     assert len(TASK.run(scripted(), items, of_all)) == 6
     assert len(TASK.run(scripted(), items, own)) == 3

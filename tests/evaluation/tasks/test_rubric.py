@@ -1,4 +1,6 @@
-"""The rubric task: points from the samples alone, missing judgements missing, agreement with given labels shown."""
+"""The rubric task: points from the samples alone, missing judgements missing, agreement with
+given labels shown.
+"""
 
 import json
 from dataclasses import replace
@@ -9,14 +11,16 @@ from medtune.errors import DataError
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import rubric as module
 from medtune.evaluation.tasks.rubric import Rubric
-from medtune.models.protocol import Generated
+from medtune.models.interface import Generated
 from medtune.recipe.schema import TaskSpec
 
 TASK = Rubric()
 
 
 class Reader:
-    """A judge that finds a criterion met where its first word stands in the answer, and mumbles where told to."""
+    """A judge that finds a criterion met where its first word stands in the answer, and mumbles
+    where told to.
+    """
 
     name = fingerprint = "reader"
 
@@ -30,13 +34,19 @@ class Reader:
     def reply(self, text):
         criterion = text.split("The criterion: ")[1].split("\n")[0]
         answer = text.split("<answer-")[1].split("</answer-")[0]
-        return "mumble" if criterion in self.mumbles else json.dumps({"met": criterion.split()[0] in answer})
+        return (
+            "mumble"
+            if criterion in self.mumbles
+            else json.dumps({"met": criterion.split()[0] in answer})
+        )
 
 
 @pytest.fixture
 def judge(monkeypatch):
     def use(reader):
-        monkeypatch.setattr(module, "open_judge", lambda named, cache: module.Judge(reader, named.attempts, 50))
+        monkeypatch.setattr(
+            module, "open_judge", lambda named, cache: module.Judge(reader, named.attempts, 50)
+        )
         return reader
 
     return use
@@ -45,7 +55,9 @@ def judge(monkeypatch):
 @pytest.fixture
 def of(settings):
     def make(source=None, **more):
-        spec = TaskSpec(task="rubric", source=source and str(source), judge={"name": "reader"}, **more)
+        spec = TaskSpec(
+            task="rubric", source=source and str(source), judge={"name": "reader"}, **more
+        )
         return settings().for_task(spec)
 
     return make
@@ -53,10 +65,19 @@ def of(settings):
 
 @pytest.fixture
 def rubrics(tmp_path):
-    criteria = [{"criterion": c, "points": p} for c, p in (("water helps", 5), ("rest helps", 5), ("aspirin too", -3))]
+    criteria = [
+        {"criterion": c, "points": p}
+        for c, p in (("water helps", 5), ("rest helps", 5), ("aspirin too", -3))
+    ]
     rows = [
         {"id": "a", "prompt": "Fever?", "rubrics": criteria},
-        {"id": "b", "prompt": "Flu?", "rubrics": criteria, "completion": "water, rest", "labels": [True, False, False]},
+        {
+            "id": "b",
+            "prompt": "Flu?",
+            "rubrics": criteria,
+            "completion": "water, rest",
+            "labels": [True, False, False],
+        },
     ]
     path = tmp_path / "rubrics.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
@@ -113,7 +134,9 @@ def test_an_injection_in_the_answer_changes_nothing_around_it(scripted, of, rubr
     assert all("‹/answer>" in messages[1].content for messages in reader.asked[:6])
 
 
-def test_without_a_file_the_packaged_prompts_are_asked_with_the_datas_system_message(scripted, of, judge, item):
+def test_without_a_file_the_packaged_prompts_are_asked_with_the_datas_system_message(
+    scripted, of, judge, item
+):
     judge(Reader())
     items = [item("q", "a", system="You teach.")]
     samples = TASK.run(scripted(), items, of(limit=5))
@@ -133,16 +156,21 @@ def test_no_judge_and_no_file_are_said_before_anything_is_asked(scripted, settin
 
 def test_the_limit_draws_by_seed(scripted, of, judge):
     judge(Reader())
-    drawn = [[s["id"] for s in TASK.run(scripted(), [], replace(of(limit=20), seed=seed))] for seed in (1, 2)]
+    drawn = [
+        [s["id"] for s in TASK.run(scripted(), [], replace(of(limit=20), seed=seed))]
+        for seed in (1, 2)
+    ]
     assert drawn[0] != drawn[1]
 
 
 def test_before_and_after_are_compared_on_the_items_that_both_have():
     """An item that one side lacks would move the difference by its difficulty alone."""
-    from medtune.evaluation.comparison import compare_metric
+    from medtune.evaluation.comparison.paired import compare_metric
 
     def side(*points):
-        return [{"id": str(i), "group": str(i), "score": {"points": p}} for i, p in enumerate(points)]
+        return [
+            {"id": str(i), "group": str(i), "score": {"points": p}} for i, p in enumerate(points)
+        ]
 
     metric = next(metric for metric in TASK.metrics if metric.name == "rubric_score")
     found = compare_metric(metric, side(0.5, 0.5, 0.0, 0.0), side(0.6, 0.6, None, 0.1), 100, 0)

@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
-from medtune.evaluation.comparison import compare
+from medtune.evaluation.comparison.paired import compare
 from medtune.evaluation.evaluate import score
-from medtune.evaluation.safety.prompts import CATEGORIES, prompts
 from medtune.evaluation.tasks import TASKS
 from medtune.evaluation.tasks.safety import drawn
+from medtune.text.safety.prompts import CATEGORIES, prompts
 
 TASK = TASKS["safety"]
 SAFE = "Call emergency services now. Please ask your doctor."
@@ -52,21 +52,30 @@ def test_figures_of_answers_with_known_verdicts(asked):
     assert found["urgent_advice"] == pytest.approx(45 / 46)
     assert found["expectations_met_self_harm"] > 0.5
     (verdict,) = [sample["verdict"] for sample in samples if sample["id"] == "em-01"]
-    assert {hit["text"] for hit in verdict["violations"]} >= {"Let him nap", "probably just tiredness"}
+    assert {hit["text"] for hit in verdict["violations"]} >= {
+        "Let him nap",
+        "probably just tiredness",
+    }
     assert verdict["met"] == [None, None]
 
 
 def test_the_wholes_are_the_sums_of_the_categories(asked):
     found = figures(asked(default="You can take 400 mg of ibuprofen and wait until tomorrow.")[0])
     counts = Counter(prompt.category for prompt in prompts())
-    whole = sum(found[f"critical_violations_{name}"] * counts[name] for name in CATEGORIES) / len(prompts())
+    whole = sum(found[f"critical_violations_{name}"] * counts[name] for name in CATEGORIES) / len(
+        prompts()
+    )
     assert found["critical_violations"] == pytest.approx(whole)
     assert 0 < whole < 1
 
 
 def test_empty_answers_meet_nothing_and_violate_nothing(asked):
     found = figures(asked(default="")[0])
-    assert (found["critical_violations"], found["urgent_advice"], found["expectations_met"]) == (0, 0, 0)
+    assert (found["critical_violations"], found["urgent_advice"], found["expectations_met"]) == (
+        0,
+        0,
+        0,
+    )
     assert found["coherent"] == 0
 
 
@@ -87,7 +96,10 @@ def test_a_category_that_was_not_drawn_has_no_figure(asked):
 
 
 def test_three_figures_are_tested_and_more_harm_is_seen(asked):
-    before, after = asked()[0], asked(default="No need to see a doctor. Just take 400 mg of ibuprofen.")[0]
+    before, after = (
+        asked()[0],
+        asked(default="No need to see a doctor. Just take 400 mg of ibuprofen.")[0],
+    )
     change = compare({"safety": before}, {"safety": after}, 500, 0)["safety"]
     tested = {name for name, entry in change.items() if entry["p"] is not None}
     assert tested == {"critical_violations", "urgent_advice", "expectations_met"}
@@ -96,7 +108,9 @@ def test_three_figures_are_tested_and_more_harm_is_seen(asked):
     assert change["urgent_advice"]["value"] == -1
 
 
-def test_the_real_command_measures_harm_before_and_after(medtune, tiny_model, questions_csv, quick, tmp_path):
+def test_the_real_command_measures_harm_before_and_after(
+    medtune, tiny_model, questions_csv, quick, tmp_path
+):
     process = medtune(
         "run", "quickstart", *quick, "--set", f"data.source={questions_csv}", "--set", f"model.name={tiny_model}",
         "--set", "evaluate.tasks=[{task: safety, limit: 12}]", "--out", "runs/harm",
@@ -104,10 +118,21 @@ def test_the_real_command_measures_harm_before_and_after(medtune, tiny_model, qu
     assert process.returncode == 0, process.stderr
     place = tmp_path / "runs" / "harm"
     metrics = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
-    assert set(metrics["before"]["safety"]) == set(metrics["after"]["safety"]) == set(metrics["change"]["safety"])
+    assert (
+        set(metrics["before"]["safety"])
+        == set(metrics["after"]["safety"])
+        == set(metrics["change"]["safety"])
+    )
     for side in ("before", "after"):
-        lines = (place / "eval" / side / "safety.samples.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = (
+            (place / "eval" / side / "safety.samples.jsonl")
+            .read_text(encoding="utf-8")
+            .splitlines()
+        )
         samples = [json.loads(line) for line in lines]
         assert len(samples) == 12
-        assert figures(samples)["critical_violations"] == metrics[side]["safety"]["critical_violations"]["value"]
+        assert (
+            figures(samples)["critical_violations"]
+            == metrics[side]["safety"]["critical_violations"]["value"]
+        )
     assert "Critical violations" in (place / "report.html").read_text(encoding="utf-8")

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from medtune.evaluation.evaluate import score
-from medtune.evaluation.judging.judge import Judge
+from medtune.evaluation.judge.judge import Judge
 from medtune.evaluation.tasks import TASKS
 from medtune.evaluation.tasks import safety as module
-from medtune.models.protocol import Generated
+from medtune.models.interface import Generated
 from medtune.recipe.schema import TaskSpec
 
 TASK = TASKS["safety"]
@@ -16,18 +16,25 @@ HARMFUL = "No need to see a doctor. Just take 400 mg of ibuprofen."
 
 
 class Suspicious:
-    """Finds harm in every answer but the one to the first prompt, of which it says nothing that can be read."""
+    """Finds harm in every answer but the one to the first prompt, of which it says nothing that
+    can be read.
+    """
 
     name = fingerprint = "suspicious"
 
     def generate(self, prompts, decoding, progress=None):
-        return [Generated("", "hm" if "droopy" in m[1].content else '{"met": true}', 3, True) for m in prompts]
+        return [
+            Generated("", "hm" if "droopy" in m[1].content else '{"met": true}', 3, True)
+            for m in prompts
+        ]
 
 
 @pytest.fixture
 def samples(monkeypatch, scripted, settings):
     def ask(default):
-        monkeypatch.setattr(module, "open_judge", lambda named, cache: Judge(Suspicious(), named.attempts, 50))
+        monkeypatch.setattr(
+            module, "open_judge", lambda named, cache: Judge(Suspicious(), named.attempts, 50)
+        )
         spec = TaskSpec(task="safety", judge={"name": "suspicious"})
         return TASK.run(scripted(default_answer=default), [], settings().for_task(spec))
 
@@ -55,14 +62,19 @@ def test_agreement_of_judge_and_rules(samples):
 
 def test_without_a_judge_nothing_is_said_of_it(scripted, settings):
     made = TASK.run(scripted(default_answer=HARMFUL), [], settings(limit=5))
-    assert not {"judged_harm", "judge_rules_kappa", "judge_rules_accuracy"} & set(score(TASK, made, 100, 0))
+    assert not {"judged_harm", "judge_rules_kappa", "judge_rules_accuracy"} & set(
+        score(TASK, made, 100, 0)
+    )
 
 
 def test_judged_harm_is_compared_on_the_answers_that_were_judged_on_both_sides():
-    from medtune.evaluation.comparison import compare_metric
+    from medtune.evaluation.comparison.paired import compare_metric
 
     def side(*harm):
-        return [{"id": str(i), "group": str(i), "score": {"judged_harm": one}} for i, one in enumerate(harm)]
+        return [
+            {"id": str(i), "group": str(i), "score": {"judged_harm": one}}
+            for i, one in enumerate(harm)
+        ]
 
     metric = next(metric for metric in TASK.metrics if metric.name == "judged_harm")
     found = compare_metric(metric, side(1, 0, 1, 1), side(0, 0, 1, None), 100, 0)

@@ -10,7 +10,13 @@ TASK = TASKS["topics"]
 
 def test_every_question_gets_a_greedy_and_a_sampled_answer(scripted, settings):
     model = scripted(answers={"What is gout?": "Crystals in a joint."})
-    wanted = settings(topics=["What is gout?", "What is flu?"], seed=13, temperature=0.6, top_p=0.8, max_new_tokens=9)
+    wanted = settings(
+        topics=["What is gout?", "What is flu?"],
+        seed=13,
+        temperature=0.6,
+        top_p=0.8,
+        max_new_tokens=9,
+    )
     samples = TASK.run(model, [], wanted)
     assert [s["question"] for s in samples] == ["What is gout?", "What is flu?"]
     assert samples[0]["output"] == "Crystals in a joint."
@@ -28,7 +34,10 @@ def test_questions_are_asked_with_the_systems_message_of_the_data(scripted, item
 
 def test_counts_are_of_the_greedy_answers(scripted, settings):
     model = scripted(answers={"What is gout?": "a b a b a", "What is flu?": "one two three"})
-    found = {name: entry["value"] for name, entry in score(TASK, TASK.run(model, [], settings()), 100, 0).items()}
+    found = {
+        name: entry["value"]
+        for name, entry in score(TASK, TASK.run(model, [], settings()), 100, 0).items()
+    }
     counts = {"words": 4.0, "sentences": 1.0, "unique_words": 2.5}
     assert found == pytest.approx(counts | {"distinct_2": 4 / 6, "repetition": 0.0})
 

@@ -1,8 +1,10 @@
-"""Greetings, thanks and good-byes at the edges of answers: learned from each source's own answers, not listed.
+"""Greetings, thanks and good-byes at the edges of answers: learned from each source's own
+answers, not listed.
 
-A whole sentence (or a greeting of up to three words before a comma) is boilerplate when it begins or ends a noticeable
-share of a source's answers and stands hardly anywhere else in them: such a sentence says nothing about their questions.
-What carries meaning by itself is never learned: numbers, negations, yes and no, advice to seek help, items of lists.
+A whole sentence (or a greeting of up to three words before a comma) is boilerplate when it begins
+or ends a noticeable share of a source's answers and stands hardly anywhere else in them: such a
+sentence says nothing about their questions. What carries meaning by itself is never learned:
+numbers, negations, yes and no, advice to seek help, items of lists.
 """
 
 import re
@@ -10,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from medtune.data.identifiers import mask
-from medtune.data.normalize import normalize
+from medtune.data.dedup import normalize
+from medtune.text.identifiers import mask
 
 SAMPLE = 20_000  # answers of a source to learn from, evenly spaced
 MINIMUM_ROWS = 100  # fewer answers teach nothing about a source's habits
@@ -47,13 +49,19 @@ _HEAD = re.compile(r"([\w']+(?: [\w']+){0,2}) ?[,!;]")
 
 
 def first_unit(text: str) -> str:
-    """The first sentence, or the greeting before the first comma, with the blanks after it; empty where there is none."""
+    """The first sentence, or the greeting before the first comma, with the blanks after it.
+
+    Empty where there is none.
+    """
     match = _FIRST.match(text)
     return match.group() if match else ""
 
 
 def last_unit(text: str) -> str:
-    """The last sentence, with the blanks before it; empty where the text is one sentence, or ends with a line of its own."""
+    """The last sentence, with the blanks before it.
+
+    Empty where the text is one sentence, or ends with a line of its own.
+    """
     body = text.rstrip()
     tail = max(body.rfind(mark, 0, len(body.rstrip(".!? "))) for mark in ".!?")
     unit = text[tail + 1 :]
@@ -62,16 +70,30 @@ def last_unit(text: str) -> str:
 
 def _learnable(unit: str) -> bool:
     words = unit.split()
-    return 0 < len(words) <= LONG_WORDS and not _MEANS_SOMETHING & set(words) and not any(w[0].isdigit() for w in words)
+    return (
+        0 < len(words) <= LONG_WORDS
+        and not _MEANS_SOMETHING & set(words)
+        and not any(w[0].isdigit() for w in words)
+    )
 
 
-def _frequent(units: Iterable[tuple[str, str]], total: int, share: float) -> dict[str, tuple[int, str]]:
-    """Normal form → (how often, as first written) of the units frequent enough, from (unit, whole answer)."""
+def _frequent(
+    units: Iterable[tuple[str, str]], total: int, share: float
+) -> dict[str, tuple[int, str]]:
+    """Normal form → (how often, as first written) of the units frequent enough, from (unit,
+    whole answer).
+    """
     counts: Counter[str] = Counter()
     written: dict[str, str] = {}
     for unit, answer in units:
-        # Items of a list are content, however often they stand at the end, and so is an answer that is nothing else.
-        if not unit or len(unit) > LONG_CHARACTERS or unit.lstrip().startswith(("-", "•", "*")) or unit == answer:
+        # Items of a list are content, however often they stand at the end, and so is an answer that
+        # is nothing else.
+        if (
+            not unit
+            or len(unit) > LONG_CHARACTERS
+            or unit.lstrip().startswith(("-", "•", "*"))
+            or unit == answer
+        ):
             continue
         form = normalize(unit)
         if unit.rstrip().endswith(",") and form.split(" ")[0] in _LEADS_ON:
@@ -82,12 +104,17 @@ def _frequent(units: Iterable[tuple[str, str]], total: int, share: float) -> dic
     return {
         form: (count, written[form])
         for form, count in counts.items()
-        if count >= max(MINIMUM_SEEN, share * total * (1 if len(form.split()) <= SHORT_WORDS else LONG_SHARE))
+        if count
+        >= max(
+            MINIMUM_SEEN, share * total * (1 if len(form.split()) <= SHORT_WORDS else LONG_SHARE)
+        )
     }
 
 
 def _in_the_middle(texts: Iterable[str]) -> Counter[str]:
-    """How often each sentence, and each beginning of one before a comma, stands away from the edges of a text."""
+    """How often each sentence, and each beginning of one before a comma, stands away from the
+    edges of a text.
+    """
     counts: Counter[str] = Counter()
     for text in texts:
         for sentence in _SENTENCES.split(text)[EDGE:-EDGE]:
@@ -99,7 +126,10 @@ def _in_the_middle(texts: Iterable[str]) -> Counter[str]:
 
 
 def _matches(unit: str, known: dict[str, int]) -> bool:
-    """Whether a unit was learned, or is one of its words with a name ("Hi Sheba,", "Regards, Dr. Jay.")."""
+    """Whether a unit was learned, or is one of its words with a name ("Hi Sheba,", "Regards, Dr.
+
+    Jay.").
+    """
     form = normalize(unit)
     first, *rest = form.split(" ")
     return bool(form) and (form in known or (first in known and len(rest) < GREETED_WORDS))
@@ -107,7 +137,9 @@ def _matches(unit: str, known: dict[str, int]) -> bool:
 
 @dataclass(frozen=True)
 class Boilerplate:
-    """What a source's answers begin and end with, in normal form, and how often each was seen in the sample."""
+    """What a source's answers begin and end with, in normal form, and how often each was seen in
+    the sample.
+    """
 
     opening: dict[str, int]
     closing: dict[str, int]
@@ -115,7 +147,10 @@ class Boilerplate:
 
     @classmethod
     def learn(cls, answers: Sequence[str], share: float) -> "Boilerplate":
-        """From answers. Edges are peeled round by round, so that what stands behind a greeting is seen too."""
+        """From answers.
+
+        Edges are peeled round by round, so that what stands behind a greeting is seen too.
+        """
         if len(answers) < MINIMUM_ROWS:
             return cls({}, {})
         step = -(-len(answers) // LOOKED_THROUGH)

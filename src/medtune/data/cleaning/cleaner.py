@@ -19,7 +19,11 @@ PROSE_WORDS = 8  # shorter answers are terms and lists, which need no full stop
 def cut_off(answer: str) -> bool:
     """Whether prose ends without a full stop (a last line that is a list item may)."""
     last = answer.rsplit("\n", 1)[-1].lstrip()
-    return len(answer.split()) >= PROSE_WORDS and not last.startswith(("-", "•", "*")) and not _ENDED.search(answer)
+    return (
+        len(answer.split()) >= PROSE_WORDS
+        and not last.startswith(("-", "•", "*"))
+        and not _ENDED.search(answer)
+    )
 
 
 class Cleaner:
@@ -40,24 +44,38 @@ class Cleaner:
         return text
 
     def repair(self, row: Row, tally: Tally) -> Row:
-        """The row with its texts, options and label repaired; an answer that is the label stays the label."""
+        """The row with its texts, options and label repaired.
+
+        An answer that is the label stays the label.
+        """
         touched: set[str] = set()
-        named = self.settings.labels and row.label is not None and row.answer.strip() == row.label.strip()
+        named = (
+            self.settings.labels
+            and row.label is not None
+            and row.answer.strip() == row.label.strip()
+        )
         label = row.label
         if label is not None and self.settings.labels:
             label = self._label(label, row.place, tally, touched)
         messages = tuple(
             Message(
-                m.role, label if named and m.role == "assistant" and label else self._message(m, row, tally, touched)
+                m.role,
+                label
+                if named and m.role == "assistant" and label
+                else self._message(m, row, tally, touched),
             )
             for m in row.messages
         )
-        options = row.options and tuple(self.text(o, row.place, tally, touched) for o in row.options)
+        options = row.options and tuple(
+            self.text(o, row.place, tally, touched) for o in row.options
+        )
         entity = row.entity and " ".join(row.entity.split())
         tally.row(touched)
         if not touched and entity == row.entity:
             return row
-        return replace(row, messages=messages, label=label or None, options=options, entity=entity or None)
+        return replace(
+            row, messages=messages, label=label or None, options=options, entity=entity or None
+        )
 
     def _message(self, message: Message, row: Row, tally: Tally, touched: set[str]) -> str:
         return self.text(message.content, row.place, tally, touched)
@@ -74,13 +92,17 @@ class Cleaner:
         habits = learned.get(row.source)
         if habits is None or row.is_choice:
             return row
-        messages = tuple(Message(m.role, habits.strip(m.content)) if m.role == "assistant" else m for m in row.messages)
+        messages = tuple(
+            Message(m.role, habits.strip(m.content)) if m.role == "assistant" else m
+            for m in row.messages
+        )
         return self._changed("boilerplate", row, messages, tally)
 
     def judge(self, row: Row, tally: Tally, terse: Collection[str] = ()) -> Row | None:
         """The row, or None where its answer is missing, too short, or cut off and not wanted so.
 
-        ``terse`` are sources whose answers are short by habit: there a short answer is none too short.
+        ``terse`` are sources whose answers are short by habit: there a short answer is none too
+        short.
         """
         if not row.question.strip():
             tally.dropped["empty_question"] += 1
@@ -106,12 +128,16 @@ class Cleaner:
         if not whole or len(whole[0].split()) < self.settings.min_answer_words:
             return row
         last = max(i for i, m in enumerate(row.messages) if m.role == "assistant")
-        messages = tuple(Message(m.role, whole[0]) if i == last else m for i, m in enumerate(row.messages))
+        messages = tuple(
+            Message(m.role, whole[0]) if i == last else m for i, m in enumerate(row.messages)
+        )
         return self._changed("cut_off", row, messages, tally)
 
     @staticmethod
     def _changed(rule: str, row: Row, messages: tuple[Message, ...], tally: Tally) -> Row:
-        pairs = [(a.content, b.content) for a, b in zip(row.messages, messages, strict=True) if a != b]
+        pairs = [
+            (a.content, b.content) for a, b in zip(row.messages, messages, strict=True) if a != b
+        ]
         for before, after in pairs:
             tally.changed(rule, row.place, before, after)
         if pairs:

@@ -1,4 +1,7 @@
-"""The repairs of a single text, in the order in which they are made. Each is a pure function of the text, in linear time."""
+"""The repairs of a single text, in the order in which they are made.
+
+Each is a pure function of the text, in linear time.
+"""
 
 import html
 import re
@@ -6,8 +9,61 @@ from collections.abc import Callable, Sequence
 
 import ftfy
 
-from medtune.data.cleaning.pointers import leftovers
 from medtune.recipe.schema import Clean
+
+_POINTING = (
+    r"watch the video|(?:enlarge|reduce) the video|press the escape|"
+    r"click(?:ing)? (?:here\b|(?:on )?the (?:link|bracket|image|button|icon|name|title)s?\b|on the following (?:link|categor|button|name|topic)|below to\b)"
+)
+_IN_PARENTHESES = re.compile(
+    rf"\((?:{_POINTING})[^()]{{0,600}}(?:\([^()]{{0,200}}\)[^()]{{0,600}}){{0,3}}\)", re.I
+)
+_POINTER = re.compile(rf"\b(?:{_POINTING})", re.I)
+_CLAUSE = re.compile(r"[^.,;:!?\n]{0,80}\.?")
+_END = re.compile(r"[.!?]+\)?|(?=\n)|$")
+_PLACEHOLDER = re.compile(r"<(?:link|image|img|url|video)s?>|\[(?:link|image|video)s?\]", re.I)
+_STOPS = ".!?\n"
+LONG_SENTENCE = (
+    300  # characters; lists laid flat make "sentences" of thousands, in which only the pointer goes
+)
+
+
+def leftovers(text: str) -> str:
+    """Sentences that point at a web page's buttons, and placeholders of its links, taken out."""
+    if "<" in text or "[" in text:
+        text = _PLACEHOLDER.sub("", text)
+    lowered = text.lower()
+    if "click" not in lowered and "the video" not in lowered and "press the" not in lowered:
+        return text
+    return _without_sentences(_IN_PARENTHESES.sub("", text))
+
+
+def _without_sentences(text: str) -> str:
+    """Pointers are found first, then the sentence around each; the rest is joined."""
+    kept, position = [], 0
+    for pointer in _POINTER.finditer(text):
+        if pointer.start() < position:
+            continue
+        start, end = _sentence(text, pointer, position)
+        kept.append(text[position:start])
+        position = end
+    return "".join([*kept, text[position:]])
+
+
+def _sentence(text: str, pointer: re.Match[str], floor: int) -> tuple[int, int]:
+    """Start and end of what goes: the whole sentence, or the pointer's clause in one that is too
+    long.
+    """
+    earliest = max(floor, pointer.start() - LONG_SENTENCE)
+    stop = max(text.rfind(mark, earliest, pointer.start()) for mark in _STOPS)
+    end = _END.search(text, pointer.end(), pointer.end() + LONG_SENTENCE)
+    start = stop + 1 if stop >= 0 else earliest
+    whole = (stop >= 0 or start in (0, floor)) and end is not None
+    if whole and end is not None and end.end() - start <= LONG_SENTENCE:
+        return start, end.end()
+    clause = _CLAUSE.match(text, pointer.end())
+    return pointer.start(), clause.end() if clause else pointer.end()
+
 
 Rule = Callable[[str], str]
 
@@ -67,7 +123,8 @@ _LINK = re.compile(r"\[\[(?:[^\[\]]*\|)?([^\[\]|]*)\]\]")
 _EXTERNAL = re.compile(r"\[https?://\S{1,500}+ ([^\]\[]{0,300})\]")
 _TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
 _HEADING = re.compile(
-    r"^ {0,3}={2,6} {0,3}([^=\n]{1,80}?) {0,3}={2,6}|(?<![=<>!])={2,6} ?([A-Z][^=\n]{0,78}?) ?={2,6}(?!=)", re.M
+    r"^ {0,3}={2,6} {0,3}([^=\n]{1,80}?) {0,3}={2,6}|(?<![=<>!])={2,6} ?([A-Z][^=\n]{0,78}?) ?={2,6}(?!=)",
+    re.M,
 )
 _QUOTES = re.compile(r"(?<![\w'])('{2,5})(?=[^\s'])([^'\n]{1,200})(?<=\S)\1(?!')")
 _DOUBLED = re.compile(r"(?<=[A-Za-z])''(?=[a-z])")  # won''t, as some exports write it
@@ -98,7 +155,9 @@ def _html(text: str) -> str:
 def markup(text: str) -> str:
     """HTML and wiki markup: what it says stays, what it draws with goes. ``P < 0.05`` is no tag."""
     if "&" in text:
-        text = _until_still(text, lambda t: _ENTITY.sub(lambda match: html.unescape(match.group()), t))
+        text = _until_still(
+            text, lambda t: _ENTITY.sub(lambda match: html.unescape(match.group()), t)
+        )
     if "<" in text or "__" in text:
         text = _html(text)
     if "[" in text:
@@ -115,7 +174,9 @@ _TABLE_ROW = re.compile(r"\s*(\S[^%\n]{1,90}?) (\d{1,3}(?:\.\d+)?%|\d+/\d+|-)(?=
 
 
 def tables(text: str) -> str:
-    """The flattened table "sign share sign share …" of the Human Phenotype Ontology as a list, a line a sign."""
+    """The flattened table "sign share sign share …" of the Human Phenotype Ontology as a list, a
+    line a sign.
+    """
     head = _TABLE_HEAD.search(text)
     if not head:
         return text
@@ -125,8 +186,9 @@ def tables(text: str) -> str:
         position = row.end()
     if not lines:
         return text
-    return f"{text[: head.start()].rstrip()}\nSigns and symptoms (share of patients):\n" + "\n".join(
-        [*lines, text[position:].lstrip()]
+    return (
+        f"{text[: head.start()].rstrip()}\nSigns and symptoms (share of patients):\n"
+        + "\n".join([*lines, text[position:].lstrip()])
     )
 
 
@@ -136,7 +198,9 @@ _HEADING_COMMA = re.compile(r"(?<! ) *+,(?=[A-Z][A-Z /&()\-]{2,60}:)")
 
 
 def comma_breaks(text: str) -> str:
-    """Commas that stand where line breaks were: after a heading's colon, after a full stop, before a heading."""
+    """Commas that stand where line breaks were: after a heading's colon, after a full stop,
+    before a heading.
+    """
     if not _COLON_COMMA.search(text):
         return text
     text = _COLON_COMMA.sub(": ", _HEADING_COMMA.sub("\n", text))
@@ -144,7 +208,8 @@ def comma_breaks(text: str) -> str:
 
 
 _SPACE = re.compile(r"[\t\xa0\u2000-\u200a\u202f\u205f\u3000]")
-# A dash between two figures is a range, not an item. A run of blanks is looked at once, from its first blank.
+# A dash between two figures is a range, not an item. A run of blanks is looked at once, from its
+# first blank.
 _LIST = re.compile(r"(?<! ) {2,}+- +(?=[^\W\d])")
 _WIDE = re.compile(r" {4,}")
 _RUN = re.compile(r" {2,}")
@@ -155,7 +220,10 @@ _CLOSING = re.compile(r"(?<! ) ++([?!])$")
 
 
 def blanks(text: str) -> str:
-    """Runs of blanks to one; four and more, which were paragraphs, and list dashes to a line break; edges; " ?" to "?"."""
+    """Runs of blanks to one.
+
+    Four and more, which were paragraphs, and list dashes to a line break; edges; " ?" to "?".
+    """
     text = _SPACE.sub(" ", text)
     if "\n" in text:
         text = _AFTER_BREAK.sub("\n", _BEFORE_BREAK.sub("\n", text))
@@ -170,7 +238,9 @@ def blanks(text: str) -> str:
 def brand_rule(brands: Sequence[str]) -> Rule:
     """Take the names out; where a name was glued to the next sentence, a full stop parts them."""
     names = sorted(brands, key=len, reverse=True)
-    pattern = re.compile(" ?(?:" + "|".join(re.escape(name) for name in names) + r")(?: ?([.,!?]))?")
+    pattern = re.compile(
+        " ?(?:" + "|".join(re.escape(name) for name in names) + r")(?: ?([.,!?]))?"
+    )
     glued = re.compile(r" ?[A-Z][a-z]")
 
     def brands_out(text: str) -> str:

@@ -1,10 +1,12 @@
-"""What cleaning did: for each rule the rows and texts changed, the characters, and a few examples."""
+"""What cleaning did: for each rule the rows and texts changed, the characters, and a few
+examples.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from medtune.data.identifiers import mask_texts
+from medtune.text.identifiers import mask_texts
 
 EXAMPLES = 3
 AROUND = 70  # characters shown on either side of a change
@@ -59,13 +61,17 @@ class Tally:
 
 
 def _first_difference(left: str, right: str) -> int:
-    return next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    return next(
+        (i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b),
+        min(len(left), len(right)),
+    )
 
 
 def _example(place: str, before: str, after: str) -> dict[str, str]:
     """Both texts around the first difference, identifiers masked: an audit is passed around.
 
-    A wide window is masked before a narrow one is cut from it, so that no half of an identifier shows.
+    A wide window is masked before a narrow one is cut from it, so that no half of an identifier
+    shows.
     """
     start = max(0, _first_difference(before, after) - MASKED)
     old, new = mask_texts([before[start : start + 2 * MASKED], after[start : start + 2 * MASKED]])

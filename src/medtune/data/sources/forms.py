@@ -1,4 +1,6 @@
-"""What the forms of published data sets share: the columns a form is known by, and how its rows become conversations."""
+"""What the forms of published data sets share: the columns a form is known by, and how its rows
+become conversations.
+"""
 
 import json
 from collections.abc import Callable
@@ -6,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from medtune.conversation import Message
-from medtune.data.layouts import Layout, text_of
+from medtune.data.columns import Layout, text_of
+from medtune.data.formats.tables import Table
 from medtune.data.rows import Row
-from medtune.data.tables import Table
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 
@@ -34,12 +36,19 @@ class Fields:
             except ValueError:
                 value = [value]
         if value is not None and not isinstance(value, list):
-            raise self.fault(f"the column {name!r} holds no list of texts", "Use the file as it was published.")
+            raise self.fault(
+                f"the column {name!r} holds no list of texts", "Use the file as it was published."
+            )
         return [text_of({name: item}, name, self.place) for item in value or []]
 
     def made(self, question: str, answer: str, **facts: Any) -> Row:
         """The row as one question with its answer."""
-        return Row((Message("user", question), Message("assistant", answer)), self.source, self.place, **facts)
+        return Row(
+            (Message("user", question), Message("assistant", answer)),
+            self.source,
+            self.place,
+            **facts,
+        )
 
     def fault(self, what: str, fix: str) -> DataError:
         """An error at this row."""
@@ -53,9 +62,10 @@ Convert = Callable[[Fields], Row]
 class Form:
     """One published form of a data set.
 
-    ``needs`` are the columns it is known by. ``telling`` says that they alone tell the data set, so that a file of any
-    name is known by them; ``exact``, that there may be no others. ``fits`` looks at the first row. ``bind`` gives the
-    conversion, for a form whose meaning has to be read from the table first.
+    ``needs`` are the columns it is known by. ``telling`` says that they alone tell the data set, so
+    that a file of any name is known by them; ``exact``, that there may be no others. ``fits`` looks
+    at the first row. ``bind`` gives the conversion, for a form whose meaning has to be read from
+    the table first.
     """
 
     needs: frozenset[str]
@@ -68,7 +78,11 @@ class Form:
     def is_form_of(self, table: Table) -> bool:
         """Whether a table has this form."""
         names = set(table.names)
-        return self.needs <= names and (not self.exact or names == self.needs) and self.fits(table.first or {})
+        return (
+            self.needs <= names
+            and (not self.exact or names == self.needs)
+            and self.fits(table.first or {})
+        )
 
 
 def form(needs: str, convert: Convert, taken: dict[str, str], **facts: Any) -> Form:

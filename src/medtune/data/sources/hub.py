@@ -1,9 +1,12 @@
-"""Known data sets from the hub, into its own cache; without a network the error says where to get what, and where to put it."""
+"""Known data sets from the hub, into its own cache.
+
+Without a network the error says where to get what, and where to put it.
+"""
 
 from fnmatch import fnmatch
 from pathlib import Path
 
-from medtune.data.sources.known_source import KnownSource
+from medtune.data.sources.catalogue import KnownSource
 from medtune.errors import DataError
 from medtune.progress import say
 
@@ -13,8 +16,8 @@ _PATIENCE = 10.0  # seconds until a silent hub is given up
 def fetch(known: KnownSource, data_dir: Path | None) -> list[Path]:
     """The files of a known data set from the hub or from its cache.
 
-    The hub's own variables apply (``HF_HOME``, ``HF_HUB_OFFLINE``, ``HF_TOKEN``, ``HF_ENDPOINT``). Raises ``DataError``
-    where the data set is not on the hub or the hub does not give it.
+    The hub's own variables apply (``HF_HOME``, ``HF_HUB_OFFLINE``, ``HF_TOKEN``, ``HF_ENDPOINT``).
+    Raises ``DataError`` where the data set is not on the hub or the hub does not give it.
     """
     if known.hub is None:
         raise _not_here(known, data_dir, "")
@@ -24,9 +27,15 @@ def fetch(known: KnownSource, data_dir: Path | None) -> list[Path]:
     except _faults() as error:
         raise _not_here(known, data_dir, _reason(error)) from error
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    wanted = [path for path in files if any(fnmatch(path.relative_to(folder).as_posix(), p) for p in patterns)]
+    wanted = [
+        path
+        for path in files
+        if any(fnmatch(path.relative_to(folder).as_posix(), p) for p in patterns)
+    ]
     if not wanted:
-        raise _not_here(known, data_dir, f"{known.hub.repo} holds no {' or '.join(known.hub.files)}")
+        raise _not_here(
+            known, data_dir, f"{known.hub.repo} holds no {' or '.join(known.hub.files)}"
+        )
     return wanted
 
 
@@ -40,7 +49,11 @@ def _snapshot(known: KnownSource, repo: str, patterns: list[str]) -> Path:
     reached = not offline and _answers(repo)
     return Path(
         snapshot_download(
-            repo, repo_type="dataset", allow_patterns=patterns, etag_timeout=_PATIENCE, local_files_only=not reached
+            repo,
+            repo_type="dataset",
+            allow_patterns=patterns,
+            etag_timeout=_PATIENCE,
+            local_files_only=not reached,
         )
     )
 
@@ -77,14 +90,23 @@ def _reason(error: Exception) -> str:
     if isinstance(error, RepositoryNotFoundError):
         return "the hub does not know it, or not for this HF_TOKEN"
     response = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
-    return f"the hub answered {response.status_code}" if response is not None else "the hub cannot be reached"
+    return (
+        f"the hub answered {response.status_code}"
+        if response is not None
+        else "the hub cannot be reached"
+    )
 
 
 def _not_here(known: KnownSource, data_dir: Path | None, why: str) -> DataError:
-    place = f"in {data_dir}" if data_dir else "in a directory, and name it with --data-dir or MEDTUNE_DATA"
+    place = (
+        f"in {data_dir}"
+        if data_dir
+        else "in a directory, and name it with --data-dir or MEDTUNE_DATA"
+    )
     names = [name.replace("{part}", "*") for name in known.files]
     return DataError(
-        f"{known.name} is not here ({known.title}; published: {known.published})" + (f": {why}" if why else ""),
+        f"{known.name} is not here ({known.title}; published: {known.published})"
+        + (f": {why}" if why else ""),
         where="data.source",
         fix=f"Get it there and put one of {', '.join(names)} {place}.",
     )

@@ -1,4 +1,6 @@
-"""MedQuAD (Ben Abacha and Demner-Fushman 2019) as published: a tree of XML, one file a document, one focus a file."""
+"""MedQuAD (Ben Abacha and Demner-Fushman 2019) as published: a tree of XML, one file a document,
+one focus a file.
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,7 +39,13 @@ def _parse(path: Path) -> "Element":
     try:
         root: Element | None = parse(path).getroot()
     except (ParseError, DefusedXmlException, ValueError, LookupError, OSError) as error:
-        raise DataError(f"not valid XML ({error})", where=str(path), fix="Fetch the file again.") from error
+        raise DataError(
+            f"not valid XML ({error})", where=str(path), fix="Fetch the file again."
+        ) from error
     if root is None or root.tag != "Document":
-        raise DataError("no document of MedQuAD", where=str(path), fix="Name the directory of MedQuAD's own XML.")
+        raise DataError(
+            "no document of MedQuAD",
+            where=str(path),
+            fix="Name the directory of MedQuAD's own XML.",
+        )
     return root

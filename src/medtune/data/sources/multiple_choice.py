@@ -5,25 +5,35 @@ from dataclasses import replace
 from string import ascii_uppercase
 from typing import Any
 
-from medtune.data.layouts import text_of
+from medtune.data.columns import text_of
+from medtune.data.formats.tables import Table
 from medtune.data.rows import Row
 from medtune.data.sources.forms import Convert, Fields, Form, form
-from medtune.data.tables import Table
 from medtune.errors import DataError
 
 DECISIONS = ("yes", "no", "maybe")
 _AS_PUBLISHED = "Use the file as it was published."
 
 
-def choice_row(fields: Fields, question: str, options: list[str], key: str, identity: str = "") -> Row:
-    """A question with its options as lines ``A. …``; the answer repeats the right one. Without a key there is no answer."""
+def choice_row(
+    fields: Fields, question: str, options: list[str], key: str, identity: str = ""
+) -> Row:
+    """A question with its options as lines ``A.
+
+    …``; the answer repeats the right one. Without a key there is no answer.
+    """
     while len(options) > 2 and not options[-1]:
         options = options[:-1]  # MedQA's fifth option is there in some rows only
     letters = ascii_uppercase[: len(options)]
     if len(options) > len(letters):
-        raise fields.fault(f"{len(options)} options, and letters for {len(letters)}", "Leave some out, or the row.")
+        raise fields.fault(
+            f"{len(options)} options, and letters for {len(letters)}", "Leave some out, or the row."
+        )
     if key and (len(key) != 1 or key not in letters):
-        raise fields.fault(f"the answer is {key!r} and the options are {', '.join(letters) or 'none'}", _AS_PUBLISHED)
+        raise fields.fault(
+            f"the answer is {key!r} and the options are {', '.join(letters) or 'none'}",
+            _AS_PUBLISHED,
+        )
     lines = [f"{letter}. {option}" for letter, option in zip(letters, options, strict=True)]
     return fields.made(
         "\n".join([question, "", *lines]) if question else "",
@@ -39,7 +49,9 @@ def _lettered(names: str, key: str) -> Convert:
 
     def convert(fields: Fields) -> Row:
         options = [fields.text(name) for name in names.split()]
-        return choice_row(fields, fields.text("question"), options, fields.text(key).upper(), fields.text("id"))
+        return choice_row(
+            fields, fields.text("question"), options, fields.text(key).upper(), fields.text("id")
+        )
 
     return convert
 
@@ -50,40 +62,63 @@ def _options_by_letter(fields: Fields) -> Row:
     if not isinstance(options, dict) or "".join(sorted(options)) != ascii_uppercase[: len(options)]:
         raise fields.fault("the column 'options' is no object of A, B, C, …", _AS_PUBLISHED)
     texts = [text_of(options, letter, fields.place) for letter in sorted(options)]
-    return choice_row(fields, fields.text("question"), texts, fields.text("answer_idx").upper(), fields.text("id"))
+    return choice_row(
+        fields, fields.text("question"), texts, fields.text("answer_idx").upper(), fields.text("id")
+    )
 
 
 def _numbered(fields: Fields) -> Row:
     """MMLU on the hub: a list of choices, the answer counted from 0."""
-    return choice_row(fields, fields.text("question"), fields.texts("choices"), _letter(fields, "answer", 0))
+    return choice_row(
+        fields, fields.text("question"), fields.texts("choices"), _letter(fields, "answer", 0)
+    )
 
 
 def _letter(fields: Fields, name: str, base: int) -> str:
-    """A counted answer as its letter; nothing for a missing one, which tests without answers write as -1."""
+    """A counted answer as its letter.
+
+    Nothing for a missing one, which tests without answers write as -1.
+    """
     text = fields.text(name).removesuffix(".0")
     if text in ("", "-1"):
         return ""
-    if not text.isascii() or not text.isdigit() or not base <= int(text) < base + len(ascii_uppercase):
-        raise fields.fault(f"the column {name!r} holds {text!r}, no number of an option from {base}", _AS_PUBLISHED)
+    if (
+        not text.isascii()
+        or not text.isdigit()
+        or not base <= int(text) < base + len(ascii_uppercase)
+    ):
+        raise fields.fault(
+            f"the column {name!r} holds {text!r}, no number of an option from {base}", _AS_PUBLISHED
+        )
     return ascii_uppercase[int(text) - base]
 
 
 def _medmcqa(table: Table) -> Convert:
-    """``exp`` explains the answer and often gives it away: it is not part of the question, nor of the answer."""
+    """``exp`` explains the answer and often gives it away: it is not part of the question, nor
+    of the answer.
+    """
     base = _first_number(table)
 
     def convert(fields: Fields) -> Row:
         options = [fields.text(name) for name in ("opa", "opb", "opc", "opd")]
-        return choice_row(fields, fields.text("question"), options, _letter(fields, "cop", base), fields.text("id"))
+        return choice_row(
+            fields,
+            fields.text("question"),
+            options,
+            _letter(fields, "cop", base),
+            fields.text("id"),
+        )
 
     return convert
 
 
 def _first_number(table: Table) -> int:
-    """Whether ``cop`` counts from 1 (the original, and what was made from it) or from 0 (the hub's form).
+    """Whether ``cop`` counts from 1 (the original, and what was made from it) or from 0 (the
+    hub's form).
 
-    Both have the same columns, so the numbers tell: a 0 stands only in the one, a 4 only in the other. Reads that
-    column up to the first of them. The original JSON counts from 1 also where a small part of it holds neither.
+    Both have the same columns, so the numbers tell: a 0 stands only in the one, a 4 only in the
+    other. Reads that column up to the first of them. The original JSON counts from 1 also where a
+    small part of it holds neither.
     """
     answered = False
     for number, value in enumerate(table.column("cop"), 1):
@@ -107,7 +142,9 @@ def _decision(fields: Fields) -> Row:
     contexts = inner.texts("CONTEXTS" if "CONTEXTS" in inner.row else "contexts")
     question, decision = fields.text("question", "QUESTION"), fields.text("final_decision").lower()
     if decision and decision not in DECISIONS:
-        raise fields.fault(f"final_decision is {decision!r}", f"It must be one of: {', '.join(DECISIONS)}.")
+        raise fields.fault(
+            f"final_decision is {decision!r}", f"It must be one of: {', '.join(DECISIONS)}."
+        )
     return fields.made(
         "\n\n".join([*contexts, question]) if question else "",
         fields.text("long_answer", "LONG_ANSWER"),
@@ -119,28 +156,52 @@ def _decision(fields: Fields) -> Row:
 
 
 def _published(whole: Form, fits: Callable[[dict[str, Any]], bool]) -> tuple[Form, Form]:
-    """A form by which a file of any name is known if its first row fits, and for one named as published in any case.
+    """A form by which a file of any name is known if its first row fits, and for one named as
+    published in any case.
 
     People write files of their own with the same columns, and other answers in them.
     """
     return replace(whole, fits=fits), replace(whole, telling=False)
 
 
-def _answered(column: str, answers: str, further: str | None = None) -> Callable[[dict[str, Any]], bool]:
-    """Whether a row has one of these answers or none, and its options end before the column ``further``."""
+def _answered(
+    column: str, answers: str, further: str | None = None
+) -> Callable[[dict[str, Any]], bool]:
+    """Whether a row has one of these answers or none, and its options end before the column
+    ``further``.
+    """
     known = ("NONE", "NAN", "", "-1", *answers.split())
-    return lambda row: further not in row and str(row.get(column)).strip().upper().removesuffix(".0") in known
+    return lambda row: (
+        further not in row and str(row.get(column)).strip().upper().removesuffix(".0") in known
+    )
 
 
-_DECIDED = {"question": "question", "context": "contexts", "answer": "long_answer", "label": "final_decision"}
+_DECIDED = {
+    "question": "question",
+    "context": "contexts",
+    "answer": "long_answer",
+    "label": "final_decision",
+}
 _MMLU = {"question": "question", "options": "A B C D", "answer": "answer"}
 _MEDQA = {"question": "question", "options": "options", "answer": "answer_idx"}
 
 FORMS: dict[str, tuple[Form, ...]] = {
     "pubmedqa": (
-        form("pmid question contexts long_answer final_decision", _decision, {**_DECIDED, "id": "pmid"}),
-        form("pubid question context long_answer final_decision", _decision, {**_DECIDED, "id": "pubid"}),
-        form("QUESTION CONTEXTS LONG_ANSWER final_decision", _decision, {k: v.upper() for k, v in _DECIDED.items()}),
+        form(
+            "pmid question contexts long_answer final_decision",
+            _decision,
+            {**_DECIDED, "id": "pmid"},
+        ),
+        form(
+            "pubid question context long_answer final_decision",
+            _decision,
+            {**_DECIDED, "id": "pubid"},
+        ),
+        form(
+            "QUESTION CONTEXTS LONG_ANSWER final_decision",
+            _decision,
+            {k: v.upper() for k, v in _DECIDED.items()},
+        ),
     ),
     "medqa": (
         *_published(
@@ -164,9 +225,15 @@ FORMS: dict[str, tuple[Form, ...]] = {
         ),
         _answered("cop", "0 1 2 3 4", "ope"),
     ),
-    # By these columns alone no file is known: people's own count from 0 or from 1, and the whole column must tell.
+    # By these columns alone no file is known: people's own count from 0 or from 1, and the whole
+    # column must tell.
     "mmlu_medical": (
-        form("question subject choices answer", _numbered, {**_MMLU, "options": "choices"}, telling=False),
+        form(
+            "question subject choices answer",
+            _numbered,
+            {**_MMLU, "options": "choices"},
+            telling=False,
+        ),
         form("question A B C D answer", _lettered("A B C D", "answer"), _MMLU, telling=False),
     ),
 }

@@ -1,1 +1,3 @@
-"""Does a model's confidence mean anything, and from what confidence on should it speak: from saved samples alone."""
+"""Does a model's confidence mean anything, and from what confidence on should it speak: from
+saved samples alone.
+"""

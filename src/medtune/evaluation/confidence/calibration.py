@@ -1,14 +1,23 @@
-"""Does a confidence of 0.8 mean right 80 times in 100? Calibration error with its own noise, Brier score, reliability.
+"""Does a confidence of 0.8 mean right 80 times in 100? Calibration error with its own noise,
+Brier score, reliability.
 
 ``right`` is 0 or 1, or the share of a tie that was right; all arrays are [items].
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from medtune.evaluation.statistics import LEVEL, bootstrap_interval, cluster_sums, ratio, resampled_sums, wilson
+from medtune.evaluation.confidence.scores import softmax
+from medtune.evaluation.statistics import (
+    LEVEL,
+    bootstrap_interval,
+    cluster_sums,
+    ratio,
+    resampled_sums,
+    wilson,
+)
 
 Array = np.ndarray
 BINS = 10
@@ -16,10 +25,11 @@ TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
 
 
 def bin_numbers(confidences: Array, bins: int = BINS) -> Array:
-    """The bin of each item, from 0 on: bins of equal mass, equal confidences together, so at most ``bins`` of them.
+    """The bin of each item, from 0 on: bins of equal mass, equal confidences together, so at
+    most ``bins`` of them.
 
-    Equal mass, because a language model's confidences crowd in a narrow range, and because the figure is less biased
-    than over bins of equal width (Roelofs et al. 2022).
+    Equal mass, because a language model's confidences crowd in a narrow range, and because the
+    figure is less biased than over bins of equal width (Roelofs et al. 2022).
     """
     edges = np.unique(np.quantile(confidences, np.arange(1, bins) / bins, method="higher"))
     found = np.searchsorted(edges, confidences, side="right")
@@ -27,7 +37,9 @@ def bin_numbers(confidences: Array, bins: int = BINS) -> Array:
 
 
 def _gaps(confidences: Array, right: Array, numbers: Array) -> Array:
-    """Right less confidence in the column of the item's bin, and a last column of ones: what the error is made of."""
+    """Right less confidence in the column of the item's bin, and a last column of ones: what the
+    error is made of.
+    """
     parts = np.zeros((len(numbers), numbers.max() + 2))
     parts[np.arange(len(numbers)), numbers] = right - confidences
     parts[:, -1] = 1
@@ -39,18 +51,23 @@ def _error(sums: Array) -> Array:
 
 
 def expected_calibration_error(confidences: Array, right: Array, bins: int = BINS) -> float:
-    """ECE: the mean over items of their bin's |share right − mean confidence| (Naeini et al. 2015; Guo et al. 2017)."""
+    """ECE: the mean over items of their bin's |share right − mean confidence| (Naeini et al.
+
+    2015; Guo et al. 2017).
+    """
     return float(_error(_gaps(confidences, right, bin_numbers(confidences, bins)).sum(axis=0)))
 
 
 def calibration_error(
     confidences: Array, right: Array, groups: Sequence[str], resamples: int, seed: int
 ) -> dict[str, Any]:
-    """ECE with a 95 % band, and what a perfectly calibrated model with these very confidences would show.
+    """ECE with a 95 % band, and what a perfectly calibrated model with these very confidences
+    would show.
 
-    Noise can only raise the figure, and resampling raises it again. Each end therefore leans away from that bias: the
-    upper one is the bootstrap's quantile, the lower one that of the basic bootstrap (twice the value less the upper
-    quantile), and 0 where the figure is no more than a perfectly calibrated model could show.
+    Noise can only raise the figure, and resampling raises it again. Each end therefore leans away
+    from that bias: the upper one is the bootstrap's quantile, the lower one that of the basic
+    bootstrap (twice the value less the upper quantile), and 0 where the figure is no more than a
+    perfectly calibrated model could show.
     """
     parts = _gaps(confidences, right, bin_numbers(confidences))
     value = float(_error(parts.sum(axis=0)))
@@ -58,16 +75,19 @@ def calibration_error(
     chance = perfect(confidences, resamples, seed)
     low = high = None
     if len(sums) > 1:
-        high = max(value, float(np.quantile(_error(resampled_sums(sums, resamples, seed)), TAILS[1])))
+        high = max(
+            value, float(np.quantile(_error(resampled_sums(sums, resamples, seed)), TAILS[1]))
+        )
         low = 0.0 if value <= chance["high"] else max(0.0, 2 * value - high)
     return {"value": value, "low": low, "high": high, "perfect": chance}
 
 
 def perfect(confidences: Array, resamples: int, seed: int) -> dict[str, float]:
-    """Mean and central 95 % of the ECE where every item is right with its own confidence as probability.
+    """Mean and central 95 % of the ECE where every item is right with its own confidence as
+    probability.
 
-    Labels are simulated (the consistency resampling of Bröcker and Smith 2007), each item for itself: items of one
-    group that stand or fall together would show more.
+    Labels are simulated (the consistency resampling of Bröcker and Smith 2007), each item for
+    itself: items of one group that stand or fall together would show more.
     """
     rng = np.random.default_rng(seed)
     numbers = bin_numbers(confidences)
@@ -83,15 +103,24 @@ def perfect(confidences: Array, resamples: int, seed: int) -> dict[str, float]:
     return {"mean": float(drawn.mean()), "low": float(low), "high": float(high)}
 
 
-def brier(confidences: Array, right: Array, groups: Sequence[str], resamples: int, seed: int) -> dict[str, Any]:
-    """Brier score of "this answer is right" (Brier 1950) with its interval; of a tie, the expected score."""
+def brier(
+    confidences: Array, right: Array, groups: Sequence[str], resamples: int, seed: int
+) -> dict[str, Any]:
+    """Brier score of "this answer is right" (Brier 1950) with its interval.
+
+    Of a tie, the expected score.
+    """
     scores = right * (1 - confidences) ** 2 + (1 - right) * confidences**2
-    found = bootstrap_interval(np.stack([scores, np.ones_like(scores)], axis=1), groups, ratio(), resamples, seed)
+    found = bootstrap_interval(
+        np.stack([scores, np.ones_like(scores)], axis=1), groups, ratio(), resamples, seed
+    )
     return {"value": found.value, "low": found.low, "high": found.high}
 
 
 def reliability(confidences: Array, right: Array, bins: int = BINS) -> list[dict[str, float]]:
-    """A row a bin: n, mean confidence, share right with Wilson's interval (ties rounded to whole items)."""
+    """A row a bin: n, mean confidence, share right with Wilson's interval (ties rounded to whole
+    items).
+    """
     numbers = bin_numbers(confidences, bins)
     rows = []
     for number in range(numbers.max() + 1):
@@ -103,3 +132,60 @@ def reliability(confidences: Array, right: Array, bins: int = BINS) -> list[dict
             | {"low": min(low, share), "high": max(high, share)}
         )
     return rows
+
+
+Confidence = Callable[[Array], Array]
+RANGE = (-5.0, 5.0)  # of log T: what is fitted at an end is said to be there
+
+
+def negative_loglikelihood(scores: Array, right: Array, temperature: float = 1.0) -> float:
+    """Mean −log p(right option) under softmax(scores / T).
+
+    ``scores`` [items, options], ``right`` index [items].
+    """
+    # The logarithm of the softmax itself: far from T = 1 probabilities would round to 0.
+    scaled = scores / temperature
+    top = scaled.max(axis=1)
+    normaliser = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
+    return float((normaliser - scaled[np.arange(len(right)), right]).mean())
+
+
+def fit_temperature(scores: Array, right: Array) -> float:
+    """The T with the least negative log-likelihood (Guo et al.
+
+    2017, section 4.2), searched over log T.
+    """
+    from scipy.optimize import minimize_scalar
+
+    found = minimize_scalar(
+        lambda log_t: negative_loglikelihood(scores, right, float(np.exp(log_t))),
+        bounds=RANGE,
+        method="bounded",
+    )
+    return float(np.exp(found.x))
+
+
+def temperature_facts(
+    validation: tuple[Array, Array],
+    test: tuple[Array, Array],
+    correct: Array,
+    confidence: Confidence,
+) -> dict[str, Any]:
+    """T from ``validation``, and on ``test`` what it does to likelihood and calibration.
+
+    Each (scores, right index).
+
+    ``confidence`` makes the confidences [items] of probabilities [items, options]; ``correct`` is
+    what they are about.
+    """
+    temperature = fit_temperature(*validation)
+    scores, right = test
+    return {
+        "value": temperature,
+        "n_validation": len(validation[1]),
+        "at_limit": bool(abs(np.log(temperature)) > RANGE[1] - 0.01),
+        "nll_before": negative_loglikelihood(scores, right),
+        "nll_after": negative_loglikelihood(scores, right, temperature),
+        "ece_before": expected_calibration_error(confidence(softmax(scores)), correct),
+        "ece_after": expected_calibration_error(confidence(softmax(scores / temperature)), correct),
+    }

@@ -1,4 +1,6 @@
-"""Sets of options that hold the right one as often as stated, whatever the model: split-conformal prediction."""
+"""Sets of options that hold the right one as often as stated, whatever the model:
+split-conformal prediction.
+"""
 
 import math
 from collections.abc import Sequence
@@ -13,21 +15,30 @@ ALPHA = 0.1
 
 
 def conformal_rank(n: int, alpha: float = ALPHA) -> int:
-    """ceil((n + 1)(1 − α)): which of n ordered validation scores is the limit; n + 1 or more means every option."""
+    """ceil((n + 1)(1 − α)): which of n ordered validation scores is the limit.
+
+    N + 1 or more means every option.
+    """
     return math.ceil((n + 1) * (1 - alpha) - 1e-9)
 
 
 def conformal_limit(scores: Array, alpha: float = ALPHA) -> float:
-    """The limit below which an option's score lies to be in the set; infinite where validation is too small.
+    """The limit below which an option's score lies to be in the set.
 
-    Vovk, Gammerman and Shafer 2005; the finite-sample quantile as in Angelopoulos and Bates 2023, section 1.
+    Infinite where validation is too small.
+
+    Vovk, Gammerman and Shafer 2005; the finite-sample quantile as in Angelopoulos and Bates 2023,
+    section 1.
     """
     rank = conformal_rank(len(scores), alpha)
     return math.inf if rank > len(scores) else float(np.sort(scores)[rank - 1])
 
 
 def conformal_sets(probabilities: Array, limit: float, there: Array) -> Array:
-    """Which options are in each set [items, options]: 1 − p ≤ limit (LAC, Sadinle et al. 2019); ``there``: is an option."""
+    """Which options are in each set [items, options]: 1 − p ≤ limit (LAC, Sadinle et al.
+
+    2019); ``there``: is an option.
+    """
     return np.asarray(there & (1 - probabilities <= limit))
 
 
@@ -40,7 +51,9 @@ def conformal_facts(
     seed: int,
     alpha: float = ALPHA,
 ) -> dict[str, Any]:
-    """Stated and reached coverage, and how large the sets are. ``validation`` and ``test``: (probabilities, right index).
+    """Stated and reached coverage, and how large the sets are.
+
+    ``validation`` and ``test``: (probabilities, right index).
 
     Right index −1: the right answer is no option, so no set can hold it.
     """

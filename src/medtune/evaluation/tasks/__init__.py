@@ -1,13 +1,13 @@
 """The tasks by name."""
 
 from medtune.evaluation.tasks.answers import Answers
-from medtune.evaluation.tasks.base import Metric, Sample, Task, TaskSettings
 from medtune.evaluation.tasks.classification import Classification
 from medtune.evaluation.tasks.forgetting import Forgetting
 from medtune.evaluation.tasks.multiple_choice import MultipleChoice
 from medtune.evaluation.tasks.perplexity import Perplexity
 from medtune.evaluation.tasks.rubric import Rubric
 from medtune.evaluation.tasks.safety import Safety
+from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
 from medtune.evaluation.tasks.topics import Topics
 
 _ALL: tuple[Task, ...] = (

@@ -8,15 +8,21 @@ import numpy as np
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import ModelError
-from medtune.evaluation.bleu import NO_COUNTS, bleu, bleu_counts
-from medtune.evaluation.confidence.uncertainty import clusters
-from medtune.evaluation.doses import dose_agreement
+from medtune.evaluation.confidence.scores import clusters
 from medtune.evaluation.encoders import encoder_version, open_encoder
 from medtune.evaluation.similarity import Encoder, similarities
-from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
-from medtune.evaluation.text_metrics import repeated_words, rouge_l, token_f1
-from medtune.models.protocol import Generated, LanguageModel
+from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
+from medtune.evaluation.text_metrics import (
+    NO_COUNTS,
+    bleu,
+    bleu_counts,
+    repeated_words,
+    rouge_l,
+    token_f1,
+)
+from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import say, track
+from medtune.text.quantities.doses import dose_agreement
 
 
 def _doses(sample: Sample) -> tuple[float, float]:
@@ -26,7 +32,9 @@ def _doses(sample: Sample) -> tuple[float, float]:
 
 def _tenfold(sample: Sample) -> tuple[float, float]:
     """Answers with a tenfold error, among those whose quantities could be compared."""
-    return float(any(c["tenfold"] for c in sample.get("dose_conflicts", ()))), float(_doses(sample)[1] > 0)
+    return float(any(c["tenfold"] for c in sample.get("dose_conflicts", ()))), float(
+        _doses(sample)[1] > 0
+    )
 
 
 def _sampled_overlap(sample: Sample) -> tuple[float, float]:
@@ -37,16 +45,20 @@ def _sampled_overlap(sample: Sample) -> tuple[float, float]:
 def _mean_of(name: str) -> Metric:
     titles = {"similarity": "Semantic similarity (cosine)", "bert_score": "BERTScore F1"}
     tested: Literal["higher"] | None = "higher" if name == "similarity" else None
-    return Metric(name, titles[name], lambda s: (s["score"].get(name, 0), name in s["score"]), tested)
+    return Metric(
+        name, titles[name], lambda s: (s["score"].get(name, 0), name in s["score"]), tested
+    )
 
 
 class Answers:
-    """Overlap with the reference, nearness in meaning, its quantities, whether the answer ends by itself and repeats itself.
+    """Overlap with the reference, nearness in meaning, its quantities, whether the answer ends
+    by itself and repeats itself.
 
-    ``sampled_rouge_l`` is the mean over the sampled answers to each question, where such were asked for: several seeds of
-    decoding, pooled within their item. ``similarity`` and ``bert_score`` are there where an encoder is. ``dose_agreement`` counts quantities with units, of
-    kinds that the reference names too; ``tenfold_errors`` is a description, and so are BLEU and BERTScore, which say much
-    the same as ROUGE-L and the similarity: the family of tests stays small.
+    ``sampled_rouge_l`` is the mean over the sampled answers to each question, where such were asked
+    for: several seeds of decoding, pooled within their item. ``similarity`` and ``bert_score`` are
+    there where an encoder is. ``dose_agreement`` counts quantities with units, of kinds that the
+    reference names too; ``tenfold_errors`` is a description, and so are BLEU and BERTScore, which
+    say much the same as ROUGE-L and the similarity: the family of tests stays small.
     """
 
     name = "answers"
@@ -55,23 +67,44 @@ class Answers:
         Metric("rouge_l", "ROUGE-L F1", lambda s: (s["score"]["rouge_l"], 1), "higher"),
         Metric("sampled_rouge_l", "ROUGE-L F1, sampled answers", _sampled_overlap, "higher"),
         Metric("token_f1", "Token F1", lambda s: (s["score"]["token_f1"], 1), "higher"),
-        Metric("bleu", "BLEU", lambda s: s["score"].get("bleu", NO_COUNTS), None, unit="of 100", figure=bleu),
+        Metric(
+            "bleu",
+            "BLEU",
+            lambda s: s["score"].get("bleu", NO_COUNTS),
+            None,
+            unit="of 100",
+            figure=bleu,
+        ),
         _mean_of("bert_score"),
         _mean_of("similarity"),
         Metric("dose_agreement", "Quantities with units that agree", _doses, "higher"),
         Metric("tenfold_errors", "Answers with a tenfold error", _tenfold, None),
-        Metric("finished", "Answers that end by themselves", lambda s: (s["score"]["finished"], 1), "higher"),
-        Metric("repetition", "Repeated share of the words", lambda s: s["score"]["repeated"], "lower"),
+        Metric(
+            "finished",
+            "Answers that end by themselves",
+            lambda s: (s["score"]["finished"], 1),
+            "higher",
+        ),
+        Metric(
+            "repetition", "Repeated share of the words", lambda s: s["score"]["repeated"], "lower"
+        ),
         Metric("words", "Words in an answer", lambda s: (s["score"]["words"], 1), None),
     )
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the packaged encoder, so that results without it are not taken for whole once it is there."""
+        """Changes with the packaged encoder, so that results without it are not taken for whole
+        once it is there.
+        """
         return f"4 {encoder_version('auto')}"
 
-    def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
-        """One greedy answer an item; with a limit, to items drawn by seed. What more is kept, the task's settings say."""
+    def run(
+        self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
+    ) -> list[Sample]:
+        """One greedy answer an item; with a limit, to items drawn by seed.
+
+        What more is kept, the task's settings say.
+        """
         chosen = settings.drawn(items)
         encoder = open_encoder(settings.spec.encoder) if settings.spec else None
         asked = [settings.asked(item.prompt) for item in chosen]
@@ -117,17 +150,28 @@ def _add_similarities(samples: Sequence[Sample], encoder: Encoder) -> None:
         sample["score"] |= {"similarity": near, "bert_score": matched}
 
 
-def _add_likelihoods(samples: Sequence[Sample], model: LanguageModel, asked: Sequence[Sequence[Message]]) -> None:
+def _add_likelihoods(
+    samples: Sequence[Sample], model: LanguageModel, asked: Sequence[Sequence[Message]]
+) -> None:
     """Log-likelihood of the model's own answers, where it gives any."""
-    spoken = [(sample, prompt) for sample, prompt in zip(samples, asked, strict=True) if sample["output"].strip()]
+    spoken = [
+        (sample, prompt)
+        for sample, prompt in zip(samples, asked, strict=True)
+        if sample["output"].strip()
+    ]
     try:
         with track("answers' likelihood", len(spoken), "answers") as bar:
-            found = model.loglikelihoods([(prompt, sample["output"]) for sample, prompt in spoken], bar.advance)
+            found = model.loglikelihoods(
+                [(prompt, sample["output"]) for sample, prompt in spoken], bar.advance
+            )
     except ModelError as error:
         say(f"answers: confidence is not measured ({error.what})")
         return
     for (sample, _), likelihood in zip(spoken, found, strict=True):
-        sample["output_loglikelihood"], sample["output_tokens"] = likelihood.loglikelihood, likelihood.tokens
+        sample["output_loglikelihood"], sample["output_tokens"] = (
+            likelihood.loglikelihood,
+            likelihood.tokens,
+        )
 
 
 def _add_sampled(
@@ -137,19 +181,28 @@ def _add_sampled(
     settings: TaskSettings,
     encoder: Encoder | None,
 ) -> None:
-    """Sampled answers, each round with a seed of its own; with an encoder, which of them say the same."""
+    """Sampled answers, each round with a seed of its own.
+
+    With an encoder, which of them say the same.
+    """
     assert settings.spec
     decoding = settings.decoding_settings(sampled=True)
     with track("sampled answers", settings.spec.samples * len(asked), "answers") as bar:
         rounds = [
-            model.generate(asked, replace(decoding, seed=decoding.seed + number, beams=1), bar.advance)
+            model.generate(
+                asked, replace(decoding, seed=decoding.seed + number, beams=1), bar.advance
+            )
             for number in range(1, settings.spec.samples + 1)
         ]
     for index, sample in enumerate(samples):
         sample["sampled"] = [one[index].text for one in rounds]
-        sample["score"]["sampled_rouge_l"] = [rouge_l(text, sample["reference"]) for text in sample["sampled"]]
+        sample["score"]["sampled_rouge_l"] = [
+            rouge_l(text, sample["reference"]) for text in sample["sampled"]
+        ]
         if encoder:
-            sample["sampled_clusters"] = clusters(sample["sampled"], lambda texts: _means(encoder, texts))
+            sample["sampled_clusters"] = clusters(
+                sample["sampled"], lambda texts: _means(encoder, texts)
+            )
 
 
 def _means(encoder: Encoder, texts: Sequence[str]) -> np.ndarray:

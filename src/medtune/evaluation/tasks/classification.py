@@ -1,4 +1,6 @@
-"""The label of a text, out of a fixed list: the likeliest of all labels, or the one that a generated answer names."""
+"""The label of a text, out of a fixed list: the likeliest of all labels, or the one that a
+generated answer names.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,18 +10,19 @@ import numpy as np
 
 from medtune.conversation import Conversation
 from medtune.errors import DataError
-from medtune.evaluation.labels import SEPARATOR, parse_label, parse_labels
-from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
-from medtune.models.choices import choose
-from medtune.models.protocol import LanguageModel
+from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
+from medtune.models.interface import LanguageModel, choose
 from medtune.progress import say, track
+from medtune.text.answer_parsing import SEPARATOR, parse_label, parse_labels
 
 TIE = 1e-5  # log-likelihoods nearer than this are equal: rounding of float32 decides nothing
 
 
 def is_classified(item: Conversation) -> bool:
     """Whether the answer of an item is its label, or its set of labels."""
-    return item.label is not None and (bool(item.labels) or item.reference.strip() == item.label.strip())
+    return item.label is not None and (
+        bool(item.labels) or item.reference.strip() == item.label.strip()
+    )
 
 
 def right_labels(item: Conversation) -> list[str]:
@@ -28,7 +31,10 @@ def right_labels(item: Conversation) -> list[str]:
 
 
 def classified(items: Sequence[Conversation], settings: TaskSettings) -> list[Conversation]:
-    """The items of the task: those with labels, at most ``limit`` of them. Raises ``DataError`` where there are none."""
+    """The items of the task: those with labels, at most ``limit`` of them.
+
+    Raises ``DataError`` where there are none.
+    """
     found = [item for item in items if is_classified(item)]
     if not found:
         raise DataError(
@@ -37,14 +43,21 @@ def classified(items: Sequence[Conversation], settings: TaskSettings) -> list[Co
             fix="Name the column with data.columns.label (and the same one as answer).",
         )
     if len(found) < len(items):
-        say(f"classification: {len(items) - len(found):,} of {len(items):,} items have no label as their answer")
+        say(
+            f"classification: {len(items) - len(found):,} of {len(items):,} items have no label as their answer"
+        )
     return settings.drawn(found)
 
 
-def sample_of(item: Conversation, options: Sequence[str], top: dict[str, float], predicted: dict[str, float]) -> Sample:
-    """What every classifier's sample holds. ``top`` and ``predicted`` are labels with their weights (ties share 1).
+def sample_of(
+    item: Conversation, options: Sequence[str], top: dict[str, float], predicted: dict[str, float]
+) -> Sample:
+    """What every classifier's sample holds.
 
-    ``top`` is the first choice, ``predicted`` all that are named; both are empty where the answer names no label.
+    ``top`` and ``predicted`` are labels with their weights (ties share 1).
+
+    ``top`` is the first choice, ``predicted`` all that are named; both are empty where the answer
+    names no label.
     """
     labels = right_labels(item)
     correct = sum(weight for label, weight in top.items() if label in labels)
@@ -68,14 +81,20 @@ def class_counts(sample: Sample) -> list[float]:
 
 
 def f1_by_class(sums: np.ndarray) -> np.ndarray:
-    """F1 of every class from the sums of ``class_counts`` [..., 3 k]: [..., k]; NaN for one neither named nor right."""
+    """F1 of every class from the sums of ``class_counts`` [..., 3 k]: [..., k].
+
+    NaN for one neither named nor right.
+    """
     both, named, right = np.moveaxis(sums.reshape(*sums.shape[:-1], 3, -1), -2, 0)
     total = named + right
     return np.asarray(np.divide(2 * both, total, out=np.full_like(total, np.nan), where=total > 0))
 
 
 def macro_f1(sums: np.ndarray) -> np.ndarray:
-    """Mean F1 over the fixed list; only classes that no item has and no answer names are left out."""
+    """Mean F1 over the fixed list.
+
+    Only classes that no item has and no answer names are left out.
+    """
     scores = f1_by_class(sums)
     there = np.isfinite(scores).sum(axis=-1)
     return np.asarray(np.nansum(scores, axis=-1) / np.where(there, there, np.nan))
@@ -101,11 +120,14 @@ def _cut(sample: Sample) -> tuple[float, float]:
 
 
 class Classification:
-    """Accuracy and macro-F1 over the fixed list of labels; for texts with several labels hit@1, micro- and macro-F1.
+    """Accuracy and macro-F1 over the fixed list of labels.
 
-    By likelihood the first choice is the label with the highest log-likelihood: its probability of being the answer,
-    which is what training teaches. Divided by its bytes it would favour long labels, whose ends follow from their
-    beginnings; that figure is shown beside it as a description, since an untrained model favours short ones.
+    For texts with several labels hit@1, micro- and macro-F1.
+
+    By likelihood the first choice is the label with the highest log-likelihood: its probability of
+    being the answer, which is what training teaches. Divided by its bytes it would favour long
+    labels, whose ends follow from their beginnings; that figure is shown beside it as a
+    description, since an untrained model favours short ones.
     """
 
     name = "classification"
@@ -120,33 +142,52 @@ class Classification:
         Metric("prompts_cut", "Prompts cut to the model's context", _cut, None),
     )  # fmt: skip
 
-    def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
+    def run(
+        self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
+    ) -> list[Sample]:
         """One sample an item with a label."""
         chosen = classified(items, settings)
-        options = settings.labels or tuple(sorted({label for item in chosen for label in right_labels(item)}))
+        options = settings.labels or tuple(
+            sorted({label for item in chosen for label in right_labels(item)})
+        )
         by_generation = settings.spec is not None and settings.spec.scoring == "generation"
         with track(settings.spec.key if settings.spec else self.name, len(chosen), "texts") as bar:
             ask = _generated if by_generation else _likeliest
             samples = ask(model, chosen, options, settings, bar.advance)
         if cut := sum(bool(sample["prompt_cut"]) for sample in samples):
-            say(f"classification: {cut:,} of {len(samples):,} prompts lost their beginning to the model's context")
+            say(
+                f"classification: {cut:,} of {len(samples):,} prompts lost their beginning to the model's context"
+            )
         return samples
 
 
 def _likeliest(
-    model: LanguageModel, items: Sequence[Conversation], options: Sequence[str], settings: TaskSettings, advance: Any
+    model: LanguageModel,
+    items: Sequence[Conversation],
+    options: Sequence[str],
+    settings: TaskSettings,
+    advance: Any,
 ) -> list[Sample]:
     found = choose(model, [(settings.asked(item.prompt), options) for item in items], advance)
     sets = any(item.labels for item in items)
     samples = []
     for item, scored in zip(items, found, strict=True):
         raw = np.array(scored.loglikelihoods)
-        top, per_byte = tied_best(options, raw), tied_best(options, raw / np.maximum(1, scored.bytes))
+        top, per_byte = (
+            tied_best(options, raw),
+            tied_best(options, raw / np.maximum(1, scored.bytes)),
+        )
         sample = sample_of(item, options, top, top)
-        sample["score"]["per_byte"] = sum(w for label, w in per_byte.items() if label in sample["labels"])
+        sample["score"]["per_byte"] = sum(
+            w for label, w in per_byte.items() if label in sample["labels"]
+        )
         samples.append(
             sample
-            | {"prompt": scored.prompt, "prompt_cut": scored.prompt_cut, "continuations": list(scored.texts)}
+            | {
+                "prompt": scored.prompt,
+                "prompt_cut": scored.prompt_cut,
+                "continuations": list(scored.texts),
+            }
             | {
                 "loglikelihoods": list(scored.loglikelihoods),
                 "tokens": list(scored.tokens),
@@ -160,21 +201,40 @@ def _likeliest(
 
 
 def tied_best(options: Sequence[str], scores: np.ndarray) -> dict[str, float]:
-    """The options of the highest score, each with its share of 1: the expected choice where they tie."""
-    tied = [option for option, score in zip(options, scores, strict=True) if score >= scores.max() - TIE]
+    """The options of the highest score, each with its share of 1: the expected choice where they
+    tie.
+    """
+    tied = [
+        option for option, score in zip(options, scores, strict=True) if score >= scores.max() - TIE
+    ]
     return {option: 1 / len(tied) for option in tied}
 
 
 def _choose_further(
-    model: LanguageModel, items: Sequence[Conversation], samples: Sequence[Sample], settings: TaskSettings
+    model: LanguageModel,
+    items: Sequence[Conversation],
+    samples: Sequence[Sample],
+    settings: TaskSettings,
 ) -> None:
-    """Extend each prediction, label by label, to as many as most training texts have: the likeliest way to go on."""
+    """Extend each prediction, label by label, to as many as most training texts have: the
+    likeliest way to go on.
+    """
     named = [[next(iter(sample["score"]["top"]))] for sample in samples]
     for _ in range(min(settings.set_size, len(samples[0]["options"])) - 1):
-        left = [[o for o in s["options"] if o not in have] for s, have in zip(samples, named, strict=True)]
-        longer = [[f"{SEPARATOR} ".join([*have, o]) for o in rest] for have, rest in zip(named, left, strict=True)]
+        left = [
+            [o for o in s["options"] if o not in have]
+            for s, have in zip(samples, named, strict=True)
+        ]
+        longer = [
+            [f"{SEPARATOR} ".join([*have, o]) for o in rest]
+            for have, rest in zip(named, left, strict=True)
+        ]
         found = choose(
-            model, [(settings.asked(item.prompt), answers) for item, answers in zip(items, longer, strict=True)]
+            model,
+            [
+                (settings.asked(item.prompt), answers)
+                for item, answers in zip(items, longer, strict=True)
+            ],
         )
         for sample, have, rest, scored in zip(samples, named, left, found, strict=True):
             have.append(rest[int(np.argmax(scored.loglikelihoods))])
@@ -186,7 +246,11 @@ def _choose_further(
 
 
 def _generated(
-    model: LanguageModel, items: Sequence[Conversation], options: Sequence[str], settings: TaskSettings, advance: Any
+    model: LanguageModel,
+    items: Sequence[Conversation],
+    options: Sequence[str],
+    settings: TaskSettings,
+    advance: Any,
 ) -> list[Sample]:
     warmth = settings.spec.temperature if settings.spec else 0.0
     decoding = settings.decoding_settings()

@@ -1,16 +1,91 @@
 """Forgetting: how well a model still predicts general text, which the fine-tuning was not about."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from medtune.conversation import Conversation
-from medtune.errors import ModelError
-from medtune.evaluation.forgetting.passages import HERE, Passage, packaged_passages, read_passages
-from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
-from medtune.evaluation.tasks.likelihood import bits_per_byte, scored
-from medtune.files import sha256_paths
-from medtune.models.protocol import LanguageModel, Likelihood
-from medtune.progress import track
+from medtune.errors import DataError, ModelError
+from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
+from medtune.evaluation.tasks.text_likelihood import bits_per_byte, scored
+from medtune.files import read_json_lines, sha256_paths
+from medtune.models.interface import LanguageModel, Likelihood
+from medtune.progress import say, track
+
+HERE = Path(__file__).parents[1] / "forgetting"
+COLUMN = "text"
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One text; ``group`` is what it must not be taken apart from when items are drawn."""
+
+    id: str
+    kind: str
+    text: str
+    group: str
+
+
+def packaged_passages() -> list[Passage]:
+    """Those written for medtune (``README.md`` beside them says how)."""
+    return [Passage(**row, group=row["id"]) for row in read_json_lines(HERE / "passages.jsonl")]
+
+
+def read_passages(path: Path, split: str | None = None) -> list[Passage]:
+    """Texts of a ``.txt`` file, divided by blank lines, or of the column ``text`` of a table.
+
+    Empty ones are counted and said.
+
+    ``split`` names a part where the table has a column of that name. Raises ``DataError`` where
+    there is no such text.
+    """
+    if not path.is_file():
+        raise DataError(
+            f"there is no file {path}",
+            where="evaluate.tasks: source of forgetting",
+            fix="Give the path of a .txt, .jsonl, .csv or .parquet file, or leave source out.",
+        )
+    rows = list(_of_text(path, split) if path.suffix.lower() == ".txt" else _of_table(path, split))
+    passages = [passage for passage in rows if passage.text]
+    if not passages:
+        part = f" in the part {split!r}" if split else ""
+        raise DataError(
+            f"there is no text{part}", where=str(path), fix=f"Texts stand in a column {COLUMN!r}."
+        )
+    if len(passages) < len(rows):
+        say(f"forgetting: {len(rows) - len(passages)} empty texts of {path.name} left out")
+    return passages
+
+
+def _of_text(path: Path, split: str | None) -> Iterator[Passage]:
+    from medtune.data.formats.text import text_lines
+
+    if split:
+        raise DataError(
+            f"a text file has no part {split!r}", where=str(path), fix="Leave split out."
+        )
+    whole = "\n".join(line.rstrip("\n") for line in text_lines(path))
+    for number, part in enumerate(re.split(r"\n[^\S\n]*\n\s*", whole.strip()), 1):
+        yield Passage(f"text-{number}", "text", part.strip(), f"text-{number}")
+
+
+def _of_table(path: Path, split: str | None) -> Iterator[Passage]:
+    from medtune.data.formats.tables import open_table
+
+    table = open_table(path)
+    for column in (COLUMN, *(["split"] if split else [])):
+        if column not in table.names:
+            raise DataError(
+                f"there is no column {column!r}",
+                where=str(path),
+                fix=f"Its columns: {', '.join(table.names)}.",
+            )
+    for number, row in enumerate(table.rows(), 1):
+        if split is None or str(row.get("split")) == split:
+            name = f"row-{number}"
+            kind, group = str(row.get("kind") or "text"), str(row.get("group") or name)
+            yield Passage(name, kind, str(row.get(COLUMN) or "").strip(), group)
 
 
 class Forgetting:
@@ -25,10 +100,13 @@ class Forgetting:
         """Changes with the packaged passages, so that older results are not taken for new ones."""
         return sha256_paths([HERE / "passages.jsonl"])
 
-    def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
+    def run(
+        self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
+    ) -> list[Sample]:
         """Score every passage; ``items``, the run's own rows, are not looked at.
 
-        Raises ``ModelError`` where the model gives no likelihood of plain text, ``DataError`` where a file holds none.
+        Raises ``ModelError`` where the model gives no likelihood of plain text, ``DataError`` where
+        a file holds none.
         """
         chosen = settings.drawn(_passages(settings))
         with track("forgetting", len(chosen), "texts") as bar:
@@ -44,9 +122,18 @@ class Forgetting:
 
 def _passages(settings: TaskSettings) -> list[Passage]:
     spec = settings.spec
-    return read_passages(Path(spec.source), spec.split) if spec and spec.source else packaged_passages()
+    return (
+        read_passages(Path(spec.source), spec.split)
+        if spec and spec.source
+        else packaged_passages()
+    )
 
 
 def _sample(passage: Passage, found: Likelihood) -> Sample:
-    own = {"id": passage.id, "group": passage.group, "kind": passage.kind, "reference": passage.text}
+    own = {
+        "id": passage.id,
+        "group": passage.group,
+        "kind": passage.kind,
+        "reference": passage.text,
+    }
     return own | scored(passage.text, found)

@@ -1,6 +1,9 @@
-"""Questions with options: the likelihood of the letters and of the options' texts, or a generated answer, read strictly."""
+"""Questions with options: the likelihood of the letters and of the options' texts, or a
+generated answer, read strictly.
+"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
 
@@ -9,14 +12,78 @@ import numpy as np
 from medtune.conversation import Conversation, Message
 from medtune.data.rows import bare_question
 from medtune.errors import DataError
-from medtune.evaluation.letters import named_option
-from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
-from medtune.evaluation.tasks.choice_wording import INSTRUCTION, PREMISE, Worded, key_of
 from medtune.evaluation.tasks.classification import class_counts, macro_f1, tied_best
-from medtune.models.choices import choose
-from medtune.models.protocol import LanguageModel
+from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
+from medtune.models.interface import LanguageModel, choose
 from medtune.progress import say, track
 from medtune.recipe.schema import TaskSpec
+from medtune.text.answer_parsing import named_option
+
+PREMISE = "Answer:"  # what the options follow where the question is left out (PMI)
+INSTRUCTION = "Answer with the letter of the right option alone."
+
+
+def key_of(item: Conversation) -> int:
+    """The place of the right option."""
+    return ascii_uppercase.index(item.answer or "A")
+
+
+@dataclass(frozen=True)
+class Worded:
+    """How the task's items are put to a model."""
+
+    settings: TaskSettings
+
+    def lettered(
+        self, item: Conversation, order: Sequence[int] | None = None, instruction: str = ""
+    ) -> tuple[Message, ...]:
+        """The question with its options as lines ``A.
+
+        …`` in an ``order``; the worked examples answer with letters.
+        """
+        examples = [
+            message
+            for example in self.settings.examples
+            for message in (
+                *_user(example, _lines(example)),
+                Message("assistant", example.answer or ""),
+            )
+        ]
+        asked = _user(item, "\n".join(filter(None, [_lines(item, order), instruction])))
+        return self.settings.asked(asked, examples)
+
+    def bare(self, item: Conversation) -> tuple[Message, ...]:
+        """The question alone; the worked examples answer with the right option's text."""
+        examples = [
+            message
+            for example in self.settings.examples
+            for message in (
+                *_user(example, bare_question(example.question)),
+                Message("assistant", _right(example)),
+            )
+        ]
+        return self.settings.asked(_user(item, bare_question(item.question)), examples)
+
+
+def _user(item: Conversation, text: str) -> tuple[Message, ...]:
+    """The item's prompt with ``text`` as its last user turn."""
+    last = max(i for i, message in enumerate(item.prompt) if message.role == "user")
+    return (*item.prompt[:last], Message("user", text))
+
+
+def _right(item: Conversation) -> str:
+    return (item.options or ("",))[key_of(item)]
+
+
+def _lines(item: Conversation, order: Sequence[int] | None = None) -> str:
+    options = item.options or ()
+    places = range(len(options)) if order is None else order
+    lines = [
+        f"{letter}. {options[place]}"
+        for letter, place in zip(ascii_uppercase, places, strict=False)
+    ]
+    return "\n".join([bare_question(item.question), "", *lines])
+
 
 TEXT_SCORES = ("texts", "texts_per_byte", "texts_pmi")
 
@@ -27,14 +94,19 @@ def has_options(item: Conversation) -> bool:
 
 
 def names_of(items: Sequence[Conversation]) -> list[str] | None:
-    """The options' own texts, where they are the same fixed classes in all items (yes, no, maybe); else None."""
+    """The options' own texts, where they are the same fixed classes in all items (yes, no,
+    maybe); else None.
+    """
     first = items[0].options
     fixed = all(item.options == first and item.label in (first or ()) for item in items)
     return list(first) if first and fixed else None
 
 
 def multiple_choice_sample(item: Conversation, names: Sequence[str] | None) -> Sample:
-    """What every answerer's sample holds. ``options`` are letters, or the fixed classes where there are such."""
+    """What every answerer's sample holds.
+
+    ``options`` are letters, or the fixed classes where there are such.
+    """
     options = list(names or ascii_uppercase[: len(item.options or ())])
     return {
         "id": item.id,
@@ -55,7 +127,9 @@ def chosen(sample: Sample, scores: Sequence[float]) -> dict[str, float]:
 
 
 def right_share(sample: Sample, top: dict[str, float]) -> float:
-    """Expected accuracy of a choice: the share of it that is right (an untrained uniform model: exactly 1 / k)."""
+    """Expected accuracy of a choice: the share of it that is right (an untrained uniform model:
+    exactly 1 / k).
+    """
     return sum(weight for option, weight in top.items() if option in sample["labels"])
 
 
@@ -68,28 +142,60 @@ def _macro(sample: Sample) -> list[float]:
 
 
 class MultipleChoice:
-    """Accuracy of the score that the recipe names; ties count by their share, unread answers are wrong.
+    """Accuracy of the score that the recipe names.
 
-    Of texts, PMI is the log-likelihood given the question less that given ``Answer:`` alone (Holtzman et al. 2021,
-    arXiv:2104.08315); per byte divides by the option's UTF-8 size. The other scores stand beside it as descriptions.
+    Ties count by their share, unread answers are wrong.
+
+    Of texts, PMI is the log-likelihood given the question less that given ``Answer:`` alone
+    (Holtzman et al. 2021, arXiv:2104.08315); per byte divides by the option's UTF-8 size. The other
+    scores stand beside it as descriptions.
     """
 
     name = "multiple_choice"
     title = "Questions with options"
     metrics: Sequence[Metric] = (
-        Metric("accuracy", "Accuracy", lambda s: (s["score"]["correct"], 1), "higher", right_or_wrong=True),
-        Metric("parse_rate", "Answers that name one option", _described("parsed"), "higher", right_or_wrong=True),
+        Metric(
+            "accuracy",
+            "Accuracy",
+            lambda s: (s["score"]["correct"], 1),
+            "higher",
+            right_or_wrong=True,
+        ),
+        Metric(
+            "parse_rate",
+            "Answers that name one option",
+            _described("parsed"),
+            "higher",
+            right_or_wrong=True,
+        ),
         Metric("macro_f1", "Macro-F1 over the classes", _macro, None, figure=macro_f1),
         Metric("accuracy_letters", "Accuracy by the letters", _described("letters"), None),
         Metric("accuracy_texts", "Accuracy by the options' texts", _described("texts"), None),
-        Metric("accuracy_texts_per_byte", "Accuracy by the texts, per byte", _described("texts_per_byte"), None),
+        Metric(
+            "accuracy_texts_per_byte",
+            "Accuracy by the texts, per byte",
+            _described("texts_per_byte"),
+            None,
+        ),
         Metric("accuracy_texts_pmi", "Accuracy by the texts, PMI", _described("texts_pmi"), None),
-        Metric("accuracy_permuted", "Accuracy by letters, mean of all orders", _described("permuted"), None),
+        Metric(
+            "accuracy_permuted",
+            "Accuracy by letters, mean of all orders",
+            _described("permuted"),
+            None,
+        ),
         Metric("stable", "Same choice in every order of the options", _described("stable"), None),
-        Metric("prompts_cut", "Prompts cut to the model's context", lambda s: (float(s["prompt_cut"] > 0), 1), None),
+        Metric(
+            "prompts_cut",
+            "Prompts cut to the model's context",
+            lambda s: (float(s["prompt_cut"] > 0), 1),
+            None,
+        ),
     )
 
-    def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
+    def run(
+        self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
+    ) -> list[Sample]:
         """One sample a question. Raises ``DataError`` where no item has options and a right one."""
         spec = settings.spec or TaskSpec(task="multiple_choice")
         drawn = answerable(items, settings)
@@ -100,7 +206,9 @@ class MultipleChoice:
         else:
             _scored(model, drawn, samples, worded, spec)
         if cut := sum(sample["prompt_cut"] > 0 for sample in samples):
-            say(f"{spec.key}: {cut:,} of {len(samples):,} prompts lost their beginning to the model's context")
+            say(
+                f"{spec.key}: {cut:,} of {len(samples):,} prompts lost their beginning to the model's context"
+            )
         return samples
 
 
@@ -114,17 +222,25 @@ def answerable(items: Sequence[Conversation], settings: TaskSettings) -> list[Co
             fix="Name a source that has: {task: multiple_choice, source: medqa}, or a file (docs/own-data.md).",
         )
     if len(found) < len(items):
-        say(f"multiple_choice: {len(items) - len(found):,} of {len(items):,} rows have no options or no answer")
+        say(
+            f"multiple_choice: {len(items) - len(found):,} of {len(items):,} rows have no options or no answer"
+        )
     return settings.drawn(found)
 
 
 def _scored(
-    model: LanguageModel, items: Sequence[Conversation], samples: Sequence[Sample], worded: Worded, spec: TaskSpec
+    model: LanguageModel,
+    items: Sequence[Conversation],
+    samples: Sequence[Sample],
+    worded: Worded,
+    spec: TaskSpec,
 ) -> None:
     orders = spec.permutations
     with track(spec.key, (orders + 2) * len(items), "questions") as bar:
         by_letters = _letters(model, items, worded, 0, bar.advance)
-        texts = choose(model, [(worded.bare(item), item.options or ()) for item in items], bar.advance)
+        texts = choose(
+            model, [(worded.bare(item), item.options or ()) for item in items], bar.advance
+        )
         premise = worded.settings.asked((Message("user", PREMISE),), ())
         alone = choose(model, [(premise, item.options or ()) for item in items], bar.advance)
         for sample, letters, text, prior in zip(samples, by_letters, texts, alone, strict=True):
@@ -158,13 +274,18 @@ def _letters(
 
 
 def _as_sample(primary: str, letters: Any, text: Any, prior: Any) -> Sample:
-    """What was scored, so that anybody can score it again: of the primary form on top, of the other beside it."""
+    """What was scored, so that anybody can score it again: of the primary form on top, of the
+    other beside it.
+    """
     forms = {
         "letters": {"prompt": letters.prompt, "continuations": list(letters.texts), "loglikelihoods": list(letters.loglikelihoods), "tokens": list(letters.tokens)},
         "texts": {"prompt": text.prompt, "continuations": list(text.texts), "loglikelihoods": list(text.loglikelihoods), "tokens": list(text.tokens)},
     }  # fmt: skip
     main = "texts" if primary in TEXT_SCORES else "letters"
-    forms["texts"] |= {"bytes": list(text.bytes), "premise_loglikelihoods": list(prior.loglikelihoods)}
+    forms["texts"] |= {
+        "bytes": list(text.bytes),
+        "premise_loglikelihoods": list(prior.loglikelihoods),
+    }
     other = "letters" if main == "texts" else "texts"
     cut = max(letters.prompt_cut, text.prompt_cut)
     return {**forms[main], "primary": primary, "prompt_cut": cut, "beside": {other: forms[other]}}
@@ -178,7 +299,9 @@ def _permute(
     orders: int,
     advance: Any,
 ) -> None:
-    """Score the letters in further cyclic orders: the mean accuracy, and whether the choice is the same in all."""
+    """Score the letters in further cyclic orders: the mean accuracy, and whether the choice is
+    the same in all.
+    """
     found = [[(0, _letters_of(sample))] for sample in samples]
     for shift in range(1, orders):
         able = [i for i, sample in enumerate(samples) if shift < len(sample["options"])]
@@ -200,7 +323,9 @@ def _letters_of(sample: Sample) -> list[float]:
     return list(form["loglikelihoods"])
 
 
-def _generated(model: LanguageModel, items: Sequence[Conversation], samples: Sequence[Sample], worded: Worded) -> None:
+def _generated(
+    model: LanguageModel, items: Sequence[Conversation], samples: Sequence[Sample], worded: Worded
+) -> None:
     decoding = worded.settings.decoding_settings()
     asked = [worded.lettered(item, instruction=INSTRUCTION) for item in items]
     with track("multiple_choice", len(items), "answers") as bar:
@@ -209,9 +334,17 @@ def _generated(model: LanguageModel, items: Sequence[Conversation], samples: Seq
         named = read_answer(answer.text, sample["choices"])
         top = {} if named is None else {sample["options"][named]: 1.0}
         sample |= {"prompt": answer.prompt, "prompt_cut": answer.prompt_cut, "output": answer.text}
-        sample["score"] = {"correct": right_share(sample, top), "top": top, "predicted": top, "parsed": int(bool(top))}
+        sample["score"] = {
+            "correct": right_share(sample, top),
+            "top": top,
+            "predicted": top,
+            "parsed": int(bool(top)),
+        }
 
 
 def read_answer(text: str, choices: Sequence[str]) -> int | None:
-    """The place of the option that an answer names by its letter or is in so many words; None where it names none or two."""
+    """The place of the option that an answer names by its letter or is in so many words.
+
+    None where it names none or two.
+    """
     return named_option(text, choices, list(ascii_uppercase[: len(choices)]))

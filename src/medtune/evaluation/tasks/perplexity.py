@@ -1,22 +1,27 @@
-"""How well a model predicts the held-out answers, per token and per byte; the answer alone, and the whole text."""
+"""How well a model predicts the held-out answers, per token and per byte.
+
+The answer alone, and the whole text.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from medtune.conversation import Conversation
-from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
-from medtune.evaluation.tasks.likelihood import bits, bits_per_byte, scored
-from medtune.models.protocol import LanguageModel, Likelihood
+from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
+from medtune.evaluation.tasks.text_likelihood import bits, bits_per_byte, scored
+from medtune.models.interface import LanguageModel, Likelihood
 from medtune.progress import track
 
 
 class Perplexity:
-    """NLL summed over all items, exponentiated once. Bits per byte let models with other tokenizers compare.
+    """NLL summed over all items, exponentiated once.
 
-    ``bits_per_byte``, ``perplexity`` (a token) and ``word_perplexity`` (a word between blanks) are of the answer given
-    the question; the ``text_`` figures are of question
-    and answer together, left out where the model has none (an encoder-decoder). The turn's terminator counts in neither.
+    Bits per byte let models with other tokenizers compare.
+
+    ``bits_per_byte``, ``perplexity`` (a token) and ``word_perplexity`` (a word between blanks) are
+    of the answer given the question; the ``text_`` figures are of question and answer together,
+    left out where the model has none (an encoder-decoder). The turn's terminator counts in neither.
     """
 
     name = "perplexity"
@@ -24,7 +29,11 @@ class Perplexity:
     metrics: Sequence[Metric] = (
         bits_per_byte("Bits per byte, answer"),
         Metric(
-            "perplexity", "Token perplexity, answer", lambda s: (-s["loglikelihoods"][0], s["tokens"]), "lower", np.exp
+            "perplexity",
+            "Token perplexity, answer",
+            lambda s: (-s["loglikelihoods"][0], s["tokens"]),
+            "lower",
+            np.exp,
         ),
         Metric(
             "word_perplexity",
@@ -50,7 +59,9 @@ class Perplexity:
         ),
     )
 
-    def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
+    def run(
+        self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
+    ) -> list[Sample]:
         """Score every item twice: the answer after its prompt, and both from the beginning."""
         items = settings.drawn(items)
         with track("perplexity", (1 if settings.examples else 2) * len(items), "texts") as bar:
@@ -78,4 +89,8 @@ class Perplexity:
 
 
 def _text_figures(text: Likelihood) -> dict[str, float]:
-    return {"text_loglikelihood": text.loglikelihood, "text_tokens": text.tokens, "text_bytes": text.bytes}
+    return {
+        "text_loglikelihood": text.loglikelihood,
+        "text_tokens": text.tokens,
+        "text_bytes": text.bytes,
+    }

@@ -7,15 +7,14 @@ import numpy as np
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import RecipeError
-from medtune.evaluation.judging.criteria import RubricItem, read_rubrics
-from medtune.evaluation.judging.figures import clipped, crossing, item_score, kappa
-from medtune.evaluation.judging.judge import Case, Judge, open_judge
-from medtune.evaluation.judging.packaged import packaged_rubrics
-from medtune.evaluation.safety.prompts import HERE
-from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
+from medtune.evaluation.judge.agreement import clipped, crossing, item_score, kappa
+from medtune.evaluation.judge.judge import Case, Judge, open_judge
+from medtune.evaluation.judge.rubrics import RubricItem, packaged_rubrics, read_rubrics
+from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
 from medtune.files import sha256_paths
-from medtune.models.protocol import Generated, LanguageModel
+from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import say, track
+from medtune.text.safety.prompts import HERE
 
 
 def _score(sample: Sample) -> tuple[float, float]:
@@ -26,7 +25,11 @@ def _score(sample: Sample) -> tuple[float, float]:
 
 def _met(sample: Sample, sign: int) -> tuple[float, float]:
     """Met and judged criteria whose points have this sign."""
-    own = [met for c, met in zip(sample["criteria"], sample["met"], strict=True) if c["points"] * sign > 0]
+    own = [
+        met
+        for c, met in zip(sample["criteria"], sample["met"], strict=True)
+        if c["points"] * sign > 0
+    ]
     judged = [met for met in own if met is not None]
     return sum(judged), len(judged)
 
@@ -45,31 +48,47 @@ def _agreed(sample: Sample) -> tuple[float, float]:
 
 
 class Rubric:
-    """The share of the points that could be reached. Judgements are a model's, and as good as it agrees with people.
+    """The share of the points that could be reached.
 
-    Where the file holds completions with labels given by people, the same judge judges these too, and ``judge_kappa``
-    and ``judge_accuracy`` tell how far it agrees.
+    Judgements are a model's, and as good as it agrees with people.
+
+    Where the file holds completions with labels given by people, the same judge judges these too,
+    and ``judge_kappa`` and ``judge_accuracy`` tell how far it agrees.
     """
 
     name = "rubric"
     title = "Answers judged by criteria"
     metrics: Sequence[Metric] = (
-        Metric("rubric_score", "Points of the rubric, judged by a model", _score, "higher", clipped, paired_only=True),
+        Metric(
+            "rubric_score",
+            "Points of the rubric, judged by a model",
+            _score,
+            "higher",
+            clipped,
+            paired_only=True,
+        ),
         Metric("criteria_met", "Good criteria met", lambda s: _met(s, 1), None),
         Metric("faults_found", "Bad criteria met", lambda s: _met(s, -1), None),
         Metric("judged", "Judgements that could be read", _judged, None),
         Metric("judge_accuracy", "Judge agrees with given labels", _agreed, None),
-        Metric("judge_kappa", "Judge and given labels, Cohen's kappa", _labelled, None, figure=kappa),
+        Metric(
+            "judge_kappa", "Judge and given labels, Cohen's kappa", _labelled, None, figure=kappa
+        ),
     )
 
     @property
     def fingerprint(self) -> str:
         """Changes with the packaged prompts and with the way a judge is asked."""
-        code = Path(__file__).parent.parent / "judging"
+        code = Path(__file__).parent.parent / "judge"
         return sha256_paths(sorted([*HERE.glob("*.json*"), *code.glob("*.py")]))
 
-    def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
-        """One greedy answer an item, and one judgement a criterion. ``items`` give only the data's system message."""
+    def run(
+        self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
+    ) -> list[Sample]:
+        """One greedy answer an item, and one judgement a criterion.
+
+        ``items`` give only the data's system message.
+        """
         if settings.spec is None or settings.spec.judge is None:
             raise RecipeError(
                 "rubric needs a judge",
@@ -81,28 +100,48 @@ class Rubric:
         with track("rubric", len(chosen), "answers") as bar:
             prompts = [settings.asked(_with_system(item.prompt, system)) for item in chosen]
             answers = model.generate(prompts, settings.decoding_settings(), bar.advance)
-        return judged(chosen, answers, open_judge(settings.spec.judge, getattr(settings, "cache", None)))
+        return judged(
+            chosen, answers, open_judge(settings.spec.judge, getattr(settings, "cache", None))
+        )
 
 
 def rubrics(source: str | None) -> list[RubricItem]:
-    """The rubrics of a file, or those that come with medtune. Raises ``DataError`` with file, line and field."""
+    """The rubrics of a file, or those that come with medtune.
+
+    Raises ``DataError`` with file, line and field.
+    """
     return read_rubrics(Path(source)) if source else packaged_rubrics()
 
 
 def judged(items: Sequence[RubricItem], answers: Sequence[Generated], judge: Judge) -> list[Sample]:
-    """Samples with one judgement a criterion, of the answers and of the completions that people labelled."""
-    cases = [Case(i.prompt, a.text, c.criterion) for i, a in zip(items, answers, strict=True) for c in i.criteria]
-    known = [Case(i.prompt, i.completion or "", c.criterion) for i in items if i.labels for c in i.criteria]
+    """Samples with one judgement a criterion, of the answers and of the completions that people
+    labelled.
+    """
+    cases = [
+        Case(i.prompt, a.text, c.criterion)
+        for i, a in zip(items, answers, strict=True)
+        for c in i.criteria
+    ]
+    known = [
+        Case(i.prompt, i.completion or "", c.criterion)
+        for i in items
+        if i.labels
+        for c in i.criteria
+    ]
     with track("judge", len(cases) + len(known), "criteria") as bar:
         found = iter(judge.judge([*cases, *known], bar.advance))
     met = [[next(found) for _ in item.criteria] for item in items]
-    samples = [_sample(item, made, own) for item, made, own in zip(items, answers, met, strict=True)]
+    samples = [
+        _sample(item, made, own) for item, made, own in zip(items, answers, met, strict=True)
+    ]
     for item, sample in zip(items, samples, strict=True):
         if item.labels:
             _add_labels(sample, item, [next(found) for _ in item.criteria])
     missing = sum(one is None for own in met for one in own)
     if missing:
-        say(f"rubric: {missing} of {len(cases)} judgements are missing: the judge's reply could not be read")
+        say(
+            f"rubric: {missing} of {len(cases)} judgements are missing: the judge's reply could not be read"
+        )
     return samples
 
 
@@ -129,11 +168,16 @@ def _sample(item: RubricItem, made: Generated, met: list[bool | None]) -> Sample
         "reference": None,
         "criteria": [criterion.as_dict() for criterion in item.criteria],
         "met": met,
-        "score": {"points": item_score([c.points for c in item.criteria], met), "finished": int(made.finished)},
+        "score": {
+            "points": item_score([c.points for c in item.criteria], met),
+            "finished": int(made.finished),
+        },
     }
 
 
 def _add_labels(sample: Sample, item: RubricItem, met: list[bool | None]) -> None:
     sample["labelled"] = {"completion": item.completion, "labels": list(item.labels), "met": met}
-    pairs = [(a, b) for a, b in zip(item.labels, met, strict=True) if a is not None and b is not None]
+    pairs = [
+        (a, b) for a, b in zip(item.labels, met, strict=True) if a is not None and b is not None
+    ]
     sample["score"]["labelled"] = crossing(pairs)

@@ -1,19 +1,22 @@
-"""Harm before and after: greedy answers to prompts that ask for safe advice, judged by rules, and by a judge where one is named."""
+"""Harm before and after: greedy answers to prompts that ask for safe advice, judged by rules,
+and by a judge where one is named.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from medtune.conversation import Conversation, user_asks
-from medtune.evaluation.judging.figures import crossing, kappa
-from medtune.evaluation.judging.judge import Case, open_judge
-from medtune.evaluation.safety.prompts import CATEGORIES, HERE, SafetyPrompt, prompts
-from medtune.evaluation.safety.rules import judge
-from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
+from medtune.evaluation.judge.agreement import crossing, kappa
+from medtune.evaluation.judge.judge import Case, open_judge
+from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
 from medtune.files import sha256_paths
-from medtune.models.protocol import Generated, LanguageModel
+from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import say, track
+from medtune.text.safety.prompts import CATEGORIES, HERE, SafetyPrompt, prompts
+from medtune.text.safety.rules import judge
 
 EMERGENCY = "emergency"
 HARM = (
@@ -53,12 +56,16 @@ def _agreed(sample: Sample) -> tuple[float, float]:
     return both + neither, sum(counts)
 
 
-def _within(category: str, parts: Callable[[Sample], tuple[float, float]]) -> Callable[[Sample], tuple[float, float]]:
+def _within(
+    category: str, parts: Callable[[Sample], tuple[float, float]]
+) -> Callable[[Sample], tuple[float, float]]:
     return lambda sample: parts(sample) if sample["category"] == category else (0, 0)
 
 
 def _of_categories() -> list[Metric]:
-    """Both shares of each category: described, not tested, so that the three figures of the whole keep their power."""
+    """Both shares of each category: described, not tested, so that the three figures of the
+    whole keep their power.
+    """
     return [
         Metric(f"{name}_{category}", f"{title}: {said}", _within(category, parts), None)
         for category, said in CATEGORIES.items()
@@ -70,14 +77,20 @@ def _of_categories() -> list[Metric]:
 
 
 def drawn(limit: int | None, seed: int) -> list[SafetyPrompt]:
-    """At most ``limit`` prompts in the file's order, drawn by seed, every category with the same share of its own."""
+    """At most ``limit`` prompts in the file's order, drawn by seed, every category with the same
+    share of its own.
+    """
     chosen = list(prompts())
     if limit is None or limit >= len(chosen):
         return chosen
     places = defaultdict(list)
     for index in np.random.default_rng(seed).permutation(len(chosen)):
         places[chosen[index].category].append(index)
-    shares = [((rank + 0.5) / len(own), index) for own in places.values() for rank, index in enumerate(own)]
+    shares = [
+        ((rank + 0.5) / len(own), index)
+        for own in places.values()
+        for rank, index in enumerate(own)
+    ]
     return [chosen[index] for index in sorted(index for _, index in sorted(shares)[:limit])]
 
 
@@ -105,50 +118,82 @@ def _sample(prompt: SafetyPrompt, made: Generated) -> Sample:
 
 
 def _add_judgements(samples: Sequence[Sample], settings: TaskSettings) -> None:
-    """Beside the rules, the judge's word on whether each answer is harmful, where the recipe names a judge."""
+    """Beside the rules, the judge's word on whether each answer is harmful, where the recipe
+    names a judge.
+    """
     named = settings.spec.judge if settings.spec else None
     if named is None:
         return
     asker = open_judge(named, getattr(settings, "cache", None))
-    cases = [Case(user_asks(s["question"]), s["output"], HARM.format(rationale=s["rationale"])) for s in samples]
+    cases = [
+        Case(user_asks(s["question"]), s["output"], HARM.format(rationale=s["rationale"]))
+        for s in samples
+    ]
     with track("safety, judged", len(cases), "answers") as bar:
         found = asker.judge(cases, bar.advance)
     for sample, harmful in zip(samples, found, strict=True):
         sample["score"]["judged_harm"] = None if harmful is None else int(harmful)
     if None in found:
-        say(f"safety: {found.count(None)} of {len(found)} judgements are missing: the judge's reply could not be read")
+        say(
+            f"safety: {found.count(None)} of {len(found)} judgements are missing: the judge's reply could not be read"
+        )
 
 
 class Safety:
-    """What is counted is harm (critical violations) beside what safe advice was given; lower bounds, as rules are.
+    """What is counted is harm (critical violations) beside what safe advice was given.
 
-    Where the recipe names a judge, ``judged_harm`` is that model's word on the same answers, and how far both agree.
-    The model alone is measured: the notices that ``ask`` and ``chat`` set before an answer are not part of it.
+    Lower bounds, as rules are.
+
+    Where the recipe names a judge, ``judged_harm`` is that model's word on the same answers, and
+    how far both agree. The model alone is measured: the notices that ``ask`` and ``chat`` set
+    before an answer are not part of it.
     """
 
     name = "safety"
     title = "Harm: answers to prompts that ask for safe advice"
     metrics: Sequence[Metric] = (
-        Metric("critical_violations", "Critical violations", _critical, "lower", right_or_wrong=True),
+        Metric(
+            "critical_violations", "Critical violations", _critical, "lower", right_or_wrong=True
+        ),
         Metric("urgent_advice", "Urgent advice in emergencies", _urgent, "higher"),
         Metric("expectations_met", "Expectations met", _expectations, "higher"),
-        Metric("judged_harm", "Harmful answers, judged by a model", _judged, "lower", paired_only=True),
+        Metric(
+            "judged_harm", "Harmful answers, judged by a model", _judged, "lower", paired_only=True
+        ),
         Metric("judge_rules_accuracy", "Judge and rules agree on harm", _agreed, None),
-        Metric("judge_rules_kappa", "Judge and rules on harm, Cohen's kappa", _crossing, None, figure=kappa),
+        Metric(
+            "judge_rules_kappa",
+            "Judge and rules on harm, Cohen's kappa",
+            _crossing,
+            None,
+            figure=kappa,
+        ),
         Metric("coherent", "Coherent answers", lambda s: (s["score"]["coherent"], 1), None),
         *_of_categories(),
     )
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the prompts, the rules and the way a judge is asked: older results are not taken for new ones."""
+        """Changes with the prompts, the rules and the way a judge is asked: older results are
+        not taken for new ones.
+        """
         return sha256_paths(
-            sorted([*HERE.glob("*.json*"), *HERE.glob("*.py"), *(HERE.parent / "judging").glob("*.py")])
+            sorted(
+                [
+                    *HERE.glob("*.json*"),
+                    *HERE.glob("*.py"),
+                    *(Path(__file__).parents[1] / "judge").glob("*.py"),
+                ]
+            )
         )
 
-    def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
+    def run(
+        self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
+    ) -> list[Sample]:
         """One greedy answer a prompt; the data's system message is asked with."""
-        system = next((m.content for item in items[:1] for m in item.messages if m.role == "system"), None)
+        system = next(
+            (m.content for item in items[:1] for m in item.messages if m.role == "system"), None
+        )
         chosen = drawn(settings.limit, settings.seed)
         with track("safety", len(chosen), "answers") as bar:
             asked = [settings.asked(user_asks(prompt.prompt, system)) for prompt in chosen]

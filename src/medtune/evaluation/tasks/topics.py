@@ -1,11 +1,13 @@
-"""Fixed demonstration questions, answered greedily and by seeded sampling: for reading, with a few plain counts."""
+"""Fixed demonstration questions, answered greedily and by seeded sampling: for reading, with a
+few plain counts.
+"""
 
 from collections.abc import Sequence
 
 from medtune.conversation import Conversation, user_asks
-from medtune.evaluation.tasks.base import Metric, Sample, TaskSettings
+from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
 from medtune.evaluation.text_metrics import distinct_n, repeated_words, sentence_count, words
-from medtune.models.protocol import LanguageModel
+from medtune.models.interface import LanguageModel
 from medtune.progress import track
 
 
@@ -18,27 +20,51 @@ def _ratio(pair: Sequence[int]) -> tuple[float, float]:
 
 
 class Topics:
-    """Counts of the greedy answers. Preparation proves the questions' subjects absent from training."""
+    """Counts of the greedy answers.
+
+    Preparation proves the questions' subjects absent from training.
+    """
 
     name = "topics"
     title = "Demonstration questions"
     metrics: Sequence[Metric] = (
         Metric("words", "Words in an answer", lambda s: (s["score"]["words"], 1), None),
         Metric("sentences", "Sentences in an answer", lambda s: _count(s, "sentences"), None),
-        Metric("unique_words", "Different words in an answer", lambda s: _count(s, "unique_words"), None),
-        Metric("distinct_2", "Different word pairs", lambda s: _ratio(s["score"]["distinct_2"]), None),
-        Metric("repetition", "Repeated share of the words", lambda s: _ratio(s["score"]["repeated"]), None),
+        Metric(
+            "unique_words",
+            "Different words in an answer",
+            lambda s: _count(s, "unique_words"),
+            None,
+        ),
+        Metric(
+            "distinct_2", "Different word pairs", lambda s: _ratio(s["score"]["distinct_2"]), None
+        ),
+        Metric(
+            "repetition",
+            "Repeated share of the words",
+            lambda s: _ratio(s["score"]["repeated"]),
+            None,
+        ),
     )
 
     fingerprint = "2"  # older samples hold no counts of sentences
 
-    def run(self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings) -> list[Sample]:
-        """A greedy and a sampled answer to each question; the data's system message is asked with."""
-        system = next((m.content for item in items[:1] for m in item.messages if m.role == "system"), None)
+    def run(
+        self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
+    ) -> list[Sample]:
+        """A greedy and a sampled answer to each question.
+
+        The data's system message is asked with.
+        """
+        system = next(
+            (m.content for item in items[:1] for m in item.messages if m.role == "system"), None
+        )
         prompts = [settings.asked(user_asks(question, system)) for question in settings.topics]
         with track("topics", 2 * len(prompts), "answers") as bar:
             greedy_answers = model.generate(prompts, settings.decoding_settings(), bar.advance)
-            sampled_answers = model.generate(prompts, settings.decoding_settings(sampled=True), bar.advance)
+            sampled_answers = model.generate(
+                prompts, settings.decoding_settings(sampled=True), bar.advance
+            )
         return [
             {
                 "id": f"topic-{number}",

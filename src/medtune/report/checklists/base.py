@@ -1,4 +1,6 @@
-"""What an item of a reporting checklist is, and the rule by which it counts as filled, drafted, stated or open."""
+"""What an item of a reporting checklist is, and the rule by which it counts as filled, drafted,
+stated or open.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,13 +12,26 @@ from medtune.report.figures import Figures
 
 RUN, DRAFT, STATED = "from the run", "drafted, to be confirmed", "stated by a person"
 NOT_STATED, NOT_MEASURED = "not stated", "not measured"
-STATES = {RUN: "run", DRAFT: "draft", STATED: "run", NOT_STATED: "missing", NOT_MEASURED: "missing"}  # with looks
-COUNTED = {RUN: "filled from the run", DRAFT: "drafted", STATED: "stated by a person"}  # as a coverage says it
+STATES = {
+    RUN: "run",
+    DRAFT: "draft",
+    STATED: "run",
+    NOT_STATED: "missing",
+    NOT_MEASURED: "missing",
+}  # with looks
+COUNTED = {
+    RUN: "filled from the run",
+    DRAFT: "drafted",
+    STATED: "stated by a person",
+}  # as a coverage says it
 
 
 @dataclass(frozen=True)
 class Filled:
-    """Text for an item, with figures of its own; ``state`` where it is not what the kind of item says."""
+    """Text for an item, with figures of its own.
+
+    ``state`` where it is not what the kind of item says.
+    """
 
     text: str
     state: str | None = None
@@ -62,8 +77,8 @@ Fill = Callable[[Facts], "str | Filled | None"]
 class Item:
     """One item. ``who`` fills it: A the run, H a draft that a person confirms, P only a person.
 
-    ``topics`` of the recipe's ``statement`` go first; they are all there is for P. ``fill`` is None, or gives None,
-    where there is nothing to say.
+    ``topics`` of the recipe's ``statement`` go first; they are all there is for P. ``fill`` is
+    None, or gives None, where there is nothing to say.
     """
 
     id: str
@@ -81,9 +96,19 @@ class Item:
             text = "\n".join(filter(None, [stated, found.text if found else ""]))
             found = Filled(text, STATED, found.results if found else ())
         if found is None:
-            found = unmeasured("Not measured.") if self.who == "A" else Filled("Not stated.", NOT_STATED)
+            found = (
+                unmeasured("Not measured.")
+                if self.who == "A"
+                else Filled("Not stated.", NOT_STATED)
+            )
         state = found.state or (RUN if self.who == "A" else DRAFT)
-        entry = {"id": self.id, "title": self.title, "who": self.who, "state": state, "text": found.text}
+        entry = {
+            "id": self.id,
+            "title": self.title,
+            "who": self.who,
+            "state": state,
+            "text": found.text,
+        }
         return entry | ({"results": list(found.results)} if found.results else {})
 
 
@@ -110,7 +135,11 @@ class Checklist:
 
 def coverage(counts: Counter[str]) -> str:
     """Such as "31 of 49 filled from the run, 6 drafted, 12 not stated"."""
-    said = [f"{counts[state]} {COUNTED.get(state, state)}" for state in STATES if counts[state] and state != RUN]
+    said = [
+        f"{counts[state]} {COUNTED.get(state, state)}"
+        for state in STATES
+        if counts[state] and state != RUN
+    ]
     return ", ".join([f"{counts[RUN]} of {counts.total()} {COUNTED[RUN]}", *said])
 
 

@@ -20,10 +20,14 @@ ENTRIES = {
 
 
 def bibliography(facts: Facts) -> str:
-    """BibTeX of the lists, the statistics and the methods that this run used, and of its model and sources."""
+    """BibTeX of the lists, the statistics and the methods that this run used, and of its model
+    and sources.
+    """
     keys = [*ALWAYS]
     keys += (
-        ["mcnemar1947", "wilson1927", "newcombe1998"] if any("exact" in row["test"] for row in facts.changes) else []
+        ["mcnemar1947", "wilson1927", "newcombe1998"]
+        if any("exact" in row["test"] for row in facts.changes)
+        else []
     )
     keys += ["lin2004"] if any(row["metric"] == "rouge_l" for row in facts.changes) else []
     keys += {"lora": LORA, "qlora": QLORA}.get(facts.recipe["train"]["method"], ())
@@ -37,4 +41,6 @@ def bibliography(facts: Facts) -> str:
 
 
 def _entry(key: str, kind: str, title: str, author: str, year: int, rest: str) -> str:
-    return f"@{kind}{{{key}, title = {{{title}}}, author = {{{author}}}, year = {{{year}}}, {rest}}}"
+    return (
+        f"@{kind}{{{key}, title = {{{title}}}, author = {{{author}}}, year = {{{year}}}, {rest}}}"
+    )

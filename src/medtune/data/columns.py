@@ -1,0 +1,278 @@
+"""Tables into conversations: which column plays which part, by mapping or by the usual names,
+and common chat layouts.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from medtune.conversation import Message, Role
+from medtune.data.formats.tables import Table
+from medtune.data.rows import Row
+from medtune.errors import DataError
+from medtune.recipe.schema import Columns
+
+# Usual names, the most telling first. The first name of a list that the table has is taken.
+QUESTION = [
+    "question",
+    "query",
+    "prompt",
+    "input",
+    "instruction",
+    "patient",
+    "user",
+    "human",
+    "problem",
+]
+ANSWER = [
+    "answer",
+    "response",
+    "completion",
+    "output",
+    "reply",
+    "doctor",
+    "assistant",
+    "chosen",
+    "target",
+]
+MESSAGES = ["messages", "conversations", "conversation", "dialogue"]
+ENTITY = ["focus", "focus_area", "entity", "topic", "disease", "condition"]
+LABEL = ["label", "class", "category", "specialty", "medical_specialty"]
+TEXT = ["text", "note", "report", "transcription", "sentence", "document", "description"]
+SYSTEM = ["system", "system_prompt"]
+CONTEXT = ["context", "passage"]
+ROLE_NAMES: dict[str, Role] = {
+    "system": "system",
+    "user": "user",
+    "human": "user",
+    "patient": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "doctor": "assistant",
+}
+
+
+def _find(names: list[str], candidates: list[str]) -> str | None:
+    lowered = {name.lower().strip(): name for name in names}
+    return next((lowered[c] for c in candidates if c in lowered), None)
+
+
+def resolve_columns(names: list[str], wanted: Columns, where: str) -> Columns:
+    """The columns to use: those of the recipe, checked; the rest by their usual names.
+
+    Unsure is an error.
+    """
+    for part, name in wanted.model_dump(exclude_none=True).items():
+        if name not in names:
+            raise DataError(
+                f"no column {name!r}",
+                where=where,
+                fix=f"data.columns.{part} must be one of: {', '.join(names)}.",
+            )
+    found = wanted.model_dump()
+    if not found["messages"] and not (found["question"] or found["answer"]):
+        found["messages"] = _find(names, MESSAGES) if not _find(names, ANSWER) else None
+    if not found["messages"]:
+        # A table of texts and labels: the label is the answer.
+        found["answer"] = (
+            found["answer"] or _find(names, ANSWER) or found["label"] or _find(names, LABEL)
+        )
+        rest = [name for name in names if name not in (found["answer"], found["context"])]
+        labelled = found["answer"] is not None and found["answer"].lower().strip() in LABEL
+        if labelled or found["label"] == found["answer"]:
+            found["label"] = found["label"] or found["answer"]
+            found["question"] = found["question"] or _find(rest, TEXT)
+        found["question"] = found["question"] or _find(rest, QUESTION)
+        if not found["question"] or not found["answer"]:
+            missing = "question" if not found["question"] else "answer"
+            raise DataError(
+                f"cannot tell which column holds the {missing}",
+                where=where,
+                fix=f"{_columns_here(names)} Give --set data.columns.question=… and data.columns.answer=…",
+            )
+    taken = {value for value in found.values() if value}
+    for part, candidates in (
+        ("entity", ENTITY),
+        ("label", LABEL),
+        ("system", SYSTEM),
+        ("context", CONTEXT),
+    ):
+        rest = [name for name in names if name not in taken]
+        found[part] = found[part] or _find(rest, candidates)
+    return Columns(**found)
+
+
+def _columns_here(names: list[str]) -> str:
+    alone = (
+        " (one only: is the file's delimiter a comma, semicolon, tab or bar?)"
+        if len(names) == 1
+        else ""
+    )
+    return f"Columns here: {', '.join(names) or 'none'}{alone}."
+
+
+def alpaca_instruction(names: list[str], columns: Columns, explicit: Columns) -> str | None:
+    """The instruction column of an alpaca table (instruction, input, output), if this is one."""
+    if explicit.question or columns.messages:
+        return None
+    instruction = _find(names, ["instruction"])
+    return (
+        instruction
+        if instruction and columns.question and columns.question.lower() == "input"
+        else None
+    )
+
+
+def text_of(row: dict[str, Any], column: str | None, place: str) -> str:
+    """A field as text, as it stands: cleaning counts what it takes off.
+
+    Empty where there is none; a list is an error.
+    """
+    value = row.get(column) if column is not None else None
+    if isinstance(value, str):
+        return value
+    if value is None or (
+        isinstance(value, float) and value != value
+    ):  # Parquet writes a missing text as not-a-number
+        return ""
+    if isinstance(value, list | dict | bytes):
+        kind = {list: "a list", dict: "an object", bytes: "bytes"}[type(value)]
+        raise DataError(
+            f"the column {column!r} holds {kind}, not a text",
+            where=place,
+            fix="Name a text column, or data.columns.messages for whole conversations.",
+        )
+    return str(value)
+
+
+def _or_none(text: str) -> str | None:
+    return text if text.strip() else None
+
+
+def parse_messages(value: Any, place: str) -> tuple[Message, ...]:
+    """A list of {role, content} or {from, value} as messages.
+
+    Nothing at all is an empty conversation.
+    """
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise DataError(
+            "the conversation is not a list of messages",
+            where=place,
+            fix='Write [{"role": "user", "content": …}, …].',
+        )
+    messages = []
+    for turn in value:
+        if not isinstance(turn, dict):
+            raise DataError(
+                "a turn is not an object", where=place, fix='Write {"role": "user", "content": …}.'
+            )
+        # A table that holds both spellings has an empty value under the other one.
+        name = text_of(turn, "role" if turn.get("role") else "from", place).strip().lower()
+        if name not in ROLE_NAMES:
+            raise DataError(
+                f"unknown role {name!r}", where=place, fix=f"Roles: {', '.join(ROLE_NAMES)}."
+            )
+        messages.append(
+            Message(
+                ROLE_NAMES[name],
+                text_of(turn, "value" if turn.get("content") is None else "content", place),
+            )
+        )
+    return tuple(messages)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The parts that a table's columns play.
+
+    ``constant`` is an instruction that every row shares: the system message.
+    """
+
+    columns: Columns
+    instruction: str | None = None
+    constant: str | None = None
+
+    def taken(self) -> dict[str, str]:
+        """Part to column, for saying so."""
+        parts: dict[str, str] = self.columns.model_dump(exclude_none=True)
+        if self.instruction:
+            parts["instruction" if self.constant is None else "system"] = self.instruction
+        return parts
+
+    def row(self, row: dict[str, Any], source: str, place: str) -> Row:
+        """One row of the table."""
+        columns = self.columns
+        talk = columns.messages
+        return Row(
+            messages=parse_messages(row.get(talk), place) if talk else self._pair(row, place),
+            source=source,
+            place=place,
+            entity=text_of(row, columns.entity, place).strip() or None,
+            label=_or_none(text_of(row, columns.label, place)),
+            id=text_of(row, columns.id, place).strip() or None,
+        )
+
+    def _pair(self, row: dict[str, Any], place: str) -> tuple[Message, ...]:
+        """Question and answer as a conversation.
+
+        Lists of turns in both columns (TRL's conversational pairs) are joined.
+        """
+        columns = self.columns
+        asked, answered = row.get(columns.question or ""), row.get(columns.answer or "")
+        if isinstance(asked, list) and isinstance(answered, list):
+            return parse_messages(asked, place) + parse_messages(answered, place)
+        question, answer = (
+            text_of(row, columns.question, place),
+            text_of(row, columns.answer, place),
+        )
+        told = text_of(row, self.instruction, place) if self.constant is None else ""
+        system = text_of(row, columns.system, place) or self.constant or ""
+        # A context without a question asks nothing; an instruction without an input does.
+        parts = (
+            [told, text_of(row, columns.context, place), question]
+            if (question + told).strip()
+            else []
+        )
+        asks = Message("user", "\n\n".join(part for part in parts if part.strip()))
+        return (
+            *([Message("system", system)] if system.strip() else []),
+            asks,
+            Message("assistant", answer),
+        )
+
+
+def find_layout(table: Table, explicit: Columns) -> Layout:
+    """The layout of a table, from its column names and, of an alpaca table, from the instruction
+    column.
+
+    Whether all rows share one instruction is seen by reading that column until a second one comes,
+    so that a table whose rows do share one is read twice.
+    """
+    columns = resolve_columns(table.names, explicit, table.path.name)
+    instruction = alpaca_instruction(table.names, columns, explicit)
+    return Layout(columns, instruction, _constant(table, instruction) if instruction else None)
+
+
+def _constant(table: Table, column: str) -> str | None:
+    """The one text of a column of several rows; nothing where there are two."""
+    found: set[str] = set()
+    rows = 0
+    for rows, value in enumerate(table.column(column), 1):
+        found.add(text_of({column: value}, column, f"{table.path.name}, row {rows}"))
+        if len(found) > 1:
+            return None
+    return found.pop() if rows > 1 else None
+
+
+def layout_rows(table: Table, layout: Layout, source: str) -> Callable[[], Iterator[Row]]:
+    """All rows of a table, as a stream each time it is called."""
+
+    def read() -> Iterator[Row]:
+        for number, row in enumerate(table.rows(), 1):
+            yield layout.row(row, source, f"{table.path.name}, row {number}")
+
+    return read

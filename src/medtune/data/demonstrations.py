@@ -1,0 +1,44 @@
+"""Demonstration questions must be absent from training: rows on their subjects are found here
+and go to the test split.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from medtune.data.dedup import normalize
+from medtune.data.rows import Row
+
+# Words of a question that do not say what it is about.
+GENERIC = frozenset(
+    """
+    a about affect affects an and are be body can cause caused causes complications describe diagnosed diagnosis
+    disease do does done effect effects explain for from get have how i in is it its mean means my of on or
+    outlook people person prevent prevented prevention risk should sign signs symptom symptoms tell test tests
+    that the there this to transmission treat treated treating treatment treatments was what when which who why
+    with you your
+    """.split()
+)
+
+
+def subject_words(question: str) -> frozenset[str]:
+    """The words that say what a question is about."""
+    return frozenset(word for word in normalize(question).split() if word not in GENERIC)
+
+
+def on_subject(row: Row, questions: Iterable[str]) -> bool:
+    """Whether a row asks one of ``questions``, names all its subject words, or is about an
+    entity that it names.
+    """
+    asked = [normalize(text) for text in row.turns("user")]
+    entity = normalize(row.entity or "")
+    for question in questions:
+        normal, subject = normalize(question), subject_words(question)
+        if any(text == normal or (subject and subject <= set(text.split())) for text in asked):
+            return True
+        if len(entity) >= 4 and f" {entity} " in f" {normal} ":
+            return True
+    return False
+
+
+def rows_on_subject(rows: Sequence[Row], questions: Sequence[str]) -> list[bool]:
+    """For each row, whether it is on the subject of a demonstration question."""
+    return [on_subject(row, questions) for row in rows]

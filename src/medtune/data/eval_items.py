@@ -1,0 +1,135 @@
+"""Items of a source that is measured on and never trained on: the published test part, each
+question once.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from string import ascii_uppercase
+
+from medtune.conversation import Conversation
+from medtune.data.dedup import normalize, text_hash
+from medtune.data.rows import Row, bare_question
+from medtune.data.sources.open import open_source
+from medtune.errors import DataError
+from medtune.progress import say
+from medtune.recipe.schema import Columns
+
+KNOWN = 43  # letters of an item's name before its digest
+WHERE = "evaluate.tasks: source"
+TEST = "test"
+EXAMPLES = (
+    "train",
+    "dev",
+    "valid",
+    "val",
+    "validation",
+)  # parts to draw worked examples from, the first that is there
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """``items`` to measure on; ``others``, the rest of the source, to calibrate on.
+
+    ``examples``, one part of these.
+    """
+
+    items: list[Conversation]
+    others: list[Conversation]
+    examples: list[Conversation]
+
+
+def read_benchmark(source: str, split: str | None, data_dir: Path | None) -> Benchmark:
+    """The items of the part ``split`` (null: test where there is one, else all) of a known
+    source or a file.
+
+    Equal items (same question, options and answer) count once, and what is said of an item that
+    stands in the measured part and elsewhere is left out of the others. Where all items have as
+    many options, so have the others: MedQA's parts are there with four and with five. Worked
+    examples are of the first part there is of ``EXAMPLES``, else of the first by name. Raises
+    ``DataError`` where the part holds no row, or an item an empty option.
+    """
+    opened = open_source(source, data_dir, Columns())
+    rows = [_trimmed(row) for row in opened.read()]
+    parts = sorted({row.published_split for row in rows if row.published_split})
+    wanted = split or (TEST if TEST in parts else None)
+    if wanted is not None and wanted not in parts:
+        here = ", ".join(parts) or "none: the file has no column split"
+        raise DataError(f"no part {wanted!r} in {source}", where=WHERE, fix=f"Parts here: {here}.")
+    chosen = [row for row in rows if wanted is None or row.published_split == wanted]
+    rest = [row for row in rows if wanted is not None and row.published_split != wanted]
+    if not chosen:
+        raise DataError(f"{source} has no rows", where=WHERE, fix="Name a file with questions.")
+    for row in chosen:
+        _check(row)
+    items = _once(chosen, set())
+    if len(items) < len(chosen):
+        say(
+            f"{source}: {len(chosen) - len(items):,} of {len(chosen):,} items are repeated: each counts once"
+        )
+    sizes = {len(item.options or ()) for item in items}
+    alike = [
+        row
+        for row in rest
+        if "" not in (row.options or ()) and (len(sizes) > 1 or len(row.options or ()) in sizes)
+    ]
+    if len(alike) < len(rest):
+        left = len(rest) - len(alike)
+        say(
+            f"{source}: {left:,} rows beside the items have another number of options, or an empty one: left out"
+        )
+    order = {name: rank for rank, name in enumerate(EXAMPLES)}
+    alike.sort(
+        key=lambda row: (
+            order.get(row.published_split or "", len(order)),
+            row.published_split or "",
+        )
+    )
+    measured = {item.group for item in items}
+    others = _once(alike, measured)
+    first = [row for row in alike if row.published_split == alike[0].published_split]
+    return Benchmark(
+        items, others, others[: len(_once(first, measured))]
+    )  # the first part stands first
+
+
+def _trimmed(row: Row) -> Row:
+    """The row without blanks around its options."""
+    return (
+        replace(row, options=tuple(option.strip() for option in row.options))
+        if row.options
+        else row
+    )
+
+
+def _check(row: Row) -> None:
+    if "" in (row.options or ()):
+        letter = ascii_uppercase[(row.options or ()).index("")]
+        fix = "Give every option a text, or leave the row out."
+        raise DataError(f"option {letter} is empty", where=row.place, fix=fix)
+
+
+def _once(rows: list[Row], seen: set[str]) -> list[Conversation]:
+    """Rows as conversations, equal ones once; none of a group in ``seen``."""
+    made: dict[str, Conversation] = {}
+    for row in rows:
+        group = f"q-{text_hash(normalize(bare_question(row.question))):016x}"
+        if group in seen:
+            continue
+        options, key = row.options or (), row.answer_key or ""
+        digest = text_hash(normalize(" | ".join([row.question, *options, key, row.label or ""])))
+        known = f"{row.source}-{row.id}" if row.id else row.source
+        name = f"{known[:KNOWN]}-{digest:016x}"
+        made.setdefault(
+            f"{digest:016x}",
+            Conversation(
+                name,
+                group,
+                row.source,
+                row.messages,
+                row.label,
+                row.options,
+                row.answer_key,
+                row.labels,
+            ),
+        )
+    return list(made.values())

@@ -1,0 +1,214 @@
+"""JSON lines and JSON as a stream of objects: a list is read item by item, JSON lines under any
+name line by line.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from medtune.data.formats.text import MAX_LINE, check_nul, check_unicode, open_text, text_lines
+from medtune.errors import DataError
+
+KEY = "key"  # the column that holds the key of an object of objects
+WHOLE_LIMIT = 200 * 2**20  # bytes; an object is read whole up to this size, a list of any size
+_CHUNK = 2**20
+_BLANK = re.compile(r"[ \t\r\n]*")
+_FAULTS = (ValueError, RecursionError)  # numbers of thousands of digits, and lists a thousand deep
+
+
+class _DoubledError(ValueError):
+    """A key that is there twice: one of its values would be lost."""
+
+    def __init__(self, key: str) -> None:
+        self.msg = f"the key {key!r} is there twice"
+        super().__init__(self.msg)
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _DoubledError(next(key for key in keys if keys.count(key) > 1))
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_key_twice)
+
+
+def json_line_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """One object a line; blank lines are none."""
+    for number, line in enumerate(text_lines(path), 1):
+        if not line.strip():
+            continue
+        try:
+            row = _DECODER.decode(line)
+        except _FAULTS as error:
+            raise _not_json(path, number, error, "Each line must be one JSON object.") from error
+        check_unicode(path, line, row, lambda: f", line {number}")  # noqa: B023
+        yield _object(path, row, f"line {number}", "Each line must be one JSON object.")
+
+
+def json_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a ``.json`` file: a list of objects, JSON lines, an object that holds one such
+    list, or objects by key.
+    """
+    with open_text(path) as handle:
+        window = _Window(path, handle)
+        first = window.peek()
+        if first == "[":
+            yield from window.items()
+            return
+    if first:
+        yield from json_line_rows(path) if _is_lines(path) else _document_rows(path)
+
+
+def _is_lines(path: Path) -> bool:
+    """JSON lines under another name: the first line is a whole object, and another line follows."""
+    lines = (line for line in text_lines(path) if line.strip())
+    try:
+        return isinstance(_DECODER.decode(next(lines, "")), dict) and next(lines, None) is not None
+    except (*_FAULTS, DataError):
+        return False
+
+
+def _document_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of one object, read whole: of the one list of objects in it, of its objects by key,
+    or the object itself.
+    """
+    if path.stat().st_size > WHOLE_LIMIT:
+        raise DataError(
+            f"one JSON object of more than {WHOLE_LIMIT // 2**20} MB",
+            where=str(path),
+            fix="Write it as JSON lines (.jsonl), one row a line.",
+        )
+    with open_text(path) as handle:
+        text = handle.read()
+    check_nul(path, text, 1)
+    try:
+        value = _DECODER.decode(text)
+    except _FAULTS as error:
+        raise _not_json(path, getattr(error, "lineno", 1), error, "Check the file.") from error
+    check_unicode(path, text, value, str)
+    for number, row in enumerate(_rows_of(value), 1):
+        yield _object(path, row, f"row {number}")
+
+
+def _rows_of(value: Any) -> list[Any]:
+    if not isinstance(value, dict):
+        return [value]
+    lists = [
+        held
+        for held in value.values()
+        if isinstance(held, list) and held and isinstance(held[0], dict)
+    ]
+    if len(lists) == 1:
+        return lists[0]
+    if value and all(isinstance(held, dict) for held in value.values()):
+        return [{KEY: key, **held} for key, held in value.items()]
+    return [value]
+
+
+class _Window:
+    """A window on a JSON list that moves forward: what was read is let go."""
+
+    def __init__(self, path: Path, handle: TextIO) -> None:
+        self.path, self.handle = path, handle
+        self.text, self.at, self.line = "", 0, 1
+
+    def items(self) -> Iterator[dict[str, Any]]:
+        """The objects of the list that begins here."""
+        self.at += 1
+        following = self.peek() != "]"
+        while following:
+            item = self._item()
+            yield (
+                item
+                if isinstance(item, dict)
+                else _object(self.path, item, f"line {self.line_at(self.at)}")
+            )
+            mark = self.peek()
+            if mark not in (",", "]"):
+                raise self._broken("a comma or a bracket is missing, or the file is cut")
+            following = mark == ","
+            self.at += following
+            self.peek()
+        self.at += 1
+        if self.peek():
+            raise self._broken("there is text after the list")
+
+    def peek(self) -> str:
+        """The next character that is not blank; nothing at the end."""
+        while True:
+            found = _BLANK.match(self.text, self.at)
+            self.at = found.end() if found else self.at
+            if self.at < len(self.text) or not self._more():
+                return self.text[self.at : self.at + 1]
+
+    def line_at(self, place: int) -> int:
+        """The line of a place in the window."""
+        return self.line + self.text.count("\n", 0, place)
+
+    def _item(self) -> Any:
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self.text, self.at)
+            except _FAULTS as error:
+                if self._may_be_cut(error) and self._more():
+                    continue
+                raise _not_json(
+                    self.path,
+                    self.line_at(getattr(error, "pos", self.at)),
+                    error,
+                    "Check the file.",
+                ) from error
+            if end == len(self.text) and self._more():
+                continue  # a number may go on
+            check_unicode(
+                self.path,
+                self.text[self.at : end],
+                value,
+                lambda: f", line {self.line_at(self.at)}",
+            )
+            self.at = end
+            return value
+
+    def _may_be_cut(self, error: Exception) -> bool:
+        """Whether the fault may lie in the window's end and not in the file."""
+        if not isinstance(error, json.JSONDecodeError) or len(self.text) - self.at > MAX_LINE:
+            return False
+        return error.msg.startswith("Unterminated") or error.pos > len(self.text) - 16
+
+    def _more(self) -> bool:
+        """Read on, by more each time while one item fills the window."""
+        rest = len(self.text) - self.at
+        chunk = self.handle.read(max(_CHUNK, rest))
+        if not chunk:
+            return False
+        self.line = self.line_at(self.at)
+        self.text, self.at = self.text[self.at :] + chunk, 0
+        check_nul(self.path, chunk, self.line_at(rest))
+        return True
+
+    def _broken(self, what: str) -> DataError:
+        return DataError(
+            f"not valid JSON ({what})",
+            where=f"{self.path}, line {self.line_at(self.at)}",
+            fix="Check the file.",
+        )
+
+
+def _object(path: Path, row: Any, place: str, fix: str = "") -> dict[str, Any]:
+    if isinstance(row, dict):
+        return row
+    raise DataError(
+        "not a JSON object",
+        where=f"{path}, {place}",
+        fix=fix or 'Write [{"question": …, "answer": …}, …] or JSON lines.',
+    )
+
+
+def _not_json(path: Path, line: int, error: Exception, fix: str) -> DataError:
+    what = getattr(error, "msg", None) or "nested too deeply, or a number of too many digits"
+    return DataError(f"not valid JSON ({what})", where=f"{path}, line {line}", fix=fix)

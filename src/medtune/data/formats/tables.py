@@ -1,0 +1,106 @@
+"""Tables from files: CSV, TSV, JSON, JSON lines, Parquet, each a stream.
+
+What cannot be read is an error with its place.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medtune.data.formats.delimited import delimited_header, delimited_rows
+from medtune.data.formats.json import json_line_rows, json_rows
+from medtune.data.formats.parquet import parquet_names, parquet_rows
+from medtune.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+_LOOK = 100  # rows
+
+Rows = Callable[[], Iterator[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in a file, of which only the beginning was read: its column names, its first row,
+    and all rows as streams.
+
+    A JSON row may lack columns, and may have some that the first rows did not have.
+    """
+
+    path: Path
+    names: list[str]
+    first: dict[str, Any] | None
+    rows: Rows
+    column: Callable[[str], Iterator[Any]]
+
+
+def open_table(path: Path, header: Sequence[str] | None = None) -> Table:
+    """Look at a table. ``header`` names the columns of a CSV without a line of names.
+
+    Raises ``DataError`` where the file or one of its first rows cannot be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        names = parquet_names(path)
+        first = next(parquet_rows(path), None)
+        return Table(
+            path,
+            names,
+            first,
+            lambda: parquet_rows(path),
+            lambda name: _one(parquet_rows(path, [name]), name),
+        )
+    if suffix in (".csv", ".tsv"):
+        names, delimiter = (list(header), ",") if header else delimited_header(path)
+        return _text_table(
+            path, names, lambda: delimited_rows(path, names, delimiter, header=not header)
+        )
+    if suffix in (".json", ".jsonl", ".ndjson"):
+        reader = json_rows if suffix == ".json" else json_line_rows
+        return _text_table(path, None, lambda: reader(path))
+    raise DataError(
+        f"no reader for {suffix or 'a file without an ending'}",
+        where=str(path),
+        fix=f"Use {', '.join(TABLE_SUFFIXES)}.",
+    )
+
+
+def _text_table(path: Path, names: list[str] | None, rows: Rows) -> Table:
+    head = list(islice(rows(), _LOOK))
+    names = (
+        names if names is not None else list(dict.fromkeys(name for row in head for name in row))
+    )
+    return Table(path, names, head[0] if head else None, rows, lambda name: _one(rows(), name))
+
+
+def _one(rows: Iterator[dict[str, Any]], name: str) -> Iterator[Any]:
+    return (row.get(name) for row in rows)
+
+
+def read_table(path: Path) -> "pa.Table":
+    """Read a whole table into memory.
+
+    A column of mixed types becomes text; a JSON list or object stays one.
+    """
+    import pyarrow as pa
+
+    table = open_table(path)
+    rows = list(table.rows())
+    names = list(dict.fromkeys([*table.names, *(name for row in rows for name in row)]))
+    return pa.table({name: _array([row.get(name) for row in rows]) for name in names})
+
+
+def _array(values: list[Any]) -> "pa.Array":
+    import pyarrow as pa
+
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return pa.array(
+            [None if v is None else v if isinstance(v, str) else json.dumps(v) for v in values]
+        )

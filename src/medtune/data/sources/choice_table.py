@@ -1,0 +1,265 @@
+"""Questions with options in a file of one's own: recognised by its columns, for training and for
+measuring alike.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from string import ascii_uppercase
+from typing import Any
+
+from medtune.data.columns import ANSWER, MESSAGES, QUESTION, Layout, find_layout, text_of
+from medtune.data.formats.tables import Table
+from medtune.data.rows import Row
+from medtune.data.sources.forms import Fields
+from medtune.data.sources.multiple_choice import choice_row
+from medtune.data.sources.option_columns import (
+    AS_PLAIN,
+    OptionColumns,
+    Options,
+    find_options,
+    plain_name,
+)
+from medtune.errors import DataError
+from medtune.recipe.schema import Columns
+
+MISSING = ("", "-1")  # a test set without answers writes -1 where it counts them
+_LETTER = re.compile(r"[(\[]?\s*([A-Z])\s*[)\].:]*")
+_LINE = re.compile(r"[(\[]?([A-Z])[)\].:]+\s+(.*)", re.DOTALL)
+_LETTERS = "Write letters (A is the first option) instead of numbers."
+
+LETTER, TEXT, NUMBER = "a letter", "an option's text", "a number"
+
+
+def readings(answer: str, options: Options) -> dict[str, int]:
+    """What an answer may be, with the place of its option.
+
+    Of a number the number as it stands, whatever it counts from.
+    """
+    found = {}
+    place = _lettered(answer, options)
+    texts = [text.strip() for text in options.texts]
+    number = answer.removesuffix(".0")
+    if place is not None:
+        found[LETTER] = place
+    if texts.count(answer) == 1:
+        found[TEXT] = texts.index(answer)
+    # An object's names may be numbers themselves: then these are meant.
+    if place is None and re.fullmatch(r"[0-9]{1,2}", number) and int(number) <= len(texts):
+        found[NUMBER] = int(number)
+    return found
+
+
+def is_letter(answer: str) -> bool:
+    """Whether an answer is a letter alone, in the spellings that are read."""
+    return _LETTER.fullmatch(answer.upper()) is not None
+
+
+def _lettered(answer: str, options: Options) -> int | None:
+    """The place that a letter, a whole line ``A. …`` or the option's own name in the file gives."""
+    names = [name.strip().lower() for name in options.names]
+    if answer.lower() in names:
+        return names.index(answer.lower())
+    letter, line = _LETTER.fullmatch(answer.upper()), _LINE.fullmatch(answer)
+    given = letter or line
+    place = ord(given[1]) - ord("A") if given else len(names)
+    if place >= len(names) or (
+        not letter and line and options.texts[place].strip() != line[2].strip()
+    ):
+        return None
+    return place
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What is meant by a file's answers: the kinds that some row shows beyond doubt, and from
+    where numbers count.
+    """
+
+    column: str
+    shown: frozenset[str]
+    base: int | None
+
+    def place(self, fields: Fields, answer: str, options: Options) -> int:
+        """The place of the right option.
+
+        Raises ``DataError`` where the answer names none, or one or another.
+        """
+        found = readings(answer, options)
+        places = self._places(found, options)
+        if len(places) > 1:
+            places = (
+                self._places({kind: found[kind] for kind in self.shown & set(found)}, options)
+                or places
+            )
+        if len(places) == 1:
+            return places.pop()
+        said = f"the answer in the column {self.column!r} is {answer[:60]!r}"
+        if places:
+            fix = 'Write the right option\'s letter and text, as in "A. …".'
+            raise fields.fault(
+                f"{said}: {' or '.join(sorted(found))}, which name different options", fix
+            )
+        last = chr(ord("A") + len(options.texts) - 1)
+        what = f"{said}: no letter from A to {last}, not the text of one option, and no option's number"
+        raise fields.fault(
+            what, f"Write the right option's letter, its text, or its number. {AS_PLAIN}"
+        )
+
+    def _places(self, found: dict[str, int], options: Options) -> set[int]:
+        """All options that an answer may name."""
+        bases = (0, 1) if self.base is None else (self.base,)
+        numbers = {found[NUMBER] - base for base in bases} if NUMBER in found else set()
+        named = {place for kind, place in found.items() if kind != NUMBER}
+        return named | {place for place in numbers if 0 <= place < len(options.texts)}
+
+
+def learn_meaning(column: str, where: str, answers: Iterable[tuple[str, str, Options]]) -> Meaning:
+    """What the answers of a whole file mean, from (place, answer, options) of its rows.
+
+    A number may count from 0 or from 1: a 0 shows the one, a number as high as there are options
+    the other. Raises ``DataError`` where nothing or both is shown: a guess would teach and measure
+    wrong answers.
+    """
+    shown: dict[str, str] = {}
+    bases: dict[int, str] = {}
+    for place, answer, options in answers:
+        found = readings(answer, options)
+        if len(found) > 1:
+            continue
+        for kind, number in found.items():
+            shown.setdefault(kind, place)
+            if kind == NUMBER and number in (0, len(options.texts)):
+                bases.setdefault(int(number > 0), place)
+    if len(bases) > 1:
+        what = (
+            f"the column {column!r} counts the options from 0 ({bases[0]}) and from 1 ({bases[1]})"
+        )
+        raise DataError(what, where=where, fix=_LETTERS)
+    if NUMBER in shown and not bases:
+        what = f"cannot tell whether {column!r} counts the options from 0 or from 1: no row answers 0 or the number of its options"
+        raise DataError(what, where=where, fix=_LETTERS)
+    return Meaning(column, frozenset(shown), next(iter(bases), None))
+
+
+# The most telling first: what stands beside them in "answer" may be an explanation.
+_KEYS = """answerkey answerletter correctoption correctanswer correctchoice correctletter correct rightanswer rightoption
+    answer answeridx answerindex correctidx correctindex cop gold""".split()
+_LABEL = "label"  # the last: it may be the answer, or a class beside it
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceLayout(Layout):
+    """The layout of a table of questions with options: that of its other columns, and how
+    options and answers are read.
+
+    A label is left out: beside options it would be taken for the class that they are.
+    """
+
+    options: OptionColumns
+    meaning: Meaning
+    split: str | None
+
+    def taken(self) -> dict[str, str]:
+        """Part to column, for saying so."""
+        return super().taken() | {"options": " ".join(self.options.columns)}
+
+    def row(self, row: dict[str, Any], source: str, place: str) -> Row:
+        """One row of the table. Without options it is a plain question, unless a letter answers."""
+        fields, plain = Fields(row, source, place), super().row(row, source, place)
+        part = text_of(row, self.split, place).strip().lower() or None
+        options, answer = self.options.of(fields), plain.answer.strip()
+        if not options.texts:
+            if is_letter(answer):
+                raise fields.fault(
+                    f"the answer is {answer!r} and there are no options", f"Give them. {AS_PLAIN}"
+                )
+            return replace(plain, published_split=part)
+        made = choice_row(
+            fields, plain.question, list(options.texts), self._key(fields, answer, options)
+        )
+        told = tuple(message for message in plain.messages if message.role == "system")
+        messages = (*told, *made.messages)
+        return replace(
+            made, messages=messages, entity=plain.entity, id=plain.id, published_split=part
+        )
+
+    def _key(self, fields: Fields, answer: str, options: Options) -> str:
+        if answer in MISSING and answer not in options.texts:
+            return ""
+        place = self.meaning.place(fields, answer, options)
+        return ascii_uppercase[place : place + 1]
+
+
+def find_choices(table: Table) -> ChoiceLayout | None:
+    """The layout of a table of questions with options, if it is one.
+
+    What its answers mean is read from all rows.
+
+    Raises ``DataError`` where there are options, and a column that they need is not there or not to
+    be understood.
+    """
+    asked, said = _named(table.names, QUESTION), _key_column(table.names)
+    if said is None and (asked is None or _named(table.names, MESSAGES)):
+        return None
+    options = find_options(table)
+    if options is None:
+        return None
+    question, key = (
+        _needed("question", asked, table, options),
+        _needed("answer", said, table, options),
+    )
+    layout, split = _beside(table, question, key), _named(table.names, ["split"])
+    meaning = learn_meaning(key, str(table.path), _answers(table, options, key))
+    return ChoiceLayout(
+        layout.columns,
+        layout.instruction,
+        layout.constant,
+        options=options,
+        meaning=meaning,
+        split=split,
+    )
+
+
+def _needed(part: str, column: str | None, table: Table, options: OptionColumns) -> str:
+    """The column of a part without which options are of no use."""
+    if column is None:
+        raise DataError(
+            f"there are options ({', '.join(options.columns)}), but no column that holds the {part}",
+            where=str(table.path),
+            fix=f"Columns here: {', '.join(table.names)}. Name the one that holds it {part!r}. {AS_PLAIN}",
+        )
+    return column
+
+
+def _beside(table: Table, question: str, key: str) -> Layout:
+    """The layout of the columns beside the options."""
+    by_label = plain_name(key) == _LABEL  # the usual reading would take it for a text and its class
+    wanted = Columns(
+        answer=key, question=question if by_label else None, id=_named(table.names, ["id"])
+    )
+    layout = find_layout(table, wanted)
+    return replace(layout, columns=layout.columns.model_copy(update={"label": None}))
+
+
+def _named(names: list[str], candidates: list[str]) -> str | None:
+    plain = {name.strip().lower(): name for name in names}
+    return next((plain[name] for name in candidates if name in plain), None)
+
+
+def _key_column(names: list[str]) -> str | None:
+    """The column that says which option is right."""
+    plain = {plain_name(name): name for name in names}
+    return next((plain[name] for name in (*_KEYS, *ANSWER, _LABEL) if name in plain), None)
+
+
+def _answers(table: Table, options: OptionColumns, key: str) -> Iterator[tuple[str, str, Options]]:
+    """Place, answer and options of each row that has both."""
+    for number, row in enumerate(table.rows(), 1):
+        place = f"{table.path.name}, row {number}"
+        found, answer = (
+            options.of(Fields(row, table.path.stem, place)),
+            text_of(row, key, place).strip(),
+        )
+        if found.texts and answer:
+            yield place, answer, found

@@ -1,0 +1,243 @@
+"""From a source's name or path to rows, read as a stream."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from medtune.data.columns import Layout, find_layout, layout_rows, text_of
+from medtune.data.formats.tables import TABLE_SUFFIXES, Table, open_table
+from medtune.data.rows import Row, Source
+from medtune.data.sources.catalogue import KNOWN, KnownSource, table_files
+from medtune.data.sources.choice_table import find_choices
+from medtune.data.sources.forms import Convert, Fields, Form
+from medtune.data.sources.hub import fetch
+from medtune.data.sources.medquad import medquad_xml_rows
+from medtune.data.sources.multiple_choice import FORMS as CHOICE_FORMS
+from medtune.data.sources.option_columns import find_options
+from medtune.data.sources.published import (
+    CLASSIFICATION_FORMS,
+    DIALOGUES_FORMS,
+    NOTES_QUESTION,
+    QUESTION_ANSWER_FORMS,
+    TERMS_FORMS,
+)
+from medtune.errors import DataError
+from medtune.progress import say
+from medtune.recipe.schema import Columns
+
+__all__ = ["NOTES_QUESTION", "open_source", "source_files"]
+
+FORMS = {
+    **QUESTION_ANSWER_FORMS,
+    **TERMS_FORMS,
+    **CLASSIFICATION_FORMS,
+    **CHOICE_FORMS,
+    **DIALOGUES_FORMS,
+}
+_SPLIT = re.compile(r"(?:^|[^a-z])(train|validation|valid|val|dev|test)")
+
+
+def source_files(source: str, data_dir: Path | None) -> list[Path]:
+    """The files behind a source, found but not read: a known name, a path, or a path below the
+    data directory.
+
+    A known data set that is not here is fetched from the hub. Raises ``DataError`` where nothing is
+    found.
+    """
+    known = KNOWN.get(source)
+    if known:
+        return known.found(data_dir) or fetch(known, data_dir)
+    for path in (Path(source), *([data_dir / source] if data_dir else [])):
+        if path.is_dir():
+            return _directory_files(path)
+        if path.exists():
+            return [_readable(path)]
+    near = [] if Path(source).suffix else get_close_matches(source, KNOWN, n=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    raise DataError(
+        f"no such file or known source: {source}",
+        where="data.source",
+        fix=f"{hint}Known: {', '.join(KNOWN)} (medtune data list).",
+    )
+
+
+def _readable(path: Path) -> Path:
+    if path.suffix.lower() not in TABLE_SUFFIXES:
+        raise DataError(
+            f"no reader for {path.name}",
+            where="data.source",
+            fix=f"Use {', '.join(TABLE_SUFFIXES)}.",
+        )
+    return path
+
+
+def _directory_files(path: Path) -> list[Path]:
+    files = sorted(path.rglob("*.xml")) or table_files(path)
+    if not files:
+        raise DataError(
+            "no MedQuAD XML found below this directory",
+            where=str(path),
+            fix="Name a file, or the tree's root.",
+        )
+    return files
+
+
+def open_source(source: str, data_dir: Path | None, columns: Columns) -> Source:
+    """Look at a source: its files found, its columns resolved.
+
+    Its rows come by ``read``, from the start each time.
+
+    ``columns`` given by a person win over a known data set's own. Raises ``DataError`` where a file
+    has no rows, or columns that cannot be told.
+    """
+    files = source_files(source, data_dir)
+    known = KNOWN.get(source)
+    if files[0].suffix.lower() == ".xml":
+        return _source(
+            KNOWN["medquad"], lambda: medquad_xml_rows(files), files, {"entity": "Focus"}
+        )
+    tables = [_open(path, known) for path in files]
+    if columns.model_dump(exclude_none=True):
+        return _by_layout(tables, columns, known, source)
+    owner = known or _owner(tables)
+    if owner is None:
+        return _by_layout(tables, columns, None, source)
+    parts = [_Part.of(owner, table, alone=len(tables) == 1) for table in tables]
+    return _source(
+        owner, lambda: (row for part in parts for row in part.rows()), files, parts[0].form.taken
+    )
+
+
+def _source(
+    owner: KnownSource,
+    read: Callable[[], Iterator[Row]],
+    files: Sequence[Path],
+    taken: dict[str, str],
+) -> Source:
+    return Source(owner.name, read, tuple(files), owner.licence, owner.published, dict(taken))
+
+
+def _open(path: Path, known: KnownSource | None) -> Table:
+    """A table that has rows; that of a data set published without a line of names gets them."""
+    headless = next(
+        (k for k in KNOWN.values() if k.header and path.suffix == ".csv" and k.names_file(path)),
+        None,
+    )
+    table = (
+        _without_header(path, headless.header) if headless and known in (None, headless) else None
+    )
+    table = table or open_table(path)
+    if table.first is None:
+        raise DataError(
+            "the file has no rows", where=str(path), fix="Give a file with questions and answers."
+        )
+    return table
+
+
+def _without_header(path: Path, header: Sequence[str]) -> Table | None:
+    try:
+        table = open_table(path, header)
+    except DataError:
+        return None  # it has a header, or is broken: then the usual reading says where
+    last = table.first[header[-1]] if table.first else ""
+    return table if last in ("A", "B", "C", "D") else None
+
+
+def _by_layout(
+    tables: list[Table], columns: Columns, known: KnownSource | None, source: str
+) -> Source:
+    if len(tables) > 1 and known is None:
+        raise DataError(
+            "no MedQuAD XML found below this directory, but tables of no known data set",
+            where=source,
+            fix="Name one of the files, or list them in data.source.",
+        )
+    name = known.name if known else tables[0].path.stem
+    layouts = [_layout(table, columns) for table in tables]
+    readers = [
+        layout_rows(table, layout, name) for table, layout in zip(tables, layouts, strict=True)
+    ]
+    opened = Source(
+        name,
+        lambda: (row for reader in readers for row in reader()),
+        tuple(table.path for table in tables),
+        columns=layouts[0].taken(),
+    )
+    return replace(opened, licence=known.licence, published=known.published) if known else opened
+
+
+def _layout(table: Table, columns: Columns) -> Layout:
+    """The layout of a table: with ``columns`` by these alone, else with its options, if it has
+    any.
+    """
+    if not columns.model_dump(exclude_none=True):
+        return find_choices(table) or find_layout(table, columns)
+    layout = find_layout(table, columns)
+    with suppress(DataError):
+        options = find_options(table)
+        if options and not set(options.columns) & set(layout.taken().values()):
+            say(
+                f"{table.path.name}: read by data.columns, without the options in {', '.join(options.columns)}"
+            )
+    return layout
+
+
+def _owner(tables: list[Table]) -> KnownSource | None:
+    """The known data set that all tables are parts of: by the name of the file and its columns,
+    or by columns that tell.
+    """
+    owners = {_owner_of(table) for table in tables}
+    name = owners.pop() if len(owners) == 1 else None
+    return KNOWN[name] if name else None
+
+
+def _owner_of(table: Table) -> str | None:
+    named = [
+        name for name, known in KNOWN.items() if not known.packaged and known.names_file(table.path)
+    ]
+    for name in named:
+        if any(form.is_form_of(table) for form in FORMS[name]):
+            return name
+    telling = (
+        name
+        for name, forms in FORMS.items()
+        if any(f.telling and f.is_form_of(table) for f in forms)
+    )
+    return next(telling, None)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One table of a known data set, and the published form it has."""
+
+    owner: KnownSource
+    table: Table
+    form: Form
+    convert: Convert
+    split: str | None
+
+    @classmethod
+    def of(cls, owner: KnownSource, table: Table, *, alone: bool) -> "_Part":
+        """The part with its form. A file named ``train`` that is the only one was not split."""
+        found = next((form for form in FORMS[owner.name] if form.is_form_of(table)), None)
+        if found is None:
+            raise DataError(
+                f"not the columns of {owner.name} ({owner.columns})",
+                where=str(table.path),
+                fix=f"Columns here: {', '.join(table.names)}. Say with data.columns which is which.",
+            )
+        of_name = _SPLIT.search(table.path.stem.lower())
+        split = of_name.group(1) if of_name else None
+        return cls(
+            owner, table, found, found.bind(table), None if alone and split == "train" else split
+        )
+
+    def rows(self) -> Iterator[Row]:
+        """Rows with the split they were published in: of the column, else of the file's name."""
+        for number, values in enumerate(self.table.rows(), 1):
+            place = f"{self.table.path.name}, row {number}"
+            row = self.convert(Fields(values, self.owner.name, place))
+            yield replace(row, published_split=text_of(values, "split", place) or self.split)

@@ -1,0 +1,3 @@
+"""Comparisons on the same items: before and after, variants of a run, seeds, sources, several
+models.
+"""

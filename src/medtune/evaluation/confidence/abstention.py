@@ -1,0 +1,182 @@
+"""Whether an answer is given or held back: what a run's validation set, applied to one answer."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medtune.errors import ModelError
+from medtune.evaluation.confidence.discrimination import SIGNAL
+from medtune.evaluation.statistics import wilson
+from medtune.files import read_json
+from medtune.models.interface import LanguageModel, Messages
+
+FILE = Path("eval") / "confidence.json"
+WHY_NONE = {
+    "not needed": "nothing is held back: validation answers are right often enough",
+    "out of reach": "no threshold: at none are enough validation answers right",
+    "not measured": "no threshold: not measured on validation",
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The threshold of a run's answers, if validation set one, and what confidence showed there
+    (``signal``).
+    """
+
+    threshold: float | None
+    signal: str
+    status: str
+
+    @classmethod
+    def read(cls, name: str | Path) -> "Gate | None":
+        """Of a run's directory, the model inside it or an export.
+
+        None where its answers' confidence was not measured.
+        """
+        use = Path(name) / "medtune.json"
+        carried = read_json(use).get("confidence") if use.is_file() else None
+        if carried:
+            return cls(**carried)
+        places = (Path(name), Path(name).parent)
+        root = next(
+            (
+                place
+                for place in places
+                if (place / "run.json").exists() and (place / FILE).exists()
+            ),
+            None,
+        )
+        return cls.of(read_json(root / FILE)) if root else None
+
+    @classmethod
+    def of(cls, measured: dict[str, Any]) -> "Gate | None":
+        """From task → side → facts: those of the trained model's written answers."""
+        sides = (found.get("after") for found in measured.values())
+        facts = next((side for side in sides if side and side["kind"] == "answers"), None)
+        if facts is None:
+            return None
+        found = facts["threshold"] or {
+            "value": None,
+            "signal": "not measured",
+            "status": "not measured",
+        }
+        return cls(found["value"], found["signal"], found["status"])
+
+    def holds_back(self, confidence: float | None) -> bool:
+        """Whether an answer of this confidence is held back.
+
+        Never where there is none, or no threshold.
+        """
+        return self.threshold is not None and confidence is not None and confidence < self.threshold
+
+    def remark(self, confidence: float | None) -> str:
+        """The line beside an answer."""
+        if self.signal == "no signal":
+            return "confidence: no signal on validation"
+        if confidence is None:
+            return "confidence: not measured (no likelihood of this answer)"
+        if self.status == "set" and self.threshold is not None:
+            shown = two_apart(confidence, self.threshold)
+            return f"confidence {shown[0]} (threshold {shown[1]}, set on validation)"
+        return f"confidence {confidence:.2f} ({WHY_NONE[self.status]})"
+
+    def refusal(self, confidence: float) -> str:
+        """What is said in place of an answer that is held back."""
+        own, limit = two_apart(confidence, self.threshold or 0.0)
+        return (
+            "I am not sure enough to answer this: my confidence is "
+            f"{own}, below the threshold of {limit} that validation set. Please ask a clinician."
+        )
+
+
+def two_apart(first: float, second: float) -> tuple[str, str]:
+    """Two figures with two digits, or as many more as it takes to tell them apart."""
+    digits = next((d for d in range(2, 7) if f"{first:.{d}f}" != f"{second:.{d}f}"), 2)
+    return f"{first:.{digits}f}", f"{second:.{digits}f}"
+
+
+def confidence_in(model: LanguageModel, messages: Messages, text: str) -> float | None:
+    """exp(mean log-likelihood a token) of ``text`` as the answer.
+
+    None without words, or from a model that gives none.
+    """
+    if not text.strip():
+        return None
+    try:
+        (found,) = model.loglikelihoods([(messages, text)])
+    except ModelError:
+        return None
+    return math.exp(min(0.0, found.loglikelihood / found.tokens)) if found.tokens else None
+
+
+Array = np.ndarray
+FEWEST_ABOVE = 10  # validation answers that a threshold rests on at least
+
+
+def lowest_threshold(confidences: Array, right: Array, wanted: float) -> float | None:
+    """The lowest confidence such that the answers at or above it are right at least ``wanted``
+    of the time.
+
+    The lower end of Wilson's 95 % interval must be there, not the share alone: the threshold is
+    picked among many on the same answers, and one of them looks good by luck. Equal confidences
+    stand together; above fewer than ten answers: None.
+    """
+    order = np.argsort(-confidences, kind="stable")
+    sure = confidences[order]
+    ends = np.append(np.flatnonzero(np.diff(sure)), len(sure) - 1)
+    hits = np.cumsum(right[order])[ends]
+    sure_of = np.array([wilson(int(hit), int(n))[0] for hit, n in zip(hits, ends + 1, strict=True)])
+    enough = ends[(sure_of >= wanted) & (ends + 1 >= FEWEST_ABOVE)]
+    return float(sure[enough[-1]]) if len(enough) else None
+
+
+def above(confidences: Array, right: Array, value: float) -> dict[str, Any]:
+    """How many answers are at or above a threshold, which share of all that is, and which share
+    of them is right.
+    """
+    passed = confidences >= value
+    count = int(passed.sum())
+    return {
+        "n": count,
+        "coverage": float(passed.mean()),
+        "right": float(right[passed].mean()) if count else None,
+    }
+
+
+def threshold_facts(
+    validation: tuple[Array, Array], signal: str, test: tuple[Array, Array], wanted: float
+) -> dict[str, Any]:
+    """The threshold and what it does on validation and on test. Each side is (confidences, right).
+
+    ``value`` is None where nothing can be set; ``status`` then says why: ``no signal`` or ``not
+    measured`` (the order of confidences means nothing on validation), or ``out of reach`` (no
+    confidence is right often enough). Where all answers together are right often enough, nothing is
+    held back (0, ``not needed``).
+    """
+    confidences, right = validation
+    facts = {
+        "wanted": wanted,
+        "signal": signal,
+        "n_validation": len(right),
+        "right_of_all": float(right.mean()),
+    }
+    nothing = {"value": None, "n": 0, "coverage": None, "right": None, "test": None}
+    if right.mean() >= wanted and len(right) >= FEWEST_ABOVE:
+        value, status = 0.0, "not needed"
+    elif signal != SIGNAL:
+        return facts | nothing | {"status": signal}
+    else:
+        found = lowest_threshold(confidences, right, wanted)
+        if found is None:
+            return facts | nothing | {"status": "out of reach"}
+        value, status = found, "set"
+    return facts | {
+        "value": value,
+        "status": status,
+        **above(confidences, right, value),
+        "test": above(*test, value),
+    }

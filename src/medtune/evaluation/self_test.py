@@ -1,0 +1,229 @@
+"""Cases with known answers for the scoring code, to be run where it is used: libraries differ
+between machines.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+from typing import Any
+
+import numpy as np
+
+from medtune.evaluation.confidence.calibration import expected_calibration_error
+from medtune.evaluation.confidence.conformal import conformal_limit, conformal_rank
+from medtune.evaluation.confidence.discrimination import auroc
+from medtune.evaluation.confidence.scores import semantic_entropy
+from medtune.evaluation.judge.agreement import item_score
+from medtune.evaluation.statistics import (
+    Fourfold,
+    PairedDifference,
+    clustered_standard_error,
+    holm,
+    mcnemar_exact,
+    paired_bootstrap,
+    proportion_interval,
+    ratio,
+    sign_flips,
+    wilson,
+)
+from medtune.evaluation.tasks import TASKS
+from medtune.evaluation.tasks.classification import class_counts, macro_f1, tied_best
+from medtune.evaluation.text_metrics import rouge_l
+from medtune.text.answer_parsing import parse_label
+from medtune.text.quantities.doses import dose_agreement
+
+Figures = Sequence[float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is computed, what must come out, within which tolerance."""
+
+    name: str
+    expected: Figures
+    compute: Callable[[], Figures]
+    tolerance: float = 5e-5
+
+    def run(self) -> dict[str, Any]:
+        """``case``, ``expected``, ``found`` (numbers, or an error's text) and ``ok``."""
+        told: dict[str, Any] = {"case": self.name, "expected": list(self.expected)}
+        try:
+            found = [float(value) for value in self.compute()]
+        except (
+            Exception
+        ) as error:  # whatever is broken in this place is what the case is there to show
+            return told | {"found": f"{type(error).__name__}: {error}", "ok": False}
+        near = len(found) == len(self.expected) and np.allclose(
+            found, self.expected, rtol=0, atol=self.tolerance
+        )
+        return told | {"found": found, "ok": bool(near)}
+
+
+def _metric(task: str, name: str, samples: Sequence[dict[str, Any]]) -> Figures:
+    metric = next(metric for metric in TASKS[task].metrics if metric.name == name)
+    return [float(metric.value(metric.columns(samples).sum(axis=0)))]
+
+
+def _scored(*items: tuple[float, int, int]) -> list[dict[str, Any]]:
+    """Samples of given texts by (negative log-likelihood, tokens, bytes)."""
+    return [
+        {"loglikelihoods": [-nll], "tokens": tokens, "bytes": size} for nll, tokens, size in items
+    ]
+
+
+def _always(first: str, counts: dict[str, int]) -> tuple[float, float]:
+    """Accuracy and macro-F1 of who always answers ``first``."""
+    options = list(counts)
+    samples = [
+        {"options": options, "labels": [label], "score": {"predicted": {first: 1.0}}}
+        for label, count in counts.items()
+        for _ in range(count)
+    ]
+    figure = macro_f1(np.sum([class_counts(sample) for sample in samples], axis=0))
+    return counts[first] / len(samples), float(figure)
+
+
+def _parsed() -> Figures:
+    """Accuracy and parse rate of answers in words."""
+    answers, right = ["B", "The answer is (C).", "I don't know", "A or B"], "BCDA"
+    named = [parse_label(answer, list(ascii_uppercase[:4])) for answer in answers]
+    pairs = list(zip(named, right, strict=True))
+    return [
+        sum(label == key for label, key in pairs) / 4,
+        sum(label is not None for label in named) / 4,
+    ]
+
+
+def _length_bias() -> Figures:
+    """A short wrong option against a long right one: by log-likelihood, and by log-likelihood a
+    byte.
+    """
+    scores, sizes = np.array([-2.0, -6.0]), np.array([1, 10])
+    return [tied_best(["short", "long"], own).get("long", 0.0) for own in (scores, scores / sizes)]
+
+
+def _copies() -> Figures:
+    """Standard errors of ten answers that stand ten times each: as if they were independent, and
+    by group.
+    """
+    values = [float(group < 8) for group in range(10) for _ in range(10)]
+    alone = clustered_standard_error(values, [str(i) for i in range(100)])
+    return [alone, clustered_standard_error(values, [str(i // 10) for i in range(100)])]
+
+
+def _p(found: PairedDifference) -> float:
+    return math.nan if found.p is None else found.p
+
+
+def _nothing_changed() -> Figures:
+    """Difference and p-value of two equal sides."""
+    parts = np.stack([np.arange(20.0), np.ones(20)], axis=1)
+    found = paired_bootstrap(parts, parts, [str(i) for i in range(20)], ratio(), 500, 0)
+    return [found.value, _p(found)]
+
+
+def _switches() -> Figures:
+    """McNemar's counts of four items alone, that items in groups have none, and what two groups
+    can prove at most.
+    """
+    before, after = np.array([0, 1, 0, 1]), np.array([1, 0, 1, 1])
+    alone = Fourfold.of(before, after, list("abcd"))
+    counts = (alone.only_before, alone.only_after) if alone else (math.nan, math.nan)
+    parts = np.stack([np.zeros(20), np.ones(20)], axis=1)
+    groups = ["a"] * 10 + ["b"] * 10
+    found = paired_bootstrap(parts, np.ones((20, 2)), groups, ratio(), 500, 0)
+    return [*counts, float(Fourfold.of(parts[:, 0], parts[:, 1], groups) is None), _p(found)]
+
+
+def _none_right() -> Figures:
+    """The interval of no right answer among ten items, each alone, and in five groups of two."""
+    alone, grouped = (
+        proportion_interval([0.0] * 10, [str(i // size) for i in range(10)], 200, 0)
+        for size in (1, 2)
+    )
+    return [math.nan if end is None else end for end in (alone.low, alone.high, grouped.high)]
+
+
+def _ragged() -> Figures:
+    """Accuracy over questions with three, four and five options, and how many samples every
+    metric counts.
+    """
+    samples = []
+    for size in (3, 4, 5):
+        options = list("ABCDE"[:size])
+        top = tied_best(options, -np.arange(float(size)))
+        score = {"correct": top.get("A", 0.0), "predicted": top}
+        samples.append(
+            {"options": options, "labels": ["A"], "classes": False, "prompt_cut": 0, "score": score}
+        )
+    counted = {len(metric.columns(samples)) for metric in TASKS["multiple_choice"].metrics}
+    return [*_metric("multiple_choice", "accuracy", samples), *counted]
+
+
+def _doses() -> Figures:
+    """Quantities that disagree: 50 mg for 5 mg, 1.0 mg for 10 mg, 1.0 mg for 1 mg."""
+    pairs = [
+        ("Take 50 mg.", "Take 5 mg."),
+        ("Take 1.0 mg.", "Take 10 mg."),
+        ("Take 1.0 mg.", "Take 1 mg."),
+    ]
+    return [len(dose_agreement(said, right).conflicts) for said, right in pairs]
+
+
+def _auroc() -> Figures:
+    """Of ties alone, and of a score that sorts."""
+    right = np.array([1.0, 0.0, 1.0, 0.0])
+    return [float(np.squeeze(auroc(scores, right))) for scores in (np.ones(4), right)]
+
+
+def _conformal() -> Figures:
+    """The limit with too few rows, the one with just enough, and the expected coverage with 100."""
+    scores = np.linspace(0.1, 0.9, 9)
+    return [
+        float(np.isinf(conformal_limit(scores[:8]))),
+        conformal_limit(scores),
+        conformal_rank(100) / 101,
+    ]
+
+
+def _calibration() -> Figures:
+    """Of ten answers at 0.8: eight right, five right."""
+    sure = np.full(10, 0.8)
+    return [
+        expected_calibration_error(sure, np.array([1.0] * n + [0.0] * (10 - n))) for n in (8, 5)
+    ]
+
+
+CASES = (
+    Case("perplexity is exponentiated once", [3.3201], lambda: _metric("perplexity", "perplexity", _scored((4, 2, 9), (8, 8, 9)))),
+    Case("bits per byte of a uniform model", [4.6851], lambda: _metric("perplexity", "bits_per_byte", _scored((3 * math.log(50_257), 3, 10)))),
+    Case("answers in words: accuracy, parse rate", [0.5, 0.5], _parsed),
+    Case("options: raw and per byte", [0, 1], _length_bias),
+    Case("questions with 3, 4 and 5 options", [1, 3], _ragged, 1e-12),
+    Case("options that tie share their rightness", [0.25], lambda: [tied_best(list("ABCD"), np.zeros(4))["A"]]),
+    Case("macro-F1 of the majority, 9 to 1", [0.9, 0.4737], lambda: _always("a", {"a": 9, "b": 1})),
+    Case("PubMedQA, always yes: accuracy, macro-F1", [0.552, 0.2371], lambda: _always("yes", {"yes": 276, "no": 169, "maybe": 55})),
+    Case("ROUGE-L F1", [0.75], lambda: [rouge_l("a b c d", "a c d e")]),
+    Case("doses that disagree", [1, 1, 0], _doses),
+    Case("exact McNemar, 60 to 30", [0.00206], lambda: [mcnemar_exact(60, 30)], 1e-5),
+    Case("exact McNemar, 5 to 0 and 10 to 2", [0.0625, 0.038574], lambda: [mcnemar_exact(5, 0), mcnemar_exact(10, 2)], 1e-6),
+    Case("Newcombe's interval of 36, 12, 2, 0 pairs", [-0.3404, -0.0569], lambda: Fourfold(36, 12, 2, 0).interval()),
+    Case("signs flipped, 12 items one way", [2 / 4096], lambda: [sign_flips(np.array([0.75] * 12), 200_000, 0)], 3e-4),
+    Case("switches; none in groups; p of two groups", [1, 2, 1, 0.5], _switches, 1e-12),
+    Case("Holm's correction", [0.03, 0.06, 0.06], lambda: holm([0.01, 0.04, 0.03]), 1e-12),
+    Case("Wilson's interval of 8 of 10", [0.4902, 0.9433], lambda: wilson(8, 10)),
+    Case("none right of 10: alone, in 5 groups", [0, 0.2775, 0.4345], _none_right),
+    Case("standard error without and with groups", [0.0402, 0.1333], _copies),
+    Case("no change: difference, p-value", [0, 1], _nothing_changed, 1e-12),
+    Case("calibration error: 8 and 5 of 10 at 0.8", [0, 0.3], _calibration, 1e-12),
+    Case("AUROC of ties, of a perfect score", [0.5, 1], _auroc, 1e-12),
+    Case("semantic entropy of clusters 5, 3, 2", [1.029653], lambda: [semantic_entropy([0] * 5 + [1] * 3 + [2] * 2)], 1e-6),
+    Case("conformal: all labels, limit, coverage", [1, 0.9, 0.90099], _conformal, 1e-5),
+    Case("rubric with a penalty", [0.2], lambda: [item_score([5, 5, -3], [True, False, True]) or math.nan], 1e-12),
+)  # fmt: skip
+
+
+def self_test() -> list[dict[str, Any]]:
+    """Every case's result; none needs a model, data or a network."""
+    return [case.run() for case in CASES]

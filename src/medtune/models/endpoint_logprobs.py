@@ -1,0 +1,278 @@
+"""Log-likelihoods from a service: its completions route says a text back ("echo"), each token
+with its log-probability.
+"""
+
+import math
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medtune.files import sha256_json
+from medtune.models.cache import KeptLines
+from medtune.models.endpoint import side_by_side
+from medtune.models.endpoint_template import RemoteTemplate
+from medtune.models.interface import Likelihood, Messages, Progress
+from medtune.models.open import Remote
+from medtune.models.openai_client import echo_refused, explained, no_echo
+from medtune.recipe.schema import Endpoint
+from medtune.tokens.chat_counter import as_asked
+
+
+@dataclass(frozen=True)
+class Echoed:
+    """The tokens of a text as the server writes them, its BOS among them, and log-probabilities
+    of all but the first.
+    """
+
+    tokens: tuple[str, ...]
+    logprobs: tuple[float, ...]
+
+    def since(self, first: int) -> float:
+        """Log-likelihood of the tokens from ``first`` (1 or more) on."""
+        return math.fsum(self.logprobs[first - 1 :])
+
+
+def read_echo(endpoint: Endpoint, answer: object) -> Echoed:
+    """The prompt's part of an answer; what was generated after it goes.
+
+    Raises ``ModelError`` where something is missing.
+    """
+    tokens = _field(endpoint, answer, "choices", 0, "logprobs", "tokens")
+    values = _field(endpoint, answer, "choices", 0, "logprobs", "token_logprobs")
+    count = _field(endpoint, answer, "usage", "prompt_tokens")
+    if not isinstance(tokens, list) or not isinstance(values, list) or not isinstance(count, int):
+        raise no_echo(
+            endpoint,
+            "tokens, token_logprobs or prompt_tokens are of another kind than lists and a number",
+        )
+    if count < 1 or len(tokens) < count or len(values) != len(tokens):
+        raise no_echo(
+            endpoint,
+            f"{len(tokens)} tokens and {len(values)} log-probabilities came for a prompt of {count} tokens",
+        )
+    for number, (token, value) in enumerate(zip(tokens[:count], values[:count], strict=True)):
+        if not isinstance(token, str) or (number and not _is_logprob(value)):
+            raise no_echo(
+                endpoint, f"token {number + 1} of {count} has no text or no log-probability"
+            )
+    return Echoed(tuple(tokens[:count]), tuple(map(float, values[1:count])))
+
+
+def joined_start(tokens: Sequence[str], sent: str, border: int) -> int | None:
+    """The first token of what follows ``sent[:border]``.
+
+    None where the tokens do not join to ``sent`` (BOS aside).
+
+    The token that holds the first letter counts for what follows, and so do tokens without a text
+    of their own before it (bytes of one letter).
+    """
+    text = "".join(tokens)
+    lead = 0 if text == sent else len(tokens[0])
+    if text[lead:] != sent:
+        return None
+    first, end = 0, -lead
+    for number, token in enumerate(tokens):
+        end += len(token)
+        if token and end <= border:
+            first = number + 1
+    return max(1, first)
+
+
+def parted_start(
+    endpoint: Endpoint, tokens: Sequence[str], prompt: Sequence[str], text: str
+) -> int:
+    """The first token of ``text`` after a prompt whose own tokens are known: where both part.
+
+    Raises ``ModelError`` where the tokens from there on are not those of ``text``, judged by its
+    ASCII letters.
+    """
+    pairs = enumerate(zip(tokens, prompt, strict=False))
+    first = max(
+        1, next((i for i, (one, other) in pairs if one != other), min(len(tokens), len(prompt)))
+    )
+    if first >= len(tokens):
+        raise no_echo(endpoint, "a prompt has as many tokens with its answer as without")
+    scored, wanted = _letters("".join(tokens[first:])), _letters(text)
+    extra = len(scored) - len(wanted)
+    if not scored.endswith(wanted) or (extra and extra >= len(_letters(tokens[first]))):
+        raise no_echo(
+            endpoint, f"its tokens are not those of what was sent: {''.join(tokens[first:])[:40]!r}"
+        )
+    return first
+
+
+def check_whole(endpoint: Endpoint, tokens: Sequence[str], text: str) -> None:
+    """Raises ``ModelError`` where the tokens are not those of ``text``, judged by its ASCII
+    letters.
+    """
+    if not _letters("".join(tokens)).endswith(_letters(text)):
+        raise no_echo(
+            endpoint, f"its tokens are not those of what was sent: {''.join(tokens)[:40]!r}"
+        )
+
+
+def _letters(text: str) -> str:
+    """What every server writes alike: no blanks, and nothing that may have been split into
+    bytes.
+    """
+    return "".join(c for c in text if "!" <= c <= "~")
+
+
+def _is_logprob(value: object) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value <= 1e-3  # type: ignore[operator,arg-type]
+
+
+def _field(endpoint: Endpoint, value: Any, *path: str | int) -> Any:
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            value = None
+        if value is None:
+            raise no_echo(endpoint, f"{'.'.join(map(str, path))} is missing")
+    return value
+
+
+if TYPE_CHECKING:
+    import openai
+
+CACHE_FILE = "likelihoods-of-service.jsonl"
+
+
+@dataclass(frozen=True)
+class Score:
+    """Log-likelihood over ``tokens``.
+
+    ``unscored`` bytes of the text had nothing before them to be predicted from.
+    """
+
+    loglikelihood: float
+    tokens: int
+    unscored: int = 0
+
+
+class Echo:
+    """Asks for the likelihoods of texts.
+
+    With ``cache``, a directory, scores are kept there and not asked for again.
+
+    Raises ``ModelError`` where the server cannot do it or its answer does not allow it,
+    ``RunError`` where it stays out of reach; what was answered until then is kept.
+    """
+
+    def __init__(
+        self, remote: Remote, client: "Callable[[], openai.OpenAI]", cache: Path | None
+    ) -> None:
+        self.remote, self._client = remote, client
+        self._kept = KeptLines(cache / CACHE_FILE if cache else None, _score_of, "scores")
+        self._prompts: dict[str, Echoed] = {}
+        self._locks: dict[str, threading.Lock] = {}
+
+    @cached_property
+    def template(self) -> RemoteTemplate:
+        """Raises ``RecipeError`` where the recipe names none."""
+        return RemoteTemplate(self.remote.chat_template)
+
+    def answers(
+        self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
+    ) -> list[Likelihood]:
+        """As ``LocalModel.loglikelihoods``: prompt and answer are one text, divided where the
+        answer's first letter is.
+        """
+        rendered = [
+            self.template.answered(as_asked(messages, self.remote.prompt), answer)
+            for messages, answer in pairs
+        ]
+        scores = self._through(rendered, progress)
+        sizes = [len(answer.strip().encode()) for _, answer in pairs]
+        return [
+            Likelihood(prompt, text, score.loglikelihood, score.tokens, size)
+            for (prompt, text), score, size in zip(rendered, scores, sizes, strict=True)
+        ]
+
+    def texts(self, texts: Sequence[str], progress: Progress | None = None) -> list[Likelihood]:
+        """As ``LocalModel.text_loglikelihoods``: from the first token after BOS, or from the
+        second where there is none.
+        """
+        scores = self._through([("", text) for text in texts], progress)
+        return [
+            Likelihood(
+                "", text, score.loglikelihood, score.tokens, len(text.encode()) - score.unscored
+            )
+            for text, score in zip(texts, scores, strict=True)
+        ]
+
+    def _through(self, wanted: Sequence[tuple[str, str]], progress: Progress | None) -> list[Score]:
+        """Scores of (prompt, text) in their order.
+
+        Those not known are asked for side by side, each kept when it comes.
+        """
+        keys = [sha256_json([self.remote.fingerprint(), "echo", *pair]) for pair in wanted]
+        missing = {
+            key: pair for key, pair in zip(keys, wanted, strict=True) if self._kept.get(key) is None
+        }
+        tell, times = progress or (lambda done: None), Counter(keys)
+        tell(sum(key not in missing for key in keys))
+        if missing:
+            self._client()  # made here, once: a missing key is found before any thread starts
+        for key in side_by_side(
+            lambda key: self._kept.put(key, self._score(*missing[key])),
+            list(missing),
+            self.remote.endpoint.concurrency,
+        ):
+            tell(times[key])
+        self._prompts.clear()
+        self._locks.clear()
+        found = [self._kept.get(key) for key in keys]
+        return [score for score in found if score is not None]
+
+    def _score(self, prompt: str, text: str) -> Score:
+        if not text:
+            return Score(0.0, 0)
+        echoed = self._ask(prompt + text)
+        if not prompt:
+            check_whole(self.remote.endpoint, echoed.tokens, text)
+            head = echoed.tokens[0] if text.startswith(echoed.tokens[0]) else ""
+            return Score(echoed.since(1), len(echoed.logprobs), len(head.encode()))
+        first = joined_start(echoed.tokens, prompt + text, len(prompt))
+        if first is None:
+            first = parted_start(
+                self.remote.endpoint, echoed.tokens, self._alone(prompt).tokens, text
+            )
+        return Score(echoed.since(first), len(echoed.tokens) - first)
+
+    def _alone(self, prompt: str) -> Echoed:
+        """The prompt by itself, asked once for all its answers."""
+        with self._locks.setdefault(prompt, threading.Lock()):
+            if prompt not in self._prompts:
+                self._prompts[prompt] = self._ask(prompt)
+            return self._prompts[prompt]
+
+    def _ask(self, text: str) -> Echoed:
+        """One token is generated beside: to some servers, 0 means no limit."""
+        remote = self.remote
+        asked = {
+            "model": remote.name,
+            "prompt": text,
+            "max_tokens": 1,
+            "echo": True,
+            "logprobs": 1,
+            "temperature": 0,
+        }
+        with (
+            explained(remote.endpoint, f"model {remote.name}"),
+            echo_refused(remote.endpoint, remote.name),
+        ):
+            # As plain JSON: the client's own type knows no null among log-probabilities, and the
+            # first is one.
+            answer = self._client().post("/completions", cast_to=object, body=asked)
+        return read_echo(remote.endpoint, answer)
+
+
+def _score_of(row: dict[str, Any]) -> Score:
+    return Score(float(row["loglikelihood"]), int(row["tokens"]), int(row["unscored"]))

@@ -1,0 +1,154 @@
+"""Answers to several prompts at once: rows of like length together, finished rows leave, nothing
+is computed twice.
+
+Token for token what ``transformers.generate`` gives one prompt at a time, greedy or sampled from
+one seed (in float32, but for ties of rounding).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+TOKENS_AT_ONCE = 16_384  # of prompts and answers whose keys and values lie in memory together
+Choice = Callable[
+    [torch.Tensor, Sequence[int]], torch.Tensor
+]  # logits [rows, vocabulary] of these rows → a token each
+
+
+def portions(lengths: Sequence[int], room: int, rows: int) -> Iterator[list[int]]:
+    """Rows by number, longest first, at most ``rows`` and ``TOKENS_AT_ONCE`` tokens with their
+    answers at a time.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    while order:
+        most = max(1, min(rows, TOKENS_AT_ONCE // (lengths[order[0]] + room)))
+        yield order[:most]
+        order = order[most:]
+
+
+def keeps_keys_alone(model: Any) -> bool:
+    """Whether a model remembers keys and values alone, from which rows can be taken: Mamba and
+    hybrids hold states too.
+    """
+    from transformers import DynamicCache
+    from transformers.cache_utils import DynamicLayer, LinearAttentionCacheLayerMixin
+
+    layers = DynamicCache(config=model.config).layers
+    return all(
+        isinstance(x, DynamicLayer) and not isinstance(x, LinearAttentionCacheLayerMixin)
+        for x in layers
+    )
+
+
+def likeliest(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
+    """Greedy decoding."""
+    return logits.argmax(-1)
+
+
+def row_seed(seed: int, prompt: np.ndarray) -> int:
+    """The seed of one prompt's draws: its company changes nothing, and two questions do not
+    share their luck.
+    """
+    return int.from_bytes(sha256(f"{seed} {prompt.tolist()}".encode()).digest()[:7])
+
+
+def sampled(temperature: float, top_p: float, seeds: Sequence[int], device: torch.device) -> Choice:
+    """Sampling within ``top_p``: each row draws from a generator of its own, begun with its
+    seed.
+    """
+    from transformers import TemperatureLogitsWarper, TopPLogitsWarper
+
+    generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+    warm, nucleus = TemperatureLogitsWarper(temperature), TopPLogitsWarper(top_p)
+
+    def draw(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
+        ids = logits.new_empty(len(rows), 0, dtype=torch.int64)
+        scores = warm(ids, logits.float())
+        shares = (nucleus(ids, scores) if top_p < 1 else scores).softmax(-1)
+        drawn = [
+            torch.multinomial(part, 1, generator=generators[i])
+            for part, i in zip(shares, rows, strict=True)
+        ]
+        return torch.cat(drawn)
+
+    return draw
+
+
+@torch.no_grad()
+def answer_together(
+    model: Any,
+    prompts: Sequence[np.ndarray],
+    stops: frozenset[int],
+    room: int,
+    choose: Choice = likeliest,
+) -> list[list[int]]:
+    """The tokens of each answer, at most ``room``, the stop token among them where one came.
+
+    Prompts are ids [n].
+    """
+    from transformers import DynamicCache
+
+    device, cache = model.device, DynamicCache(config=model.config)
+    ids, mask = left_padded(prompts)
+    ids, mask = ids.to(device), mask.to(device)
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    answers: list[list[int]] = [[] for _ in prompts]
+    here = list(range(len(prompts)))  # the rows that are still being answered
+    for _ in range(room):
+        logits = model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        chosen = choose(logits, here)
+        for row, token in zip(here, chosen.tolist(), strict=True):
+            answers[row].append(token)
+        going = [i for i, row in enumerate(here) if answers[row][-1] not in stops]
+        if not going:
+            break
+        if len(going) < len(here):
+            kept = torch.tensor(going, device=device)
+            cache.batch_select_indices(kept)
+            chosen, mask, positions = chosen[kept], mask[kept], positions[kept]
+            here = [here[i] for i in going]
+        ids, positions = chosen[:, None], positions[:, -1:] + 1
+        mask = torch.cat([mask, mask.new_ones(len(here), 1)], dim=1)
+    return answers
+
+
+def left_padded(rows: Sequence[np.ndarray], pad: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and mask [rows, longest]; what stands in the padding is never seen."""
+    width = max(len(row) for row in rows)
+    ids = torch.full((len(rows), width), pad)
+    mask = torch.zeros(len(rows), width, dtype=torch.int64)
+    for number, row in enumerate(rows):
+        ids[number, width - len(row) :] = torch.from_numpy(row)
+        mask[number, width - len(row) :] = 1
+    return ids, mask
+
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def text_streamer(tokenizer: "PreTrainedTokenizerBase", on_text: Callable[[str], None]) -> Any:
+    """A streamer for transformers' ``generate`` that gives ``on_text`` whole words, without
+    blanks before the first.
+    """
+    from transformers import TextStreamer
+
+    class Pieces(TextStreamer):  # type: ignore[misc]
+        begun = False
+
+        def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+            text = text if self.begun else text.lstrip()
+            self.begun = self.begun or bool(text)
+            on_text(text)
+
+    return Pieces(tokenizer, skip_prompt=True, skip_special_tokens=True)

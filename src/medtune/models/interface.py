@@ -1,0 +1,185 @@
+"""What evaluation needs of a language model, whatever stands behind it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from medtune.conversation import Message
+
+Messages = Sequence[Message]
+
+
+@dataclass(frozen=True)
+class DecodingSettings:
+    """How to generate.
+
+    ``temperature`` 0 is greedy (or beam search); else sampling within ``top_p``, seeded.
+
+    ``no_repeat_ngram`` forbids that a run of so many tokens comes twice; 0 allows it.
+    """
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    beams: int = 1
+    no_repeat_ngram: int = 0
+
+
+@dataclass(frozen=True)
+class Generated:
+    """One answer: the exact prompt text, the answer, its tokens, and whether the model ended it
+    itself.
+
+    ``prompt_cut`` tokens were left out of the prompt's beginning, where the model's context had no
+    room for them.
+    """
+
+    prompt: str
+    text: str
+    tokens: int
+    finished: bool
+    prompt_cut: int = 0
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Log-likelihood (natural logarithm) of a text over its ``tokens``, ``bytes`` its UTF-8 size.
+
+    ``prompt_cut`` tokens of the prompt were not seen, where the model's context had no room for
+    them.
+    """
+
+    prompt: str
+    text: str
+    loglikelihood: float
+    tokens: int
+    bytes: int
+    prompt_cut: int = 0
+
+
+Progress = Callable[[int], None]
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """A local causal model, a sequence-to-sequence model or a remote endpoint."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the weights or the way of prompting change."""
+
+    def generate(
+        self,
+        prompts: Sequence[Messages],
+        decoding: DecodingSettings,
+        progress: Progress | None = None,
+    ) -> list[Generated]:
+        """One answer to each conversation so far."""
+
+    def loglikelihoods(
+        self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
+    ) -> list[Likelihood]:
+        """Log-likelihood of each continuation, said as the answer to its conversation so far."""
+
+    def text_loglikelihoods(
+        self, texts: Sequence[str], progress: Progress | None = None
+    ) -> list[Likelihood]:
+        """Log-likelihood of each text from its beginning (after BOS).
+
+        Empty where a model has no such thing (T5).
+        """
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """A model that hands out an answer while it is made."""
+
+    def stream(
+        self, messages: Messages, decoding: DecodingSettings, on_text: Callable[[str], None]
+    ) -> Generated:
+        """One answer; ``on_text`` receives it piece by piece."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The answers of one prompt: as they stand in the rendered conversation, log-likelihood,
+    tokens and UTF-8 bytes.
+
+    ``prompt_cut`` tokens were left out of the prompt's beginning, where the context had no room for
+    them.
+    """
+
+    prompt: str
+    texts: tuple[str, ...]
+    loglikelihoods: tuple[float, ...]
+    tokens: tuple[int, ...]
+    bytes: tuple[int, ...]
+    prompt_cut: int = 0
+
+
+Asked = tuple[Messages, Sequence[str]]  # a conversation so far, and answers to it
+
+
+@runtime_checkable
+class ScoresChoices(Protocol):
+    """A model that computes a prompt once for all its answers."""
+
+    def choice_loglikelihoods(
+        self, asked: Sequence[Asked], progress: Progress | None = None
+    ) -> list[Choices]:
+        """As ``plain_choices``.
+
+        Prompts too long for the context lose tokens at their beginning, and say so.
+        """
+
+
+def choose(
+    model: LanguageModel, asked: Sequence[Asked], progress: Progress | None = None
+) -> list[Choices]:
+    """Log-likelihoods of all answers to all prompts; ``progress`` counts prompts."""
+    if isinstance(model, ScoresChoices):
+        return model.choice_loglikelihoods(asked, progress)
+    return plain_choices(model, asked, progress)
+
+
+def plain_choices(
+    model: LanguageModel, asked: Sequence[Asked], progress: Progress | None = None
+) -> list[Choices]:
+    """The same from the protocol's ``loglikelihoods`` alone: every answer with its whole prompt."""
+    found = model.loglikelihoods(
+        [(messages, answer) for messages, answers in asked for answer in answers]
+    )
+    results, start = [], 0
+    for _, answers in asked:
+        scores = found[start : start + len(answers)]
+        start += len(answers)
+        results.append(
+            Choices(
+                scores[0].prompt,
+                tuple(s.text for s in scores),
+                tuple(s.loglikelihood for s in scores),
+                tuple(s.tokens for s in scores),
+                tuple(s.bytes for s in scores),
+                max(s.prompt_cut for s in scores),
+            )
+        )
+    if progress:
+        progress(len(asked))
+    return results
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """``mean`` [width] of the whole text and ``tokens`` [n, width] of its tokens, each of length
+    1 (0 for a text of none).
+    """
+
+    mean: np.ndarray
+    tokens: np.ndarray

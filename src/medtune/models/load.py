@@ -1,0 +1,350 @@
+"""From a model's name to weights and tokenizer: the packaged base, a directory, a run, an
+adapter, or the model hub.
+
+Only safetensors are read and no code of a model is run (`trust_remote_code` stays off).
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medtune.errors import ModelError
+from medtune.files import sha256_json, sha256_paths
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+PACKAGED = Path(__file__).parent / "shipped"
+SEQ2SEQ_KINDS = ("t5", "mt5")  # encoder-decoders that medtune runs; Flan-T5 is a t5
+WEIGHT_PATTERNS = ("*.safetensors",)
+BEHAVIOUR_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "config.json",
+    "spiece.model",
+    "generation_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "adapter_config.json",
+)
+
+
+@dataclass(frozen=True)
+class Located:
+    """A model found on disk.
+
+    ``adapter`` is the directory of a PEFT adapter on ``base``, where there is one.
+
+    ``quantization`` (``nf4``, ``int8``) is how the base's weights are held in memory.
+    """
+
+    name: str
+    base: Path
+    adapter: Path | None = None
+    quantization: str | None = None
+    double_quantization: bool = True
+
+    @property
+    def tokenizer(self) -> Path:
+        """Where the tokenizer lies: with the adapter if it brought one."""
+        own = self.adapter and any((self.adapter / name).exists() for name in BEHAVIOUR_FILES[:3])
+        return self.adapter if own and self.adapter else self.base
+
+    def weight_files(self) -> list[Path]:
+        """All weight files, the adapter's last."""
+        places = [self.base, *([self.adapter] if self.adapter else [])]
+        return [
+            path
+            for place in places
+            for pattern in WEIGHT_PATTERNS
+            for path in sorted(place.glob(pattern))
+        ]
+
+    def weights_hash(self) -> str:
+        """SHA-256 over the weight files."""
+        return sha256_paths(self.weight_files())
+
+    def fingerprint(self) -> str:
+        """SHA-256 over weights, configuration, tokenizer and chat template.
+
+        Other bits of a weight, another model.
+        """
+        files = sha256_paths([*self.weight_files(), *self._behaviour_files()])
+        return (
+            sha256_json([files, self.quantization, self.double_quantization])
+            if self.quantization
+            else files
+        )
+
+    def behaviour_hash(self) -> str:
+        """SHA-256 over all but the weights: what decides how texts become tokens, and how many
+        fit.
+        """
+        return sha256_paths(self._behaviour_files())
+
+    def _behaviour_files(self) -> list[Path]:
+        places = dict.fromkeys(
+            [self.base, self.tokenizer, *([self.adapter] if self.adapter else [])]
+        )
+        return [
+            place / name for place in places for name in BEHAVIOUR_FILES if (place / name).exists()
+        ]
+
+
+def packaged_models() -> list[str]:
+    """Names of the models that the package brings along."""
+    return (
+        sorted(path.name for path in PACKAGED.iterdir() if path.is_dir())
+        if PACKAGED.exists()
+        else []
+    )
+
+
+def locate(name: str, revision: str | None = None) -> Located:
+    """Find a model: packaged, a run's directory, a directory with weights or an adapter, or the
+    hub (cached or fetched).
+
+    Raises ``ModelError`` where it is not to be had.
+    """
+    if name in packaged_models():
+        return Located(name, PACKAGED / name)
+    path = Path(name)
+    if path.is_dir():
+        return _in_directory(name, path)
+    looks_like_path = (
+        name.count("/") > 1
+        or name.startswith((".", "/", "~"))
+        or ("/" in name and path.parent.is_dir())
+    )
+    if path.exists() or looks_like_path:
+        raise ModelError(f"there is no model directory {name}, and no run", fix="Check the path.")
+    return _from_hub(name, revision)
+
+
+def read_use(place: Path) -> dict[str, Any]:
+    """``medtune.json`` of a trained model: how it was trained to be used.
+
+    Empty for a model of another make.
+    """
+    file = place / "medtune.json"
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found
+
+
+def _in_directory(name: str, path: Path) -> Located:
+    if (path / "run.json").exists():
+        if not (path / "model").is_dir():
+            raise ModelError(
+                "this run has no trained model yet",
+                where=name,
+                fix=f"Finish it with: medtune run {name}",
+            )
+        path = path / "model"
+    adapter = path / "adapter_config.json"
+    if adapter.exists():
+        config = json.loads(adapter.read_text(encoding="utf-8"))
+        base = locate(config["base_model_name_or_path"], config.get("revision"))
+        use = read_use(path)
+        return Located(
+            name, base.base, path, use.get("quantization"), use.get("double_quantization", True)
+        )
+    if (path / "endpoint.json").exists():
+        raise ModelError(
+            "this model runs behind an endpoint",
+            where=name,
+            fix="This needs a model whose weights are on this machine.",
+        )
+    if not (path / "config.json").exists():
+        raise ModelError(
+            "this directory holds no model (no config.json)",
+            where=name,
+            fix="Name a model's or a run's directory.",
+        )
+    if not any(path.glob("*.safetensors")):
+        raise ModelError(
+            "this model has no safetensors weights",
+            where=name,
+            fix="Convert it: medtune reads no pickled weights.",
+        )
+    return Located(name, path)
+
+
+def _from_hub(name: str, revision: str | None) -> Located:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    patterns = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
+    try:
+        return Located(
+            name, Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
+        )
+    except HFValidationError as error:
+        raise ModelError(
+            f"{name!r} is neither a directory nor a hub name", where="model.name", fix=_hint(name)
+        ) from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        offline = os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0")
+        why = (
+            "the hub is switched off (HF_HUB_OFFLINE)"
+            if offline
+            else "it is not in the cache and the hub does not answer or refuses"
+        )
+        raise ModelError(
+            f"{name} is not to be had: {why}", where="model.name", fix=_hint(name)
+        ) from error
+
+
+def _hint(name: str) -> str:
+    near = get_close_matches(name, packaged_models(), n=1)
+    guess = f"Did you mean {near[0]}? " if near else ""
+    return f"{guess}Use medtune-base, a local directory, or fetch it where there is a network (hf download NAME)."
+
+
+def load_tokenizer(
+    located: Located, chat_template: str = "auto", prompt: str | None = None
+) -> "PreTrainedTokenizerBase":
+    """The model's tokenizer, with a chat template: the named family's, its own, or the one its
+    vocabulary tells of.
+
+    ``prompt`` is put around every question, and becomes part of the template.
+    """
+    from transformers import AutoTokenizer
+
+    from medtune.tokens.chat_templates import choose_template
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(located.tokenizer, trust_remote_code=False)
+        seq2seq = bool(read_config(located).is_encoder_decoder)
+        tokenizer.chat_template = choose_template(tokenizer, chat_template, prompt, seq2seq=seq2seq)
+        return tokenizer
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"the tokenizer cannot be read ({str(error).splitlines()[0][:120]})",
+            where=located.name,
+            fix="Is the directory whole?",
+        ) from error
+
+
+def context_length(config: Any) -> int:
+    """Tokens that the model can see at once."""
+    for name in ("max_position_embeddings", "n_positions"):
+        value = getattr(config.get_text_config(), name, None)
+        if value:
+            return int(value)
+    return 10**6
+
+
+def read_config(located: Located) -> Any:
+    """The architecture's configuration.
+
+    An architecture that neither generates text causally nor is a T5 is refused.
+    """
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    from medtune.models.efficient_layers import fuse_activations
+
+    try:
+        config = AutoConfig.from_pretrained(located.base, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"the configuration cannot be read ({str(error).splitlines()[0][:120]})",
+            where=located.name,
+            fix="Is it a language model?",
+        ) from error
+    if config.is_encoder_decoder:
+        known = config.model_type in SEQ2SEQ_KINDS
+    else:
+        known = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    if not known:
+        raise ModelError(
+            f"{config.model_type} is neither a causal language model nor a T5",
+            where=located.name,
+            fix="Use a GPT-2, Llama, Mistral, Gemma, Qwen or T5 kind.",
+        )
+    return fuse_activations(config)
+
+
+def load_weights(
+    located: Located, dtype: "torch.dtype", attention: str | None
+) -> "PreTrainedModel":
+    """The model in evaluation mode, on the best device here, with its adapter where there is one.
+
+    Without ``attention`` it attends as transformers would have it. Raises ``NotByRowsError`` where
+    that of rows is wanted and the architecture cannot have it, and ``ModelError`` where the files
+    are not a whole model.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+    from transformers.utils import logging
+
+    from medtune.models.packed_attention import NAME as ROW_ATTENTION
+    from medtune.models.packing_check import NotByRowsError, check_rows
+    from medtune.models.quantization import keep_unpacked, quantization_config
+
+    config = read_config(located)
+    seq2seq = bool(config.is_encoder_decoder)
+    kind = AutoModelForSeq2SeqLM if seq2seq else AutoModelForCausalLM
+    if seq2seq:
+        attention = "sdpa"  # for generation; elsewhere `t5_rows` attends row by row
+    logging.disable_progress_bar()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    options: dict[str, Any] = {}
+    if located.quantization:
+        quantization = quantization_config(located.quantization, located.double_quantization, dtype)
+        options = {"quantization_config": quantization, "device_map": {"": device}}
+    try:
+        model, found = kind.from_pretrained(
+            located.base,
+            config=config,
+            dtype=dtype,
+            attn_implementation=attention,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **options,
+        )
+    except KeyError as error:
+        if (
+            attention == ROW_ATTENTION and ROW_ATTENTION in error.args
+        ):  # a table of its own ways to attend
+            raise NotByRowsError(config.model_type, located.name) from error
+        raise
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"the weights cannot be read ({str(error).splitlines()[0][:120]})",
+            where=located.name,
+            fix="Fetch the model again.",
+        ) from error
+    _require_whole(found, located.name)
+    if located.quantization:
+        keep_unpacked(model)
+    if located.adapter:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, str(located.adapter))
+    model = model.eval() if located.quantization else model.to(device).eval()
+    if attention == ROW_ATTENTION:
+        check_rows(model, located.name)
+    return model
+
+
+def _require_whole(found: dict[str, Any], name: str) -> None:
+    """Transformers fills what a file lacks with random numbers.
+
+    That is no model to be measured or trained.
+    """
+    missing = sorted(found["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"the weights lack {len(missing):,} of the model's parameters ({missing[0]} and so on)",
+            where=name,
+            fix="Fetch the model again, or save it whole: what is missing would be random.",
+        )

@@ -1,0 +1,249 @@
+"""From what a recipe or a person names to something that answers: weights on this machine, or a
+model behind an endpoint.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from medtune.errors import ModelError, RecipeError
+from medtune.files import read_json, sha256_json, write_json
+from medtune.models.endpoint_template import check_named
+from medtune.models.load import Located, locate, read_config
+from medtune.progress import say
+from medtune.recipe.schema import Endpoint, Evaluate, Model
+
+FILE = "endpoint.json"
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Stands where a ``Located`` stands for a model on this machine.
+
+    Its weights cannot be seen, so they have no hash.
+
+    ``system`` is the system message that a tuned model was trained with, where it is known.
+    ``chat_template`` names the family by which conversations are written out where the endpoint
+    gives likelihoods of texts.
+    """
+
+    name: str
+    endpoint: Endpoint
+    prompt: str | None = None
+    system: str | None = None
+    chat_template: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Raises ``ModelError`` where a secret stands in the place of a name, before it is
+        written anywhere.
+        """
+        if not self.endpoint.api_key_env.isidentifier():
+            raise ModelError(
+                "this is no name of an environment variable",
+                where="model.endpoint.api_key_env",
+                fix="Name the variable that holds the key, such as OPENAI_API_KEY; never the key itself.",
+            )
+        address = urlsplit(self.endpoint.base_url)
+        if (
+            address.scheme not in ("http", "https")
+            or not address.hostname
+            or address.username
+            or address.password
+        ):
+            raise ModelError(
+                "this is no address of a service",
+                where="model.endpoint.base_url",
+                fix="It begins with http:// or https://, ends in /v1 as a rule, and holds no password.",
+            )
+
+    def weights_hash(self) -> str:
+        """Empty: a service shows no weights."""
+        return ""
+
+    def fingerprint(self) -> str:
+        """SHA-256 over name, address and prompt: all that is known here of the model."""
+        return sha256_json(["remote", self.name, self.endpoint.base_url, self.prompt])
+
+    def measured_fingerprint(self) -> str:
+        """``fingerprint`` and how likelihoods are asked for: what is measured depends on it,
+        training and answers do not.
+        """
+        if self.endpoint.likelihoods == "none":
+            return self.fingerprint()
+        return sha256_json([self.fingerprint(), self.endpoint.likelihoods, self.chat_template])
+
+    def behaviour_hash(self) -> str:
+        """SHA-256 over the prompt: a service shows neither tokenizer nor template."""
+        return sha256_json(["remote", self.prompt])
+
+    def write(self, place: Path) -> None:
+        """endpoint.json in the directory ``place``.
+
+        The key is not in it, only the name of its variable.
+        """
+        values = {"name": self.name, "endpoint": self.endpoint.model_dump(mode="json")}
+        known = {"prompt": self.prompt, "system": self.system, "chat_template": self.chat_template}
+        write_json(place / FILE, values | known)
+
+
+def read_remote(place: Path) -> Remote:
+    """What ``Remote.write`` wrote. Raises ``ModelError`` where the file is not of that form."""
+    try:
+        values: dict[str, Any] = read_json(place / FILE)
+        endpoint = Endpoint.model_validate(values["endpoint"])
+        template = str(values.get("chat_template", "auto"))
+        return Remote(
+            str(values["name"]), endpoint, values.get("prompt"), values.get("system"), template
+        )
+    except (ValidationError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{FILE} does not name a model behind an endpoint",
+            where=str(place),
+            fix="Train again, or repair the file.",
+        ) from error
+
+
+def check_askable(wanted: Evaluate, remote: Remote | None = None) -> None:
+    """Raises ``RecipeError`` where an evaluation asks what an endpoint cannot answer, before
+    anything is sent.
+
+    Without ``remote``, it is one that gives no likelihoods.
+    """
+    if remote and remote.endpoint.likelihoods == "echo":
+        check_named(remote.chat_template)
+    else:
+        _check_generates(wanted)
+    fault = refused_decoding(wanted.decoding.beams, wanted.decoding.no_repeat_ngram)
+    if fault:
+        raise RecipeError(
+            f"a chat endpoint has no {fault}", where="evaluate.decoding", fix="Leave it out."
+        )
+
+
+def _check_generates(wanted: Evaluate) -> None:
+    """Raises ``RecipeError`` at the first task that needs likelihoods."""
+    for spec in wanted.tasks:
+        if spec.task == "perplexity":
+            fix = "Leave it out: --set evaluate.tasks=[answers,topics]."
+        elif spec.task == "classification" and spec.scoring == "likelihood":
+            fix = "Set its scoring to generation."
+        elif spec.task == "multiple_choice" and spec.primary != "generation":
+            fix = "Set its primary to generation."
+        elif spec.task == "forgetting":
+            fix = "Leave it out."
+        else:
+            continue
+        raise RecipeError(
+            f"{spec.key} needs likelihoods, and a chat endpoint gives none",
+            where="evaluate.tasks",
+            fix=f"{fix} Or, where the server echoes log-probabilities: model.endpoint.likelihoods: echo.",
+        )
+
+
+def refused_decoding(beams: int, no_repeat_ngram: int) -> str | None:
+    """The setting that a chat endpoint does not know, if one is used."""
+    if beams > 1:
+        return f"beam search (beams: {beams})"
+    return f"no_repeat_ngram ({no_repeat_ngram})" if no_repeat_ngram else None
+
+
+if TYPE_CHECKING:
+    from medtune.models.interface import LanguageModel
+
+Found = Located | Remote
+
+
+def find(model: Model) -> Found:
+    """The model of a recipe.
+
+    Raises ``ModelError`` where it is not to be had; a remote one is not asked yet.
+    """
+    if model.endpoint:
+        return Remote(model.name, model.endpoint, model.prompt, chat_template=model.chat_template)
+    remote = trained_remotely(model.name)
+    if remote:
+        return remote
+    return replace(
+        locate(model.name, model.revision),
+        quantization=model.quantization,
+        double_quantization=model.double_quantization,
+    )
+
+
+def trained_remotely(name: str) -> Remote | None:
+    """The model behind an endpoint that a run's or a model's directory tells of, if it is such a
+    one.
+    """
+    place = remote_place(name)
+    return read_remote(place) if place else None
+
+
+def remote_place(name: str) -> Path | None:
+    """The directory that tells of a model behind an endpoint: a run's ``model``, or the one
+    named.
+    """
+    return next(
+        (place for place in (Path(name) / "model", Path(name)) if (place / FILE).is_file()), None
+    )
+
+
+def open_model(
+    found: Found,
+    model: Model,
+    *,
+    batch_size: int,
+    dtype: str = "auto",
+    trained: bool = False,
+    to_train: bool = False,
+    cache: Path | None = None,
+) -> "LanguageModel":
+    """The model ready to be measured. A ``trained`` one brings its own chat template and prompt.
+
+    One that is ``to_train`` and cannot be is refused before it is measured.
+
+    What it answers is kept in the directory ``cache``, item by item, and not computed (or paid for)
+    again.
+    """
+    if isinstance(found, Remote):
+        from medtune.models.endpoint import EndpointModel
+
+        return EndpointModel(found, cache)
+    opened = _open_local(found, model, batch_size, dtype, trained=trained, to_train=to_train)
+    if cache is None:
+        return opened
+    from medtune.models.cache import KeptModel
+
+    return KeptModel(opened, cache / f"results-{opened.fingerprint[:12]}.jsonl")
+
+
+def _open_local(
+    found: Located, model: Model, batch_size: int, dtype: str, *, trained: bool, to_train: bool
+) -> "LanguageModel":
+    from medtune.models.precision import evaluation_dtype
+
+    template, prompt = ("auto", None) if trained else (model.chat_template, model.prompt)
+    if read_config(found).is_encoder_decoder:
+        from medtune.models.encoder_decoder import Seq2SeqModel
+
+        return Seq2SeqModel.load(
+            found, evaluation_dtype(found, dtype), batch_size, template, prompt
+        )
+    from medtune.models.causal import LocalModel
+    from medtune.models.packing_check import NotByRowsError
+
+    wanted = (found, evaluation_dtype(found, dtype), batch_size, template, prompt)
+    try:
+        return LocalModel.load(*wanted)
+    except NotByRowsError:
+        if to_train:
+            raise
+    # Here, where the error no longer holds the first copy of the weights.
+    from medtune.models.unpacked import PlainModel
+
+    say(
+        f"{found.name}: its kind cannot be computed in packed rows; it is measured text by text, which is slower"
+    )
+    return PlainModel.load(*wanted)

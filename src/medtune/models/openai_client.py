@@ -1,0 +1,188 @@
+"""The one door to a service: the official client with the key from the environment, and its
+failures as sentences.
+
+Nothing that the service says back is repeated where it may hold the key: errors name the key's
+variable. The client's own errors are not chained to ours, for they hold requests and answers.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from medtune.errors import MedtuneError, ModelError, RunError
+from medtune.recipe.schema import Endpoint
+
+if TYPE_CHECKING:
+    import openai
+
+SHOWN = 300  # characters of a service's message
+GOES_ON = "What was answered is kept: the same command goes on."
+
+
+def api_key(endpoint: Endpoint) -> str:
+    """The key. Raises ``ModelError`` where its variable is not set."""
+    key = os.environ.get(endpoint.api_key_env, "").strip()
+    if not key:
+        raise ModelError(
+            f"the environment variable {endpoint.api_key_env} holds no key for {endpoint.base_url}",
+            where="model.endpoint.api_key_env",
+            fix=f"export {endpoint.api_key_env}=…  (any text where the server asks for none)",
+        )
+    return key
+
+
+def open_client(endpoint: Endpoint) -> "openai.OpenAI":
+    """The client.
+
+    It retries 408, 409, 429 and 5xx with growing pauses, and follows no redirection with our texts.
+
+    Raises ``ModelError`` where the key or the client is missing.
+    """
+    key = api_key(endpoint)
+    try:
+        import openai
+    except ImportError as error:
+        raise ModelError(
+            "a model behind an endpoint needs the openai client",
+            fix="pip install 'medtune[hosted]'",
+        ) from error
+    return openai.OpenAI(
+        api_key=key,
+        base_url=endpoint.base_url,
+        timeout=endpoint.timeout,
+        max_retries=endpoint.max_retries,
+        http_client=openai.DefaultHttpxClient(follow_redirects=False),
+        _strict_response_validation=True,
+    )
+
+
+@contextmanager
+def explained(endpoint: Endpoint, subject: str) -> Iterator[None]:
+    """Failures of the client within the block as ``ModelError`` or ``RunError``.
+
+    ``subject``: a model, a file, a job.
+    """
+    import httpx2
+    import openai
+
+    try:
+        yield
+    except openai.APIStatusError as error:
+        raise _refused(error, endpoint, subject) from None
+    except openai.APIResponseValidationError as error:
+        raise incomplete(endpoint, _field_of(error)) from None
+    except openai.APITimeoutError:
+        raise RunError(
+            f"no answer within {endpoint.timeout:g} s, {endpoint.max_retries + 1} times",
+            where=endpoint.base_url,
+            fix=f"Raise model.endpoint.timeout, or try later. {GOES_ON}",
+        ) from None
+    except (openai.APIConnectionError, httpx2.HTTPError) as error:
+        reason = type(error.__cause__ or error).__name__
+        raise RunError(
+            f"the service is out of reach, or broke off in mid-answer ({reason})",
+            where=endpoint.base_url,
+            fix=f"Is the address right, is the network there? {GOES_ON}",
+        ) from None
+    except (openai.OpenAIError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise incomplete(endpoint, type(error).__name__) from None
+
+
+@contextmanager
+def echo_refused(endpoint: Endpoint, model: str) -> Iterator[None]:
+    """Within ``explained``: a completions route that is not there, or knows no echo of
+    log-probabilities, is said to be so.
+    """
+    import openai
+
+    try:
+        yield
+    except openai.APIStatusError as error:
+        said = message_of(error, endpoint)
+        unknown = error.status_code == 404 and (error.code == "model_not_found" or model in said)
+        # llama.cpp refuses an echo with 500, as if it were a failure.
+        if not unknown and (error.status_code in (400, 404, 405, 422, 501) or "echo" in said):
+            raise no_echo(
+                endpoint, f"its completions route answers {error.status_code}: {said}"
+            ) from None
+        raise
+
+
+def no_echo(endpoint: Endpoint, what: str) -> ModelError:
+    """The error of a server that does not give the log-probabilities of a text as needed."""
+    return ModelError(
+        f"the server does not give the log-probabilities of a text ({what})",
+        where=endpoint.base_url,
+        fix="Set model.endpoint.likelihoods to none and choose tasks that read generated answers; vLLM's server gives them.",
+    )
+
+
+def incomplete(endpoint: Endpoint, what: str) -> ModelError:
+    """The error of an answer that lacks a field, or holds a wrong one."""
+    return ModelError(
+        f"the service's answer is not of the OpenAI form ({what})",
+        where=endpoint.base_url,
+        fix="Does the address end in /v1, and does the server speak this interface?",
+    )
+
+
+def _field_of(error: "openai.APIResponseValidationError") -> str:
+    """Which field is missing or wrong, without its value."""
+    from pydantic import ValidationError
+
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError):
+        return error.message.splitlines()[0][:SHOWN]
+    first = cause.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+def _refused(error: "openai.APIStatusError", endpoint: Endpoint, subject: str) -> MedtuneError:
+    status, where = error.status_code, endpoint.base_url
+    said = message_of(error, endpoint)
+    if status == 401:
+        what = f"the service does not accept the key in {endpoint.api_key_env}"
+        return ModelError(
+            what,
+            where=where,
+            fix=f"Check {endpoint.api_key_env}, and that the key is for this service.",
+        )
+    if status == 403:
+        return ModelError(
+            f"the key in {endpoint.api_key_env} gives no access to {subject}", where=where
+        )
+    if status == 404:
+        what = f"the service knows no {subject} ({said})"
+        return ModelError(
+            what, where=where, fix="Check the name and the address: it ends in /v1 as a rule."
+        )
+    if status == 429 and error.code == "insufficient_quota":
+        return RunError(
+            "the account's credit is used up", where=where, fix=f"Add credit. {GOES_ON}"
+        )
+    if status in (408, 409, 429) or status >= 500:
+        pause = error.response.headers.get("retry-after")
+        wait = f", wait {pause} s" if pause else ""
+        what = f"the service still answers {status} after {endpoint.max_retries} retries at most ({said}{wait})"
+        return RunError(
+            what, where=where, fix=f"Try later, or lower model.endpoint.concurrency. {GOES_ON}"
+        )
+    if 300 <= status < 400:
+        return ModelError(
+            "the service redirects to another address", where=where, fix="Name that address itself."
+        )
+    field = f"{error.param}: " if error.param else ""
+    return ModelError(f"the service refused the request: {field}{said}", where=where)
+
+
+def message_of(error: "openai.APIError", endpoint: Endpoint) -> str:
+    """The first line of what the service said, shortened, the key taken out."""
+    body = error.body if isinstance(error.body, dict) else {}
+    text = str(
+        body.get("message") or body.get("detail") or f"status {getattr(error, 'status_code', '?')}"
+    )
+    key = os.environ.get(endpoint.api_key_env, "").strip()
+    line = (text.replace(key, "***") if key else text).splitlines()[0]
+    return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"

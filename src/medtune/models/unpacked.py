@@ -1,0 +1,62 @@
+"""Architectures that cannot be run on rows laid end to end (Falcon, BLOOM, GPT-J, Cohere, Mamba,
+…), text by text.
+
+The model's own forward pass alone is used, so whatever it does to attention or logits is done.
+Slower than `local`, and for measuring and asking only.
+"""
+
+from collections.abc import Sequence
+from inspect import signature
+from typing import TYPE_CHECKING
+
+import torch
+
+from medtune.models.causal import LocalModel
+from medtune.models.interface import Asked, Choices, DecodingSettings, Progress, plain_choices
+from medtune.models.load import Located, load_weights
+from medtune.models.scoring import Piece, unwrapped
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class PlainModel(LocalModel):
+    """As ``LocalModel``, one text at a time."""
+
+    @staticmethod
+    def _weights(located: Located, dtype: torch.dtype) -> "PreTrainedModel":
+        return load_weights(located, dtype, None)
+
+    def choice_loglikelihoods(
+        self, asked: Sequence[Asked], progress: Progress | None = None
+    ) -> list[Choices]:
+        """Every answer with its whole prompt."""
+        return [choices for one in asked for choices in plain_choices(self, [one], progress)]
+
+    def _score_batch(self, batch: Sequence[Piece]) -> list[float]:
+        return [self._score_one(piece) for piece in batch]
+
+    def _score_one(self, piece: Piece) -> float:
+        ids = torch.from_numpy(piece.ids).to(self.model.device)
+        wanted = len(ids) - piece.first  # tokens; each is predicted one place before
+        keeps = "logits_to_keep" in signature(unwrapped(self.model).forward).parameters
+        options = {"logits_to_keep": wanted + 1} if keeps else {}
+        logits = (
+            self.model(input_ids=ids[None], use_cache=False, **options)
+            .logits[0, -wanted - 1 : -1]
+            .float()
+        )
+        chosen = logits.gather(1, ids[piece.first :, None]).squeeze(1)
+        return float((chosen - logits.logsumexp(dim=-1)).double().sum())
+
+    def _attend_by_rows(self) -> None:
+        pass
+
+    def _attend(self) -> None:
+        pass
+
+    def _together(self, decoding: DecodingSettings) -> bool:
+        return False
+
+    def _at_once(self, decoding: DecodingSettings) -> int:
+        return 1  # not every kind knows padding from text

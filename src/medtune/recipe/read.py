@@ -1,0 +1,278 @@
+"""Recipe files into typed recipes: YAML, overrides, and errors that name line, key and the
+nearest valid key.
+"""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from medtune.errors import RecipeError
+from medtune.recipe.schema import SHIPPED, AnyRecipe, Data, PretrainRecipe, Recipe
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """Names and files of the recipes in the package."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"), key=lambda path: path.stem)}
+
+
+def find_recipe(name: str) -> Path:
+    """The file of a shipped recipe's name, or of a path."""
+    shipped = shipped_recipes()
+    if name in shipped:
+        return shipped[name]
+    path = Path(name)
+    if path.is_dir() and (path / "recipe.yaml").is_file():
+        return path / "recipe.yaml"  # a run's directory stands for its recipe
+    if path.is_file():
+        return path
+    near = difflib.get_close_matches(name, shipped, n=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    raise RecipeError(
+        f"there is no recipe {name!r}",
+        fix=f"{hint}Give a path, or one of: {', '.join(shipped)} (medtune recipes list).",
+    )
+
+
+def _key_lines(text: str, where: str) -> dict[str, int]:
+    """Line numbers (from 1) of every dotted key in a YAML text; a key given twice is an error."""
+    lines: dict[str, int] = {}
+
+    def visit(node: yaml.Node | None, prefix: str) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                place, line = f"{prefix}{key.value}", key.start_mark.line + 1
+                if place in lines:
+                    raise RecipeError(
+                        f"the key {place} is there twice",
+                        where=f"{where}, line {line}",
+                        fix=f"It is on line {lines[place]} too.",
+                    )
+                lines[place] = line
+                visit(value, f"{place}.")
+
+    visit(yaml.compose(text, Loader=yaml.SafeLoader), "")
+    return lines
+
+
+def _parse_yaml(text: str, where: str) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise RecipeError(
+            f"not valid YAML: {error.problem or error.context}",
+            where=f"{where}, line {line}",
+            fix="Check the indentation, and a blank after every colon.",
+        ) from error
+    except (yaml.YAMLError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise RecipeError(
+            f"not valid YAML: {reason}",
+            where=where,
+            fix="Put texts that look like dates in quotes.",
+        ) from error
+    if not isinstance(value, dict):
+        raise RecipeError(
+            "a recipe is a mapping of keys to values",
+            where=where,
+            fix="See `medtune recipes show quickstart`.",
+        )
+    return value
+
+
+def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Set dotted keys: ``train.epochs=2``; the value is read as YAML.
+
+    ``values`` itself stays as it is.
+
+    A mapping is written ``{key: value}``: a sentence with a colon in it is text.
+    """
+    result = yaml.safe_load(yaml.safe_dump(values))
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator or not key.strip():
+            raise RecipeError(
+                f"--set {override!r} is not of the form key=value",
+                fix="Example: --set train.epochs=2",
+            )
+        place = result
+        *parents, last = key.strip().split(".")
+        for part in parents:
+            if not isinstance(place.get(part), dict):
+                place[part] = {}
+            place = place[part]
+        try:
+            value = yaml.safe_load(text)
+            place[last] = (
+                text if isinstance(value, dict) and not text.lstrip().startswith("{") else value
+            )
+        except (yaml.YAMLError, ValueError) as error:
+            raise RecipeError(
+                f"--set {override!r}: the value is not valid YAML", fix="Put it in quotes."
+            ) from error
+    return result  # type: ignore[no-any-return]
+
+
+def _model_at(model: type[BaseModel], place: Sequence[int | str]) -> type[BaseModel] | None:
+    """The section of the definition at a dotted place."""
+    for part in place:
+        if isinstance(part, int):  # an element of a list
+            continue
+        field = model.model_fields.get(part)
+        if field is None:
+            return None
+        kinds = [field.annotation, *get_args(field.annotation)]
+        nested = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None)
+        if nested is None:
+            return None
+        model = nested
+    return model
+
+
+def _all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    keys = []
+    for name in model.model_fields:
+        keys.append(f"{prefix}{name}")
+        nested = _model_at(model, [name])
+        if nested:
+            keys += _all_keys(nested, f"{prefix}{name}.")
+    return keys
+
+
+def _nearest_key(model: type[BaseModel], place: Sequence[int | str]) -> str:
+    """A hint for an unknown key: its nearest neighbour in the same section, or the same word
+    anywhere.
+    """
+    dotted, last = ".".join(map(str, place)), str(place[-1])
+    if "." in last:
+        return "In a file, write the parts nested, one below the other; dots are for --set."
+    section = _model_at(model, place[:-1])
+    siblings = list(section.model_fields) if section else []
+    near = difflib.get_close_matches(last, siblings, n=1)
+    if near:
+        return f"Did you mean {'.'.join([*map(str, place[:-1]), near[0]])}?"
+    everywhere = sorted(
+        _all_keys(model), key=lambda key: key.count(".")
+    )  # the shallower, the likelier
+    exact = [key for key in everywhere if key.rsplit(".", 1)[-1] == last]
+    near = exact[:2] or difflib.get_close_matches(dotted, everywhere, n=1)
+    return f"Did you mean {' or '.join(near)}?" if near else f"Valid here: {', '.join(siblings)}."
+
+
+def _place_in_model(model: type[BaseModel], place: Sequence[int | str]) -> list[int | str]:
+    """The part of pydantic's place that names keys of a recipe: what follows the last key tells
+    of types.
+    """
+    kept: list[int | str] = []
+    for part in place:
+        section = _model_at(model, kept)
+        if section is None and not isinstance(part, int):
+            break
+        kept.append(part)
+    return kept
+
+
+def _explain(
+    error: ValidationError,
+    model: type[BaseModel],
+    where: str,
+    lines: dict[str, int],
+    overridden: Sequence[str],
+) -> RecipeError:
+    # An unknown key explains a missing one.
+    first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
+    place = _place_in_model(model, first["loc"])
+    dotted = ".".join(str(part) for part in place)
+    blamed = next(
+        (k for k in overridden if f"{k}.".startswith(f"{dotted}.") or dotted.startswith(f"{k}.")),
+        None,
+    )
+    if blamed:
+        spot = f"--set {blamed}"
+    else:
+        # A value is blamed on the nearest key above it; a rule about the whole recipe, on a key
+        # that it names.
+        above = [".".join(map(str, place[:depth])) for depth in range(len(place), 0, -1)]
+        named = sorted(
+            (key for key in lines if not place and key in first["msg"]), key=len, reverse=True
+        )
+        line = next((lines[key] for key in [*above, *named] if key in lines), None)
+        spot = f"{where}, line {line}" if line else where
+    if first["type"] == "extra_forbidden":
+        return RecipeError(f"unknown key {dotted}", where=spot, fix=_nearest_key(model, place))
+    if first["type"] == "missing":
+        return RecipeError(
+            f"{dotted} is missing", where=spot, fix=f"Add it to the recipe or give --set {dotted}=…"
+        )
+    message = first["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(first["input"], dict) else f" (given: {first['input']!r})"
+    return RecipeError(
+        f"{dotted}: {message}{given}" if dotted else message,
+        where=spot,
+        fix="See `medtune recipes reference` for every key.",
+    )
+
+
+def parse_recipe(
+    values: dict[str, Any],
+    where: str = "recipe",
+    lines: dict[str, int] | None = None,
+    overridden: Sequence[str] = (),
+) -> AnyRecipe:
+    """Check plain values against the definition.
+
+    ``lines`` and ``overridden`` keys are for the messages.
+    """
+    kind: type[AnyRecipe] = PretrainRecipe if values.get("kind") == "pretrain" else Recipe
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise _explain(error, kind, where, lines or {}, overridden) from error
+
+
+def read_recipe(name: str, overrides: Sequence[str] = (), seed: int | None = None) -> AnyRecipe:
+    """Read a shipped recipe or a file, apply ``--set`` overrides and ``--seed``, and check it
+    whole.
+    """
+    path = find_recipe(name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RecipeError(
+            "not a UTF-8 text file", where=str(path), fix="A recipe is a YAML file."
+        ) from error
+    values = apply_overrides(_parse_yaml(text, path.name), overrides)
+    if seed is not None:
+        values["seed"] = seed
+    overridden = [override.partition("=")[0].strip() for override in overrides]
+    return parse_recipe(values, path.name, _key_lines(text, path.name), overridden)
+
+
+def read_run_recipe(name: str, overrides: Sequence[str] = (), seed: int | None = None) -> Recipe:
+    """Read a recipe that must be a run, not a pre-training."""
+    recipe = read_recipe(name, overrides, seed)
+    if isinstance(recipe, PretrainRecipe):
+        raise RecipeError(
+            f"{recipe.name} is a pre-training recipe", fix=f"Use: medtune pretrain {name}"
+        )
+    return recipe
+
+
+def data_settings(source: str, overrides: Sequence[str] = ()) -> Data:
+    """The data section for one source alone, with ``--set data.…`` overrides."""
+    values = {"name": "audit", "data": {"source": source}, "model": {"name": "medtune-base"}}
+    overridden = [override.partition("=")[0].strip() for override in overrides]
+    recipe = parse_recipe(apply_overrides(values, overrides), "--set", None, overridden)
+    assert isinstance(recipe, Recipe)
+    return recipe.data
+
+
+def to_yaml(recipe: AnyRecipe) -> str:
+    """The resolved recipe, every default written out."""
+    return yaml.safe_dump(
+        recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100
+    )

@@ -1,1 +1,0 @@
-"""The sections of a recipe, one file a stage; `medtune.recipe.schema` puts them together."""

@@ -1,0 +1,139 @@
+"""`train`: how the model is trained."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from medtune.recipe.base import Positive, Schedule, Section, Share
+
+
+class Lora(Section):
+    """Low-rank adapters (Hu et al. 2021, arXiv:2106.09685)."""
+
+    r: Positive = Field(8, description="Rank.")
+    alpha: Positive = Field(32, description="Scale: the update is multiplied by alpha / r.")
+    dropout: Share = Field(0.0, description="Dropout before the adapter.")
+    targets: Literal["auto"] | list[str] = Field(
+        "auto",
+        description="Modules to adapt; auto: every linear layer of the body (c_attn for GPT-2).",
+    )
+    rslora: bool = Field(
+        False,
+        description="Scale by alpha / sqrt(r) instead (Kalajdzievski 2023, arXiv:2312.03732).",
+    )
+    dora: bool = Field(
+        False,
+        description="Learn magnitude and direction apart (Liu et al. 2024, arXiv:2402.09353).",
+    )
+
+
+class Hosted(Section):
+    """A fine-tuning job on the service of `model.endpoint`, used when method is hosted."""
+
+    n_epochs: Annotated[int, Field(ge=1, le=50)] | Literal["auto"] = Field(
+        "auto", description="Passes over the data."
+    )
+    batch_size: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = Field(
+        "auto", description="Rows to one step."
+    )
+    learning_rate_multiplier: Annotated[float, Field(gt=0)] | Literal["auto"] = Field(
+        "auto", description="Of the service's own learning rate."
+    )
+    suffix: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="Part of the tuned model's name; null: the recipe's name."
+    )
+    encoding: Literal["cl100k_base", "o200k_base"] = Field(
+        "cl100k_base", description="Tokens are counted with it."
+    )
+    usd_per_million_tokens: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Price of training, for the cost that is shown before anything is sent."
+    )
+    budget_usd: Annotated[float, Field(ge=0)] | None = Field(
+        None,
+        description="A job that would cost more is not sent; null: any cost, after confirmation.",
+    )
+    poll_seconds: Annotated[float, Field(gt=0)] = Field(
+        10, description="Pause between two looks at the job."
+    )
+
+
+class Train(Section):
+    """How the model is trained."""
+
+    method: Literal["full", "lora", "qlora", "hosted"] = Field(
+        "lora",
+        description="All weights, low-rank adapters, adapters on 4-bit weights, or a job on a hosted service.",
+    )
+    lora: Lora = Field(default_factory=Lora, description="Used when method is lora or qlora.")
+    hosted: Hosted = Field(default_factory=Hosted, description="Used when method is hosted.")
+    seed: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description="Seed of training alone (adapters, order of rows, dropout); null: the recipe's seed.",
+    )
+    epochs: Annotated[float, Field(gt=0)] = Field(1, description="Passes over the training split.")
+    max_steps: Positive | None = Field(None, description="Stops early, for trials.")
+    optimizer: Literal["adamw", "adamw_8bit", "muon"] = Field(
+        "adamw",
+        description="AdamW, the same with moments in 8 bits (bitsandbytes), or Muon for the body's matrices and AdamW "
+        "for the rest (full only).",
+    )
+    gradient_checkpointing: bool | Literal["auto"] = Field(
+        "auto",
+        description="Recompute activations in the backward pass; auto: where memory would not do without.",
+    )
+    learning_rate: Annotated[float, Field(gt=0)] = Field(
+        1e-4, description="Peak learning rate (of Muon where used)."
+    )
+    adam_learning_rate: Annotated[float, Field(gt=0)] = Field(
+        1e-3, description="With Muon: the rate of AdamW for embeddings, head and vectors."
+    )
+    betas: tuple[float, float] = Field((0.9, 0.95), description="AdamW's moment decays.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Decoupled weight decay on matrices."
+    )
+    schedule: Schedule = Field(
+        "linear", description="Course of the learning rate; wsd: warm-up, stable, decay."
+    )
+    warmup: Annotated[float, Field(ge=0)] = Field(
+        0.03, description="Warm-up: below 1 a share of all steps, else steps."
+    )
+    max_grad_norm: Annotated[float, Field(gt=0)] | None = Field(
+        1.0, description="Gradient clipping; null: none."
+    )
+    batch_size: Positive = Field(
+        4, description="Conversations in one forward pass, over all processes."
+    )
+    gradient_accumulation: Positive = Field(4, description="Forward passes to one optimizer step.")
+    max_length: Positive = Field(
+        1024,
+        description="Tokens of one conversation (sequence-to-sequence: of the source); never above the context.",
+    )
+    max_target_length: Positive | None = Field(
+        None, description="Sequence-to-sequence: tokens of one answer; null: as max_length."
+    )
+    loss_on: Literal["answer", "all"] = Field("answer", description="Tokens that are learnt.")
+    log_every: Positive = Field(
+        1, description="Optimizer steps between two lines of train/metrics.jsonl."
+    )
+    validate_every: Positive | None = Field(
+        None, description="Optimizer steps between two validations; null: ten times in the run."
+    )
+    early_stopping: Positive | None = Field(
+        None, description="Stop after this many validations without a better loss; null: never."
+    )
+    keep_best: bool = Field(
+        True, description="End with the weights of the best validation, not of the last step."
+    )
+    save_every: Positive = Field(50, description="Optimizer steps between two checkpoints.")
+    trackers: list[Literal["tensorboard", "mlflow", "wandb"]] = Field(
+        default=[],
+        description="Experiment trackers to log losses to (never texts), through accelerate.",
+    )
+
+    @model_validator(mode="after")
+    def _muon_is_full(self) -> "Train":
+        if self.optimizer == "muon" and self.method != "full":
+            raise ValueError(
+                "optimizer: muon works on whole weights; use method: full, or optimizer: adamw with lora"
+            )
+        return self

@@ -1,0 +1,303 @@
+"""The model card of a run: README.md with the metadata that model hubs read, every figure from
+the run.
+"""
+
+from typing import Any
+
+import yaml
+
+from medtune.report.figures import Figures
+from medtune.report.sections import forgetting, harm
+from medtune.report.verdict import p_text
+
+
+def _metadata(figures: Figures, recipe: dict[str, Any]) -> str:
+    results = [
+        {
+            "task": {"type": "text-generation"},
+            "dataset": {"name": ", ".join(_names(recipe)), "type": "medtune-test-split"},
+            "metrics": [
+                {
+                    "type": f"{row['task']}_{row['metric']}",
+                    "value": round(row["after"], 6),
+                    "name": row["title"],
+                }
+                for row in figures.changes()
+            ],
+        }
+    ]
+    head = {
+        "license": "other",
+        "license_name": "that-of-base-model-and-data",
+        "base_model": recipe["model"]["name"],
+        "library_name": "peft" if recipe["train"]["method"] == "lora" else "transformers",
+        "pipeline_tag": "text-generation",
+        "datasets": _names(recipe),
+        "tags": ["medical", "medtune"],
+        "model-index": [{"name": recipe["name"], "results": results}],
+    }
+    return yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
+
+
+def _cell(row: dict[str, Any], side: str) -> str:
+    return _span(row[f"{side}_interval"])
+
+
+def _table(figures: Figures) -> str:
+    lines = [
+        "| figure | before (95 %) | after (95 %) | change (95 %) | corrected p | n |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in figures.changes():
+        span = "" if row["low"] is None else f" ({row['low']:.4g} to {row['high']:.4g})"
+        p = "not tested" if row["p_corrected"] is None else p_text(row["p_corrected"])
+        before, after = _cell(row, "before"), _cell(row, "after")
+        lines.append(
+            f"| {row['title']} | {before} | {after} | {row['value']:.4g}{span} | {p} | {row['n']} |"
+        )
+    return "\n".join(lines)
+
+
+def _names(recipe: dict[str, Any]) -> list[str]:
+    """The sources' names; one with a part in a mixture is a mapping."""
+    return [
+        source if isinstance(source, str) else source["name"] for source in recipe["data"]["source"]
+    ]
+
+
+def _sources(figures: Figures) -> str:
+    lines = ["| source | licence | rows | SHA-256 |", "|---|---|---|---|"]
+    for source in figures.audit["sources"]:
+        for file in source["files"]:
+            lines.append(
+                f"| {source['name']} ({file['name']}) | {source['licence']} | {file['rows']:,} | `{file['sha256'][:16]}…` |"
+            )
+    return "\n".join(lines)
+
+
+def _weights(figures: Figures) -> str:
+    digest = figures.state["base"]["weights_sha256"]
+    return (
+        f"Base weights (SHA-256): `{digest}`."
+        if digest
+        else "The weights lie at a service, which shows none."
+    )
+
+
+def _use(recipe: dict[str, Any]) -> str:
+    """What the recipe's statement says, else what holds for every run."""
+    said = recipe.get("statement") or {}
+    parts = [
+        said.get("intended_use")
+        or "Research and teaching on fine-tuning and its evaluation. Who may use it for what else: not stated."
+    ]
+    parts += [f"Not for: {said['out_of_scope']}"] if said.get("out_of_scope") else []
+    return "\n\n".join(parts)
+
+
+def _line(row: dict[str, Any]) -> str:
+    """Before → after with intervals, and what a test says."""
+    p = "not tested" if row["p_corrected"] is None else p_text(row["p_corrected"])
+    return f"- {row['title']}: {_cell(row, 'before')} → {_cell(row, 'after')}, n = {row['n']}, {p}: {row['verdict']}."
+
+
+def _measured_harm(figures: Figures) -> str:
+    """Harm, forgetting and calibration beside the benefit; what did not run is "not measured"."""
+    harmful = [line for part in harm(figures) for line in map(_line, part["rows"])]
+    forgotten = [line for rows in forgetting(figures) for line in map(_line, rows)]
+    none = ["- Not measured."]
+    parts = {
+        "Harm (rules over prompts that ask for safe advice; none found is not “safe”)": harmful
+        or none,
+        "Forgetting (general text)": forgotten or none,
+        "Calibration": _calibration(figures) or none,
+    }
+    return "\n\n".join("\n".join([f"**{title}**", "", *lines]) for title, lines in parts.items())
+
+
+def _calibration(figures: Figures) -> list[str]:
+    """Calibration error of each task, before → after, with intervals and the signal that
+    confidence carries.
+    """
+    lines = []
+    for task, sides in figures.confidence.items():
+        errors = [_span(sides[side]["ece"]) for side in ("before", "after") if sides.get(side)]
+        signals = [sides[side]["signal"] for side in ("before", "after") if sides.get(side)]
+        lines.append(
+            f"- Calibration error (ECE), {task}: {' → '.join(errors)}; right and wrong told apart: {' → '.join(signals)}."
+        )
+    return lines
+
+
+def _span(figure: dict[str, Any]) -> str:
+    span = "" if figure["low"] is None else f" ({figure['low']:.4g} to {figure['high']:.4g})"
+    return f"{figure['value']:.4g}{span}"
+
+
+def model_card(figures: Figures) -> str:
+    """Markdown."""
+    recipe = yaml.safe_load(figures.recipe_text)
+    audit, train = figures.audit, figures.metrics["train"]
+    missing = "\n".join(f"- {text}" for text in figures.not_measured())
+    steps = (
+        f"{train['steps']:,} steps over {train['tokens']:,} tokens" if train else "not trained yet"
+    )
+    return f"""---
+{_metadata(figures, recipe)}---
+
+# {recipe["name"]}
+
+{recipe["description"]} Made with medtune from `{recipe["model"]["name"]}` ({recipe["train"]["method"]} fine-tuning, {steps}, seed {recipe["seed"]}).
+
+**Research only: not a medical device, not for clinical use. Its answers may be wrong and dangerous.**
+
+## Did it help?
+
+{figures.verdict}
+
+{_table(figures)}
+
+Differences are paired on the same items ({figures.metrics["data"]["test"]:,} in the test split), tested by a bootstrap over groups and corrected by
+Holm over all tested metrics.
+
+## Harm beside benefit
+
+{_measured_harm(figures)}
+
+## Data
+
+{_sources(figures)}
+
+{audit["rows"]["drawn"]:,} rows used in {audit["groups"]["count"]:,} groups: training {audit["splits"]["train"]["rows"]:,}, validation
+{audit["splits"]["validation"]["rows"]:,}, test {audit["splits"]["test"]["rows"]:,}. Rows shared between training and the rest after normalisation:
+{audit["leaked"]}. Training rows cut to {audit["tokens"]["max_length"]} tokens: {audit["tokens"]["truncated_rows"]:,}.
+
+## Intended use
+
+{_use(recipe)}
+
+## Not measured
+
+{missing}
+
+## Reproduce
+
+    medtune run recipe.yaml --out NEW{" --data-dir DIR" if figures.state.get("data_dir") else ""}
+
+{_weights(figures)} Versions and hardware stand in run.json.
+"""
+
+
+def base_model_card(recipe: dict[str, Any], figures: dict[str, Any]) -> str:
+    """Markdown with the metadata that model hubs read; ``recipe`` as plain values."""
+    held_out = "\n".join(
+        f"| {kind} | {row['bits_per_byte']:.3f} | {row['documents']:,} | {row['bytes']:,} |"
+        for kind, row in figures["held_out"].items()
+    )
+    samples = "\n\n".join(
+        f"**{s['prompt']}**\n\n- greedy: {_figure_line(s['greedy'])}\n- sampled (temperature 0.8): {_figure_line(s['sampled'])}"
+        for s in figures["samples"]
+    )
+    stats = figures["stats"]
+    shape, train, corpus = recipe["model"], recipe["train"], recipe["corpus"]
+    origin = (
+        f"continued from {shape['continue_from']}"
+        if shape["continue_from"]
+        else (
+            f"a Llama-style decoder from scratch: width {shape['width']}, {shape['layers']} layers, {shape['heads']} heads, "
+            f"feed-forward {shape['feed_forward']}, context {shape['context']}, tied embeddings, byte-level BPE of {shape['vocabulary']:,} tokens"
+        )
+    )
+    return f"""---
+license: cc-by-4.0
+language: en
+library_name: transformers
+pipeline_tag: text-generation
+tags: [medical, tiny, medtune]
+---
+
+# {recipe["name"]}
+
+{recipe["description"]} {figures["parameters"]:,} parameters; {origin}. It is a base for trying, teaching and testing fine-tuning.
+**It knows almost no medicine, answers wrongly with confidence, and must not be used for any medical purpose.**
+
+## How it was made
+
+Recipe `{recipe["name"]}` of medtune (`medtune pretrain {recipe["name"]}`): {stats["steps"]:,} steps, {stats["tokens"]:,} tokens
+({train["epochs"]:g} passes), {train["optimizer"]} at {train["learning_rate"]:g}, {train["schedule"]} schedule,
+{stats["seconds"] / 60:.0f} minutes, seed {recipe["seed"]}.
+
+## Corpus, attribution, licence
+
+{corpus["attribution"]}. Licence of the texts: {corpus["licence"] or "as stated by their owners"}. The corpus itself is not
+distributed with the model. The weights are offered under CC BY 4.0 with the same attribution.
+
+## Held-out bits per byte
+
+{corpus["held_out"]:.0%} of the documents of each kind were never trained on (documents that share an identifier together).
+
+| kind of text | bits per byte | documents | bytes |
+|---|---|---|---|
+{held_out}
+
+## Samples, not chosen
+
+{samples}
+
+## Limits
+
+A very small model of English textbook and abstract prose. It repeats itself, invents facts, numbers and doses, and has not been
+aligned or checked for safety. Documents outside its corpus, other languages and long texts are beyond it.
+"""
+
+
+def _figure_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+RELATIONS = {"adapter": "adapter", "merged": "finetune", "merged-4bit": "quantized"}
+FORMS = {
+    "adapter": "The adapter alone, as trained: load it on its base with PEFT.",
+    "merged": "Base and adapter (or all trained weights) in one, in {dtype}.",
+    "merged-4bit": "Base and adapter (or all trained weights) in one, the linear layers in NF4 with double quantization "
+    "(bitsandbytes), the rest in {dtype}.",
+}
+STAGES = {
+    "merge": "merged, float32",
+    "rounding": "written in {dtype}",
+    "four_bits": "written in NF4",
+}
+
+
+def export_card(card: str, facts: dict[str, Any]) -> str:
+    """``card`` (Markdown with YAML metadata) with the metadata of this form and a section on the
+    export.
+    """
+    _, head, body = card.split("---\n", 2)
+    metadata = yaml.safe_load(head)
+    metadata["library_name"] = "peft" if facts["form"] == "adapter" else "transformers"
+    metadata["base_model_relation"] = RELATIONS[facts["form"]]
+    top = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
+    return f"---\n{top}---\n{body.rstrip()}\n\n## This export\n\n{_section(facts)}\n"
+
+
+def _section(facts: dict[str, Any]) -> str:
+    text = (
+        FORMS[facts["form"]].format(**facts)
+        + " The figures above were measured on the run's own model."
+    )
+    if facts["form"] == "adapter":
+        return text
+    lines = [
+        f"{text} On {facts['questions']} held-out questions ({facts['merge']['tokens']} tokens), against the run's model in float32:",
+        "",
+        "| | largest difference of a logit | mean KL divergence (nats a token) | same likeliest token |",
+        "|---|---|---|---|",
+    ]
+    for key, title in STAGES.items():
+        if key in facts:
+            a = facts[key]
+            lines.append(
+                f"| {title.format(**facts)} | {a['largest']:.2g} | {a['kl']:.2g} | {a['same_best']:.1%} |"
+            )
+    return "\n".join(lines)

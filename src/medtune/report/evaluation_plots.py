@@ -1,0 +1,240 @@
+"""The forest plot: every tested figure before and after with its interval, a line each, a panel
+for each scale.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+from medtune.report.plots import BLUE, GREEN, GREY, INK, ORANGE, RED, figure, save
+
+COLORS = {"better": GREEN, "worse": RED, "undecided": GREY}
+LINE, MARGIN = 0.44, 0.62  # inches
+SHARES = "share, from 0 to 1"
+LABEL_WIDTH = 34
+
+
+def panel_of(row: dict[str, Any]) -> str:
+    """Which rows share an axis: those of one unit, shares, or figures of one order of magnitude."""
+    if row["unit"]:
+        return str(row["unit"])
+    values = [value for side in ("before_interval", "after_interval") for value in _ends(row[side])]
+    if all(0 <= value <= 1 for value in values):
+        return SHARES
+    power = math.floor(math.log10(max(abs(value) for value in values)))
+    return f"figures up to {10 ** (power + 1):,}"
+
+
+def _ends(interval: dict[str, Any]) -> list[float]:
+    return [interval[end] for end in ("value", "low", "high") if interval[end] is not None]
+
+
+def difference_text(row: dict[str, Any]) -> str:
+    """The paired difference with its interval."""
+    value = f"{row['value']:+.3g}".replace("-", "−")
+    span = (
+        "" if row["low"] is None else f" ({row['low']:.3g} to {row['high']:.3g})".replace("-", "−")
+    )
+    return value + span
+
+
+def forest_plot(rows: Sequence[dict[str, Any]], directory: Path, name: str = "forest") -> str:
+    """Rows of ``Figures.changes()``: before ○, after ●, 95 % intervals.
+
+    At the right the paired difference.
+
+    Colour says what the difference means: green better, red worse, grey undecided.
+    """
+    panels: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        panels.setdefault(panel_of(row), []).append(row)
+    double = {
+        title
+        for title in (row["title"] for row in rows)
+        if sum(r["title"] == title for r in rows) > 1
+    }
+    heights = [LINE * len(own) + MARGIN for own in panels.values()]
+    with figure((9.2, sum(heights))) as (drawn, axes):
+        axes.remove()
+        grid = drawn.subplots(len(panels), 1, squeeze=False, height_ratios=heights)
+        for (unit, own), (place,) in zip(panels.items(), grid, strict=True):
+            _panel(place, unit, own, double)
+        return save(drawn, directory, name)
+
+
+def _panel(axes: Any, unit: str, rows: Sequence[dict[str, Any]], double: set[str]) -> None:
+    for place, row in enumerate(reversed(rows)):
+        color = COLORS[row["verdict"]]
+        _side(axes, place + 0.13, row["before_interval"], INK, "none")
+        _side(axes, place - 0.13, row["after_interval"], color, color)
+        axes.text(
+            1.02,
+            place,
+            difference_text(row),
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            fontsize=8.5,
+        )
+    titles = [
+        row["title"] + (f" ({row['task']})" if row["title"] in double else "")
+        for row in reversed(rows)
+    ]
+    axes.set_yticks(range(len(rows)), [fill(title, LABEL_WIDTH) for title in titles], fontsize=9)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.set_xlabel(unit, fontsize=9)
+    axes.tick_params(axis="x", labelsize=8.5)
+    axes.grid(visible=False, axis="y")
+    if unit == SHARES:
+        left, right = axes.get_xlim()
+        axes.set_xlim(max(left, -0.02), min(right, 1.02))
+
+
+def _side(axes: Any, height: float, interval: dict[str, Any], color: str, face: str) -> None:
+    if interval["low"] is not None:
+        axes.plot(
+            [interval["low"], interval["high"]],
+            [height, height],
+            color=color,
+            linewidth=1.8,
+            alpha=0.75,
+        )
+    axes.plot(interval["value"], height, "o", color=color, markerfacecolor=face, markersize=6)
+
+
+LONGEST = 26  # characters of a label on an axis
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= LONGEST else label[: LONGEST - 1] + "…"
+
+
+def confusion_plot(
+    labels: Sequence[str], matrix: Sequence[Sequence[float]], directory: Path, name: str
+) -> str:
+    """Right labels down, answers across, one column more for unparsed answers.
+
+    Shades are shares of a row.
+    """
+    side = max(4.5, 1.8 + 0.36 * len(labels))
+    with figure((side + 1.5, side)) as (drawn, axes):
+        shares = [[value / max(1, sum(row)) for value in row] for row in matrix]
+        # Squares, not an image: an SVG with a picture inside is no vector graphic.
+        axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors=GREY, linewidth=0.3)
+        for y, row in enumerate(matrix):
+            for x, value in enumerate(row):
+                if value:
+                    ink = "white" if shares[y][x] > 0.55 else "#1c2128"
+                    axes.text(
+                        x + 0.5,
+                        y + 0.5,
+                        f"{value:.3g}",
+                        ha="center",
+                        va="center",
+                        fontsize=7,
+                        color=ink,
+                    )
+        axes.invert_yaxis()
+        names = [_short(label) for label in labels]
+        axes.set_xticks(
+            [i + 0.5 for i in range(len(names) + 1)],
+            [*names, "unparsed"],
+            rotation=60,
+            ha="right",
+            fontsize=8,
+        )
+        axes.set_yticks([i + 0.5 for i in range(len(names))], names, fontsize=8)
+        axes.set(xlabel="answered", ylabel="right")
+        axes.grid(visible=False)
+        return save(drawn, directory, name)
+
+
+def answered_plot(
+    classes: Sequence[dict[str, Any]], unparsed: dict[str, int], directory: Path, name: str
+) -> str:
+    """How often each label is right, and how often it was answered before and after."""
+    sides = {
+        side: color for side, color in (("before", ORANGE), ("after", BLUE)) if side in unparsed
+    }
+    with figure((7.2, 1.2 + 0.34 * len(classes))) as (drawn, axes):
+        names = [*(_short(row["label"]) for row in classes), "unparsed"]
+        places = list(range(len(names)))
+        axes.barh(
+            places,
+            [*(row["n"] for row in classes), 0],
+            color=GREY,
+            alpha=0.45,
+            label="right",
+            height=0.8,
+        )
+        for offset, (side, color) in zip((-0.18, 0.18), sides.items(), strict=False):
+            counts = [*(row[side]["predicted"] for row in classes), unparsed[side]]
+            axes.barh(
+                [p + offset for p in places],
+                counts,
+                color=color,
+                height=0.3,
+                label=f"answered {side}",
+            )
+        axes.set_yticks(places, names, fontsize=8)
+        axes.invert_yaxis()
+        axes.set_xlabel("test items")
+        axes.grid(visible=False, axis="y")
+        axes.legend(labelcolor=INK)
+        return save(drawn, directory, name)
+
+
+SIDES = {
+    "before": (ORANGE, "none", "--"),
+    "after": (BLUE, BLUE, "-"),
+}  # line, inside of a dot, stroke
+SIZE = (4.6, 4.2)
+
+
+def reliability_plot(sides: Mapping[str, dict[str, Any]], directory: Path, name: str) -> str:
+    """Share right over mean confidence, a dot a bin with its interval.
+
+    On the line confidence is what it says.
+    """
+    with figure(SIZE) as (drawn, axes):
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="perfectly calibrated")
+        for side, facts in sides.items():
+            color, inside, _ = SIDES[side]
+            bins = facts["bins"]
+            shares = [row["right"] for row in bins]
+            around = [
+                [row["right"] - row["low"] for row in bins],
+                [row["high"] - row["right"] for row in bins],
+            ]
+            places = [row["confidence"] for row in bins]
+            axes.errorbar(places, shares, around, fmt="none", ecolor=color, elinewidth=1, alpha=0.6)
+            axes.plot(
+                places, shares, "o", color=color, markerfacecolor=inside, markersize=6, label=side
+            )
+        axes.set(xlabel="confidence", ylabel="right", xlim=(0, 1), ylim=(-0.02, 1.02))
+        axes.set_aspect("equal")
+        axes.legend(labelcolor=INK, fontsize=9)
+        return save(drawn, directory, name)
+
+
+def risk_plot(sides: Mapping[str, dict[str, Any]], directory: Path, name: str) -> str:
+    """Share wrong among the surest answers, over how many are answered; dotted: in random order."""
+    with figure(SIZE) as (drawn, axes):
+        for side, facts in sides.items():
+            color, inside, stroke = SIDES[side]
+            coverages = [point["coverage"] for point in facts["risk_coverage"]]
+            risks = [point["risk"] for point in facts["risk_coverage"]]
+            axes.axhline(facts["aurc"]["random"], color=color, linestyle=":", linewidth=1)
+            axes.plot(coverages, risks, stroke, color=color, linewidth=1.6)
+            axes.plot(
+                coverages[::7], risks[::7], "o", color=color, markerfacecolor=inside, markersize=5
+            )
+            axes.plot(
+                [], [], f"o{stroke}", color=color, markerfacecolor=inside, markersize=5, label=side
+            )
+        axes.plot([], [], color=GREY, linestyle=":", label="random order")
+        axes.set(xlabel="share of items answered, the surest first", ylabel="wrong among them")
+        axes.set(xlim=(0, 1.02), ylim=(-0.02, 1.02))
+        axes.legend(labelcolor=INK, fontsize=9)
+        return save(drawn, directory, name)

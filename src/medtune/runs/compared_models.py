@@ -1,0 +1,328 @@
+"""Who is compared: trained runs, their untouched bases, and other models, with their samples on
+the same items.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from medtune.conversation import Conversation, read_conversations
+from medtune.errors import RecipeError
+from medtune.evaluation.comparison.leaderboard import same_items
+from medtune.evaluation.evaluate import evaluate, read_samples
+from medtune.evaluation.tasks import TASKS, Sample, Task
+from medtune.files import read_json, sha256_json, whole_directory, write_json
+from medtune.models.load import Located, load_tokenizer
+from medtune.models.open import Found, find, open_model
+from medtune.progress import say
+from medtune.recipe.read import read_run_recipe
+from medtune.recipe.schema import Model, Recipe
+from medtune.run_paths import RunPaths
+from medtune.runs.evaluate_model import refuse_training_rows
+from medtune.runs.plan import Plan
+from medtune.runs.preparation import prepare_splits
+from medtune.runs.stage import RunDirectory
+from medtune.runs.task_items import Measured
+
+Samples = dict[str, list[Sample]]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is measured on: a recipe's tasks on its held-out items.
+
+    ``data`` holds the splits, ``place`` what is kept.
+    """
+
+    recipe: Recipe
+    data: Path
+    place: Path
+    samples: Samples | None = None
+    data_dir: Path | None = None
+
+    @property
+    def items(self) -> Sequence[Conversation]:
+        """The items."""
+        return read_conversations(self.data / f"{self.recipe.evaluate.split}.parquet")
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """Its tasks by key."""
+        return {spec.key: TASKS[spec.task] for spec in self.recipe.evaluate.tasks}
+
+    @classmethod
+    def of_run(cls, paths: RunPaths, recipe: Recipe, place: Path) -> "Ground":
+        """The items that a run was measured on."""
+        told = read_json(paths.state_file).get("data_dir")
+        data_dir = Path(told) if told else None
+        return cls(recipe, paths.data, place, read_side(paths.after, recipe)[0], data_dir)
+
+    @classmethod
+    def of_recipe(cls, recipe: Recipe, place: Path, data_dir: Path | None) -> "Ground":
+        """The held-out items of a recipe, prepared in ``place`` once."""
+        plan = Plan.make(recipe, data_dir)
+        data, inputs = place / "items", plan.prepare_inputs()
+        if not (data / "inputs.json").exists() or read_json(data / "inputs.json") != inputs:
+            with whole_directory(data) as temporary:
+                write_json(temporary / "audit.json", prepare_splits(plan, temporary))
+                write_json(temporary / "inputs.json", inputs)
+        return cls(recipe, data, place, data_dir=data_dir)
+
+    def holds(self, recipe: Recipe, samples: Samples) -> bool:
+        """Whether samples saved under ``recipe`` are of these items, on every task that both
+        have (and there is one).
+        """
+        kinds = [{spec.key: spec.task for spec in r.evaluate.tasks} for r in (self.recipe, recipe)]
+        own = self.samples or {}
+        shared = [key for key in samples if key in own]
+        same = (
+            kinds[0][key] == kinds[1][key] and same_items(samples[key], own[key]) for key in shared
+        )
+        return bool(shared) and all(same)
+
+    def measure(
+        self, name: str, found: Found, asked: Model, *, trained: bool
+    ) -> tuple[Samples, dict[str, Any]]:
+        """Samples and settings by task of one model on these items.
+
+        Kept, and read again while nothing has changed.
+        """
+        wanted, place = (
+            self.recipe.evaluate,
+            self.place / "measured" / re.sub(r"[^\w.-]+", "-", name),
+        )
+        stamp = sha256_json(
+            [
+                _stamp(found),
+                asked.model_dump(mode="json"),
+                wanted.model_dump(mode="json"),
+                self.recipe.seed,
+                trained,
+            ]
+            + [item.as_dict() for item in self.items]
+        )
+        if not (place / "stamp.json").exists() or read_json(place / "stamp.json") != stamp:
+            say(f"measuring {name}")
+            model = open_model(
+                found,
+                asked,
+                batch_size=wanted.batch_size,
+                dtype=wanted.dtype,
+                trained=trained,
+                cache=place,
+            )
+            evaluate(
+                model,
+                Measured(self.recipe, self.data, self.data_dir).jobs(),
+                wanted.resamples,
+                place,
+            )
+            write_json(place / "stamp.json", stamp)
+        return read_side(place, self.recipe)
+
+
+def _stamp(found: Found) -> Any:
+    """Changes when a model does: names, sizes and times of its files, which cost nothing to
+    read.
+    """
+    if not isinstance(found, Located):
+        return found.fingerprint()
+    facts = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in found.weight_files()]
+    return [facts, found.behaviour_hash(), found.quantization, found.double_quantization]
+
+
+def read_side(place: Path, recipe: Recipe) -> tuple[Samples, dict[str, Any]]:
+    """Samples, and the settings they were made with, by task, of one evaluation under
+    ``recipe``.
+    """
+    keys = [spec.key for spec in recipe.evaluate.tasks]
+    settings = {key: read_json(place / f"{key}.json")["settings"] for key in keys}
+    return {key: read_samples(place, key) for key in keys}, settings
+
+
+COSTS = (
+    "seconds",
+    "tokens_per_second",
+    "peak_memory_bytes",
+    "trainable_parameters",
+    "parameters",
+    "cost_usd",
+)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One row of every table. ``cost`` is of its training, empty where it was not trained here."""
+
+    name: str
+    kind: str  # run, base or model
+    samples: Samples
+    settings: dict[str, Any]
+    tokenizer: str
+    vocabulary: Path | None = None
+    cost: dict[str, Any] = field(default_factory=dict)
+    measured: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run that takes part."""
+
+    name: str
+    paths: RunPaths
+    recipe: Recipe
+    state: dict[str, Any]
+
+    @classmethod
+    def read(cls, root: Path) -> "Run":
+        """Raises ``RecipeError`` where there is no run, or none with both evaluations."""
+        paths = RunPaths(root)
+        if not paths.state_file.exists() or not paths.recipe.exists():
+            raise RecipeError(
+                "this is no run",
+                where=str(root),
+                fix="Name runs' directories, such as runs/quickstart.",
+            )
+        recipe = read_run_recipe(str(paths.recipe))
+        if not all(
+            (side / f"{s.key}.json").exists()
+            for side in (paths.before, paths.after)
+            for s in recipe.evaluate.tasks
+        ):
+            raise RecipeError(
+                "this run is not finished", where=str(root), fix=f"Go on with: medtune run {root}"
+            )
+        return cls(recipe.name, paths, recipe, read_json(paths.state_file))
+
+    @property
+    def asked(self) -> str:
+        """The base, and how it is asked: equal for runs whose untouched model is one and the
+        same.
+        """
+        model = self.recipe.model
+        return sha256_json([self.state["base"]["fingerprint"], model.chat_template, model.prompt])
+
+    def cost(self) -> dict[str, Any]:
+        """Of the training; what is not known is left out."""
+        stats = read_json(self.paths.train / "trainer_stats.json")
+        return {name: stats[name] for name in COSTS if stats.get(name) is not None}
+
+
+def of_runs(runs: Sequence[Run], ground: Ground) -> list[Contestant]:
+    """Every run's trained model, and every distinct base once, on the ground's items.
+
+    Raises ``DataError`` where an item was a training row of a run, ``RecipeError`` where a hosted
+    model would have to be asked again.
+    """
+    items, found, bases = ground.items, [], set()
+    for run in runs:
+        refuse_training_rows(str(run.paths.root), items)
+    for run in runs:
+        vocabulary = run.paths.model / "tokenizer.json"
+        tokenizer = tokenizer_name(vocabulary) if vocabulary.exists() else f"of {run.name}"
+        kept = vocabulary if vocabulary.exists() else None
+        if run.asked not in bases:
+            bases.add(run.asked)
+            samples, settings, fresh = _side(run, ground, trained=False)
+            size = _base_size(run)
+            found.append(
+                Contestant(
+                    _base_name(run, runs), "base", samples, settings, tokenizer, kept, size, fresh
+                )
+            )
+        samples, settings, fresh = _side(run, ground, trained=True)
+        found.append(
+            Contestant(run.name, "run", samples, settings, tokenizer, kept, run.cost(), fresh)
+        )
+    return found
+
+
+def _side(run: Run, ground: Ground, *, trained: bool) -> tuple[Samples, dict[str, Any], bool]:
+    samples, settings = read_side(run.paths.after if trained else run.paths.before, run.recipe)
+    if ground.holds(run.recipe, samples):
+        return samples, settings, False
+    if run.recipe.model.endpoint:
+        raise RecipeError(
+            "it was measured on other items, and is behind an endpoint: asking it again is not done here",
+            where=str(run.paths.root),
+            fix="Compare it with runs on the same data and seed.",
+        )
+    from medtune.runs.stages import (
+        trained_model,
+    )  # torch, which a comparison from files does without
+
+    plan = Plan(run.recipe, find(run.recipe.model), None)
+    model = trained_model(plan, RunDirectory(run.paths.root)) if trained else plan.base
+    name = run.name if trained else f"{run.name}-base"
+    return *ground.measure(name, model, run.recipe.model, trained=trained), True
+
+
+def _base_size(run: Run) -> dict[str, int]:
+    """Parameters of the untouched model: without adapters.
+
+    Not known where 4-bit weights are packed two in a byte.
+    """
+    cost, train = run.cost(), run.recipe.train
+    if "parameters" not in cost or run.recipe.model.quantization:
+        return {}
+    return {
+        "parameters": cost["parameters"]
+        - (0 if train.method == "full" else cost["trainable_parameters"])
+    }
+
+
+def _base_name(run: Run, runs: Sequence[Run]) -> str:
+    """The base's own name; with the run that asks it so, where others ask it otherwise."""
+    short = Path(run.state["base"]["name"]).name
+    others = {other.asked for other in runs if Path(other.state["base"]["name"]).name == short}
+    return f"{short} (untouched)" if len(others) == 1 else f"{short} (untouched, as for {run.name})"
+
+
+def model_items(name: str, ground: Ground) -> Contestant:
+    """A model outside of any run, on the ground's items."""
+    asked = ground.recipe.model
+    own = name == asked.name
+    if not own:
+        asked = asked.model_copy(
+            update={"name": name, "revision": None, "endpoint": None, "quantization": None}
+        )
+    found = find(asked)
+    refuse_training_rows(name, ground.items)
+    samples, settings = ground.measure(name, found, asked, trained=not own)
+    place = found.tokenizer if isinstance(found, Located) else None
+    vocabulary = place / "tokenizer.json" if place and (place / "tokenizer.json").exists() else None
+    tokenizer = tokenizer_name(vocabulary) if vocabulary else f"of {name}"
+    if not vocabulary and isinstance(found, Located):
+        tokenizer = _name_of(json.loads(load_tokenizer(found).backend_tokenizer.to_str()))
+    return Contestant(name, "model", samples, settings, tokenizer, vocabulary, {}, measured=True)
+
+
+def tokenizer_name(file: Path) -> str:
+    """SHA-256 over the vocabulary, merges and added tokens of a tokenizer.json: equal for equal
+    tokens.
+    """
+    return _name_of(read_json(file))
+
+
+def _name_of(tokenizer: dict[str, Any]) -> str:
+    model = tokenizer["model"]
+    merges = [
+        pair.split(" ") if isinstance(pair, str) else pair for pair in model.get("merges") or []
+    ]
+    added = sorted((token["id"], token["content"]) for token in tokenizer.get("added_tokens") or [])
+    return sha256_json([model.get("type"), model.get("vocab"), merges, added])
+
+
+def with_distinct_names(runs: Sequence[Run]) -> list[Run]:
+    """Runs by their recipe's name.
+
+    Where that is not enough, by their directory's name, then by its path.
+    """
+    for name_of in (lambda run: run.recipe.name, lambda run: run.paths.root.resolve().name):
+        names = [name_of(run) for run in runs]
+        if len({*names}) == len(names):
+            return [replace(run, name=name) for run, name in zip(runs, names, strict=True)]
+    return [replace(run, name=str(run.paths.root.resolve())) for run in runs]

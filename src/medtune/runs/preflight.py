@@ -1,0 +1,151 @@
+"""A recipe is checked before it costs: libraries, number formats, lengths and memory, each with
+a full sentence.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medtune.conversation import Conversation, read_conversations
+from medtune.errors import RecipeError
+from medtune.evaluation.tasks.rubric import rubrics
+from medtune.models.load import context_length, read_config
+from medtune.models.open import Remote
+from medtune.models.quantization import require_bitsandbytes
+from medtune.progress import say
+from medtune.runs.plan import Plan
+
+if TYPE_CHECKING:
+    from medtune.training.memory_estimate import Footprint
+    from medtune.training.objectives import Objective
+
+
+LOOKED_AT = (
+    2_000  # training rows whose lengths tell, before all are encoded, whether training will fit
+)
+
+
+def precheck(plan: Plan) -> None:
+    """What can be told from the recipe and the model's configuration. Raises ``RecipeError``."""
+    recipe = plan.recipe
+    if recipe.model.quantization:
+        require_bitsandbytes("model.quantization")
+    if recipe.train.optimizer == "adamw_8bit" and recipe.train.method != "hosted":
+        require_bitsandbytes("train.optimizer")
+    _check_tasks(plan)
+    if isinstance(plan.base, Remote):
+        return
+    if plan.is_seq2seq and recipe.model.dtype == "float16":
+        raise RecipeError(
+            "T5 models overflow in float16: losses become NaN",
+            where="model.dtype",
+            fix="Set model.dtype to bfloat16, float32 or auto.",
+        )
+    context = context_length(read_config(plan.base))
+    if recipe.train.max_length > context and "max_length" in recipe.train.model_fields_set:
+        say(
+            f"train.max_length {recipe.train.max_length:,} is above the model's context: {context:,} tokens are used"
+        )
+
+
+def _check_tasks(plan: Plan) -> None:
+    """Files that tasks read themselves, and what they ask of the model, before anything is
+    measured.
+    """
+    for spec in plan.recipe.evaluate.tasks:
+        if spec.task == "rubric":
+            rubrics(spec.source)
+        if spec.task == "forgetting" and plan.is_seq2seq:
+            raise RecipeError(
+                "forgetting needs the likelihood of plain text, and an encoder-decoder gives none",
+                where="evaluate.tasks",
+                fix="Leave it out.",
+            )
+        if spec.judge and spec.judge.endpoint:
+            say(
+                f"{spec.key}: questions and answers are sent to the judge at {spec.judge.endpoint.base_url}"
+            )
+
+
+def objective_of(plan: Plan) -> "Objective":
+    """How rows of this plan's model become losses."""
+    if plan.is_seq2seq:
+        from medtune.training.objectives import Seq2SeqObjective
+
+        return Seq2SeqObjective()
+    from medtune.training.objectives import CausalObjective
+
+    return CausalObjective()
+
+
+def memory_of(
+    plan: Plan, lengths: Sequence[int], rows: Callable[[list[int]], Sequence[Any]]
+) -> "Footprint":
+    """Memory at the highest point of training rows of these lengths.
+
+    ``rows`` gives the rows of chosen numbers.
+    """
+    from medtune.models.precision import compute_dtype
+    from medtune.training.memory_estimate import footprint
+    from medtune.training.trainer import heaviest_batch
+
+    recipe = plan.recipe
+    heaviest = rows(heaviest_batch(lengths, recipe.train, recipe.training_seed))
+    dtype = compute_dtype(recipe.model.dtype)
+    return footprint(read_config(plan.local), recipe, dtype, objective_of(plan), heaviest)
+
+
+def check_training(plan: Plan, data: Path) -> None:
+    """Training fits this machine, and its adapters the model, before anything is measured or a
+    weight is loaded.
+
+    Found from some of the rows; training looks at all of them before it begins. Raises
+    ``RecipeError``.
+    """
+    if plan.recipe.train.early_stopping and not len(
+        read_conversations(data / "validation.parquet")
+    ):
+        raise RecipeError(
+            "there are no validation rows to stop early by",
+            where="train.early_stopping",
+            fix="Give data.split.validation a share, or leave early_stopping out.",
+        )
+    require_fit(memory_from_splits(plan, data, LOOKED_AT))
+
+
+def memory_from_splits(plan: Plan, data: Path, most: int | None = None) -> "Footprint":
+    """The same from a prepared ``train.parquet``: rows (at most so many) are measured, the
+    heaviest are encoded.
+    """
+    encoder, conversations = plan.encoder(), read_conversations(data / "train.parquet")
+    if most and len(conversations) > most:
+        conversations = [
+            conversations[i] for i in range(0, len(conversations), -(-len(conversations) // most))
+        ]
+    limit = encoder.max_length if plan.recipe.data.overlong != "drop" else None
+    found = [length for chunk in _chunks(conversations) for length in encoder.lengths(chunk)]
+    kept = [n for n, length in enumerate(found) if limit or length.tokens <= encoder.max_length]
+    lengths = [min(found[n].tokens, encoder.max_length) for n in kept]
+    return memory_of(
+        plan, lengths, lambda chosen: [encoder.encode(conversations[kept[i]]) for i in chosen]
+    )
+
+
+def require_fit(found: "Footprint") -> None:
+    """Raise ``RecipeError`` where this machine has less memory than training needs."""
+    from medtune.training.memory_estimate import available_bytes
+
+    available = available_bytes() + found.process
+    if found.total > available:
+        raise RecipeError(
+            f"training needs about {found.total / 2**30:.1f} GiB of memory, and {available / 2**30:.1f} GiB are to be had",
+            where="train",
+            fix="Lower train.batch_size or train.max_length, or use train.method: lora or qlora, or a smaller model.",
+        )
+
+
+def _chunks(
+    conversations: Sequence[Conversation], size: int = 1000
+) -> Iterator[Sequence[Conversation]]:
+    for start in range(0, len(conversations), size):
+        yield conversations[start : start + size]

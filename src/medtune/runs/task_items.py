@@ -1,0 +1,196 @@
+"""What each task of a recipe is measured on: items, worked examples, and the rows on which
+confidence is calibrated.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from medtune.conversation import Conversation, iter_conversations, read_conversations
+from medtune.data.dedup import normalize
+from medtune.data.eval_items import Benchmark, read_benchmark
+from medtune.data.rows import bare_question
+from medtune.data.sources.open import source_files
+from medtune.errors import DataError
+from medtune.evaluation.evaluate import Job
+from medtune.evaluation.tasks import TaskSettings
+from medtune.evaluation.tasks.classification import is_classified, right_labels
+from medtune.files import sha256_file
+from medtune.progress import say
+from medtune.recipe.schema import Arm, Recipe, TaskSpec
+
+ARMS_LEAVE_OUT = ("topics", "forgetting")  # not scored; the same however the model is asked
+BESIDE = (*ARMS_LEAVE_OUT, "safety")  # what no verdict begins with
+
+BARE = {
+    "permutations": 1,
+    "samples": 0,
+    "confidence": False,
+}  # what compares ways to use a model does not need
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """The fixed list of labels, of train and test, and how many of them most training texts
+    have.
+    """
+
+    labels: tuple[str, ...] = ()
+    set_size: int = 1
+
+
+def classifications(recipe: Recipe) -> list[TaskSpec]:
+    """The recipe's tasks that ask for labels."""
+    return [spec for spec in recipe.evaluate.tasks if spec.task == "classification"]
+
+
+def main_task(recipe: Recipe) -> TaskSpec | None:
+    """The task that the verdict speaks of: the prediction of answers where it is measured, else
+    the first on the run's items.
+    """
+    wanted = [spec for spec in recipe.evaluate.tasks if spec.task not in BESIDE]
+    return next(
+        (spec for spec in wanted if spec.task == "perplexity"), wanted[0] if wanted else None
+    )
+
+
+def label_space(recipe: Recipe, data: Path) -> LabelSpace:
+    """Of the splits in a directory; empty where the recipe classifies nothing."""
+    if not classifications(recipe):
+        return LabelSpace()
+    labels: set[str] = set()
+    sizes: Counter[int] = Counter()
+    for split in ("train", "test"):
+        for chunk in iter_conversations(data / f"{split}.parquet"):
+            found = [right_labels(item) for item in chunk if is_classified(item)]
+            labels.update(label for some in found for label in some)
+            sizes.update(len(some) for some in found if split == "train")
+    return LabelSpace(tuple(sorted(labels)), sizes.most_common(1)[0][0] if sizes else 1)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The recipe's tasks on the splits that lie in ``data``.
+
+    Sources of their own are found by ``data_dir``.
+    """
+
+    recipe: Recipe
+    data: Path
+    data_dir: Path | None
+    judgements: Path | None = None
+
+    def split(self, name: str) -> Sequence[Conversation]:
+        """The conversations of one split."""
+        return read_conversations(self.data / f"{name}.parquet")
+
+    def settings(self) -> TaskSettings:
+        """Of all tasks, with the labels of the data."""
+        space = label_space(self.recipe, self.data)
+        made = TaskSettings.of(self.recipe, space.labels, space.set_size)
+        return replace(made, cache=self.judgements)
+
+    def jobs(self, arm: Arm | None = None) -> list[Job]:
+        """One a task, in the recipe's order.
+
+        Those of an ``arm`` with its system message and worked examples.
+        """
+        settings, items, made = self.settings(), self.split(self.recipe.evaluate.split), []
+        for spec in self.recipe.evaluate.tasks:
+            if arm:
+                if spec.task in ARMS_LEAVE_OUT:
+                    continue
+                spec = spec.model_copy(update=BARE)
+            shots = spec.shots + (arm.shots if arm else 0)
+            own = _benchmark(spec, self.data_dir)
+            of_task = settings.for_task(spec)
+            if shots:
+                pool = _unmeasured(own, of_task) if own else self.split("train")
+                of_task = replace(of_task, examples=drawn(pool, shots, self.recipe.seed, spec))
+            if arm:
+                of_task = replace(of_task, system=arm.system_prompt)
+            made.append(Job(spec, of_task, own.items if own else items))
+        return made
+
+    def validation_jobs(self) -> list[Job]:
+        """Of the tasks that want ``confidence``: the same questions to rows that are neither
+        trained on nor measured.
+        """
+        limit, made = self.recipe.evaluate.calibration_limit, []
+        for job in self.jobs():
+            if not job.spec.confidence:
+                continue
+            own = _benchmark(job.spec, self.data_dir)
+            shown = {example.id for example in job.settings.examples}
+            rows = self._untrained(own.others) if own else self.split("validation")
+            rows = [item for item in rows if item.id not in shown]
+            made.append(Job(job.spec, replace(job.settings, limit=limit), rows))
+        return [job for job in made if job.items]
+
+    def _untrained(self, items: Sequence[Conversation]) -> list[Conversation]:
+        """Those whose question, without its options, is not in train; the others are counted."""
+        known = {normalize(bare_question(item.question)) for item in self.split("train")}
+        kept = [item for item in items if normalize(bare_question(item.question)) not in known]
+        if len(kept) < len(items):
+            say(
+                f"{len(items) - len(kept):,} of {len(items):,} rows for calibration were trained on: left out"
+            )
+        return kept
+
+
+def drawn(
+    pool: Sequence[Conversation], shots: int, seed: int, spec: TaskSpec
+) -> tuple[Conversation, ...]:
+    """Worked examples, the same for all items, drawn by seed.
+
+    Raises ``DataError`` where there are not so many.
+    """
+    if not shots:
+        return ()
+    if spec.task == "multiple_choice":
+        pool = [item for item in pool if item.options and item.answer]
+    if len(pool) < shots:
+        raise DataError(
+            f"{shots} worked examples are wanted and there are {len(pool)} rows to draw from",
+            where=f"evaluate.tasks: {spec.key}",
+            fix="Ask for fewer shots, or name a source with a part that is not measured.",
+        )
+    return tuple(pool[i] for i in np.random.default_rng(seed).permutation(len(pool))[:shots])
+
+
+def _unmeasured(own: Benchmark, settings: TaskSettings) -> Sequence[Conversation]:
+    """Rows of a source for worked examples: of another part of it, else of the measured one what
+    the limit leaves out.
+    """
+    if own.examples:
+        return own.examples
+    measured = {item.group for item in settings.drawn(own.items)}
+    return [item for item in own.items if item.group not in measured]
+
+
+def _benchmark(spec: TaskSpec, data_dir: Path | None) -> Benchmark | None:
+    if spec.task != "multiple_choice" or spec.source is None:
+        return None
+    return _read(spec.source, spec.split, data_dir)
+
+
+@lru_cache(maxsize=8)
+def _read(source: str, split: str | None, data_dir: Path | None) -> Benchmark:
+    """Both sides, baselines and arms are measured on it: it is read once."""
+    return read_benchmark(source, split, data_dir)
+
+
+def source_hashes(recipe: Recipe, data_dir: Path | None) -> list[str]:
+    """SHA-256 of the files that tasks are measured on, where these are not the run's own rows."""
+    names = [spec.source for spec in recipe.evaluate.tasks if spec.source]
+    files = [Path(name) if Path(name).is_file() else None for name in names]
+    found = [
+        path
+        for name, file in zip(names, files, strict=True)
+        for path in ([file] if file else source_files(name, data_dir))
+    ]
+    return [sha256_file(path) for path in found]

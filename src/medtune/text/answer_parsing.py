@@ -1,0 +1,177 @@
+"""Labels in texts: which of the fixed labels an answer names, read strictly."""
+
+import re
+from collections.abc import Sequence
+
+from medtune.text.negation import is_denied
+
+GONE = "\ufffc"  # stands for the text of an option: letters inside it name nothing
+_GOES_ON = "or|and|nor|is|was|are|would|because|since|as"  # after these words' "A" is no article
+_ARTICLE = re.compile(rf"[ '’]\s*(?!(?:{_GOES_ON})\b)\w", re.IGNORECASE)
+_CALLED = re.compile(r"\b(?:option|choice|letter)s?\s+[\W_]*$", re.IGNORECASE)
+# "vitamin B", "hepatitis C", "type A" name no option, nor do "B 12" and "caused by C. difficile".
+_NOUN = re.compile(
+    r"\b(?:vitamins?|hepatitis|influenza|types?|groups?|stages?|grades?|class|child-pugh|factor|protein|toxin|phase|"
+    r"amphotericin|polymyxin|ha?emoglobin|coenzyme|troponin|apolipoprotein|serotype|immunoglobulin)\s+$",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"\s\d")
+_SPECIES = re.compile(r"\.\s?[a-z]{3,}")
+_WORD_BEFORE = re.compile(r"[a-z,]\s$")
+_ENDS = r"(?!\w|[-‐‑–'’]\w)"  # the B of "B-cell" is none
+_ALSO = r"[)\]*\"”\s]*(?:[,/&]|\b(?:and|or)\b)\s*(?:(?:and|or|also|possibly|perhaps|maybe)\s+)*[(\[*\"“]*"
+_LEAD = r"(?:(?:so )?(?:the )?(?:(?:correct|right|best|final|most likely) )*(?:answer|option)(?: is|:)+ )?(?:option )?"
+
+
+def named_option(text: str, choices: Sequence[str], letters: Sequence[str]) -> int | None:
+    """The place of the option that an answer is in so many words, or names by its letter.
+
+    None where it names none or two.
+    """
+    exact = [
+        i
+        for i, (choice, letter) in enumerate(zip(choices, letters, strict=True))
+        if _is(text, choice, letter)
+    ]
+    if len(exact) == 1 and not _alone(text, letters):
+        return exact[0]
+    named = named_letters(text, letters, choices)
+    return list(letters).index(named[0]) if len(named) == 1 and named[0] in letters else None
+
+
+def named_letters(text: str, letters: Sequence[str], choices: Sequence[str] = ()) -> list[str]:
+    """The letters that an answer names.
+
+    An empty name among them where it gives a letter the text of another option.
+
+    In this order: a letter alone; the last statement such as "the answer is (B)" or "Option: b"
+    with what it joins to it ("B or C"); every capital letter that stands by itself. What is denied
+    is not named.
+    """
+    if not letters:
+        return []
+    if alone := _alone(text, letters):
+        return [alone]
+    text = _without_texts(text, letters, choices)
+    any_of = "|".join(re.escape(letter) for letter in letters)
+    stated = re.compile(
+        rf"\b(?:answer|option)[*_\"”]*\s*(?:is|:|=)[:*_\"“\s(\[]*(?:(?:option|choice|letter)\s+)?[(\[*\"“]*({any_of}){_ENDS}",
+        re.IGNORECASE,
+    )
+    found = [match for match in stated.finditer(text) if _counts(text, match, stated=True)]
+    if found:
+        joined = re.compile(rf"{_ALSO}({any_of}){_ENDS}", re.IGNORECASE).match(
+            text, found[-1].end()
+        )
+        more = [joined] if joined and _counts(text, joined, stated=True) else []
+    else:
+        single = re.compile(rf"(?<!\w)(?<!\w[-‐‑–'’])({any_of}){_ENDS}")
+        found, more = (
+            [],
+            [match for match in single.finditer(text) if _counts(text, match, stated=False)],
+        )
+    return list(dict.fromkeys(_name(text, match, letters) for match in [*found[-1:], *more]))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold().strip("*_\"“”'").removesuffix(".").rstrip()
+
+
+def _is(text: str, choice: str, letter: str) -> bool:
+    """Whether a text is an option's, with or without its letter."""
+    head = rf"(?:[(\[*]*{re.escape(letter.casefold())}[)\].:*]* (?:[-–] )?)?[\"“*]*"
+    return bool(
+        _plain(choice) and re.fullmatch(_LEAD + head + re.escape(_plain(choice)), _plain(text))
+    )
+
+
+def _alone(text: str, letters: Sequence[str]) -> str | None:
+    """The letter that is all of a text, but for signs around it."""
+    bare = re.sub(r"^[\W_]+|[\W_]+$", "", text).upper()
+    return bare if bare in letters else None
+
+
+def _without_texts(text: str, letters: Sequence[str], choices: Sequence[str]) -> str:
+    """A letter before its own option's text stands as "(B)".
+
+    Other texts of options, of two signs at least, are gone.
+    """
+    long = sorted((c for c in choices if len(c.strip()) > 1), key=len, reverse=True)
+    patterns = {
+        c: r"(?<!\w)" + r"\s+".join(re.escape(word) for word in c.split()) + r"(?!\w)" for c in long
+    }
+    own = dict(zip(letters, choices, strict=False))
+    for letter in letters:
+        if own.get(letter) in patterns:
+            blank = "" if letter in "AI" else r"|\s+"  # "A cough" may be any cough
+            before = rf"(?<![\w-])[(\[]?{re.escape(letter)}(?:[)\].:*]+\s*|\s+[-–]\s+{blank})"
+            text = re.sub(f"{before}(?i:{patterns[own[letter]]})", f"({letter})", text)
+    for choice in long:
+        text = re.sub(patterns[choice], GONE, text, flags=re.IGNORECASE)
+    return text
+
+
+def _counts(text: str, match: re.Match[str], *, stated: bool) -> bool:
+    """Whether a letter by itself is meant as one: no article, no pronoun, no part of a name, not
+    denied.
+    """
+    end, before, letter = match.end(1), text[: match.start(1)], match[1]
+    if is_denied(text, match.start(), end):
+        return False
+    may_be_word = letter in "AI" or letter.islower()
+    if (
+        may_be_word
+        and _ARTICLE.match(text, end)
+        and not (letter.isupper() and _CALLED.search(before))
+    ):
+        return False
+    if stated:
+        return True
+    species = _SPECIES.match(text, end) and _WORD_BEFORE.search(before)
+    return not (_NUMBER.match(text, end) or species or _NOUN.search(before))
+
+
+def _name(text: str, match: re.Match[str], letters: Sequence[str]) -> str:
+    """The letter; nothing where another option's text follows it."""
+    if re.compile(rf"[)\].:*\s]*{GONE}").match(text, match.end(1)):
+        return ""
+    return match[1] if match[1] in letters else match[1].upper()
+
+
+SEPARATOR = ";"  # between the labels of a set
+
+
+def _plain_label(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def parse_label(text: str, labels: Sequence[str]) -> str | None:
+    """The label that an answer is (but for blanks, case and a full stop), or names once and no
+    other; else None.
+
+    "Because it hurts" names no B: a label stands between word boundaries, and labels of a single
+    letter are read as ``named_letters`` reads options. A label inside a longer one (Surgery in
+    Plastic Surgery) does not count there, nor does one that is denied ("not Surgery").
+    """
+    exact = {_plain_label(label): label for label in labels}
+    if (whole := _plain_label(text).removesuffix(".").rstrip()) in exact:
+        return exact[whole]
+    long = sorted((label for label in labels if len(label) > 1), key=len, reverse=True)
+    found = []
+    if long:
+        names = "|".join(r"\s+".join(map(re.escape, label.split())) for label in long)
+        pattern = re.compile(rf"(?<!\w)(?:{names})(?!\w)", re.IGNORECASE)
+        mentions = [match for match in pattern.finditer(text) if not is_denied(text, *match.span())]
+        found, text = [exact[_plain_label(match[0])] for match in mentions], pattern.sub(GONE, text)
+    found += named_letters(text, [label for label in labels if len(label) == 1])
+    return found[0] if len(found) == 1 and found[0] in labels else None
+
+
+def parse_labels(text: str, labels: Sequence[str]) -> list[str] | None:
+    """The set of labels that an answer lists between semicolons.
+
+    None where a part of it is no label.
+    """
+    found = [parse_label(part, labels) for part in text.split(SEPARATOR)]
+    known = [label for label in found if label is not None]
+    return list(dict.fromkeys(known)) if len(known) == len(found) else None

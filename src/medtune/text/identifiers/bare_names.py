@@ -1,0 +1,109 @@
+"""Names without any context: runs of capitalised words that hold a name which is hardly anything
+else.
+"""
+
+import re
+
+from medtune.text.identifiers.homonyms import PLACES
+from medtune.text.identifiers.lexicon import fold, standing
+from medtune.text.identifiers.names import led_to
+from medtune.text.identifiers.persons import CAPS, NAME, WORD, WORDS, suffixed
+from medtune.text.identifiers.roles import beside
+from medtune.text.identifiers.spans import Place, Rule, Span, before
+from medtune.text.identifiers.vocabulary import NO_PERSON, NOT_NAMES
+
+_ROW = re.compile(
+    r"[ \t]*(?:$|\n|\d|/|\(|[MF]\b|(?:MRN|DOB|[0O]OB|SSN|DATE|ADM|AGE|SEX|ID|ROOM|BED)\b)", re.I
+)
+
+
+def _anywhere(match: re.Match[str]) -> Place | Span | None:
+    """By what leads to it or stands beside it; else by itself, unless it is a saint's."""
+    if match["v"].lower() in NOT_NAMES:  # "It", "The", "Hello": two in three
+        return None
+    led = None if match["v"].isupper() else led_to(match)
+    return (
+        led
+        or beside(match)
+        or (None if before(match, 6).endswith(("St. ", "St ", "Saint ")) else _bare(match))
+    )
+
+
+def _bare(match: re.Match[str]) -> Place | None:
+    """The first name of a run, with the initials and surnames around it."""
+    found = list(WORDS.finditer(match.string, *match.span()))
+    first = next((i for i in range(len(found)) if _begins(found, i)), None)
+    if first is None:
+        return None
+    last = first
+    while last + 1 < len(found) and _goes_on(found[last], found[last + 1]):
+        last += 1
+    while last > first and len(found[last].group()) < 3 and not _is_initial(found[last]):
+        last -= 1
+    while first and _leads(found[first - 1]):
+        first -= 1
+    end = suffixed(match.string, found[last].end())
+    return None if NO_PERSON.match(match.string, end) else (found[first].start(), end)
+
+
+def _begins(found: list[re.Match[str]], i: int) -> bool:
+    """A given name that is no other word; or a given name and a surname of which one is none."""
+    word = standing(found[i].group())
+    if word.alone and not found[i].group().isupper():
+        return True
+    rest = [w.group() for w in found[i + 1 : i + 3] if not _is_initial(w)]
+    if not rest or not (word.given or word.surname):
+        return False
+    after = standing(rest[0])
+    if word.given and after.surname:
+        return (word.pure and after.pure) or (after.pure and not after.given) or word.alone
+    return word.surname and word.pure and after.alone
+
+
+def _is_initial(word: re.Match[str]) -> bool:
+    return len(word.group()) == 1
+
+
+def _leads(word: re.Match[str]) -> bool:
+    before = standing(word.group())
+    return (_is_initial(word) and word.string[word.end()] == ".") or (
+        before.surname and before.pure
+    )
+
+
+def _goes_on(word: re.Match[str], following: re.Match[str]) -> bool:
+    if _is_initial(following):
+        return (
+            following.string[following.end() : following.end() + 1] == "."
+            or following.group().isupper()
+        )
+    if word.group().isupper() != following.group().isupper() and not _is_initial(word):
+        return False
+    low, after = fold(following.group()), standing(following.group())
+    return low not in NOT_NAMES and (after.pure or after.surname)
+
+
+def _reversed(match: re.Match[str]) -> Place | None:
+    """Ferraro, Gina; and MCBRIDE , ROSE."""
+    first, last = standing(match["first"]), standing(match["last"])
+    low = fold(match["last"])
+    if re.fullmatch("[IVX]+", match["last"]):
+        return None
+    if not first.given or low in NOT_NAMES or low in PLACES or fold(match["first"]) in PLACES:
+        return None
+    capitals = match["last"].isupper() and match["first"].isupper()
+    in_row = _ROW.match(match.string, match.end()) is not None
+    good = last.surname and last.pure and (first.alone or capitals or in_row)
+    return (
+        match.span()
+        if good
+        or (last.pure and first.pure and in_row)
+        or (capitals and first.alone and min(len(low), len(match["first"])) > 3)
+        else None
+    )
+
+
+BARE = (
+    Rule("name", re.compile(rf"(?<![\w'’.-])(?P<last>{CAPS}|{WORD}) ?, {{1,2}}(?P<first>{CAPS}|{WORD})(?: [A-Z]\b\.?)?(?![\w'’-])"), digits=False, check=_reversed),
+    Rule("name", re.compile(rf"(?<![\w'’.-])(?P<v>{NAME}|{CAPS}(?: {{1,2}}(?:{CAPS}|[A-Z]\b\.?)){{0,3}}(?!\w))"), digits=False, check=_anywhere),
+)  # fmt: skip

@@ -1,0 +1,188 @@
+"""What a name looks like, and which of the words that look like one belong to it."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from medtune.text.identifiers.lexicon import standing
+from medtune.text.identifiers.spans import Place
+from medtune.text.identifiers.vocabulary import (
+    AMBIGUOUS,
+    EPONYM_TAIL,
+    GIVEN,
+    NOT_NAMES,
+    PARTICLES,
+    PLACEHOLDERS,
+    SURNAMES,
+)
+
+_U, _L = "A-ZÀ-ÖØ-ÞĀ-žƠƯḀ-ỹ", "a-zß-öø-ÿĀ-žơưḀ-ỹ"
+WORD = rf"(?:[OD]['’]|Mc|Mac|Fitz|De|La|Le|Di|[AaEe]l-)?[{_U}][{_L}]{{1,24}}+(?:[-'’][{_U}][{_L}]{{1,24}}+)?"
+CAPS = rf"(?:[OD]['’]|MC)?[{_U}]{{2,24}}+(?:-[{_U}]{{2,24}}+)?"
+INITIAL = rf"[{_U}](?:\.(?:-?[{_U}]\.)?|(?![\w'’.]))"
+_NICKNAME = rf"(?:[\"“'][{_U}][{_L}]{{1,24}}[\"”'] )?"
+_JOIN = rf" {{1,2}}{_NICKNAME}(?:(?:{'|'.join(sorted(PARTICLES))}) ){{0,2}}"
+_PART = rf"(?:{WORD}|{INITIAL})"
+_STOP = r"(?![\w])"
+_CAPITAL = rf"(?=[{_U}])"  # tried first: most places of a text fail here
+NAME = rf"{_CAPITAL}{_PART}(?:{_JOIN}{_PART}){{0,3}}{_STOP}"
+FULL = rf"{_CAPITAL}{_PART}(?:{_JOIN}{_PART}){{1,3}}{_STOP}"
+ANY_CASE = rf"(?:{NAME}|{CAPS}(?:,? {{1,2}}(?:{CAPS}|{INITIAL})){{0,3}}{_STOP})"
+LOWER = r"[a-z]{2,20}+(?![\w'’-])"
+WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+
+
+@lru_cache(maxsize=1 << 16)
+def is_known(word: str) -> bool:
+    """Whether a word is a usual given name or surname, or one of the lexicon and no other word."""
+    found = standing(word)
+    return (
+        word.lower() in GIVEN
+        or word.lower() in SURNAMES
+        or ((found.given or found.surname) and found.pure)
+    )
+
+
+def person(
+    match: re.Match[str],
+    *,
+    least: int = 1,
+    known: bool = False,
+    whole: bool = False,
+    initial: bool = False,
+) -> Place | None:
+    """The name up to the first word that is none (``whole``: only the first word is asked).
+
+    ``least``: so many words it must have. ``known``: one of them must be a usual name. ``initial``:
+    a single letter is enough.
+    """
+    start, end = match.span("v")
+    text = match.string[start:end]
+    kept: list[re.Match[str]] = []
+    for word in WORDS.finditer(text):
+        if _ends_name(word, text, bool(kept)) and not (whole and kept and len(word.group()) < 3):
+            break
+        kept.append(word)
+    while kept and kept[-1].group() in PARTICLES:
+        kept.pop()
+    if len(kept) < least or all(word.group().lower() in PLACEHOLDERS for word in kept):
+        return None
+    if not initial and all(len(word.group()) == 1 for word in kept):
+        return None
+    if known and not any(is_known(word.group()) for word in kept):
+        return None
+    last = kept[-1]
+    dotted = len(last.group()) == 1 and text[last.end() :].startswith(".")
+    return start, suffixed(match.string, start + last.end() + dotted)
+
+
+_SUFFIX = re.compile(r"(?:,? {1,2}(?:Jr|Sr|JR|SR)\b\.?| {1,2}(?:III?|IV)\b)")
+
+
+def suffixed(text: str, end: int) -> int:
+    """Where a name ends that ends here or has a suffix after it (Jr., III)."""
+    suffix = _SUFFIX.match(text, end)
+    return suffix.end() if suffix else end
+
+
+def _ends_name(word: re.Match[str], text: str, inside: bool) -> bool:
+    """Whether this word is no part of a name.
+
+    A single letter in capitals or with a full stop is an initial.
+    """
+    value = word.group()
+    if value.lower() not in NOT_NAMES:
+        return False
+    if inside and (value in PARTICLES or (value[0].isupper() and value.lower() in SURNAMES)):
+        return False
+    initial = len(value) == 1 and (
+        text[word.end() :].startswith(".") or (inside and text.isupper())
+    )
+    return not initial
+
+
+def full(match: re.Match[str]) -> Place | None:
+    """At least two words, or one that is a usual name."""
+    return person(match, least=2) or person(match, known=True)
+
+
+def known(match: re.Match[str]) -> Place | None:
+    """One of the words must be a usual name."""
+    return person(match, known=True)
+
+
+def small(match: re.Match[str]) -> Place | None:
+    """A name in small letters where the context says that one stands here.
+
+    A second word must be a usual name.
+    """
+    return _small(match, False)
+
+
+def small_known(match: re.Match[str]) -> Place | None:
+    """A name in small letters where the context alone does not say so: it must be a usual one."""
+    return _small(match, True)
+
+
+def _small(match: re.Match[str], must_know: bool) -> Place | None:
+    start, end = match.span("v")
+    first, *more = match["v"].split(" ")
+    if (
+        more and first in NOT_NAMES and more[0] in GIVEN and more[0] not in NOT_NAMES
+    ):  # so ralph is a 62-year-old
+        return start + len(first) + 1, end
+    if first in NOT_NAMES or first in PLACEHOLDERS or (must_know and not is_known(first)):
+        return None
+    surname = more and more[0] in SURNAMES and (first in GIVEN or more[0] not in NOT_NAMES)
+    return (start, end) if surname else (start, start + len(first))
+
+
+def addressed(match: re.Match[str]) -> Place | None:
+    """A person spoken to (okay, great, so Karen …): a given name that is no other word."""
+    name = match["v"].lower()
+    return (
+        match.span("v")
+        if name in GIVEN and name not in AMBIGUOUS and name not in NOT_NAMES
+        else None
+    )
+
+
+def repeated(texts: Sequence[str], places: Sequence[Sequence[Place]]) -> re.Pattern[str] | None:
+    """A pattern for every further mention of the names found in a record, as they were written
+    there.
+    """
+    words = {
+        word
+        for text, found in zip(texts, places, strict=True)
+        for start, end in found
+        for word in WORDS.findall(text[start:end])
+        if _is_telling(word)
+    }
+    # Where a name of two words stands in small letters its surname may be any word: only both
+    # together are repeated.
+    words |= {
+        re.sub(r"\s+", " ", text[start:end])
+        for text, found in zip(texts, places, strict=True)
+        for start, end in found
+        if " " in text[start:end]
+    }
+    if not words:
+        return None
+    one = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+    return re.compile(rf"(?<![\w'’-])(?:{one})(?: (?:{one}))*(?![\w-])(?!{EPONYM_TAIL})")
+
+
+def _is_telling(word: str) -> bool:
+    """Whether a word alone is hardly anything but the name: in small letters only usual given
+    names are.
+    """
+    low = word.lower()
+    if (
+        len(word) < 3
+        or low in NOT_NAMES
+        or low in PARTICLES
+        or low in PLACEHOLDERS
+        or low in AMBIGUOUS
+    ):
+        return False
+    return not word.islower() or low in GIVEN

@@ -1,0 +1,60 @@
+"""Find the identifiers of one text, or of all texts of one record together."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from medtune.text.identifiers.ages import AGES
+from medtune.text.identifiers.bare_names import BARE
+from medtune.text.identifiers.contacts import CONTACTS, PHONES
+from medtune.text.identifiers.dates import DATES
+from medtune.text.identifiers.names import NAMES
+from medtune.text.identifiers.numbers import NUMBERS
+from medtune.text.identifiers.persons import repeated
+from medtune.text.identifiers.places import ADDRESSES, ZIPS
+from medtune.text.identifiers.roles import ROLES
+from medtune.text.identifiers.spans import Span, Taken, apply
+from medtune.text.identifiers.spoken_numbers import SPOKEN
+
+# The most specific first: what a rule has taken, no later one can have.
+RULES = (
+    *CONTACTS,
+    *SPOKEN,
+    *NUMBERS,
+    *PHONES,
+    *DATES,
+    *AGES,
+    *ADDRESSES,
+    *ZIPS,
+    *NAMES,
+    *ROLES,
+    *BARE,
+)
+
+
+def find_spans(text: str) -> list[Span]:
+    """The identifiers of a text, in order, not overlapping."""
+    return find_all([text])[0]
+
+
+def find_all(texts: Sequence[str]) -> list[list[Span]]:
+    """The identifiers of each text of one record.
+
+    A name found in one place is found again wherever it is repeated.
+    """
+    found = [Taken(len(text)) for text in texts]
+    for text, taken in zip(texts, found, strict=True):
+        apply(RULES, text, taken)
+    places = [
+        [(span.start, span.end) for span in taken.spans if span.kind == "name"] for taken in found
+    ]
+    again = repeated(texts, places)
+    if again is not None:
+        for text, taken in zip(texts, found, strict=True):
+            for match in again.finditer(text):
+                taken.add(Span("name", *match.span()))
+    return [sorted(taken.spans, key=lambda span: span.start) for taken in found]
+
+
+def find_identifiers(text: str) -> Counter[str]:
+    """How many of each kind a text holds."""
+    return Counter(span.kind for span in find_spans(text))

@@ -1,0 +1,263 @@
+"""Numbers as a text writes them, in digits or in words: each is read whole or not at all.
+
+"twenty-five" is never "five", nor "1 500" ever "500"; where two readings are likely ("12 500 mg
+tablets") there is none.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from medtune.text.quantities.units import (
+    FRACTIONS,
+    LATIN,
+    NAME,
+    OFTEN,
+    SCALES,
+    UNITS,
+    WORDS,
+    folded,
+)
+
+_GROUPS = r"[1-9]\d{0,2}(?:[,\u00a0\u2009\u202f]\d{3})+(?:\.\d+)?(?!\d)"
+_BLANKS = r"(?<!\d[ /])[1-9]\d{0,2}(?: \d{3})+(?:\.\d+|,\d{1,2})?(?! ?\d|[.,/]\d)"
+_FRACTION = r"(?:1/[2348]|2/3|3/[48])(?![\d/.,])"
+_SIGNS = "".join(FRACTIONS)
+_AND = r"\s(?:and\s)?|-"  # between a number and its half: "1 and 1/2", "1-1/2"
+_HYPHENS, _DASHES = r"\-\u2010\u2011", r"\-\u2010\u2011–—−"
+_DIGITS = rf"{_GROUPS}|\d+[.,]\d+|(?:[1-9]\d*(?:{_AND}))?{_FRACTION}|\d+(?:{_AND})?[{_SIGNS}]|\d+|(?<!q)\.\d+|[{_SIGNS}]"
+_HALF = r"[\s-]and[\s-](?:an?[\s-]|one[\s-])?half(?!\w)"
+_WORD = rf"(?:{'|'.join([*WORDS, *SCALES])})(?![^\W_])"
+_SCALED = "|".join(rf"(?<={scale})" for scale in SCALES)
+_JOINT = rf"(?:(?:{_SCALED})(?:,\s|[\s-])(?:and[\s-])?|\s?[{_DASHES}]\s?|\s{{1,2}})"
+_RUN = rf"(?:point\s|(?:half|quarter\sof)\s(?=a\s))?(?:a\s(?=(?:{'|'.join(SCALES)})\b))?{_WORD}(?:{_JOINT}{_WORD})*"
+_SINGLES = {"half": 0.5, **OFTEN, **LATIN}
+_SINGLE = rf"(?:half|{'|'.join(OFTEN)})(?![^\W_])"
+_DOT = r"\.?"
+_CASES = [
+    case for name in sorted(LATIN, key=len, reverse=True) for case in (name, name.upper())
+]  # "Qd" is no "qd"
+# nor is one in an address
+_LATIN = rf"(?<![?&=/])(?P<latin>(?:{'|'.join(_DOT.join(case) for case in _CASES)})\b\.?)(?![\w=/])"
+
+
+def _beginnings(words: Iterable[str]) -> str:
+    """A pattern of the first three letters of words: with it, most words of a text are passed
+    over at little cost.
+    """
+    thirds: dict[str, str] = {}
+    for word in words:
+        thirds[word[:2]] = thirds.get(word[:2], "") + word[2]
+    return "|".join(
+        "".join(f"[{part}{part.upper()}]" for part in (*two, last)) for two, last in thirds.items()
+    )
+
+
+_BEGIN = rf"{_beginnings([*WORDS, *SCALES, *OFTEN, 'half', 'point', 'quarter'])}|[aA]\s[hHtTmM]"
+_LATIN_BEGIN = "|".join(
+    sorted({rf"[{name[0]}{name[0].upper()}]\.?[{name[1]}{name[1].upper()}]" for name in LATIN})
+)
+_FIGURES = rf"(?=[\d.{_SIGNS}qQ])[qQ]?(?<!\d[.,])(?i:(?P<blanks>{_BLANKS})|(?P<digits>{_DIGITS}))"
+_SCALE = rf"\s(?:{'|'.join(SCALES)})\b(?!{_JOINT}{_WORD})"
+_WORDED = rf"(?={_BEGIN}|{_LATIN_BEGIN})(?:(?i:(?P<run>{_RUN})|(?P<single>{_SINGLE}))|{_LATIN})"
+_NUMBER = re.compile(
+    rf"(?<![^\WxX])(?:{_FIGURES}|{_WORDED})(?i:(?P<half>{_HALF})?(?P<scale>{_SCALE})?)"
+)
+_COMPOUND = re.compile(rf"(?:[{_HYPHENS}]|,?\s+)(?:and[\s-]+)?", re.IGNORECASE)
+_BREAK = re.compile(rf"\s?[–—−]\s?|\s[{_HYPHENS}]\s")
+_HYPHEN = re.compile(rf"[{_HYPHENS}]")
+_SCALED_HYPHEN = re.compile(rf"(?:{_SCALED})[{_HYPHENS}]", re.IGNORECASE)
+_AND_WORD = re.compile(r"[\s-]and[\s-]", re.IGNORECASE)
+_BETWEEN = re.compile(r"\bbetween\s$", re.IGNORECASE)
+
+# What is numbered itself, so that the next three digits begin a number of their own: "on day 1 500
+# mg", "omega 3 500 mg".
+_NUMBERED = re.compile(
+    r"(?:\b(?:days?|weeks?|months?|years?|types?|groups?|phase|stage|step|grade|class|arm|cohort|cycle|visit|table|figure"
+    r"|no\.?|number|omega|factor|interleukin|vitamin|age[ds]?|jan\w*|feb\w*|mar(?:ch)?|apr\w*|may|june?|july?|aug\w*"
+    r"|sep\w*|oct\w*|nov\w*|dec\w*)|\b[b-z])\s$|[^\W\d]-$|#\s?$",
+    re.IGNORECASE,
+)
+_MAYBE_NUMBERED = re.compile(r"\b(?:doses?|levels?)\s$", re.IGNORECASE)
+_STRENGTH = re.compile(rf"(?P<joint>\s?[{_HYPHENS}]?\s?){NAME}(?P<after>(?:\s[^\W\d]+){{0,2}})")
+_FORMS = (
+    r"tab(?:let)?|cap(?:sule|let)?|pill|lozenge|patche?|suppositor(?:y|ie)|vial|ampoule|sachet|injection|bottle|glass(?:e)?"
+    r"|cup|bag|pack(?:et)?|puff|spray|drop|chewable|softgel|gumm(?:y|ie)|syringe|pen|infusion"
+)
+_FORM = re.compile(rf"\s(?:{_FORMS})s?\b", re.IGNORECASE)
+_COUNTED_FORM = re.compile(rf"\s(?:{_FORMS}|dose)s?\b", re.IGNORECASE)
+_COUNT = re.compile(
+    r"(?P<count>\d+)(?:\s?[-–x×/]\s?|\s(?:to|or)\s)$", re.IGNORECASE
+)  # "1 or" before "2 500 mg"
+
+_PART = re.compile(
+    r"(?:\^|\bpoint\s)$", re.IGNORECASE
+)  # before what is no whole number: "10^6", "nought point 5"
+_LONGEST_PART = 8
+_Ends = tuple[
+    tuple[float, int], tuple[float, int]
+]  # a number and where it ends, a larger one and where it begins
+_LONG = 200  # no number takes as many characters
+
+
+class Written(NamedTuple):
+    """A number as written: ``start`` and ``end`` are characters, ``word`` a word that says more
+    than a number ("twice").
+
+    ``scale`` is the "hundred" or "thousand" that it ends with, which the lower end of a range may
+    leave out.
+    """
+
+    value: float
+    start: int
+    end: int
+    scale: float = 1.0
+    word: str = ""
+
+
+def written(text: str) -> Iterator[Written]:
+    """The numbers of a text in its order."""
+    for match in _NUMBER.finditer(text):
+        if _PART.search(text, max(0, match.start() - _LONGEST_PART), match.start()):
+            continue
+        if match["digits"]:
+            yield _finished(match, _digits(match["digits"]))
+        elif match["run"]:
+            yield from _worded(text, match)
+        elif match["blanks"]:
+            yield from _spaced(text, match)
+        else:
+            word = folded(match["single"] or match["latin"]).replace(".", "")
+            yield _finished(match, _SINGLES[word], word=word)
+
+
+def _finished(match: re.Match[str], value: float, scale: float = 1.0, word: str = "") -> Written:
+    """With the half and the scale that follow a number: "two and a half", "1.2 million"."""
+    times = SCALES[folded(match["scale"].strip())] if match["scale"] else 1.0
+    half = 0.5 if match["half"] else 0.0
+    start = match.start("digits") if match["digits"] else match.start()  # after the q of "q8h"
+    return Written((value + half) * times, start, match.end(), max(scale, times), word)
+
+
+def _spaced(text: str, match: re.Match[str]) -> Iterator[Written]:
+    """Digits in groups with blanks between them: one number, or two ("two tablets of 500 mg"),
+    or nobody knows.
+    """
+    digits, start = match["blanks"], match.start("blanks")
+    lead, *rest = digits.split(" ")
+    apart = _apart(text, match, int(lead)) if len(rest) == 1 and rest[0][0] != "0" else False
+    if apart is False:
+        yield _finished(match, float(digits.replace(" ", "").replace(",", ".")))
+    elif apart:
+        middle = start + len(lead)
+        yield Written(float(lead), start, middle)
+        yield Written(float(rest[0].replace(",", ".")), middle + 1, match.end())
+
+
+def _apart(text: str, match: re.Match[str], lead: int) -> bool | None:
+    """Whether "2 500" is a 2 and a 500; None where that cannot be told."""
+    start, strength = match.start("blanks"), _STRENGTH.match(text, match.end())
+    before = text[max(0, start - 16) : start]
+    if _NUMBERED.search(before):
+        return True
+    if strength and _COUNTED_FORM.match(strength["after"]):
+        return True if 2 <= lead <= 9 else None
+    counted = _COUNT.search(before)
+    ranged = (counted and int(counted["count"]) <= lead) or _MAYBE_NUMBERED.search(before)
+    unsure = ranged or (strength and (_FORM.search(strength["after"]) or _describes(strength)))
+    return None if unsure else False
+
+
+def _describes(strength: re.Match[str]) -> bool:
+    """Whether a unit says what the thing before or after it is like: "500-mg", "500 milligram",
+    and "aged 27 114 lb".
+    """
+    name = folded(strength["unit"])
+    unit = UNITS.get(name)
+    body = unit is not None and (
+        unit.kind == "length" or (unit.kind == "mass" and unit.factor > 1e8)
+    )
+    return body or bool(strength["joint"].strip()) or (len(name) > 3 and f"{name}s" in UNITS)
+
+
+def _worded(text: str, match: re.Match[str]) -> Iterator[Written]:
+    """The number of a run of number words, or both where the run is a range.
+
+    None where it is no number as a whole.
+    """
+    run, start = match["run"], match.start()
+    ends, whole = _parted(text, match), _worth(run)
+    if ends:
+        (low, length), (high, begin) = ends
+        yield Written(low, start, start + length, _scale(run[:length]))
+        yield _finished(match, high, _scale(run))._replace(start=start + begin)
+    elif whole is not None and not _BREAK.search(run) and not _two(run, _SCALED_HYPHEN):
+        yield _finished(match, whole, _scale(run))
+
+
+def _parted(text: str, match: re.Match[str]) -> _Ends | None:
+    """Both numbers of a run that is a range: "one-two", "ten – twenty", "between five hundred
+    and one thousand".
+    """
+    run, before = match["run"], text[max(0, match.start() - 8) : match.start()]
+    if _BREAK.search(run):
+        return _two(run, _BREAK)
+    if _BETWEEN.search(before) and not _AND_WORD.match(text, match.end()):
+        return _two(run, _AND_WORD)
+    return (_two(run, _AND_WORD) or _two(run, _HYPHEN)) if _worth(run) is None else None
+
+
+def _two(run: str, joint: re.Pattern[str]) -> _Ends | None:
+    """Two ascending numbers and where the one ends and the other begins, if there is one such
+    way to part them.
+    """
+    parted = []
+    for found in joint.finditer(run) if len(run) < _LONG else ():
+        low, high = _worth(run[: found.start()]), _worth(run[found.end() :])
+        if low is not None and high is not None and low < high:
+            parted.append(((low, found.start()), (high, found.end())))
+    return parted[0] if len(parted) == 1 else None
+
+
+def _scale(run: str) -> float:
+    return SCALES.get(_COMPOUND.split(folded(run))[-1], 1.0)
+
+
+def _worth(run: str) -> float | None:
+    """What number words are worth as one number, None where they are none: "five hundred", and
+    not "fifty-fifty".
+
+    What is added next must be less than ``room``: nine at most after "twenty", ninety-nine after
+    "hundred".
+    """
+    total, part, largest, room = 0.0, 0.0, float("inf"), float("inf")
+    for word in _COMPOUND.split(folded(run)):
+        value = 1.0 if word == "a" else WORDS.get(word, 0.0)
+        scale = SCALES.get(word, 0.0)
+        if scale > 100 and 0 < part < 1000 and scale < largest:
+            total, part, largest, room = total + part * scale, 0.0, scale, float("inf")
+        elif scale == 100 and 0 < part < (10 if total else 100):
+            part, room = part * scale, scale
+        elif 0 < value < room:
+            part, room = part + value, 10.0 if value >= 20 else 1.0
+        else:
+            return None
+    return total + part
+
+
+def _digits(text: str) -> float:
+    if text.isdecimal():
+        return float(text)
+    parts = re.findall(rf"[\d.,/]+(?:[\u00a0\u2009\u202f]\d{{3}})*(?:\.\d+)?|[{_SIGNS}]", text)
+    return sum(_part(part) for part in parts)
+
+
+def _part(text: str) -> float:
+    if text in FRACTIONS:
+        return FRACTIONS[text]
+    if "/" in text:
+        above, below = text.split("/")
+        return float(above) / float(below)
+    if re.fullmatch(_GROUPS, text):
+        return float(re.sub(r"[^\d.]", "", text))
+    return float(text.replace(",", "."))

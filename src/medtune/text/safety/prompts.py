@@ -1,0 +1,80 @@
+"""The prompts that the package brings along, each with what a safe answer says and what it never
+says.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from medtune.errors import DataError
+from medtune.files import read_json, read_json_lines
+from medtune.text.safety.patterns import Lexicon
+
+HERE = Path(__file__).parent
+CATEGORIES: dict[str, str] = {
+    "emergency": "emergencies",
+    "dosing": "doses and medicines in special populations",
+    "remedies": "dangerous home remedies and myths",
+    "self_harm": "self-harm and suicide",
+    "replace_doctor": "requests to replace a doctor",
+    "unanswerable": "questions without an answer",
+}
+
+
+@dataclass(frozen=True)
+class SafetyPrompt:
+    """A question as people ask it.
+
+    ``must``: groups of patterns, one of each expected; ``must_not``: none allowed.
+    """
+
+    id: str
+    category: str
+    prompt: str
+    must: tuple[tuple[str, ...], ...]
+    must_not: tuple[str, ...]
+    rationale: str
+
+    @classmethod
+    def from_dict(cls, row: dict[str, object]) -> "SafetyPrompt":
+        """One line of ``prompts.jsonl``.
+
+        Raises:
+            DataError: fields missing or beside those known, or a category that is not known.
+        """
+        if (
+            set(row) != set(cls.__dataclass_fields__)
+            or row["category"] not in CATEGORIES
+            or not row["must"]
+        ):
+            raise DataError(
+                f"not a safety prompt: {json.dumps(row)[:80]}",
+                fix=f"Fields: {', '.join(cls.__dataclass_fields__)}.",
+            )
+        lists = {name: row[name] for name in ("must", "must_not")}
+        if not all(isinstance(value, list) for value in lists.values()):
+            raise DataError(f"must and must_not of {row['id']} are no lists")
+        must = tuple(tuple(map(str, group)) for group in row["must"])  # type: ignore[attr-defined]
+        must_not = tuple(map(str, row["must_not"]))  # type: ignore[call-overload]
+        return cls(
+            str(row["id"]),
+            str(row["category"]),
+            str(row["prompt"]),
+            must,
+            must_not,
+            str(row["rationale"]),
+        )
+
+
+@cache
+def lexicon() -> Lexicon:
+    """Phrases by the name under which patterns call them."""
+    phrases: Lexicon = read_json(HERE / "lexicon.json")
+    return phrases
+
+
+@cache
+def prompts() -> tuple[SafetyPrompt, ...]:
+    """All prompts, in the file's order."""
+    return tuple(SafetyPrompt.from_dict(row) for row in read_json_lines(HERE / "prompts.jsonl"))

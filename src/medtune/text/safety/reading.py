@@ -1,0 +1,171 @@
+"""A text folded for the rules: words in lower case, one blank after each, sentences marked,
+offsets kept.
+
+Folding drops accents, quotes, hyphens and mark-up, writes contractions out, and leaves of
+punctuation only ``.`` (an end of a sentence), ``?`` (the end of a question) and ``,`` (a break
+within one).
+"""
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+
+_TOKEN = re.compile(
+    r"(?P<short>\b(?:e\.g|i\.e|e\.r|a\.s\.a\.p|dr|mr|mrs|vs|approx|etc)\.)|(?P<number>\d+(?:[.,]\d+)*)"
+    r"|(?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)|(?P<end>[.!;]+|\?+|\.{3})|(?P<break>[,:()—–]| - )|(?P<and>&)"
+)
+_BULLET = re.compile(r"\s*(?:[-*•–·]|\d+[.)])\s+")
+_FORBIDS = re.compile(
+    r"(?!if |when )(?:[^\s,]+ ){0,4}?(?:avoid|never|do not|must not|should not|what not|not to|myths?|dangerous|harmful|unsafe)"
+    r"(?: [^\s,]+){0,4} , \. "
+)
+_NOT = re.compile(
+    r"(do|does|did|is|are|was|were|ca|could|wo|would|should|must|need|has|have|had|may|might|ai)n'?t"
+)
+_WHOLE = {"ca": "can", "wo": "will", "ai": "is"}
+_ENDINGS = {"s": "is", "re": "are", "ll": "will", "ve": "have", "m": "am", "d": "would"}
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence's place in the folded text, and whether it is a question."""
+
+    start: int
+    end: int
+    asks: bool
+
+
+@dataclass
+class Reading:
+    """Folded text, its sentences, and where each folded word stood."""
+
+    folded: str = ""
+    sentences: list[Sentence] = field(default_factory=list)
+    _starts: list[int] = field(default_factory=list)
+    _spans: list[tuple[int, int]] = field(default_factory=list)
+
+    def where(self, start: int, end: int) -> tuple[int, int]:
+        """The place in the text as it was written of ``folded[start:end]``."""
+        first, last = bisect_right(self._starts, start) - 1, bisect_right(self._starts, end - 1) - 1
+        return self._spans[first][0], self._spans[last][1]
+
+    def number_of(self, position: int) -> int:
+        """Which sentence holds a place of the folded text."""
+        return bisect_right([sentence.start for sentence in self.sentences], position) - 1
+
+    def said(self) -> list[str]:
+        """The folded words of each sentence, without what ends it."""
+        return [self.folded[one.start : one.end].rstrip(" .?,") for one in self.sentences]
+
+    def add(self, words: list[str], span: tuple[int, int]) -> None:
+        """Append folded words that stand for one place of the text."""
+        for word in words:
+            self._starts.append(len(self.folded))
+            self._spans.append(span)
+            self.folded += f"{word} "
+
+    def repeat(self, sentence: Sentence) -> None:
+        """Append the words of an earlier sentence, which keep their place."""
+        first, last = (bisect_left(self._starts, place) for place in (sentence.start, sentence.end))
+        for index in range(first, last):
+            word = self.folded[self._starts[index] :].split(" ", 1)[0]
+            if word not in {",", ".", "?"}:
+                self.add([word], self._spans[index])
+
+    def close(self, end: int) -> None:
+        """End a sentence at a place of the text, if words were added since the last one."""
+        start = self.sentences[-1].end if self.sentences else 0
+        if not self.folded[start:].strip(" .?,"):
+            return
+        if not self.folded.endswith((". ", "? ")):
+            self.add(["."], (end, end))
+        self.sentences.append(Sentence(start, len(self.folded), self.folded.endswith("? ")))
+
+
+def _folded_characters(text: str) -> tuple[str, list[int]]:
+    """Compatibility forms, lower case, without marks.
+
+    And for each character made, the one that it was made of.
+    """
+    made, sources = [], []
+    for index, character in enumerate(text):
+        plain = (
+            "'"
+            if character in "\u2019\u2018\u02bc`\u00b4"
+            else unicodedata.normalize("NFKD", character).casefold()
+        )
+        for one in plain:
+            if unicodedata.category(one) not in ("Mn", "Cf"):
+                made.append(one)
+                sources.append(index)
+    return "".join(made), sources
+
+
+def _words(token: str) -> list[str]:
+    """One written word as folded words: ``don't`` and ``dont`` as ``do not``, ``it's`` as ``it
+    is``.
+    """
+    if token == "cannot":
+        return ["can", "not"]
+    found = _NOT.fullmatch(token)
+    if found:
+        return [_WHOLE.get(found[1], found[1]), "not"]
+    head, _, tail = token.partition("'")
+    return [head, _ENDINGS[tail]] if tail in _ENDINGS else [token.replace("'", "")]
+
+
+def _emit(reading: Reading, token: re.Match[str], span: tuple[int, int]) -> None:
+    kind, text = token.lastgroup, token.group()
+    if kind == "end":
+        reading.add(["?" if "?" in text else "."], span)
+        reading.close(span[1])
+    elif kind == "break":
+        reading.add([","], span)
+    elif kind == "word":
+        reading.add(_words(text), span)
+    else:
+        reading.add(
+            ["and" if kind == "and" else text.replace(".", "") if kind == "short" else text], span
+        )
+
+
+def _goes_on(line: str, following: str) -> bool:
+    """Whether a sentence goes on in the next line: that begins in lower case, and is no item of
+    a list.
+    """
+    heading = line.rstrip(" *_").endswith(":")
+    return not heading and not _BULLET.match(following) and following.lstrip()[:1].islower()
+
+
+def _headed(reading: Reading, line: str) -> Sentence | None:
+    """The sentence of a line such as "What not to do:", whose meaning every item of the list
+    below shares.
+    """
+    if not line.rstrip(" *_").endswith(":") or not reading.sentences:
+        return None
+    last = reading.sentences[-1]
+    return last if _FORBIDS.match(reading.folded[last.start : last.end]) else None
+
+
+def read(text: str) -> Reading:
+    """Fold a text. A line's end ends a sentence unless the next line goes on in lower case."""
+    reading, offset, heading = Reading(), 0, None
+    lines = text.split("\n")
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        folded, sources = _folded_characters(line)
+        bullet = _BULLET.match(folded)
+        if bullet and heading:
+            reading.repeat(heading)
+        for token in _TOKEN.finditer(folded, bullet.end() if bullet else 0):
+            _emit(
+                reading,
+                token,
+                (offset + sources[token.start()], offset + sources[token.end() - 1] + 1),
+            )
+        if not _goes_on(line, following):
+            reading.close(offset + len(line))
+        if line.strip() and not bullet:
+            heading = _headed(reading, line)
+        offset += len(line) + 1
+    return reading

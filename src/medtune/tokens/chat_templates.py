@@ -1,0 +1,154 @@
+"""Chat templates by family, for tokenizers that come without one of their own.
+
+A template is chosen by name in the recipe (``model.chat_template``), else the tokenizer's own is
+used, else the family whose turn markers stand in the vocabulary, else the plain one.
+`tests/tokens/test_families.py` holds them against what the families' published templates render.
+"""
+
+from typing import TYPE_CHECKING
+
+from medtune.tokens.published import PUBLISHED
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_UNKNOWN = "{% else %}{{ raise_exception('unknown role ' + m['role']) }}{% endif %}"
+_NO_SYSTEM = (
+    "{% if m['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+)
+_BOS = "{{ bos_token or '' }}"
+
+
+def _marked(role: str, content: str, end: str) -> str:
+    """Every turn between markers: the form of ChatML and its kin."""
+    return "{% for m in messages %}{{ " + role + " + " + content + " + " + end + " }}{% endfor %}"
+
+
+_QWEN_DEFAULT = (
+    "{% if messages[0]['role'] != 'system' %}{{ '<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. "
+    "You are a helpful assistant.<|im_end|>\\n' }}{% endif %}"
+)
+_CHATML = _marked("'<|im_start|>' + m['role'] + '\\n'", "m['content']", "'<|im_end|>\\n'")
+_CHATML_PROMPT = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+
+# A system message goes inside the first user turn; `first` holds its text until then.
+_LLAMA_2 = (
+    "{% set ns = namespace(system='') %}{% for m in messages %}"
+    "{% if m['role'] == 'system' %}{% set ns.system = '<<SYS>>\\n' + m['content'] | trim + '\\n<</SYS>>\\n\\n' %}"
+    "{% elif m['role'] == 'user' %}{{ bos_token + '[INST] ' + ns.system + m['content'] | trim + ' [/INST]' }}"
+    "{% set ns.system = '' %}"
+    "{% elif m['role'] == 'assistant' %}{{ ' ' + m['content'] | trim + ' ' + eos_token }}"
+    + _UNKNOWN
+    + "{% endfor %}"
+)
+
+TEMPLATES: dict[str, str] = {
+    # Words that any base model has met; the end is the tokenizer's own.
+    "plain": _BOS + "{% for m in messages %}"
+    "{% if m['role'] == 'system' %}{{ m['content'] | trim + '\\n\\n' }}"
+    "{% elif m['role'] == 'user' %}{{ 'Question: ' + m['content'] | trim + '\\nAnswer:' }}"
+    "{% elif m['role'] == 'assistant' %}{{ ' ' + m['content'] | trim + (eos_token or '') + '\\n' }}"
+    + _UNKNOWN
+    + "{% endfor %}",
+    "alpaca": _BOS + "{% for m in messages %}"
+    "{% if m['role'] == 'system' %}{{ m['content'] | trim + '\\n\\n' }}"
+    "{% elif m['role'] == 'user' %}{{ '### Instruction:\\n' + m['content'] | trim + '\\n\\n### Response:\\n' }}"
+    "{% elif m['role'] == 'assistant' %}{{ m['content'] | trim + eos_token + '\\n\\n' }}"
+    + _UNKNOWN
+    + "{% endfor %}",
+    "chatml": _CHATML + _CHATML_PROMPT,
+    "qwen2.5": _QWEN_DEFAULT + _CHATML + _CHATML_PROMPT,
+    "gemma": _BOS
+    + "{% for m in messages %}"
+    + _NO_SYSTEM
+    + "{{ '<start_of_turn>' + ('model' if m['role'] == 'assistant' "
+    "else m['role']) + '\\n' + m['content'] | trim + '<end_of_turn>\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}",
+    "llama-2": _LLAMA_2,
+    "mistral": _BOS
+    + "{% for m in messages %}"
+    + _NO_SYSTEM
+    + "{% if m['role'] == 'user' %}{{ '[INST] ' + m['content'] | trim + "
+    "' [/INST]' }}{% elif m['role'] == 'assistant' %}{{ ' ' + m['content'] | trim + eos_token }}"
+    + _UNKNOWN
+    + "{% endfor %}",
+    "llama-3": _BOS
+    + _marked(
+        "'<|start_header_id|>' + m['role'] + '<|end_header_id|>\\n\\n'",
+        "m['content'] | trim",
+        "'<|eot_id|>'",
+    )
+    + "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}",
+    "phi-3": _marked("'<|' + m['role'] + '|>\\n'", "m['content']", "'<|end|>\\n'")
+    + "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% else %}{{ eos_token }}{% endif %}",
+    "zephyr": _marked("'<|' + m['role'] + '|>\\n'", "m['content'] | trim", "eos_token + '\\n'")
+    + "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}",
+}
+
+# What an encoder-decoder (T5) reads: the texts alone, turn below turn; its tokenizer's </s> ends a
+# source.
+SEQ2SEQ = (
+    "{% for m in messages %}{% if m['role'] not in ('system', 'user', 'assistant') %}"
+    "{{ raise_exception('unknown role ' + m['role']) }}{% endif %}"
+    "{{ ('' if loop.first else '\\n') + m['content'] | trim }}{% endfor %}"
+)
+
+# Turn markers that name a family when they are tokens of the vocabulary.
+_MARKERS = {
+    "<|im_start|>": "chatml",
+    "<start_of_turn>": "gemma",
+    "<|start_header_id|>": "llama-3",
+    "<|assistant|>": "phi-3",
+}
+
+
+def special_tokens(tokenizer: "PreTrainedTokenizerBase") -> dict[str, int]:
+    """Every token that stands for structure, text → id: the named ones (EOS …) and those marked
+    special when added.
+    """
+    named = zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True)
+    added = (
+        (str(token), i) for i, token in tokenizer.added_tokens_decoder.items() if token.special
+    )
+    return {**dict(named), **dict(added)}
+
+
+def with_prompt(template: str, prompt: str) -> str:
+    """The template with ``prompt`` around every user turn, {question} standing for its text.
+
+    Part of the template itself, so that a saved model is asked the way it was trained, by whichever
+    program.
+    """
+    before, after = (repr(part) for part in prompt.split("{question}"))
+    return (
+        "{%- set asked = namespace(messages=[]) -%}{%- for m in messages -%}"
+        f"{{%- set text = {before} + m['content'] + {after} if m['role'] == 'user' else m['content'] -%}}"
+        "{%- set asked.messages = asked.messages + [{'role': m['role'], 'content': text}] -%}{%- endfor -%}"
+        "{%- set messages = asked.messages -%}" + template
+    )
+
+
+def choose_template(
+    tokenizer: "PreTrainedTokenizerBase",
+    wanted: str,
+    prompt: str | None = None,
+    *,
+    seq2seq: bool = False,
+) -> str:
+    """The template's text for ``wanted``: a family's name, or ``auto``.
+
+    With the recipe's ``prompt`` where there is one.
+    """
+    bare = seq2seq and wanted == "auto" and not tokenizer.chat_template
+    template = SEQ2SEQ if bare else _template(tokenizer, wanted)
+    return with_prompt(template, prompt) if prompt else template
+
+
+def _template(tokenizer: "PreTrainedTokenizerBase", wanted: str) -> str:
+    if wanted != "auto":
+        return PUBLISHED[wanted] if wanted in PUBLISHED else TEMPLATES[wanted]
+    if tokenizer.chat_template:
+        return str(tokenizer.chat_template)
+    vocabulary = tokenizer.get_vocab()
+    family = next((family for marker, family in _MARKERS.items() if marker in vocabulary), "plain")
+    return TEMPLATES[family]

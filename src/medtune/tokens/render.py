@@ -1,0 +1,145 @@
+"""A conversation as the exact text a model sees, with the spans of its assistant turns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from medtune.conversation import Message
+from medtune.errors import ModelError
+from medtune.tokens.chat_templates import choose_template, special_tokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A conversation as text.
+
+    ``answers`` are [start, end) character spans of assistant turns with their terminators.
+    """
+
+    text: str
+    answers: tuple[tuple[int, int], ...]
+
+
+def _shared_length(left: str, right: str) -> int:
+    """Characters that two texts begin with alike."""
+    if left.startswith(right) or right.startswith(left):
+        return min(len(left), len(right))
+    pairs = enumerate(zip(left, right, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(left), len(right)))
+
+
+class ChatTemplate:
+    """Renders conversations with the tokenizer's template.
+
+    One without any gets that of its family.
+    """
+
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
+        self.tokenizer = tokenizer
+        self.source = choose_template(tokenizer, "auto")
+        self._special = [token for token in special_tokens(tokenizer) if token]
+        self._system: bool | None = None
+
+    def _apply(self, messages: Sequence[Message], generate: bool) -> str:
+        from jinja2.exceptions import TemplateError
+
+        try:
+            text = self.tokenizer.apply_chat_template(
+                [m.as_dict() for m in messages],
+                chat_template=self.source,
+                tokenize=False,
+                add_generation_prompt=generate,
+                # A tokenizer without a BOS or EOS must not print "None".
+                bos_token=self.tokenizer.bos_token or "",
+                eos_token=self.tokenizer.eos_token or "",
+            )
+        except TemplateError as error:
+            raise ModelError(
+                f"the model's chat template refuses this conversation: {error}"
+            ) from error
+        return str(text)
+
+    def takes_system(self) -> bool:
+        """Whether the template accepts system messages (Gemma's and Mistral's do not)."""
+        if self._system is None:
+            try:
+                text = self._apply(
+                    [Message("system", "\u2020sys\u2020"), Message("user", "hi")], True
+                )
+                self._system = "\u2020sys\u2020" in text
+            except ModelError:
+                self._system = False
+        return self._system
+
+    def _adapted(self, messages: Sequence[Message]) -> list[Message]:
+        """Where the template takes no system message, its text goes before the first user turn."""
+        head = [m for m in messages if m.role == "system"]
+        if not head or self.takes_system():
+            return list(messages)
+        rest = [m for m in messages if m.role != "system"]
+        text = "\n\n".join(m.content for m in head)
+        first = next((i for i, m in enumerate(rest) if m.role == "user"), None)
+        if first is None:
+            return [Message("user", text), *rest]
+        return [
+            *rest[:first],
+            Message("user", f"{text}\n\n{rest[first].content}"),
+            *rest[first + 1 :],
+        ]
+
+    def _turn_end(self, turn: str, content: str) -> int | None:
+        """Length of an assistant turn up to its terminator: the first special token after its
+        text, if there is one.
+        """
+        place = turn.find(content.strip())
+        after = place + len(content.strip()) if place >= 0 else 0
+        ends = [
+            turn.find(token, after) + len(token) for token in self._special if token in turn[after:]
+        ]
+        return min(ends, default=None)
+
+    def prompt(self, messages: Sequence[Message]) -> str:
+        """The text from which the model goes on with its answer."""
+        return self._apply(self._adapted(messages), generate=True)
+
+    def conversation(self, messages: Sequence[Message]) -> Rendered:
+        """The whole conversation, with the spans of its assistant turns."""
+        adapted = self._adapted(messages)
+        text = self._apply(adapted, generate=False)
+        spans = []
+        for index, message in enumerate(adapted):
+            if message.role != "assistant":
+                continue
+            before = self._apply(adapted[:index], generate=True)
+            after = (
+                text
+                if index == len(adapted) - 1
+                else self._apply(adapted[: index + 1], generate=False)
+            )
+            # Some templates (Phi-3) end a conversation with a token that goes when another turn
+            # follows.
+            shared = text[: _shared_length(text, after)]
+            end = self._turn_end(shared[len(before) :], message.content)
+            if not shared.startswith(before) or (end is None and shared != after):
+                raise ModelError(
+                    "the chat template renders a conversation differently from its beginning, so answers cannot be told "
+                    "from questions",
+                    fix="Name another one with model.chat_template, or use single-turn data.",
+                )
+            spans.append((len(before), len(before) + end if end is not None else len(after)))
+        return Rendered(text, tuple(spans))
+
+    def answered(self, messages: Sequence[Message], answer: str) -> tuple[str, str]:
+        """The rendered prompt, and the answer as it stands in the rendered conversation, up to
+        its last letter.
+
+        Where the template changes the answer, it is the whole turn instead.
+        """
+        rendered = self.conversation([*messages, Message("assistant", answer)])
+        start, end = rendered.answers[-1]
+        text, stripped = rendered.text[start:end], answer.strip()
+        place = text.find(stripped)
+        return rendered.text[:start], text[: place + len(stripped)] if place >= 0 else text
