@@ -53,7 +53,7 @@ QUICK_ANSWERS = 3_000
 Figures = dict[str, Any]
 
 
-class Found(NamedTuple):
+class ModelRef(NamedTuple):
     """A stretch of text that a scanner, or the planted set, calls an identifier."""
 
     kind: str
@@ -61,14 +61,16 @@ class Found(NamedTuple):
     end: int
 
 
-Scanner = Callable[[str], Sequence[Found]]
+Scanner = Callable[[str], Sequence[ModelRef]]
 
 
 def ours() -> Scanner:
     """Medtune's own scan."""
     from medtune.text.identifiers import find_spans
 
-    return lambda text: [Found(str(span.kind), span.start, span.end) for span in find_spans(text)]
+    return lambda text: [
+        ModelRef(str(span.kind), span.start, span.end) for span in find_spans(text)
+    ]
 
 
 def presidio() -> Scanner:
@@ -86,9 +88,9 @@ def presidio() -> Scanner:
     registry.load_predefined_recognizers(languages=["en"], nlp_engine=pipeline)
     engine = AnalyzerEngine(registry=registry, nlp_engine=pipeline, supported_languages=["en"])
 
-    def scan(text: str) -> list[Found]:
+    def scan(text: str) -> list[ModelRef]:
         results = engine.analyze(text, language="en")
-        return [Found(PRESIDIO.get(r.entity_type, "other"), r.start, r.end) for r in results]
+        return [ModelRef(PRESIDIO.get(r.entity_type, "other"), r.start, r.end) for r in results]
 
     return scan
 
@@ -105,15 +107,15 @@ def half_of(identity: str) -> str:
     )
 
 
-def planted(half: str = "unseen") -> list[tuple[str, list[Found]]]:
+def planted(half: str = "unseen") -> list[tuple[str, list[ModelRef]]]:
     """The sentences of a half of the planted set (or of ``all``), each with its identifiers."""
     with PLANTED.open(encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     rows = [row for row in rows if half in ("all", half_of(row["id"]))]
-    return [(row["text"], [Found(**span) for span in row["spans"]]) for row in rows]
+    return [(row["text"], [ModelRef(**span) for span in row["spans"]]) for row in rows]
 
 
-def coverage(text: str, span: Found, found: Iterable[Found]) -> float:
+def coverage(text: str, span: ModelRef, found: Iterable[ModelRef]) -> float:
     """The share of the letters and digits of ``span`` that ``found`` covers together."""
     signs = [i for i in range(span.start, span.end) if text[i].isalnum()]
     near = [f for f in found if f.start < span.end and span.start < f.end]
@@ -130,7 +132,9 @@ def proportion(hits: int, n: int) -> Figures:
     return {"hits": hits, "n": n, "percent": 100 * hits / n, "low": 100 * low, "high": 100 * high}
 
 
-def recall(rows: Sequence[tuple[str, list[Found]]], finds: Sequence[Sequence[Found]]) -> Figures:
+def recall(
+    rows: Sequence[tuple[str, list[ModelRef]]], finds: Sequence[Sequence[ModelRef]]
+) -> Figures:
     """Per kind: found as that kind, found as any kind (enough to mask it), and covered whole."""
     n, same, any_kind, whole = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for (text, spans), found in zip(rows, finds, strict=True):
@@ -149,7 +153,9 @@ def recall(rows: Sequence[tuple[str, list[Found]]], finds: Sequence[Sequence[Fou
     }
 
 
-def precision(rows: Sequence[tuple[str, list[Found]]], finds: Sequence[Sequence[Found]]) -> Figures:
+def precision(
+    rows: Sequence[tuple[str, list[ModelRef]]], finds: Sequence[Sequence[ModelRef]]
+) -> Figures:
     """Per found kind: the share of found spans that touch a planted identifier, of that kind and
     of any.
     """

@@ -28,7 +28,7 @@ from medtune.models.load import load_weights, locate
 from medtune.models.scoring import split_head
 from medtune.recipe.schema import Lora
 from medtune.tokens.encode import Encoded
-from medtune.tokens.packing import FlatBatch, flatten
+from medtune.tokens.packing import PackedBatch, pack
 from medtune.training import losses
 from training import BATCH, make_model, make_rows
 
@@ -53,7 +53,7 @@ def sdpa_by_row(
     return torch.cat(parts, dim=2).transpose(1, 2), None
 
 
-def hidden_of(model: Any, batch: FlatBatch) -> tuple[torch.Tensor, Any]:
+def hidden_of(model: Any, batch: PackedBatch) -> tuple[torch.Tensor, Any]:
     """The body's output [tokens, width], and the head."""
     body, head = split_head(model)
     edges = attention.row_edges(batch.lengths)
@@ -66,13 +66,13 @@ def hidden_of(model: Any, batch: FlatBatch) -> tuple[torch.Tensor, Any]:
     return made.last_hidden_state[0], head
 
 
-def answers_only(model: Any, batch: FlatBatch) -> torch.Tensor:
+def answers_only(model: Any, batch: PackedBatch) -> torch.Tensor:
     """The loss as medtune forms it."""
     hidden, head = hidden_of(model, batch)
     return losses.linear_cross_entropy(hidden[batch.predictors], head.weight, batch.targets)
 
 
-def every_token(model: Any, batch: FlatBatch) -> torch.Tensor:
+def every_token(model: Any, batch: PackedBatch) -> torch.Tensor:
     """The loss by way of the logits of every token."""
     hidden, head = hidden_of(model, batch)
     labels = torch.full((batch.tokens,), -100)
@@ -80,7 +80,7 @@ def every_token(model: Any, batch: FlatBatch) -> torch.Tensor:
     return functional.cross_entropy(head(hidden).float(), labels, reduction="sum")
 
 
-def fine_chunks(model: Any, batch: FlatBatch) -> torch.Tensor:
+def fine_chunks(model: Any, batch: PackedBatch) -> torch.Tensor:
     """The head on 64 positions at a time."""
     usual, losses.CHUNK_LOGITS = losses.CHUNK_LOGITS, 0
     try:
@@ -126,7 +126,7 @@ def nothing(model: Any) -> None:
 # Title → number format, what is undone in the model, the loss, and whether rows are padded to the
 # longest.
 VARIANTS: dict[
-    str, tuple[torch.dtype, Callable[[Any], None], Callable[[Any, FlatBatch], torch.Tensor], bool]
+    str, tuple[torch.dtype, Callable[[Any], None], Callable[[Any, PackedBatch], torch.Tensor], bool]
 ] = {
     "as it is": (torch.bfloat16, nothing, answers_only, False),
     "GELU in eight operations": (torch.bfloat16, gelu_written_out, answers_only, False),
@@ -140,7 +140,7 @@ VARIANTS: dict[
 }
 
 
-def make_batch(rows: Sequence[tuple[list[int], int]], padded: bool) -> FlatBatch:
+def make_batch(rows: Sequence[tuple[list[int], int]], padded: bool) -> PackedBatch:
     """The rows end to end; padded ones carry tokens that nobody learns."""
     longest = max(len(ids) for ids, _ in rows) if padded else 0
     encoded = []
@@ -148,7 +148,7 @@ def make_batch(rows: Sequence[tuple[list[int], int]], padded: bool) -> FlatBatch
         more = max(0, longest - len(ids))
         supervised = np.r_[np.arange(len(ids)) >= prompt, np.zeros(more, dtype=bool)]
         encoded.append(Encoded("row", np.r_[ids, np.zeros(more, dtype=np.int64)], supervised))
-    return flatten(encoded)
+    return pack(encoded)
 
 
 def measure(

@@ -10,13 +10,15 @@ import medtune
 
 PACKAGE = Path(medtune.__file__).parent
 FLOORS = [
-    {"errors", "files", "progress", "run_paths", "emergency"},
-    {"report"},
+    {"errors", "files", "progress", "run_paths"},
+    {"text"},
     {"recipe", "conversation"},
     {"data"},
     {"tokens"},
     {"models"},
     {"training", "evaluation"},
+    {"report"},
+    {"hosted"},
     {"assistant", "runs"},
     {"cli", "__main__"},
 ]

@@ -7,7 +7,7 @@ from timing import Job, tell
 
 from medtune.conversation import Message
 from medtune.models.causal import LocalModel
-from medtune.models.interface import DecodingSettings, choose
+from medtune.models.interface import DecodingSettings, choice_loglikelihoods
 from medtune.models.load import locate
 
 ASKED = {"choices": "questions", "texts": "texts", "generate": "prompts"}
@@ -28,7 +28,9 @@ def load(job: Job) -> LocalModel:
 def work(model: LocalModel, job: Job) -> Any:
     """What the job asks for."""
     if job["work"] == "choices":
-        found = choose(model, [(messages(row), options) for row, options in job["questions"]])
+        found = choice_loglikelihoods(
+            model, [(messages(row), options) for row, options in job["questions"]]
+        )
         return [
             {"prompt": f.prompt, "texts": f.texts, "loglikelihoods": f.loglikelihoods}
             for f in found

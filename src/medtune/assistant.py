@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from medtune.conversation import Message
-from medtune.evaluation.confidence.abstention import Gate, confidence_in
+from medtune.evaluation.confidence.abstention import AbstentionPolicy, confidence_in
 from medtune.models.inference_settings import chat_of, spoken_decoding
 from medtune.models.interface import DecodingSettings, Generated, LanguageModel, Messages, Streams
 from medtune.text.emergency import NOTICE, urgent_advice
@@ -53,7 +53,7 @@ class Assistant:
         max_new_tokens: int | None = None,
         temperature: float | None = None,
         seed: int = 0,
-        gate: Gate | None = None,
+        gate: AbstentionPolicy | None = None,
     ) -> None:
         self.model = model
         self.system = use.get("system_prompt")
@@ -124,10 +124,16 @@ def load(name: str | Path, **options: Any) -> Assistant:
     out: as its recipe says.
     """
     from medtune.models.load import locate, read_use
-    from medtune.models.open import Remote, open_model, remote_place, trained_remotely
+    from medtune.models.open import EndpointRef, endpoint_ref_of, open_model, trained_at_endpoint
     from medtune.recipe.schema import Model
 
-    found = trained_remotely(str(name)) or locate(str(name))
-    place = remote_place(str(name)) if isinstance(found, Remote) else found.adapter or found.base
+    found = trained_at_endpoint(str(name)) or locate(str(name))
+    place = (
+        endpoint_ref_of(str(name))
+        if isinstance(found, EndpointRef)
+        else found.adapter or found.base
+    )
     model = open_model(found, Model(name=str(name)), batch_size=1, trained=True)
-    return Assistant(model, read_use(place) if place else {}, gate=Gate.read(name), **options)
+    return Assistant(
+        model, read_use(place) if place else {}, gate=AbstentionPolicy.read(name), **options
+    )

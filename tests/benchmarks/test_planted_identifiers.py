@@ -184,7 +184,7 @@ def vin(number):
 
 
 def test_coverage_counts_letters_and_digits_alone(benchmark):
-    found = benchmark.Found
+    found = benchmark.ModelRef
     phone = found("phone", 5, 19)
     assert benchmark.coverage("Call (212) 555-0147", phone, [found("phone", 6, 19)]) == 1
     assert (
@@ -197,7 +197,7 @@ def test_coverage_counts_letters_and_digits_alone(benchmark):
 
 
 def test_figures_of_a_known_scanner(benchmark):
-    found = benchmark.Found
+    found = benchmark.ModelRef
     rows = [
         ("Ann Lee, 555-0147", [found("name", 0, 7), found("phone", 9, 17)]),
         ("glucose 182", []),

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.conversation import Message
-from medtune.data.row_store import Spool, chunks, from_batch, to_batch
+from medtune.data.row_store import RowStore, chunks, from_batch, to_batch
 from medtune.data.rows import Row
 
 TEXT = st.text(max_size=12)
@@ -32,7 +32,7 @@ ROWS = st.builds(
 @given(st.lists(ROWS, max_size=12), st.integers(1, 5))
 def test_rows_come_back_as_they_were(tmp_path_factory, rows, size):
     path = tmp_path_factory.mktemp("spool") / "rows"
-    with Spool(path) as spool:
+    with RowStore(path) as spool:
         for chunk in chunks(rows, size):
             spool.write(to_batch(chunk))
     assert spool.rows == len(rows)
@@ -47,7 +47,7 @@ def test_rows_come_back_as_they_were(tmp_path_factory, rows, size):
 
 def test_batches_without_rows_are_kept_in_their_place(tmp_path):
     row = Row((Message("user", "q"),), "s", "p")
-    with Spool(tmp_path / "rows") as spool:
+    with RowStore(tmp_path / "rows") as spool:
         for rows in ([], [row], [], [row, row]):
             spool.write(to_batch(rows))
     assert [(start, batch.num_rows) for start, batch in spool.positioned()] == [

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from medtune.errors import RunError
-from medtune.evaluation.comparison.leaderboard import Measured, compare_all, same_items
+from medtune.evaluation.comparison.leaderboard import ModelSamples, compare_all, same_items
 from medtune.evaluation.tasks import Metric
 
 
@@ -37,7 +37,7 @@ def samples(rights, nll=1.0, groups=None):
 
 
 def contestant(name, rights, tokenizer="t", **options):
-    return Measured(name, {"guessing": samples(rights, **options)}, tokenizer)
+    return ModelSamples(name, {"guessing": samples(rights, **options)}, tokenizer)
 
 
 def table(tables, metric):
@@ -137,7 +137,7 @@ def test_items_are_put_in_one_order_and_must_be_the_same():
     left, right = samples([1, 0] * 20), samples([1, 0] * 20)
     random.Random(1).shuffle(right)
     assert same_items(left, right)
-    two = [Measured("a", {"guessing": left}, "t"), Measured("b", {"guessing": right}, "t")]
+    two = [ModelSamples("a", {"guessing": left}, "t"), ModelSamples("b", {"guessing": right}, "t")]
     (pair,) = table(compare_all(two, TASKS, 100, 0)[0], "accuracy")["pairs"]
     assert (pair["value"], pair["p"]) == (0, 1)
     right[0] = right[0] | {"reference": "another"}
@@ -147,13 +147,13 @@ def test_items_are_put_in_one_order_and_must_be_the_same():
 
 
 def test_what_only_one_was_measured_on_is_no_table():
-    two = [contestant("a", [1] * 20), Measured("b", {}, "t")]
+    two = [contestant("a", [1] * 20), ModelSamples("b", {}, "t")]
     assert compare_all(two, TASKS, 100, 0)[0] == []
 
 
 def test_a_figure_without_a_value_has_no_row():
     empty = [s | {"tokens": 0} for s in samples([1] * 20)]
-    two = [contestant("a", [1] * 20), Measured("b", {"guessing": empty}, "t")]
+    two = [contestant("a", [1] * 20), ModelSamples("b", {"guessing": empty}, "t")]
     perplexity = table(compare_all(two, TASKS, 100, 0)[0], "perplexity")
     assert [row["name"] for row in perplexity["rows"]] == ["a"]
     assert perplexity["pairs"] == []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from statsmodels.stats import contingency_tables
 
 from medtune.evaluation.comparison.paired import compare_metric
-from medtune.evaluation.statistics import FEWEST_SWITCHES, Fourfold, mcnemar_exact, sign_flips
+from medtune.evaluation.statistics import FEWEST_SWITCHES, PairedCounts, mcnemar_exact, sign_flips
 from medtune.evaluation.tasks import Metric
 
 
@@ -32,7 +32,7 @@ def test_mcnemar_agrees_with_statsmodels(b, c):
     assert mcnemar_exact(b, c) == pytest.approx(min(1.0, expected))
 
 
-COUNTS = st.builds(Fourfold, *[st.integers(0, 60)] * 4).filter(lambda table: table.n > 1)
+COUNTS = st.builds(PairedCounts, *[st.integers(0, 60)] * 4).filter(lambda table: table.n > 1)
 # The worked examples of Newcombe 1998, table II, method 10: before minus after there.
 NEWCOMBE = [
     ((36, 12, 2, 0), (0.0569, 0.3404)),
@@ -42,7 +42,7 @@ NEWCOMBE = [
 
 @pytest.mark.parametrize(("counts", "interval"), NEWCOMBE)
 def test_newcombes_interval_has_the_published_values(counts, interval):
-    low, high = Fourfold(*counts).interval()
+    low, high = PairedCounts(*counts).interval()
     assert (-high, -low) == pytest.approx(interval, abs=6e-5)
 
 
@@ -53,7 +53,9 @@ def test_newcombes_interval_holds_the_difference_and_stays_possible(table):
     difference = (table.only_after - table.only_before) / table.n
     assert -1 - 1e-9 <= low <= difference + 1e-9
     assert difference - 1e-9 <= high <= 1 + 1e-9
-    swapped = Fourfold(table.both, table.only_after, table.only_before, table.neither).interval()
+    swapped = PairedCounts(
+        table.both, table.only_after, table.only_before, table.neither
+    ).interval()
     assert swapped == pytest.approx((-high, -low), abs=1e-9)
 
 
@@ -62,17 +64,17 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
     shares = np.array([0.15, 0.05, 0.15, 0.65])  # truly +0.10
     held = 0
     for counts in rng.multinomial(40, shares, size=2000):
-        low, high = Fourfold(*map(int, counts)).interval()
+        low, high = PairedCounts(*map(int, counts)).interval()
         held += low <= 0.10 <= high
     assert 0.935 < held / 2000 < 0.985
 
 
 def test_items_in_groups_ties_and_one_item_have_no_fourfold_table():
     before, after = np.array([1, 0, 0, 1]), np.array([0, 1, 1, 1])
-    assert Fourfold.of(before, after, singles(before)) == Fourfold(1, 1, 2, 0)
-    assert Fourfold.of(before, after, ["a", "a", "b", "b"]) is None
-    assert Fourfold.of(before, after / 2, singles(before)) is None
-    assert Fourfold.of(before[:1], after[:1], ["a"]) is None
+    assert PairedCounts.of(before, after, singles(before)) == PairedCounts(1, 1, 2, 0)
+    assert PairedCounts.of(before, after, ["a", "a", "b", "b"]) is None
+    assert PairedCounts.of(before, after / 2, singles(before)) is None
+    assert PairedCounts.of(before[:1], after[:1], ["a"]) is None
 
 
 @pytest.mark.parametrize(("b", "c"), [(0, 6), (2, 10), (5, 5), (0, 1)])

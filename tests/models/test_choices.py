@@ -13,9 +13,9 @@ from medtune.errors import ModelError
 from medtune.models import causal as local
 from medtune.models import prefix_tree as branches
 from medtune.models.causal import LocalModel
-from medtune.models.interface import choose, plain_choices
+from medtune.models.interface import choice_loglikelihoods, plain_choices
 from medtune.models.load import locate
-from medtune.models.prefix_tree import Tree, by_beginning, score_in_batches
+from medtune.models.prefix_tree import Tree, group_by_prefix, score_in_batches
 
 LABELS = [
     "Surgery",
@@ -72,7 +72,7 @@ def of_kind(kind, tokenizer):
 def test_equal_to_scoring_each_answer_alone(model, kind):
     if kind != "llama":
         model = LocalModel(of_kind(kind, model.tokenizer), model.tokenizer, kind, kind)
-    together, alone = choose(model, ASKED), plain_choices(model, ASKED)
+    together, alone = choice_loglikelihoods(model, ASKED), plain_choices(model, ASKED)
     for ours, theirs in zip(together, alone, strict=True):
         assert (ours.prompt, ours.texts) == (theirs.prompt, theirs.texts)
         assert (ours.tokens, ours.bytes, ours.prompt_cut) == (theirs.tokens, theirs.bytes, 0)
@@ -98,7 +98,7 @@ def test_what_questions_begin_with_is_computed_once_and_changes_nothing(model, k
         branches, "_compute", lambda m, ids: computed.append(len(ids)) or run(m, ids)
     )
     monkeypatch.setattr(local, "TOKENS_AT_ONCE", 60)  # several batches, each worth saving
-    together = choose(model, [*asked, *ASKED])
+    together = choice_loglikelihoods(model, [*asked, *ASKED])
     alone = plain_choices(model, [*asked, *ASKED])
     assert len(computed) == 1
     assert computed[0] > 20
@@ -136,7 +136,9 @@ def test_where_a_layer_attends_twice_nothing_is_shared(model, monkeypatch):
         for question in ("Fatigue?", "Why short of breath?", "So?")
     ]
     monkeypatch.setattr(local, "TOKENS_AT_ONCE", 60)
-    for ours, theirs in zip(choose(model, asked), plain_choices(model, asked), strict=True):
+    for ours, theirs in zip(
+        choice_loglikelihoods(model, asked), plain_choices(model, asked), strict=True
+    ):
         assert ours.loglikelihoods == pytest.approx(theirs.loglikelihoods, abs=1e-4)
 
 
@@ -150,8 +152,8 @@ def test_a_short_beginning_of_long_prompts_is_left_where_it_is():
         Tree(np.concatenate([start, [n], np.arange(300, 320)]), (np.array([7]),), (0,))
         for n in range(40, 60)
     ]
-    assert [len(ids) for ids, _ in by_beginning(long, 100)] == [0]
-    assert [len(ids) for ids, _ in by_beginning(short, 100)] == [20]
+    assert [len(ids) for ids, _ in group_by_prefix(long, 100)] == [0]
+    assert [len(ids) for ids, _ in group_by_prefix(short, 100)] == [20]
 
 
 @given(
@@ -165,7 +167,7 @@ def test_a_short_beginning_of_long_prompts_is_left_where_it_is():
 def test_beginnings_are_of_all_their_prompts_and_every_prompt_has_one_place(prompts, worth):
     starts = [np.arange(k, k + 20) for k in (0, 100, 200)]
     trees = [Tree(np.concatenate([starts[k], rest]), (np.array([7]),), (0,)) for k, rest in prompts]
-    groups = by_beginning(trees, worth)
+    groups = group_by_prefix(trees, worth)
     assert sorted(number for _, members in groups for number in members) == list(range(len(trees)))
     for ids, members in groups:
         for number in members:
@@ -191,25 +193,25 @@ def test_what_a_token_sees_is_the_way_to_it_from_the_beginning():
 
 
 def test_order_and_company_change_nothing(model):
-    whole = dict(zip(LABELS, choose(model, ASKED)[0].loglikelihoods, strict=True))
-    backwards = choose(model, [(ASKED[0][0], LABELS[::-1])])[0]
+    whole = dict(zip(LABELS, choice_loglikelihoods(model, ASKED)[0].loglikelihoods, strict=True))
+    backwards = choice_loglikelihoods(model, [(ASKED[0][0], LABELS[::-1])])[0]
     assert backwards.loglikelihoods == pytest.approx(
         [whole[text] for text in LABELS[::-1]], abs=1e-4
     )
-    (one,) = choose(model, [(ASKED[0][0], LABELS[:1])])
+    (one,) = choice_loglikelihoods(model, [(ASKED[0][0], LABELS[:1])])
     assert one.loglikelihoods == pytest.approx([whole[LABELS[0]]], abs=1e-4)
 
 
 def test_progress_counts_prompts(model):
     seen = []
-    choose(model, ASKED, seen.append)
+    choice_loglikelihoods(model, ASKED, seen.append)
     assert sum(seen) == len(ASKED)
 
 
 def test_a_prompt_too_long_loses_its_beginning_and_says_so(model):
     words = "symptoms of anemia fatigue pale skin short breath why because of values".split()
     text = " ".join(np.random.default_rng(0).choice(words, 600))
-    (cut,) = choose(model, [(user_asks(text), LABELS)])
+    (cut,) = choice_loglikelihoods(model, [(user_asks(text), LABELS)])
     rendered = model.template.prompt(user_asks(text))
     assert cut.prompt_cut > 0
     kept = model.tokenizer.encode(cut.prompt, add_special_tokens=False)
@@ -244,4 +246,4 @@ def test_answers_that_begin_alike_share_what_is_not_scored_alone():
 
 def test_an_answer_longer_than_the_context_is_an_error(model):
     with pytest.raises(ModelError, match="does not fit"):
-        choose(model, [(user_asks("Why?"), ["pale skin " * 300])])
+        choice_loglikelihoods(model, [(user_asks("Why?"), ["pale skin " * 300])])

@@ -12,10 +12,15 @@ from medtune.errors import ModelError, RecipeError, RunError
 from medtune.models.causal import LocalModel
 from medtune.models.endpoint import EndpointModel
 from medtune.models.endpoint_logprobs import CACHE_FILE, joined_start, parted_start, read_echo
-from medtune.models.endpoint_template import RemoteTemplate
-from medtune.models.interface import DecodingSettings, LanguageModel, ScoresChoices, choose
+from medtune.models.endpoint_template import EndpointTemplate
+from medtune.models.interface import (
+    DecodingSettings,
+    LanguageModel,
+    ScoresChoices,
+    choice_loglikelihoods,
+)
 from medtune.models.load import locate
-from medtune.models.open import Remote, check_askable, read_remote
+from medtune.models.open import EndpointRef, check_askable, read_endpoint_ref
 from medtune.recipe.schema import Endpoint, Evaluate
 
 PAIRS = [
@@ -67,7 +72,7 @@ def remote(service, *, prompt=None, template="plain", **settings):
         "max_retries": 1,
         "likelihoods": "echo",
     }
-    return Remote(BASE, Endpoint(**endpoint | settings), prompt, None, template)
+    return EndpointRef(BASE, Endpoint(**endpoint | settings), prompt, None, template)
 
 
 def written(service, write=None, **more):
@@ -115,7 +120,10 @@ def test_answers_equal_the_local_model_s(service, local):
 
 def test_choices_equal_the_local_model_s(service, local):
     seen = []
-    ours, theirs = choose(EndpointModel(remote(service)), ASKED, seen.append), choose(local, ASKED)
+    ours, theirs = (
+        choice_loglikelihoods(EndpointModel(remote(service)), ASKED, seen.append),
+        choice_loglikelihoods(local, ASKED),
+    )
     for one, other in zip(ours, theirs, strict=True):
         assert one.loglikelihoods == pytest.approx(other.loglikelihoods, abs=1e-4)
         assert (one.texts, one.tokens, one.bytes) == (other.texts, other.tokens, other.bytes)
@@ -167,7 +175,7 @@ def test_families_are_written_as_the_local_template_writes_them(name, tiny_model
         {"additional_special_tokens": ["<|end|>", "<|im_end|>", "<|eot_id|>", "<end_of_turn>"]}
     )
     theirs = ChatTemplate(tokenizer).conversation([*talk, Message("assistant", "Uric acid.")])
-    prompt, text = RemoteTemplate(name).answered(talk, "Uric acid. ")
+    prompt, text = EndpointTemplate(name).answered(talk, "Uric acid. ")
     begin, _ = theirs.answers[-1]
     assert prompt == theirs.text[:begin].removeprefix(bos)
     assert text.strip() == "Uric acid."
@@ -342,7 +350,7 @@ def test_a_server_that_refuses_an_echo(service, status, said):
 def test_a_model_that_the_server_does_not_know_is_said_to_be_so(service):
     with pytest.raises(ModelError, match="knows no model nobody"):
         EndpointModel(
-            Remote("nobody", remote(service).endpoint, None, None, "plain")
+            EndpointRef("nobody", remote(service).endpoint, None, None, "plain")
         ).loglikelihoods(PAIRS[:1])
 
 
@@ -454,8 +462,8 @@ def test_what_is_measured_depends_on_the_template_and_what_was_trained_or_answer
 
 def test_the_template_comes_back_from_the_file_and_old_files_are_read(service, tmp_path):
     remote(service, template="gemma").write(tmp_path)
-    assert read_remote(tmp_path) == remote(service, template="gemma")
+    assert read_endpoint_ref(tmp_path) == remote(service, template="gemma")
     values = json.loads((tmp_path / "endpoint.json").read_text())
     del values["chat_template"], values["endpoint"]["likelihoods"]
     (tmp_path / "endpoint.json").write_text(json.dumps(values))
-    assert read_remote(tmp_path) == remote(service, template="auto", likelihoods="none")
+    assert read_endpoint_ref(tmp_path) == remote(service, template="auto", likelihoods="none")

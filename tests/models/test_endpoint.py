@@ -12,7 +12,7 @@ from medtune.conversation import Message, user_asks
 from medtune.errors import ModelError, RecipeError, RunError
 from medtune.models.endpoint import CACHE_FILE, EndpointModel
 from medtune.models.interface import DecodingSettings, LanguageModel
-from medtune.models.open import Remote, check_askable, read_remote
+from medtune.models.open import EndpointRef, check_askable, read_endpoint_ref
 from medtune.recipe.schema import Endpoint, Evaluate
 
 GREEDY = DecodingSettings(16)
@@ -32,7 +32,7 @@ def _key(monkeypatch):
 
 def remote(service, *, prompt=None, name=BASE, **settings):
     endpoint = {"base_url": service.url, "api_key_env": "TEST_KEY", "max_retries": 1, **settings}
-    return Remote(name, Endpoint(**endpoint), prompt)
+    return EndpointRef(name, Endpoint(**endpoint), prompt)
 
 
 def answer(**changes):
@@ -259,7 +259,7 @@ def test_an_unknown_model(service):
 def test_nobody_listens():
     endpoint = Endpoint(base_url="http://127.0.0.1:9/v1", api_key_env="TEST_KEY", max_retries=0)
     with pytest.raises(RunError, match="out of reach"):
-        EndpointModel(Remote(BASE, endpoint)).generate([QUESTION], GREEDY)
+        EndpointModel(EndpointRef(BASE, endpoint)).generate([QUESTION], GREEDY)
 
 
 def test_a_refused_parameter_is_named(service):
@@ -388,9 +388,9 @@ def test_a_stream_whose_connection_is_lost(service):
 
 
 def test_a_remote_model_s_file_comes_back_and_holds_no_key(service, tmp_path):
-    written = Remote("ft:x", remote(service).endpoint, "Q: {question}", "Be brief.")
+    written = EndpointRef("ft:x", remote(service).endpoint, "Q: {question}", "Be brief.")
     written.write(tmp_path)
-    assert read_remote(tmp_path) == written
+    assert read_endpoint_ref(tmp_path) == written
     assert KEY not in (tmp_path / "endpoint.json").read_text()
 
 
@@ -404,7 +404,7 @@ def test_a_remote_model_s_file_comes_back_and_holds_no_key(service, tmp_path):
 )
 def test_a_secret_in_the_place_of_a_name_is_refused_and_not_repeated(settings, named):
     with pytest.raises(ModelError, match=named) as caught:
-        Remote(BASE, Endpoint(**settings))
+        EndpointRef(BASE, Endpoint(**settings))
     assert "secret" not in str(caught.value)
 
 
@@ -412,7 +412,7 @@ def test_a_secret_in_the_place_of_a_name_is_refused_and_not_repeated(settings, n
 def test_a_spoilt_file_is_an_error(tmp_path, text):
     (tmp_path / "endpoint.json").write_text(text)
     with pytest.raises(ModelError, match="does not name a model"):
-        read_remote(tmp_path)
+        read_endpoint_ref(tmp_path)
 
 
 def test_history_is_sent_with_the_prompt_around_every_question(service):

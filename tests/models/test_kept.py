@@ -8,9 +8,14 @@ from dataclasses import replace
 import pytest
 
 from medtune.conversation import user_asks
-from medtune.models.cache import KeptModel
+from medtune.models.cache import CachedModel
 from medtune.models.causal import LocalModel
-from medtune.models.interface import DecodingSettings, Generated, LanguageModel, choose
+from medtune.models.interface import (
+    DecodingSettings,
+    Generated,
+    LanguageModel,
+    choice_loglikelihoods,
+)
 from medtune.models.load import locate
 
 GREEDY = DecodingSettings(6)
@@ -42,8 +47,8 @@ class Counting:
 
 def test_nothing_is_asked_twice_and_the_order_stays(tmp_path):
     first, second = Counting(), Counting()
-    told = KeptModel(first, tmp_path / "r.jsonl").generate(ASKED, GREEDY)
-    again = KeptModel(second, tmp_path / "r.jsonl")
+    told = CachedModel(first, tmp_path / "r.jsonl").generate(ASKED, GREEDY)
+    again = CachedModel(second, tmp_path / "r.jsonl")
     assert again.generate(ASKED[::-1], GREEDY) == told[::-1]
     assert (first.made, second.made) == (4, 0)
     again.generate(ASKED, replace(GREEDY, seed=1))
@@ -52,45 +57,47 @@ def test_nothing_is_asked_twice_and_the_order_stays(tmp_path):
 
 def test_equal_questions_are_asked_once(tmp_path):
     model = Counting()
-    assert len(KeptModel(model, tmp_path / "r.jsonl").generate([ASKED[0]] * 5, GREEDY)) == 5
+    assert len(CachedModel(model, tmp_path / "r.jsonl").generate([ASKED[0]] * 5, GREEDY)) == 5
     assert model.made == 1
 
 
 def test_an_interruption_costs_one_portion(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        KeptModel(Counting(breaks_after=1), tmp_path / "r.jsonl", at_once=3).generate(ASKED, GREEDY)
+        CachedModel(Counting(breaks_after=1), tmp_path / "r.jsonl", at_once=3).generate(
+            ASKED, GREEDY
+        )
     model = Counting()
-    KeptModel(model, tmp_path / "r.jsonl", at_once=3).generate(ASKED, GREEDY)
+    CachedModel(model, tmp_path / "r.jsonl", at_once=3).generate(ASKED, GREEDY)
     assert model.made == 1
 
 
 def test_another_model_does_not_get_its_answers(tmp_path):
-    KeptModel(Counting(), tmp_path / "r.jsonl").generate(ASKED, GREEDY)
+    CachedModel(Counting(), tmp_path / "r.jsonl").generate(ASKED, GREEDY)
     other = Counting()
     other.fingerprint = "another"
-    KeptModel(other, tmp_path / "r.jsonl").generate(ASKED, GREEDY)
+    CachedModel(other, tmp_path / "r.jsonl").generate(ASKED, GREEDY)
     assert other.made == 4
 
 
 def test_a_line_cut_short_and_a_spoilt_one_are_computed_again(tmp_path, capsys):
     path = tmp_path / "r.jsonl"
-    KeptModel(Counting(), path).generate(ASKED, GREEDY)
+    CachedModel(Counting(), path).generate(ASKED, GREEDY)
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], "{spoilt", lines[2], lines[3][:20]]))
     model = Counting()
-    KeptModel(model, path).generate(ASKED, GREEDY)
+    CachedModel(model, path).generate(ASKED, GREEDY)
     assert model.made == 2
     assert "1 unreadable result" in capsys.readouterr().err
     assert all(json.loads(line) for line in path.read_text().splitlines() if line != "{spoilt")
 
 
 def test_a_model_without_whole_text_likelihoods_has_none(tmp_path):
-    assert KeptModel(Counting(), tmp_path / "r.jsonl").text_loglikelihoods(["a text"]) == []
+    assert CachedModel(Counting(), tmp_path / "r.jsonl").text_loglikelihoods(["a text"]) == []
 
 
 def test_a_real_model_says_the_same_through_it(tiny_model, tmp_path):
     plain = LocalModel.load(locate(str(tiny_model)))
-    kept = KeptModel(plain, tmp_path / "r.jsonl", at_once=2)
+    kept = CachedModel(plain, tmp_path / "r.jsonl", at_once=2)
     assert isinstance(kept, LanguageModel)
     pairs = [(messages, "Rest helps.") for messages in ASKED]
     for _ in range(2):
@@ -98,7 +105,9 @@ def test_a_real_model_says_the_same_through_it(tiny_model, tmp_path):
             [a.loglikelihood for a in plain.loglikelihoods(pairs)], abs=1e-4
         )
         asked = [(messages, ["Rest", "Sleep a lot"]) for messages in ASKED]
-        for ours, theirs in zip(choose(kept, asked), choose(plain, asked), strict=True):
+        for ours, theirs in zip(
+            choice_loglikelihoods(kept, asked), choice_loglikelihoods(plain, asked), strict=True
+        ):
             assert (ours.prompt, ours.texts, ours.tokens) == (
                 theirs.prompt,
                 theirs.texts,

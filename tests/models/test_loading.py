@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from medtune.errors import ModelError
-from medtune.models.load import Located, locate, read_config
+from medtune.models.load import LocalModelRef, locate, read_config
 
 
 def test_a_missing_path_is_named(tmp_path):
@@ -55,7 +55,7 @@ def test_an_adapter_s_own_settings_and_tokenizer_count_too(tiny_model, tmp_path)
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "adapter_model.safetensors").write_bytes(b"weights")
-    found = Located("adapter", tiny_model, adapter)
+    found = LocalModelRef("adapter", tiny_model, adapter)
     seen = [found.fingerprint()]
     for name in ("adapter_config.json", "tokenizer.json", "chat_template.jinja"):
         (adapter / name).write_text("{}")

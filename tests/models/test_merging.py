@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from medtune.conversation import Conversation, Message
 from medtune.errors import ModelError, RunError
 from medtune.models.adapters import add_lora
-from medtune.models.load import Located, load_tokenizer, load_weights, locate
+from medtune.models.load import LocalModelRef, load_tokenizer, load_weights, locate
 from medtune.models.merging import (
     BOUND,
     Probe,
@@ -53,7 +53,7 @@ def bases(tmp_path_factory):
             place = tmp_path_factory.mktemp("bases") / kind
             torch.manual_seed(0)
             AutoModelForCausalLM.from_config(tiny(kind)).save_pretrained(place)
-            made[kind] = Located(kind, place)
+            made[kind] = LocalModelRef(kind, place)
         return made[kind]
 
     return base
@@ -86,7 +86,7 @@ def test_merged_says_what_base_and_adapter_say(bases, tmp_path, kind, settings):
     )
     merged.save_pretrained(tmp_path / "merged")
     again = agreement(
-        reference, logits_on(load_exactly(Located("merged", tmp_path / "merged")), ROWS)
+        reference, logits_on(load_exactly(LocalModelRef("merged", tmp_path / "merged")), ROWS)
     )
     assert again.largest < BOUND
 
@@ -107,7 +107,7 @@ def test_an_encoder_decoder_is_merged_too(tmp_path):
     T5ForConditionalGeneration(T5Config(**sizes, decoder_start_token_id=0)).save_pretrained(
         tmp_path / "base"
     )
-    base = Located("t5", tmp_path / "base")
+    base = LocalModelRef("t5", tmp_path / "base")
     config = LoraConfig(
         r=4, target_modules=["q", "v"], init_lora_weights=False, task_type="SEQ_2_SEQ_LM"
     )
@@ -178,7 +178,7 @@ def test_four_bits_are_written_and_read_again(bases, tmp_path, kind):
     base = bases(kind)
     save_in_four_bits(base.base, tmp_path / "four", torch.float32)
     assert {path.suffix for path in (tmp_path / "four").iterdir()} == {".json", ".safetensors"}
-    read = load_exactly(Located("four", tmp_path / "four"))
+    read = load_exactly(LocalModelRef("four", tmp_path / "four"))
     assert sum(isinstance(module, bnb.nn.Linear4bit) for module in read.modules()) >= 8
     # What is read back computes exactly what was quantized in memory.
     direct = load_exactly(replace(base, quantization="nf4"))
@@ -213,7 +213,7 @@ def test_logits_that_are_no_numbers_are_refused(bases, tmp_path):
     weights["model.norm.weight"][:] = float("inf")
     save_file(weights, place / "model.safetensors", {"format": "pt"})
     with pytest.raises(RunError, match="not finite"):
-        merge(Located("broken", place), ROWS)
+        merge(LocalModelRef("broken", place), ROWS)
 
 
 def test_probes_keep_the_end_of_the_question_and_the_limit(tiny_model):

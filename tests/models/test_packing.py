@@ -10,7 +10,13 @@ from transformers.pytorch_utils import Conv1D
 from medtune.models.adapters import add_lora
 from medtune.models.causal import LocalModel
 from medtune.models.load import load_weights, locate
-from medtune.models.onednn_linear import SECOND_COPY, PackedLinear, can_pack, missing, pack_linears
+from medtune.models.onednn_linear import (
+    SECOND_COPY,
+    OneDnnLinear,
+    can_pack,
+    missing,
+    use_onednn_linears,
+)
 from medtune.recipe.schema import Lora
 
 pytestmark = pytest.mark.skipif(
@@ -61,7 +67,7 @@ def test_a_packed_layer_computes_what_the_plain_one_does(dtype, bias, shape):
     exact = nn.functional.linear(
         x.double(), plain.weight.double(), plain.bias.double() if bias else None
     )
-    packed = PackedLinear(plain.weight, plain.bias)(x)
+    packed = OneDnnLinear(plain.weight, plain.bias)(x)
     assert packed.shape == (*shape[:-1], 80)
     assert packed.dtype == dtype
     tolerance = 1e-5 if dtype == torch.float32 else 2e-2
@@ -73,7 +79,7 @@ def test_a_packed_layer_computes_what_the_plain_one_does(dtype, bias, shape):
 def test_a_row_does_not_depend_on_how_many_are_beside_it(dtype):
     torch.manual_seed(0)
     plain = nn.Linear(96, 200).to(dtype)
-    packed, x = PackedLinear(plain.weight, plain.bias), torch.randn(300, 96, dtype=dtype)
+    packed, x = OneDnnLinear(plain.weight, plain.bias), torch.randn(300, 96, dtype=dtype)
     whole = packed(x)
     for rows in (1, 2, 3, 8, 31, 100, 257):
         assert torch.equal(packed(x[:rows]), whole[:rows]), rows
@@ -93,8 +99,8 @@ def test_a_packed_model_gives_the_same_logits(kind, dtype):
     model = tiny(kind).to(dtype)
     before = model(IDS).logits
     device = model.device
-    assert pack_linears(model) is model
-    assert PackedLinear in kinds(model)
+    assert use_onednn_linears(model) is model
+    assert OneDnnLinear in kinds(model)
     assert not kinds(model) & {nn.Linear, Conv1D}
     tolerance = 1e-5 if dtype == torch.float32 else 2e-2
     torch.testing.assert_close(model(IDS).logits, before, rtol=0, atol=tolerance)
@@ -111,9 +117,9 @@ def test_gelu_is_computed_with_the_product_and_other_activations_as_they_were(ki
     for parameter in model.parameters():
         parameter.normal_(std=0.3)  # so that the activation bends
     before = model(IDS).logits
-    pack_linears(model)
+    use_onednn_linears(model)
     fused = [
-        module for module in model.modules() if isinstance(module, PackedLinear) and module.gelu
+        module for module in model.modules() if isinstance(module, OneDnnLinear) and module.gelu
     ]
     assert len(fused) == (2 if "gelu" in name and kind != "llama" else 0)
     tolerance = 2e-6 if dtype == torch.float32 else 3e-2
@@ -130,7 +136,7 @@ def test_an_adapter_is_still_applied(kind):
         if "lora_B" in name:
             parameter.fill_(0.1)
     before = model(IDS).logits
-    pack_linears(model)
+    use_onednn_linears(model)
     torch.testing.assert_close(model(IDS).logits, before, rtol=0, atol=1e-5)
     with model.disable_adapter():
         assert not torch.allclose(model(IDS).logits, before, atol=1e-3)
@@ -140,8 +146,8 @@ def test_an_adapter_is_still_applied(kind):
 def test_dora_needs_the_weights_and_keeps_them():
     model = add_lora(tiny("llama"), Lora(r=2, dora=True), 0).eval()
     before = model(IDS).logits
-    pack_linears(model)
-    assert PackedLinear not in kinds(model)
+    use_onednn_linears(model)
+    assert OneDnnLinear not in kinds(model)
     torch.testing.assert_close(model(IDS).logits, before, rtol=0, atol=0)
 
 
@@ -152,10 +158,10 @@ def test_subclasses_and_other_formats_are_left_alone():
     model = tiny("llama")
     model.model.layers[0].mlp.up_proj = Quantized(32, 64, bias=False)
     model.model.layers[1].mlp.up_proj.half()
-    pack_linears(model)
+    use_onednn_linears(model)
     assert type(model.model.layers[0].mlp.up_proj) is Quantized
     assert type(model.model.layers[1].mlp.up_proj) is nn.Linear
-    assert type(model.model.layers[1].mlp.down_proj) is PackedLinear
+    assert type(model.model.layers[1].mlp.down_proj) is OneDnnLinear
 
 
 def test_the_weights_lie_in_memory_twice_for_one_layer_at_a_time(monkeypatch):
@@ -163,13 +169,13 @@ def test_the_weights_lie_in_memory_twice_for_one_layer_at_a_time(monkeypatch):
     plain = [weakref.ref(module.weight) for module in model.modules() if type(module) is nn.Linear]
     alive = []
 
-    class Watched(PackedLinear):
+    class Watched(OneDnnLinear):
         def __init__(self, weight, bias):
             super().__init__(weight, bias)
             alive.append(sum(ref() is not None for ref in plain))
 
-    monkeypatch.setattr("medtune.models.onednn_linear.PackedLinear", Watched)
-    pack_linears(model)
+    monkeypatch.setattr("medtune.models.onednn_linear.OneDnnLinear", Watched)
+    use_onednn_linears(model)
     assert alive == list(range(len(plain), 0, -1))
     assert not any(ref() is not None for ref in plain)
 
@@ -177,28 +183,30 @@ def test_the_weights_lie_in_memory_twice_for_one_layer_at_a_time(monkeypatch):
 def test_a_large_tied_head_is_not_copied(monkeypatch):
     monkeypatch.setattr("medtune.models.onednn_linear.SECOND_COPY", 1000)
     assert SECOND_COPY > 1000
-    tied, untied = (pack_linears(tiny("llama", tie_word_embeddings=tie)) for tie in (True, False))
+    tied, untied = (
+        use_onednn_linears(tiny("llama", tie_word_embeddings=tie)) for tie in (True, False)
+    )
     assert type(tied.lm_head) is nn.Linear
     assert tied.lm_head.weight is tied.model.embed_tokens.weight
-    assert type(untied.lm_head) is PackedLinear
+    assert type(untied.lm_head) is OneDnnLinear
 
 
 def test_models_that_measure_are_packed_and_those_that_train_are_not():
     base = locate("medtune-base")
-    assert PackedLinear in kinds(LocalModel.load(base).model)
-    assert PackedLinear not in kinds(load_weights(base, torch.float32, "sdpa"))
+    assert OneDnnLinear in kinds(LocalModel.load(base).model)
+    assert OneDnnLinear not in kinds(load_weights(base, torch.float32, "sdpa"))
 
 
 def test_a_packed_model_cannot_be_saved_by_mistake(tmp_path):
     with pytest.raises(TypeError, match="no weights to save"):
-        pack_linears(tiny("llama")).save_pretrained(tmp_path)
+        use_onednn_linears(tiny("llama")).save_pretrained(tmp_path)
     assert not list(tmp_path.glob("*.safetensors"))
 
 
 @pytest.mark.parametrize("machine", ["arm64", "aarch64"])
 def test_other_processors_keep_plain_layers(machine, monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: machine)
-    assert PackedLinear not in kinds(pack_linears(tiny("llama")))
+    assert OneDnnLinear not in kinds(use_onednn_linears(tiny("llama")))
     assert not can_pack(torch.device("cuda"), torch.float32)
     assert not can_pack(torch.device("cpu"), torch.float16)
 
@@ -216,7 +224,7 @@ def test_what_stands_between_a_layer_and_its_activation_stays_there():
     )  # fmt: skip
     model = AutoModelForCausalLM.from_config(config).eval()
     before = model(IDS).logits
-    pack_linears(model)
+    use_onednn_linears(model)
     torch.testing.assert_close(
         model(IDS).logits, before, rtol=0, atol=1e-4 * float(before.abs().max())
     )

@@ -10,11 +10,11 @@ import transformers as t
 
 from medtune.conversation import user_asks
 from medtune.models.causal import LocalModel
-from medtune.models.interface import DecodingSettings, choose
+from medtune.models.interface import DecodingSettings, choice_loglikelihoods
 from medtune.models.load import load_tokenizer, load_weights, locate
 from medtune.models.open import open_model
-from medtune.models.packing_check import NotByRowsError
-from medtune.models.unpacked import PlainModel
+from medtune.models.packing_check import PackingUnsupportedError
+from medtune.models.unpacked import UnpackedModel
 from medtune.recipe.schema import Model
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -83,7 +83,7 @@ def test_it_is_opened_and_scores_as_transformers_does(place, opened):
         if len(ids) <= opened.context:
             assert found.loglikelihood == pytest.approx(directly(model, ids, 1), rel=1e-5)
         assert found.tokens == len(ids) - 1
-    for (messages, answers), found in zip(ASKED, choose(opened, ASKED), strict=True):
+    for (messages, answers), found in zip(ASKED, choice_loglikelihoods(opened, ASKED), strict=True):
         for answer, score in zip(answers, found.loglikelihoods, strict=True):
             prompt, text = opened.template.answered(messages, answer)
             ids = opened.tokenizer.encode(prompt + text, add_special_tokens=False)
@@ -111,10 +111,10 @@ def test_answers_are_those_of_transformers_alone(place, opened):
 
 
 def test_it_is_not_trained(place, opened):
-    if isinstance(opened, PlainModel):
+    if isinstance(opened, UnpackedModel):
         from medtune.models.packed_attention import NAME
 
-        with pytest.raises(NotByRowsError, match="measured and asked, not trained"):
+        with pytest.raises(PackingUnsupportedError, match="measured and asked, not trained"):
             load_weights(locate(str(place)), torch.float32, NAME)
 
 
@@ -127,11 +127,11 @@ def test_the_refused_copy_of_the_weights_is_let_go_before_the_second_is_read(pla
     )
     opened = open_model(locate(str(place)), Model(name=str(place)), batch_size=1)
     assert at_work == (
-        [None] if isinstance(opened, PlainModel) else []
+        [None] if isinstance(opened, UnpackedModel) else []
     )  # an error at hand would hold the first
 
 
 def test_a_run_refuses_it_before_anything_is_measured(place, opened):
-    if isinstance(opened, PlainModel):
-        with pytest.raises(NotByRowsError, match="not trained"):
+    if isinstance(opened, UnpackedModel):
+        with pytest.raises(PackingUnsupportedError, match="not trained"):
             open_model(locate(str(place)), Model(name=str(place)), batch_size=1, to_train=True)

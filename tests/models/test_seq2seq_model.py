@@ -12,7 +12,13 @@ from medtune.errors import ModelError
 from medtune.evaluation.tasks.perplexity import Perplexity
 from medtune.models.adapters import add_lora
 from medtune.models.encoder_decoder import Seq2SeqModel
-from medtune.models.interface import DecodingSettings, LanguageModel, ScoresChoices, Streams, choose
+from medtune.models.interface import (
+    DecodingSettings,
+    LanguageModel,
+    ScoresChoices,
+    Streams,
+    choice_loglikelihoods,
+)
 from medtune.models.load import load_tokenizer, load_weights, locate
 from medtune.models.saving import save_model
 from medtune.models.t5_packed import PairBatch, decoder_hidden, dropout
@@ -131,7 +137,7 @@ def test_choices_equal_each_answer_scored_alone_and_each_question_is_encoded_onc
         [model.loglikelihoods([(messages, text)])[0] for text in texts] for messages, texts in ASKED
     ]
     seen = encoded(model, monkeypatch)
-    made = choose(model, ASKED)
+    made = choice_loglikelihoods(model, ASKED)
     assert sum(seen) == sum(len(model._source(messages)[1]) for messages, _ in ASKED)
     for choices, ones in zip(made, alone, strict=True):
         assert choices.loglikelihoods == pytest.approx(
@@ -144,11 +150,11 @@ def test_choices_equal_each_answer_scored_alone_and_each_question_is_encoded_onc
 def test_choices_in_small_batches_and_windows_are_the_same(model, monkeypatch):
     texts = ["Dry and itchy skin. " * 8, "So.", "Dry and itchy skin. " * 5]
     asked = [(QUESTIONS[0], texts), (QUESTIONS[1], texts[::-1])]
-    wanted = [choices.loglikelihoods for choices in choose(model, asked)]
+    wanted = [choices.loglikelihoods for choices in choice_loglikelihoods(model, asked)]
     monkeypatch.setattr("medtune.models.encoder_decoder.TOKENS_AT_ONCE", 60)
     monkeypatch.setattr("medtune.models.encoder_decoder.PROMPTS_AT_ONCE", 1)
     told = []
-    small = choose(model, asked, told.append)
+    small = choice_loglikelihoods(model, asked, told.append)
     assert [list(choices.loglikelihoods) for choices in small] == [
         pytest.approx(some, abs=1e-4) for some in wanted
     ]
@@ -290,7 +296,7 @@ def test_a_source_beyond_the_context_loses_its_middle_and_that_is_counted(place,
     assert made.prompt.startswith("Medical qu")
     scored = model.loglikelihoods([(user_asks("Is it so? " * 40), "Yes"), PAIRS[1]])
     assert [one.prompt_cut for one in scored] == [whole - 40, 0]
-    (choices,) = choose(model, [(user_asks("Is it so? " * 40), ["Yes", "No"])])
+    (choices,) = choice_loglikelihoods(model, [(user_asks("Is it so? " * 40), ["Yes", "No"])])
     assert choices.prompt_cut == whole - 40
 
 

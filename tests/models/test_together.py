@@ -23,10 +23,10 @@ from transformers import (
 
 from medtune.models.generation import (
     TOKENS_AT_ONCE,
-    answer_together,
+    generate_batch,
     keeps_keys_alone,
-    portions,
-    row_seed,
+    length_batches,
+    prompt_seed,
     sampled,
 )
 
@@ -75,7 +75,7 @@ def test_token_for_token_as_transformers_one_at_a_time(kind):
     stops = frozenset({free[0][3], free[1][6], free[2][0]})
     wanted = [alone(model, row, stops) for row in rows]
     assert len({len(answer) for answer in wanted}) > 2
-    assert answer_together(model, rows, stops, ROOM) == wanted
+    assert generate_batch(model, rows, stops, ROOM) == wanted
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "mistral"])
@@ -97,14 +97,14 @@ def test_sampled_answers_are_those_of_their_seed_alone(kind, top_p):
     wanted = [by_transformers(row) for row in rows]
     assert len({len(answer) for answer in wanted}) > 1
     choose = sampled(0.7, top_p, [11] * len(rows), torch.device("cpu"))
-    assert answer_together(model, rows, stops, ROOM, choose) == wanted
+    assert generate_batch(model, rows, stops, ROOM, choose) == wanted
 
 
 def test_two_questions_do_not_share_their_luck():
     rows = [np.array([1, 2, 3]), np.array([1, 2, 4])]
-    seeds = [row_seed(seed, row) for row in rows for seed in (0, 1)]
+    seeds = [prompt_seed(seed, row) for row in rows for seed in (0, 1)]
     assert len(set(seeds)) == 4
-    assert seeds[0] == row_seed(0, rows[0].astype(np.int32))  # of the ids, not of their format
+    assert seeds[0] == prompt_seed(0, rows[0].astype(np.int32))  # of the ids, not of their format
     flat = torch.zeros(2, 1000)
     for one, other in ((seeds[0], seeds[2]), (seeds[0], seeds[0])):
         drawn = sampled(1.0, 1.0, [one, other], torch.device("cpu"))(flat, [0, 1]).tolist()
@@ -160,7 +160,7 @@ def test_rows_that_end_are_not_computed_further():
     handle = model.register_forward_pre_hook(
         lambda module, args, kwargs: sizes.append(kwargs["input_ids"].shape), with_kwargs=True
     )
-    answers = answer_together(model, rows, stops, ROOM)
+    answers = generate_batch(model, rows, stops, ROOM)
     handle.remove()
     assert sum(rows for rows, _ in sizes) == sum(len(answer) for answer in answers)
     assert sum(rows * width for rows, width in sizes[1:]) == sum(
@@ -171,7 +171,7 @@ def test_rows_that_end_are_not_computed_further():
 @given(st.lists(st.integers(1, 3_000), max_size=60), st.integers(1, 400), st.integers(1, 32))
 @tries(max_examples=60, deadline=None)
 def test_portions_hold_every_row_once_within_their_bounds(lengths, room, rows):
-    made = list(portions(lengths, room, rows))
+    made = list(length_batches(lengths, room, rows))
     assert sorted(i for part in made for i in part) == list(range(len(lengths)))
     for part in made:
         assert 1 <= len(part) <= rows

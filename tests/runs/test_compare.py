@@ -257,11 +257,11 @@ def test_other_references_are_other_items(runs, tmp_path, monkeypatch):
     shutil.copytree(runs["lora"], run)
     changed_samples(run, lambda sample: sample | {"reference": sample["reference"] + "!"})
     measured = []
-    from medtune.runs.compared_models import Ground
+    from medtune.runs.compared_models import EvalSet
 
-    kept = Ground.measure
+    kept = EvalSet.measure
     monkeypatch.setattr(
-        Ground,
+        EvalSet,
         "measure",
         lambda self, name, *a, **k: measured.append(name) or kept(self, name, *a, **k),
     )

@@ -11,9 +11,9 @@ import yaml
 from safetensors.torch import load_file
 
 from medtune.errors import RecipeError, RunError
-from medtune.evaluation.confidence.abstention import Gate
+from medtune.evaluation.confidence.abstention import AbstentionPolicy
 from medtune.files import read_json, write_json
-from medtune.models.load import Located
+from medtune.models.load import LocalModelRef
 from medtune.models.merging import BOUND, load_exactly
 from medtune.recipe.read import read_run_recipe
 from medtune.runs.export import export, push
@@ -75,12 +75,12 @@ def test_the_threshold_of_confidence_travels_with_the_weights_it_was_set_for(lor
     (run / "eval" / "confidence.json").write_text(json.dumps({"answers": {"after": measured}}))
     for form in ("adapter", "merged"):
         export(run, tmp_path / form, form)
-        assert Gate.read(tmp_path / form) == Gate(0.3, "signal", "set")
+        assert AbstentionPolicy.read(tmp_path / form) == AbstentionPolicy(0.3, "signal", "set")
     pytest.importorskip("bitsandbytes")
     export(run, tmp_path / "4bit", "merged-4bit")
-    assert Gate.read(tmp_path / "4bit") is None
+    assert AbstentionPolicy.read(tmp_path / "4bit") is None
     export(lora_run, tmp_path / "plain", "adapter")
-    assert Gate.read(tmp_path / "plain") is None
+    assert AbstentionPolicy.read(tmp_path / "plain") is None
 
 
 def test_merged_is_verified_and_opens_with_transformers_alone(lora_run, tmp_path):
@@ -136,7 +136,7 @@ def test_four_bits_with_the_loss_stated(lora_run, tmp_path):
         == "nf4"
     )
     assert not (tmp_path / "out" / "whole").exists()
-    load_exactly(Located("out", tmp_path / "out"))
+    load_exactly(LocalModelRef("out", tmp_path / "out"))
     assert "| written in NF4 |" in card_of(tmp_path / "out")[1]
 
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medtune.tokens.encode import Encoded
-from medtune.tokens.packing import flatten
+from medtune.tokens.packing import pack
 
 
 def row(ids, supervised):
@@ -11,7 +11,7 @@ def row(ids, supervised):
 
 
 def test_rows_lie_end_to_end_with_restarting_positions():
-    batch = flatten([row([5, 6, 7], [0, 1, 1]), row([8, 9], [0, 1])])
+    batch = pack([row([5, 6, 7], [0, 1, 1]), row([8, 9], [0, 1])])
     assert batch.input_ids.tolist() == [[5, 6, 7, 8, 9]]
     assert batch.position_ids.tolist() == [[0, 1, 2, 0, 1]]
     assert batch.lengths == (3, 2)
@@ -25,7 +25,7 @@ def test_no_target_is_predicted_from_another_row(masks):
     for mask in masks:
         rows.append(row(range(start, start + len(mask)), mask))
         start += 1000
-    batch = flatten(rows)
+    batch = pack(rows)
     ids = batch.input_ids[0]
     assert (ids[batch.predictors] + 1 == batch.targets).all()
     assert len(batch.targets) == sum(sum(mask[1:]) for mask in masks)

@@ -10,7 +10,7 @@ from peft.tuners.lora import LoraLayer
 from test_supervised import architecture, rows, settings, trainer, weights
 
 from medtune.models.adapters import add_lora, frozen_hash
-from medtune.models.load import Located, load_weights
+from medtune.models.load import LocalModelRef, load_weights
 from medtune.models.packed_attention import NAME as ROW_ATTENTION
 from medtune.models.packed_attention import register
 from medtune.recipe.schema import Lora
@@ -76,7 +76,7 @@ def on_disk(tmp_path):
 
 @pytest.mark.parametrize("quantization", ["nf4", "int8"])
 def test_qlora_trains_on_a_quantized_base_that_stays_as_it_is(tmp_path, on_disk, quantization):
-    located = Located("tiny", on_disk, quantization=quantization)
+    located = LocalModelRef("tiny", on_disk, quantization=quantization)
     model = load_weights(located, torch.float32, ROW_ATTENTION)
     with torch.no_grad():  # measured before it is trained, as in a run
         model.set_attn_implementation("eager")
@@ -91,8 +91,10 @@ def test_qlora_trains_on_a_quantized_base_that_stays_as_it_is(tmp_path, on_disk,
 
 def test_nf4_is_close_to_the_weights_it_stands_for(on_disk):
     chosen = torch.arange(20)[None]
-    full = load_weights(Located("a", on_disk), torch.float32, ROW_ATTENTION)
-    small = load_weights(Located("a", on_disk, quantization="nf4"), torch.float32, ROW_ATTENTION)
+    full = load_weights(LocalModelRef("a", on_disk), torch.float32, ROW_ATTENTION)
+    small = load_weights(
+        LocalModelRef("a", on_disk, quantization="nf4"), torch.float32, ROW_ATTENTION
+    )
     for model in (full, small):
         model.set_attn_implementation("eager")
     with torch.no_grad():
@@ -100,8 +102,8 @@ def test_nf4_is_close_to_the_weights_it_stands_for(on_disk):
     divergence = float((one.exp() * (one - other)).sum(-1).mean())
     assert 0 < divergence < 1e-2
     assert (
-        Located("a", on_disk).fingerprint()
-        != Located("a", on_disk, quantization="nf4").fingerprint()
+        LocalModelRef("a", on_disk).fingerprint()
+        != LocalModelRef("a", on_disk, quantization="nf4").fingerprint()
     )
 
 

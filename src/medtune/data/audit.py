@@ -9,7 +9,7 @@ import numpy as np
 from medtune.data.cleaning import Boilerplate, Tally
 from medtune.data.index import Index
 from medtune.data.label_statistics import answer_positions, label_facts, leaning
-from medtune.data.row_store import Spool
+from medtune.data.row_store import RowStore
 from medtune.data.rows import Row
 from medtune.data.selection import Selection, repeated
 from medtune.data.splits import leaked_rows, random_split
@@ -195,7 +195,7 @@ def selection_facts(
     }
 
 
-def listings(rows: Spool, selection: Selection) -> dict[str, Any]:
+def listings(rows: RowStore, selection: Selection) -> dict[str, Any]:
     """Near-duplicate pairs and contradictory sets for a reader, identifiers masked."""
     wanted = {
         "near_duplicates_listed": [members[:2] for members in selection.clusters[:LISTED]],

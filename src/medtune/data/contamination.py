@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from medtune.data.dedup import normalize, normalized_word_hashes, run_hashes, text_hash
-from medtune.data.row_store import CHUNK, Spool, from_batch
+from medtune.data.row_store import CHUNK, RowStore, from_batch
 from medtune.data.rows import Row, Source, bare_question
 from medtune.data.sources.catalogue import KNOWN
 from medtune.data.sources.open import open_source, source_files
@@ -250,7 +250,7 @@ def _overlaps(
 
 
 def check_contamination(
-    rows: Spool, place: np.ndarray, settings: Data, benchmarks: dict[str, Source]
+    rows: RowStore, place: np.ndarray, settings: Data, benchmarks: dict[str, Source]
 ) -> dict[str, Any]:
     """The audit's part.
 
@@ -277,7 +277,7 @@ def check_contamination(
     }
 
 
-def _held_out(rows: Spool, place: np.ndarray) -> Iterator[Row]:
+def _held_out(rows: RowStore, place: np.ndarray) -> Iterator[Row]:
     positions = np.flatnonzero(place > 0)
     if len(positions) > HELD_OUT_SAMPLE:
         positions = positions[np.linspace(0, len(positions) - 1, HELD_OUT_SAMPLE).astype(int)]

@@ -20,7 +20,7 @@ from medtune.data import audit as facts
 from medtune.data.cleaning import Tally
 from medtune.data.contamination import check_contamination, open_benchmarks
 from medtune.data.index import Index, IndexFile
-from medtune.data.row_store import Spool, chunks
+from medtune.data.row_store import RowStore, chunks
 from medtune.data.rows import Row, Source
 from medtune.data.selection import Selection, select
 from medtune.data.sources.open import open_source
@@ -136,8 +136,8 @@ def _counted(sources: Sequence[Source], done: _Progress) -> Iterator[Row]:
             )
 
 
-def _repair(sources: Sequence[Source], settings: Data, path: Path, done: _Progress) -> Spool:
-    with Spool(path) as spool, track("reading and repairing", 0, "rows") as bar:
+def _repair(sources: Sequence[Source], settings: Data, path: Path, done: _Progress) -> RowStore:
+    with RowStore(path) as spool, track("reading and repairing", 0, "rows") as bar:
         for batch, tally in ordered_map(repair_chunk, settings, chunks(_counted(sources, done))):
             spool.write(batch)
             done.tally.add(tally)
@@ -146,17 +146,17 @@ def _repair(sources: Sequence[Source], settings: Data, path: Path, done: _Progre
 
 
 def _judge(
-    repaired: Spool,
+    repaired: RowStore,
     habits: Habits,
     settings: Data,
     demonstrations: Sequence[str],
     path: Path,
     done: _Progress,
-) -> tuple[Spool, Index]:
+) -> tuple[RowStore, Index]:
     context = Judging(settings, habits, demonstrations)
     signatures = path.with_name("signatures")
     with (
-        Spool(path) as spool,
+        RowStore(path) as spool,
         IndexFile(signatures) as index,
         track("judging and fingerprints", repaired.rows, "rows") as bar,
     ):

@@ -66,7 +66,7 @@ def _row(value: dict) -> Row:  # type: ignore[type-arg]
     )
 
 
-class Spool:
+class RowStore:
     """A file of batches: written once from front to back, then read as often as wanted."""
 
     def __init__(self, path: Path) -> None:
@@ -79,7 +79,7 @@ class Spool:
         self._writer.write_batch(batch)
         self.rows += batch.num_rows
 
-    def __enter__(self) -> "Spool":
+    def __enter__(self) -> "RowStore":
         return self
 
     def __exit__(

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from medtune.conversation import Message, conversation_schema
 from medtune.data.index import Index
-from medtune.data.row_store import Spool, from_batch, to_batch
+from medtune.data.row_store import RowStore, from_batch, to_batch
 from medtune.data.selection import Selection
 from medtune.data.splits import SPLITS
 
@@ -33,7 +33,7 @@ def with_label_sets(batch: pa.RecordBatch, merged: dict[int, list[str]]) -> pa.R
     return to_batch(rows)
 
 
-def write_splits(spool: Spool, index: Index, selection: Selection, place: Path) -> None:
+def write_splits(spool: RowStore, index: Index, selection: Selection, place: Path) -> None:
     """``train.parquet``, ``validation.parquet`` and ``test.parquet`` in ``place``."""
     first = np.full(int(selection.group.max(initial=-1)) + 1, -1, np.int64)
     kept = np.flatnonzero(selection.kept)

@@ -16,7 +16,7 @@ from medtune.evaluation.confidence.discrimination import auroc
 from medtune.evaluation.confidence.scores import semantic_entropy
 from medtune.evaluation.judge.agreement import item_score
 from medtune.evaluation.statistics import (
-    Fourfold,
+    PairedCounts,
     PairedDifference,
     clustered_standard_error,
     holm,
@@ -128,12 +128,12 @@ def _switches() -> Figures:
     can prove at most.
     """
     before, after = np.array([0, 1, 0, 1]), np.array([1, 0, 1, 1])
-    alone = Fourfold.of(before, after, list("abcd"))
+    alone = PairedCounts.of(before, after, list("abcd"))
     counts = (alone.only_before, alone.only_after) if alone else (math.nan, math.nan)
     parts = np.stack([np.zeros(20), np.ones(20)], axis=1)
     groups = ["a"] * 10 + ["b"] * 10
     found = paired_bootstrap(parts, np.ones((20, 2)), groups, ratio(), 500, 0)
-    return [*counts, float(Fourfold.of(parts[:, 0], parts[:, 1], groups) is None), _p(found)]
+    return [*counts, float(PairedCounts.of(parts[:, 0], parts[:, 1], groups) is None), _p(found)]
 
 
 def _none_right() -> Figures:
@@ -208,7 +208,7 @@ CASES = (
     Case("doses that disagree", [1, 1, 0], _doses),
     Case("exact McNemar, 60 to 30", [0.00206], lambda: [mcnemar_exact(60, 30)], 1e-5),
     Case("exact McNemar, 5 to 0 and 10 to 2", [0.0625, 0.038574], lambda: [mcnemar_exact(5, 0), mcnemar_exact(10, 2)], 1e-6),
-    Case("Newcombe's interval of 36, 12, 2, 0 pairs", [-0.3404, -0.0569], lambda: Fourfold(36, 12, 2, 0).interval()),
+    Case("Newcombe's interval of 36, 12, 2, 0 pairs", [-0.3404, -0.0569], lambda: PairedCounts(36, 12, 2, 0).interval()),
     Case("signs flipped, 12 items one way", [2 / 4096], lambda: [sign_flips(np.array([0.75] * 12), 200_000, 0)], 3e-4),
     Case("switches; none in groups; p of two groups", [1, 2, 1, 0.5], _switches, 1e-12),
     Case("Holm's correction", [0.03, 0.06, 0.06], lambda: holm([0.01, 0.04, 0.03]), 1e-12),

@@ -232,7 +232,7 @@ FEWEST_SWITCHES = (
 
 
 @dataclass(frozen=True)
-class Fourfold:
+class PairedCounts:
     """How many items are right on both sides, before alone, after alone, and on neither."""
 
     both: int
@@ -241,7 +241,7 @@ class Fourfold:
     neither: int
 
     @classmethod
-    def of(cls, before: Array, after: Array, groups: Sequence[str]) -> "Fourfold | None":
+    def of(cls, before: Array, after: Array, groups: Sequence[str]) -> "PairedCounts | None":
         """From values by item [n].
 
         None unless each item is its own group, and right (1) or wrong (0).

@@ -21,7 +21,7 @@ from medtune.models.interface import (
     Likelihood,
     Messages,
     Progress,
-    choose,
+    choice_loglikelihoods,
 )
 from medtune.progress import say
 
@@ -47,7 +47,7 @@ def answer_key(fingerprint: str, messages: list[dict[str, str]], decoding: Decod
     return sha256_json([fingerprint, messages, asdict(decoding)])
 
 
-class KeptLines(Generic[Kept]):
+class JsonlCache(Generic[Kept]):
     """Key → value. With ``path`` None, in memory only. Threads may share one.
 
     ``read`` makes a value of its line's fields, and fails where they are not as they should be;
@@ -97,9 +97,9 @@ class KeptLines(Generic[Kept]):
         return True
 
 
-def answer_cache(path: Path | None) -> KeptLines[CachedAnswer]:
+def answer_cache(path: Path | None) -> JsonlCache[CachedAnswer]:
     """Answers by ``answer_key``."""
-    return KeptLines(
+    return JsonlCache(
         path,
         lambda row: CachedAnswer(str(row["text"]), int(row["tokens"]), bool(row["finished"])),
         "answers",
@@ -111,7 +111,7 @@ T = TypeVar("T")
 Q = TypeVar("Q")
 
 
-class KeptModel:
+class CachedModel:
     """``model`` as a ``LanguageModel``.
 
     What is known from the file ``path`` is not computed again.
@@ -168,7 +168,7 @@ class KeptModel:
         return self._through(
             [["choices", _plain(messages), list(answers)] for messages, answers in asked],
             list(asked),
-            lambda some, tell: choose(self.model, some, tell),
+            lambda some, tell: choice_loglikelihoods(self.model, some, tell),
             _choices,
             progress,
         )

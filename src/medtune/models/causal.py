@@ -10,12 +10,12 @@ from medtune.conversation import Message
 from medtune.files import sha256_json
 from medtune.models.generation import (
     Choice,
-    answer_together,
+    generate_batch,
     keeps_keys_alone,
     left_padded,
+    length_batches,
     likeliest,
-    portions,
-    row_seed,
+    prompt_seed,
     sampled,
     text_streamer,
 )
@@ -28,8 +28,8 @@ from medtune.models.interface import (
     Messages,
     Progress,
 )
-from medtune.models.load import Located, context_length, load_tokenizer, load_weights
-from medtune.models.onednn_linear import missing, pack_linears
+from medtune.models.load import LocalModelRef, context_length, load_tokenizer, load_weights
+from medtune.models.onednn_linear import missing, use_onednn_linears
 from medtune.models.packed_attention import NAME as ROW_ATTENTION
 from medtune.models.packed_attention import register, row_edges
 from medtune.models.prefix_tree import score_choices
@@ -74,7 +74,7 @@ class LocalModel:
     @classmethod
     def load(
         cls,
-        located: Located,
+        located: LocalModelRef,
         dtype: torch.dtype = torch.float32,
         batch_size: int = 16,
         chat_template: str = "auto",
@@ -88,8 +88,8 @@ class LocalModel:
         return cls(model, tokenizer, located.name, fingerprint, batch_size)
 
     @staticmethod
-    def _weights(located: Located, dtype: torch.dtype) -> "PreTrainedModel":
-        return pack_linears(load_weights(located, dtype, ROW_ATTENTION))
+    def _weights(located: LocalModelRef, dtype: torch.dtype) -> "PreTrainedModel":
+        return use_onednn_linears(load_weights(located, dtype, ROW_ATTENTION))
 
     # Likelihoods
 
@@ -281,7 +281,7 @@ class LocalModel:
         made = [self._prompt(messages, decoding) for messages in prompts]
         encoded = [ids for _, ids, _ in made]
         results: dict[int, Generated] = {}
-        for chosen in portions(
+        for chosen in length_batches(
             [len(ids) for ids in encoded], self._room(decoding), self._at_once(decoding)
         ):
             outputs = self._answers([encoded[i] for i in chosen], decoding)
@@ -309,13 +309,13 @@ class LocalModel:
             return list(self._generate_batch(rows, decoding))
         self._attend()
         stops, choose = frozenset(self.stop_ids()), self._choice(decoding, rows)
-        made = answer_together(self.model, rows, stops, self._room(decoding), choose)
+        made = generate_batch(self.model, rows, stops, self._room(decoding), choose)
         return [self._read(answer, stops) for answer in made]
 
     def _choice(self, decoding: DecodingSettings, rows: Sequence[np.ndarray]) -> Choice:
         if decoding.temperature == 0:
             return likeliest
-        seeds = [row_seed(decoding.seed, row) for row in rows]
+        seeds = [prompt_seed(decoding.seed, row) for row in rows]
         return sampled(decoding.temperature, decoding.top_p, seeds, self.model.device)
 
     def _attend(self) -> None:
@@ -398,7 +398,7 @@ class LocalModel:
         ids, mask = left_padded(rows, int(settings.pad_token_id))
         device = self.model.device
         if decoding.temperature > 0:
-            torch.manual_seed(row_seed(decoding.seed, rows[0]))  # one row: see `_at_once`
+            torch.manual_seed(prompt_seed(decoding.seed, rows[0]))  # one row: see `_at_once`
         output = self.model.generate(
             input_ids=ids.to(device),
             attention_mask=mask.to(device),

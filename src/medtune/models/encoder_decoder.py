@@ -10,7 +10,7 @@ import torch
 
 from medtune.conversation import Message
 from medtune.files import sha256_json
-from medtune.models.generation import row_seed, text_streamer
+from medtune.models.generation import prompt_seed, text_streamer
 from medtune.models.interface import (
     Asked,
     Choices,
@@ -21,8 +21,8 @@ from medtune.models.interface import (
     Progress,
     plain_choices,
 )
-from medtune.models.load import Located, context_length, load_tokenizer, load_weights
-from medtune.models.onednn_linear import pack_linears
+from medtune.models.load import LocalModelRef, context_length, load_tokenizer, load_weights
+from medtune.models.onednn_linear import use_onednn_linears
 from medtune.models.scoring import windows
 from medtune.models.t5_packed import PairBatch, decoder_hidden, start_token
 from medtune.tokens.encode_pairs import PairEncoder, keep_source
@@ -73,14 +73,14 @@ class Seq2SeqModel:
     @classmethod
     def load(
         cls,
-        located: Located,
+        located: LocalModelRef,
         dtype: torch.dtype = torch.float32,
         batch_size: int = 16,
         chat_template: str = "auto",
         prompt: str | None = None,
     ) -> "Seq2SeqModel":
         """Load weights and tokenizer from disk, in evaluation mode."""
-        model = pack_linears(load_weights(located, dtype, "sdpa"))
+        model = use_onednn_linears(load_weights(located, dtype, "sdpa"))
         tokenizer = load_tokenizer(located, chat_template, prompt)
         fingerprint = sha256_json([located.fingerprint(), tokenizer.chat_template, str(dtype)])
         return cls(model, tokenizer, located.name, fingerprint, batch_size)
@@ -121,12 +121,14 @@ class Seq2SeqModel:
         self, asked: Sequence[Asked], progress: Progress | None = None
     ) -> list[Choices]:
         """As in ``ScoresChoices``: the encoder reads each prompt once."""
-        portions = [
+        length_batches = [
             asked[start : start + PROMPTS_AT_ONCE]
             for start in range(0, len(asked), PROMPTS_AT_ONCE)
         ]
         return [
-            choices for portion in portions for choices in plain_choices(self, portion, progress)
+            choices
+            for portion in length_batches
+            for choices in plain_choices(self, portion, progress)
         ]
 
     def text_loglikelihoods(
@@ -266,7 +268,7 @@ class Seq2SeqModel:
         for number, row in enumerate(rows):
             ids[number, : len(row)], mask[number, : len(row)] = torch.from_numpy(row), 1
         if decoding.temperature > 0:
-            torch.manual_seed(row_seed(decoding.seed, rows[0]))
+            torch.manual_seed(prompt_seed(decoding.seed, rows[0]))
         output = self.model.generate(
             input_ids=ids.to(device),
             attention_mask=mask.to(device),

@@ -23,7 +23,7 @@ from medtune.models.interface import (
     Progress,
     plain_choices,
 )
-from medtune.models.open import Remote, refused_decoding
+from medtune.models.open import EndpointRef, refused_decoding
 from medtune.models.openai_client import explained, incomplete, open_client
 from medtune.progress import say
 from medtune.tokens.chat_counter import as_asked
@@ -31,7 +31,7 @@ from medtune.tokens.chat_counter import as_asked
 T = TypeVar("T")
 
 
-def side_by_side(work: Callable[[T], None], items: Sequence[T], workers: int) -> Iterator[T]:
+def run_concurrently(work: Callable[[T], None], items: Sequence[T], workers: int) -> Iterator[T]:
     """Do ``work`` on every item, ``workers`` at once; yield each item when it is done.
 
     After the first error nothing new is begun, what is under way ends, and the error is raised.
@@ -92,7 +92,7 @@ class EndpointModel:
     With ``cache``, a directory, answers are kept there and not asked for again.
     """
 
-    def __init__(self, remote: Remote, cache: Path | None = None) -> None:
+    def __init__(self, remote: EndpointRef, cache: Path | None = None) -> None:
         self.remote, self._place = remote, cache
         self.name, self.fingerprint = remote.name, remote.measured_fingerprint()
         self._cache = answer_cache(cache / CACHE_FILE if cache else None)
@@ -139,7 +139,7 @@ class EndpointModel:
 
         if asked:
             _ = self.client  # made here, once: a missing key is found before any thread starts
-        return side_by_side(ask, list(asked), self.remote.endpoint.concurrency)
+        return run_concurrently(ask, list(asked), self.remote.endpoint.concurrency)
 
     def _generated(self, messages: list[dict[str, str]], key: str) -> Generated:
         answer = self._cache.get(key)
@@ -254,9 +254,11 @@ class EndpointModel:
     ) -> list[Choices]:
         """As in ``ScoresChoices``: every answer is asked for with its whole prompt."""
         size = PROMPTS_A_WORKER * self.remote.endpoint.concurrency
-        portions = [asked[start : start + size] for start in range(0, len(asked), size)]
+        length_batches = [asked[start : start + size] for start in range(0, len(asked), size)]
         return [
-            choices for portion in portions for choices in plain_choices(self, portion, progress)
+            choices
+            for portion in length_batches
+            for choices in plain_choices(self, portion, progress)
         ]
 
     def text_loglikelihoods(

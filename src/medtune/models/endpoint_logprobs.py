@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medtune.files import sha256_json
-from medtune.models.cache import KeptLines
-from medtune.models.endpoint import side_by_side
-from medtune.models.endpoint_template import RemoteTemplate
+from medtune.models.cache import JsonlCache
+from medtune.models.endpoint import run_concurrently
+from medtune.models.endpoint_template import EndpointTemplate
 from medtune.models.interface import Likelihood, Messages, Progress
-from medtune.models.open import Remote
+from medtune.models.open import EndpointRef
 from medtune.models.openai_client import echo_refused, explained, no_echo
 from medtune.recipe.schema import Endpoint
 from medtune.tokens.chat_counter import as_asked
@@ -166,17 +166,17 @@ class Echo:
     """
 
     def __init__(
-        self, remote: Remote, client: "Callable[[], openai.OpenAI]", cache: Path | None
+        self, remote: EndpointRef, client: "Callable[[], openai.OpenAI]", cache: Path | None
     ) -> None:
         self.remote, self._client = remote, client
-        self._kept = KeptLines(cache / CACHE_FILE if cache else None, _score_of, "scores")
+        self._kept = JsonlCache(cache / CACHE_FILE if cache else None, _score_of, "scores")
         self._prompts: dict[str, Echoed] = {}
         self._locks: dict[str, threading.Lock] = {}
 
     @cached_property
-    def template(self) -> RemoteTemplate:
+    def template(self) -> EndpointTemplate:
         """Raises ``RecipeError`` where the recipe names none."""
-        return RemoteTemplate(self.remote.chat_template)
+        return EndpointTemplate(self.remote.chat_template)
 
     def answers(
         self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
@@ -220,7 +220,7 @@ class Echo:
         tell(sum(key not in missing for key in keys))
         if missing:
             self._client()  # made here, once: a missing key is found before any thread starts
-        for key in side_by_side(
+        for key in run_concurrently(
             lambda key: self._kept.put(key, self._score(*missing[key])),
             list(missing),
             self.remote.endpoint.concurrency,

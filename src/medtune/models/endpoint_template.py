@@ -37,7 +37,7 @@ def check_named(chat_template: str) -> None:
         )
 
 
-class RemoteTemplate:
+class EndpointTemplate:
     """Renders conversations as ``ChatTemplate`` does, without a tokenizer."""
 
     def __init__(self, name: str) -> None:

@@ -18,7 +18,7 @@ Choice = Callable[
 ]  # logits [rows, vocabulary] of these rows → a token each
 
 
-def portions(lengths: Sequence[int], room: int, rows: int) -> Iterator[list[int]]:
+def length_batches(lengths: Sequence[int], room: int, rows: int) -> Iterator[list[int]]:
     """Rows by number, longest first, at most ``rows`` and ``TOKENS_AT_ONCE`` tokens with their
     answers at a time.
     """
@@ -48,7 +48,7 @@ def likeliest(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
     return logits.argmax(-1)
 
 
-def row_seed(seed: int, prompt: np.ndarray) -> int:
+def prompt_seed(seed: int, prompt: np.ndarray) -> int:
     """The seed of one prompt's draws: its company changes nothing, and two questions do not
     share their luck.
     """
@@ -78,7 +78,7 @@ def sampled(temperature: float, top_p: float, seeds: Sequence[int], device: torc
 
 
 @torch.no_grad()
-def answer_together(
+def generate_batch(
     model: Any,
     prompts: Sequence[np.ndarray],
     stops: frozenset[int],

@@ -140,7 +140,7 @@ class ScoresChoices(Protocol):
         """
 
 
-def choose(
+def choice_loglikelihoods(
     model: LanguageModel, asked: Sequence[Asked], progress: Progress | None = None
 ) -> list[Choices]:
     """Log-likelihoods of all answers to all prompts; ``progress`` counts prompts."""

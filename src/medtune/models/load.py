@@ -37,7 +37,7 @@ BEHAVIOUR_FILES = (
 
 
 @dataclass(frozen=True)
-class Located:
+class LocalModelRef:
     """A model found on disk.
 
     ``adapter`` is the directory of a PEFT adapter on ``base``, where there is one.
@@ -107,14 +107,14 @@ def packaged_models() -> list[str]:
     )
 
 
-def locate(name: str, revision: str | None = None) -> Located:
+def locate(name: str, revision: str | None = None) -> LocalModelRef:
     """Find a model: packaged, a run's directory, a directory with weights or an adapter, or the
     hub (cached or fetched).
 
     Raises ``ModelError`` where it is not to be had.
     """
     if name in packaged_models():
-        return Located(name, PACKAGED / name)
+        return LocalModelRef(name, PACKAGED / name)
     path = Path(name)
     if path.is_dir():
         return _in_directory(name, path)
@@ -138,7 +138,7 @@ def read_use(place: Path) -> dict[str, Any]:
     return found
 
 
-def _in_directory(name: str, path: Path) -> Located:
+def _in_directory(name: str, path: Path) -> LocalModelRef:
     if (path / "run.json").exists():
         if not (path / "model").is_dir():
             raise ModelError(
@@ -152,7 +152,7 @@ def _in_directory(name: str, path: Path) -> Located:
         config = json.loads(adapter.read_text(encoding="utf-8"))
         base = locate(config["base_model_name_or_path"], config.get("revision"))
         use = read_use(path)
-        return Located(
+        return LocalModelRef(
             name, base.base, path, use.get("quantization"), use.get("double_quantization", True)
         )
     if (path / "endpoint.json").exists():
@@ -173,16 +173,16 @@ def _in_directory(name: str, path: Path) -> Located:
             where=name,
             fix="Convert it: medtune reads no pickled weights.",
         )
-    return Located(name, path)
+    return LocalModelRef(name, path)
 
 
-def _from_hub(name: str, revision: str | None) -> Located:
+def _from_hub(name: str, revision: str | None) -> LocalModelRef:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     patterns = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
     try:
-        return Located(
+        return LocalModelRef(
             name, Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
         )
     except HFValidationError as error:
@@ -208,7 +208,7 @@ def _hint(name: str) -> str:
 
 
 def load_tokenizer(
-    located: Located, chat_template: str = "auto", prompt: str | None = None
+    located: LocalModelRef, chat_template: str = "auto", prompt: str | None = None
 ) -> "PreTrainedTokenizerBase":
     """The model's tokenizer, with a chat template: the named family's, its own, or the one its
     vocabulary tells of.
@@ -241,7 +241,7 @@ def context_length(config: Any) -> int:
     return 10**6
 
 
-def read_config(located: Located) -> Any:
+def read_config(located: LocalModelRef) -> Any:
     """The architecture's configuration.
 
     An architecture that neither generates text causally nor is a T5 is refused.
@@ -273,11 +273,11 @@ def read_config(located: Located) -> Any:
 
 
 def load_weights(
-    located: Located, dtype: "torch.dtype", attention: str | None
+    located: LocalModelRef, dtype: "torch.dtype", attention: str | None
 ) -> "PreTrainedModel":
     """The model in evaluation mode, on the best device here, with its adapter where there is one.
 
-    Without ``attention`` it attends as transformers would have it. Raises ``NotByRowsError`` where
+    Without ``attention`` it attends as transformers would have it. Raises ``PackingUnsupportedError`` where
     that of rows is wanted and the architecture cannot have it, and ``ModelError`` where the files
     are not a whole model.
     """
@@ -286,7 +286,7 @@ def load_weights(
     from transformers.utils import logging
 
     from medtune.models.packed_attention import NAME as ROW_ATTENTION
-    from medtune.models.packing_check import NotByRowsError, check_rows
+    from medtune.models.packing_check import PackingUnsupportedError, check_rows
     from medtune.models.quantization import keep_unpacked, quantization_config
 
     config = read_config(located)
@@ -315,7 +315,7 @@ def load_weights(
         if (
             attention == ROW_ATTENTION and ROW_ATTENTION in error.args
         ):  # a table of its own ways to attend
-            raise NotByRowsError(config.model_type, located.name) from error
+            raise PackingUnsupportedError(config.model_type, located.name) from error
         raise
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(

@@ -17,7 +17,7 @@ import torch
 
 from medtune.conversation import Conversation
 from medtune.errors import ModelError, RunError
-from medtune.models.load import Located, load_weights
+from medtune.models.load import LocalModelRef, load_weights
 from medtune.tokens.render import ChatTemplate
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _divergence(left: torch.Tensor, right: torch.Tensor) -> float:
     return max(0.0, float((p.exp() * (p - q)).sum()))
 
 
-def load_exactly(located: Located, dtype: torch.dtype = torch.float32) -> Any:
+def load_exactly(located: LocalModelRef, dtype: torch.dtype = torch.float32) -> Any:
     """The model with its 4-bit layers, if it has any, computing as they are.
 
     On a CPU with bf16 instructions bitsandbytes would repack them at the first pass and round their
@@ -131,7 +131,7 @@ def load_exactly(located: Located, dtype: torch.dtype = torch.float32) -> Any:
 
 
 def merge(
-    located: Located, rows: Sequence[Probe]
+    located: LocalModelRef, rows: Sequence[Probe]
 ) -> tuple["PreTrainedModel", list[torch.Tensor], Agreement]:
     """The merged model in float32, what base + adapter say to ``rows``, and how near the merged
     model is to that.
@@ -161,7 +161,7 @@ def merge(
     return merged, reference, found
 
 
-def _on_dequantized(located: Located, quantized: Any) -> Any:
+def _on_dequantized(located: LocalModelRef, quantized: Any) -> Any:
     """Base and adapter in float32, the base's weights as the quantized ones stand for them."""
     from bitsandbytes.functional import dequantize_4bit
     from peft import PeftModel
@@ -188,5 +188,5 @@ def save_in_four_bits(source: Path, place: Path, dtype: torch.dtype) -> None:
 
     Products are computed in ``dtype``. Raises ``RecipeError`` where bitsandbytes is not installed.
     """
-    located = Located(str(source), source, quantization="nf4")
+    located = LocalModelRef(str(source), source, quantization="nf4")
     load_exactly(located, dtype).save_pretrained(place)

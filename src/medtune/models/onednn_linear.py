@@ -42,7 +42,7 @@ def missing(rows: int) -> int:
     return -rows % (64 if rows > 64 else 8 if rows > 16 else 1)
 
 
-class PackedLinear(nn.Module):
+class OneDnnLinear(nn.Module):
     """``y = x Wᵀ + b`` on the CPU, for inference: [..., inputs] to [..., outputs] in the format
     of the weights.
     """
@@ -90,7 +90,7 @@ def can_pack(device: torch.device, dtype: torch.dtype) -> bool:
     )
 
 
-def pack_linears(model: Any) -> Any:
+def use_onednn_linears(model: Any) -> Any:
     """The same model with its linear layers packed, in place: for measuring and answering, not
     for training or saving.
 
@@ -110,7 +110,7 @@ def pack_linears(model: Any) -> Any:
             weight = _matrix(child)
             if weight is None or (id(child.weight) in tied and weight.nbytes > SECOND_COPY):
                 continue
-            setattr(parent, name, PackedLinear(weight, child.bias))
+            setattr(parent, name, OneDnnLinear(weight, child.bias))
             del child, weight
         _fuse_gelu(parent)
     return model
@@ -122,7 +122,7 @@ def _fuse_gelu(block: nn.Module) -> None:
         getattr(block, layer, None),
         FORMS.get(type(getattr(block, activation, None)).__name__),
     )
-    if isinstance(packed, PackedLinear) and form:
+    if isinstance(packed, OneDnnLinear) and form:
         packed.gelu = form
         setattr(block, activation, nn.Identity())
 

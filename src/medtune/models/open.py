@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from medtune.errors import ModelError, RecipeError
 from medtune.files import read_json, sha256_json, write_json
 from medtune.models.endpoint_template import check_named
-from medtune.models.load import Located, locate, read_config
+from medtune.models.load import LocalModelRef, locate, read_config
 from medtune.progress import say
 from medtune.recipe.schema import Endpoint, Evaluate, Model
 
@@ -20,8 +20,8 @@ FILE = "endpoint.json"
 
 
 @dataclass(frozen=True)
-class Remote:
-    """Stands where a ``Located`` stands for a model on this machine.
+class EndpointRef:
+    """Stands where a ``LocalModelRef`` stands for a model on this machine.
 
     Its weights cannot be seen, so they have no hash.
 
@@ -89,13 +89,13 @@ class Remote:
         write_json(place / FILE, values | known)
 
 
-def read_remote(place: Path) -> Remote:
-    """What ``Remote.write`` wrote. Raises ``ModelError`` where the file is not of that form."""
+def read_endpoint_ref(place: Path) -> EndpointRef:
+    """What ``EndpointRef.write`` wrote. Raises ``ModelError`` where the file is not of that form."""
     try:
         values: dict[str, Any] = read_json(place / FILE)
         endpoint = Endpoint.model_validate(values["endpoint"])
         template = str(values.get("chat_template", "auto"))
-        return Remote(
+        return EndpointRef(
             str(values["name"]), endpoint, values.get("prompt"), values.get("system"), template
         )
     except (ValidationError, ValueError, KeyError, TypeError) as error:
@@ -106,7 +106,7 @@ def read_remote(place: Path) -> Remote:
         ) from error
 
 
-def check_askable(wanted: Evaluate, remote: Remote | None = None) -> None:
+def check_askable(wanted: Evaluate, remote: EndpointRef | None = None) -> None:
     """Raises ``RecipeError`` where an evaluation asks what an endpoint cannot answer, before
     anything is sent.
 
@@ -153,17 +153,19 @@ def refused_decoding(beams: int, no_repeat_ngram: int) -> str | None:
 if TYPE_CHECKING:
     from medtune.models.interface import LanguageModel
 
-Found = Located | Remote
+ModelRef = LocalModelRef | EndpointRef
 
 
-def find(model: Model) -> Found:
+def find(model: Model) -> ModelRef:
     """The model of a recipe.
 
     Raises ``ModelError`` where it is not to be had; a remote one is not asked yet.
     """
     if model.endpoint:
-        return Remote(model.name, model.endpoint, model.prompt, chat_template=model.chat_template)
-    remote = trained_remotely(model.name)
+        return EndpointRef(
+            model.name, model.endpoint, model.prompt, chat_template=model.chat_template
+        )
+    remote = trained_at_endpoint(model.name)
     if remote:
         return remote
     return replace(
@@ -173,15 +175,15 @@ def find(model: Model) -> Found:
     )
 
 
-def trained_remotely(name: str) -> Remote | None:
+def trained_at_endpoint(name: str) -> EndpointRef | None:
     """The model behind an endpoint that a run's or a model's directory tells of, if it is such a
     one.
     """
-    place = remote_place(name)
-    return read_remote(place) if place else None
+    place = endpoint_ref_of(name)
+    return read_endpoint_ref(place) if place else None
 
 
-def remote_place(name: str) -> Path | None:
+def endpoint_ref_of(name: str) -> Path | None:
     """The directory that tells of a model behind an endpoint: a run's ``model``, or the one
     named.
     """
@@ -191,7 +193,7 @@ def remote_place(name: str) -> Path | None:
 
 
 def open_model(
-    found: Found,
+    found: ModelRef,
     model: Model,
     *,
     batch_size: int,
@@ -207,20 +209,26 @@ def open_model(
     What it answers is kept in the directory ``cache``, item by item, and not computed (or paid for)
     again.
     """
-    if isinstance(found, Remote):
+    if isinstance(found, EndpointRef):
         from medtune.models.endpoint import EndpointModel
 
         return EndpointModel(found, cache)
     opened = _open_local(found, model, batch_size, dtype, trained=trained, to_train=to_train)
     if cache is None:
         return opened
-    from medtune.models.cache import KeptModel
+    from medtune.models.cache import CachedModel
 
-    return KeptModel(opened, cache / f"results-{opened.fingerprint[:12]}.jsonl")
+    return CachedModel(opened, cache / f"results-{opened.fingerprint[:12]}.jsonl")
 
 
 def _open_local(
-    found: Located, model: Model, batch_size: int, dtype: str, *, trained: bool, to_train: bool
+    found: LocalModelRef,
+    model: Model,
+    batch_size: int,
+    dtype: str,
+    *,
+    trained: bool,
+    to_train: bool,
 ) -> "LanguageModel":
     from medtune.models.precision import evaluation_dtype
 
@@ -232,18 +240,18 @@ def _open_local(
             found, evaluation_dtype(found, dtype), batch_size, template, prompt
         )
     from medtune.models.causal import LocalModel
-    from medtune.models.packing_check import NotByRowsError
+    from medtune.models.packing_check import PackingUnsupportedError
 
     wanted = (found, evaluation_dtype(found, dtype), batch_size, template, prompt)
     try:
         return LocalModel.load(*wanted)
-    except NotByRowsError:
+    except PackingUnsupportedError:
         if to_train:
             raise
     # Here, where the error no longer holds the first copy of the weights.
-    from medtune.models.unpacked import PlainModel
+    from medtune.models.unpacked import UnpackedModel
 
     say(
         f"{found.name}: its kind cannot be computed in packed rows; it is measured text by text, which is slower"
     )
-    return PlainModel.load(*wanted)
+    return UnpackedModel.load(*wanted)

@@ -18,7 +18,7 @@ ROW = 12
 TOLERANCE = {torch.float32: 2e-4, torch.bfloat16: 5e-2}  # of the largest logit
 
 
-class NotByRowsError(ModelError):
+class PackingUnsupportedError(ModelError):
     """The architecture cannot be run on rows laid end to end."""
 
     def __init__(self, kind: str, name: str) -> None:
@@ -33,13 +33,13 @@ class NotByRowsError(ModelError):
 def check_rows(model: Any, name: str) -> None:
     """Compare the second of two packed rows with the same row alone in the model's own eager path.
 
-    Raises ``NotByRowsError`` where they differ or the architecture cannot be run row by row.
+    Raises ``PackingUnsupportedError`` where they differ or the architecture cannot be run row by row.
     """
     generator = torch.Generator().manual_seed(0)
     rows = torch.randint(
         0, model.config.get_text_config().vocab_size, (2, ROW), generator=generator
     ).to(model.device)
-    refusal = NotByRowsError(model.config.model_type, name)
+    refusal = PackingUnsupportedError(model.config.model_type, name)
     witness: list[str] = []
     try:
         model.set_attn_implementation("eager")

@@ -4,7 +4,7 @@ from functools import cache
 
 import torch
 
-from medtune.models.load import Located
+from medtune.models.load import LocalModelRef
 
 
 @cache
@@ -35,7 +35,7 @@ def compute_dtype(name: str) -> torch.dtype:
 SMALL_ENOUGH_FOR_FLOAT32 = 2**30  # bytes of weights on disk
 
 
-def evaluation_dtype(located: Located, name: str) -> torch.dtype:
+def evaluation_dtype(located: LocalModelRef, name: str) -> torch.dtype:
     """The number format of a measurement.
 
     ``auto`` is float32 where the weights are small, so that figures do not depend on batches; else

@@ -120,7 +120,7 @@ class Tree:
         return found
 
 
-def by_beginning(trees: Sequence[Tree], worth: int) -> list[tuple[np.ndarray, list[int]]]:
+def group_by_prefix(trees: Sequence[Tree], worth: int) -> list[tuple[np.ndarray, list[int]]]:
     """The trees' numbers in groups, each with the ids that its prompts begin with: none, where
     less than ``worth`` is saved.
 
@@ -156,7 +156,7 @@ def _common(prompts: Sequence[np.ndarray]) -> np.ndarray:
 NAME = "medtune_branches"
 
 
-class Sight:
+class TreeMask:
     """What the tokens of one tree see, for the attention of every layer."""
 
     def __init__(self, tree: Tree, device: torch.device) -> None:
@@ -175,7 +175,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Beginning:
+class PrefixKV:
     """Keys and values of the tokens that several prompts begin with: by layer, [1, heads,
     tokens, head width].
     """
@@ -205,8 +205,8 @@ def branch_attention(
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    sights: Sequence[Sight] = (),
-    beginning: Beginning | None = None,
+    sights: Sequence[TreeMask] = (),
+    beginning: PrefixKV | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
     **kwargs: Any,
@@ -264,7 +264,7 @@ def _masked(
 
 
 @torch.no_grad()
-def _hidden(model: Any, trees: Sequence[Tree], beginning: Beginning | None) -> torch.Tensor:
+def _hidden(model: Any, trees: Sequence[Tree], beginning: PrefixKV | None) -> torch.Tensor:
     """Hidden states [tokens of all trees, width], and of a few that fill up their number."""
     from transformers import AttentionInterface
 
@@ -279,7 +279,7 @@ def _hidden(model: Any, trees: Sequence[Tree], beginning: Beginning | None) -> t
         position_ids=torch.from_numpy(np.concatenate([tree.positions() for tree in trees])).to(
             device
         )[None],
-        sights=[Sight(tree, device) for tree in trees],
+        sights=[TreeMask(tree, device) for tree in trees],
         beginning=beginning,
         use_cache=False,
     ).last_hidden_state[0]
@@ -288,7 +288,7 @@ def _hidden(model: Any, trees: Sequence[Tree], beginning: Beginning | None) -> t
 
 @torch.no_grad()
 def score_trees(
-    model: Any, trees: Sequence[Tree], beginning: Beginning | None = None
+    model: Any, trees: Sequence[Tree], beginning: PrefixKV | None = None
 ) -> list[list[float]]:
     """Summed log-likelihood of every branch of every tree, in one forward pass over all of them."""
     hidden = _hidden(model, trees, beginning)
@@ -309,12 +309,12 @@ def score_trees(
     return [[next(values) for _ in tree] for tree in places]
 
 
-def _compute(model: Any, ids: np.ndarray) -> Beginning | None:
+def _compute(model: Any, ids: np.ndarray) -> PrefixKV | None:
     """Keys and values of ``ids``, for trees that stand after them.
 
     None where it cannot be told which are whose.
     """
-    beginning = Beginning()
+    beginning = PrefixKV()
     _hidden(model, [Tree(ids, (), ())], beginning)
     return None if beginning.twice else beginning
 
@@ -328,7 +328,7 @@ def score_in_batches(
     What many prompts begin with is computed once, where that saves a batch or more.
     """
     results: dict[int, list[float]] = {}
-    for ids, members in by_beginning(trees, tokens_at_once):
+    for ids, members in group_by_prefix(trees, tokens_at_once):
         beginning = _compute(model, ids) if len(ids) else None
         rest = {i: trees[i].after(len(ids)) if beginning else trees[i] for i in members}
         order = sorted(members, key=lambda i: -rest[i].tokens)

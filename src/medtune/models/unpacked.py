@@ -13,18 +13,18 @@ import torch
 
 from medtune.models.causal import LocalModel
 from medtune.models.interface import Asked, Choices, DecodingSettings, Progress, plain_choices
-from medtune.models.load import Located, load_weights
+from medtune.models.load import LocalModelRef, load_weights
 from medtune.models.scoring import Piece, unwrapped
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-class PlainModel(LocalModel):
+class UnpackedModel(LocalModel):
     """As ``LocalModel``, one text at a time."""
 
     @staticmethod
-    def _weights(located: Located, dtype: torch.dtype) -> "PreTrainedModel":
+    def _weights(located: LocalModelRef, dtype: torch.dtype) -> "PreTrainedModel":
         return load_weights(located, dtype, None)
 
     def choice_loglikelihoods(

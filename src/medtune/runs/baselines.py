@@ -29,7 +29,7 @@ from medtune.files import read_json, sha256_file, sha256_json, write_json
 from medtune.recipe.schema import Recipe
 from medtune.runs.plan import STAGE_VERSION
 from medtune.runs.stage import RunDirectory
-from medtune.runs.task_items import Measured, source_hashes
+from medtune.runs.task_items import TaskItems, source_hashes
 
 TITLES = {
     "majority": "always the commonest label of training",
@@ -54,7 +54,7 @@ def baselines_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) ->
     with run.stage("baselines", sha256_json([STAGE_VERSION, *wanted]), [place]) as needed:
         if not needed:
             return
-        measured = Measured(recipe, run.data, data_dir)
+        measured = TaskItems(recipe, run.data, data_dir)
         train = list(measured.split("train"))
         made = {
             job.spec.key: _measure(train, job, recipe)

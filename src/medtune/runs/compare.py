@@ -9,7 +9,7 @@ from typing import Any
 from medtune import __version__
 from medtune.conversation import read_conversations
 from medtune.errors import MedtuneError, RecipeError
-from medtune.evaluation.comparison.leaderboard import Measured, compare_all
+from medtune.evaluation.comparison.leaderboard import ModelSamples, compare_all
 from medtune.files import read_json, read_json_lines, sha256_json, write_json
 from medtune.models.open import find
 from medtune.progress import say
@@ -18,8 +18,8 @@ from medtune.recipe.schema import TaskSpec
 from medtune.report.compare_page import write_page
 from medtune.run_paths import RunPaths
 from medtune.runs.compared_models import (
-    Contestant,
-    Ground,
+    ComparedModel,
+    EvalSet,
     Run,
     model_items,
     of_runs,
@@ -33,7 +33,7 @@ def read_log(path: Path) -> list[Any]:
     return read_json_lines(path) if path.exists() else []
 
 
-def answer_tokens(contestant: Contestant) -> float | None:
+def answer_tokens(contestant: ComparedModel) -> float | None:
     """Mean tokens of a generated answer, in the contestant's own tokens.
 
     None where it made none or they are unknown.
@@ -55,7 +55,7 @@ def answer_tokens(contestant: Contestant) -> float | None:
     return sum(len(one.ids) for one in encoded) / len(outputs)
 
 
-def curve_of(run: Run, contestant: Contestant) -> dict[str, Any]:
+def curve_of(run: Run, contestant: ComparedModel) -> dict[str, Any]:
     """Losses of a run over its steps, and the tokens a byte of what it was validated on."""
     rows = read_log(run.paths.train / "metrics.jsonl")
     return {
@@ -94,7 +94,7 @@ def _tokens_per_byte(run: Run) -> float | None:
     return tokens / size if size else None
 
 
-def notes_on(there: Sequence[Contestant], runs: Sequence[Run], ground: Ground) -> list[str]:
+def notes_on(there: Sequence[ComparedModel], runs: Sequence[Run], ground: EvalSet) -> list[str]:
     """What a reader must know before comparing."""
     notes = []
     for key in ground.tasks:
@@ -220,20 +220,20 @@ def _check_place(out: Path) -> None:
         )
 
 
-def _ground(runs: Sequence[Run], on: str | None, out: Path, data_dir: Path | None) -> Ground:
+def _ground(runs: Sequence[Run], on: str | None, out: Path, data_dir: Path | None) -> EvalSet:
     if on is None:
         if not runs:
             raise RecipeError(
                 "models alone have no items to be measured on", fix="Say on which: --on RECIPE."
             )
-        return Ground.of_run(runs[0].paths, runs[0].recipe, out)
+        return EvalSet.of_run(runs[0].paths, runs[0].recipe, out)
     if Path(on).is_dir():
         run = Run.read(Path(on))
-        return Ground.of_run(run.paths, run.recipe, out)
-    return Ground.of_recipe(read_run_recipe(on), out, data_dir)
+        return EvalSet.of_run(run.paths, run.recipe, out)
+    return EvalSet.of_recipe(read_run_recipe(on), out, data_dir)
 
 
-def _is_base(name: str, runs: Sequence[Run], ground: Ground) -> bool:
+def _is_base(name: str, runs: Sequence[Run], ground: EvalSet) -> bool:
     """Whether a model is a run's base, which has its row already; a run is to be named as one."""
     if (Path(name) / "run.json").exists():
         raise RecipeError(
@@ -249,14 +249,16 @@ def _is_base(name: str, runs: Sequence[Run], ground: Ground) -> bool:
     return True
 
 
-def _facts(there: Sequence[Contestant]) -> list[Any]:
+def _facts(there: Sequence[ComparedModel]) -> list[Any]:
     return [[c.name, c.kind, c.settings, c.tokenizer, c.cost] for c in there]
 
 
-def _figures(there: Sequence[Contestant], runs: Sequence[Run], ground: Ground) -> dict[str, Any]:
+def _figures(
+    there: Sequence[ComparedModel], runs: Sequence[Run], ground: EvalSet
+) -> dict[str, Any]:
     """Everything that the page shows."""
     recipe = ground.recipe
-    measured = [Measured(c.name, c.samples, c.tokenizer) for c in there]
+    measured = [ModelSamples(c.name, c.samples, c.tokenizer) for c in there]
     tables, family = compare_all(measured, ground.tasks, recipe.evaluate.resamples, recipe.seed)
     tokenizers = list(dict.fromkeys(c.tokenizer for c in there))
     return {

@@ -15,8 +15,8 @@ from medtune.evaluation.comparison.leaderboard import same_items
 from medtune.evaluation.evaluate import evaluate, read_samples
 from medtune.evaluation.tasks import TASKS, Sample, Task
 from medtune.files import read_json, sha256_json, whole_directory, write_json
-from medtune.models.load import Located, load_tokenizer
-from medtune.models.open import Found, find, open_model
+from medtune.models.load import LocalModelRef, load_tokenizer
+from medtune.models.open import ModelRef, find, open_model
 from medtune.progress import say
 from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import Model, Recipe
@@ -25,13 +25,13 @@ from medtune.runs.evaluate_model import refuse_training_rows
 from medtune.runs.plan import Plan
 from medtune.runs.preparation import prepare_splits
 from medtune.runs.stage import RunDirectory
-from medtune.runs.task_items import Measured
+from medtune.runs.task_items import TaskItems
 
 Samples = dict[str, list[Sample]]
 
 
 @dataclass(frozen=True)
-class Ground:
+class EvalSet:
     """What is measured on: a recipe's tasks on its held-out items.
 
     ``data`` holds the splits, ``place`` what is kept.
@@ -54,14 +54,14 @@ class Ground:
         return {spec.key: TASKS[spec.task] for spec in self.recipe.evaluate.tasks}
 
     @classmethod
-    def of_run(cls, paths: RunPaths, recipe: Recipe, place: Path) -> "Ground":
+    def of_run(cls, paths: RunPaths, recipe: Recipe, place: Path) -> "EvalSet":
         """The items that a run was measured on."""
         told = read_json(paths.state_file).get("data_dir")
         data_dir = Path(told) if told else None
         return cls(recipe, paths.data, place, read_side(paths.after, recipe)[0], data_dir)
 
     @classmethod
-    def of_recipe(cls, recipe: Recipe, place: Path, data_dir: Path | None) -> "Ground":
+    def of_recipe(cls, recipe: Recipe, place: Path, data_dir: Path | None) -> "EvalSet":
         """The held-out items of a recipe, prepared in ``place`` once."""
         plan = Plan.make(recipe, data_dir)
         data, inputs = place / "items", plan.prepare_inputs()
@@ -84,7 +84,7 @@ class Ground:
         return bool(shared) and all(same)
 
     def measure(
-        self, name: str, found: Found, asked: Model, *, trained: bool
+        self, name: str, found: ModelRef, asked: Model, *, trained: bool
     ) -> tuple[Samples, dict[str, Any]]:
         """Samples and settings by task of one model on these items.
 
@@ -116,7 +116,7 @@ class Ground:
             )
             evaluate(
                 model,
-                Measured(self.recipe, self.data, self.data_dir).jobs(),
+                TaskItems(self.recipe, self.data, self.data_dir).jobs(),
                 wanted.resamples,
                 place,
             )
@@ -124,11 +124,11 @@ class Ground:
         return read_side(place, self.recipe)
 
 
-def _stamp(found: Found) -> Any:
+def _stamp(found: ModelRef) -> Any:
     """Changes when a model does: names, sizes and times of its files, which cost nothing to
     read.
     """
-    if not isinstance(found, Located):
+    if not isinstance(found, LocalModelRef):
         return found.fingerprint()
     facts = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in found.weight_files()]
     return [facts, found.behaviour_hash(), found.quantization, found.double_quantization]
@@ -154,7 +154,7 @@ COSTS = (
 
 
 @dataclass(frozen=True)
-class Contestant:
+class ComparedModel:
     """One row of every table. ``cost`` is of its training, empty where it was not trained here."""
 
     name: str
@@ -211,7 +211,7 @@ class Run:
         return {name: stats[name] for name in COSTS if stats.get(name) is not None}
 
 
-def of_runs(runs: Sequence[Run], ground: Ground) -> list[Contestant]:
+def of_runs(runs: Sequence[Run], ground: EvalSet) -> list[ComparedModel]:
     """Every run's trained model, and every distinct base once, on the ground's items.
 
     Raises ``DataError`` where an item was a training row of a run, ``RecipeError`` where a hosted
@@ -229,18 +229,18 @@ def of_runs(runs: Sequence[Run], ground: Ground) -> list[Contestant]:
             samples, settings, fresh = _side(run, ground, trained=False)
             size = _base_size(run)
             found.append(
-                Contestant(
+                ComparedModel(
                     _base_name(run, runs), "base", samples, settings, tokenizer, kept, size, fresh
                 )
             )
         samples, settings, fresh = _side(run, ground, trained=True)
         found.append(
-            Contestant(run.name, "run", samples, settings, tokenizer, kept, run.cost(), fresh)
+            ComparedModel(run.name, "run", samples, settings, tokenizer, kept, run.cost(), fresh)
         )
     return found
 
 
-def _side(run: Run, ground: Ground, *, trained: bool) -> tuple[Samples, dict[str, Any], bool]:
+def _side(run: Run, ground: EvalSet, *, trained: bool) -> tuple[Samples, dict[str, Any], bool]:
     samples, settings = read_side(run.paths.after if trained else run.paths.before, run.recipe)
     if ground.holds(run.recipe, samples):
         return samples, settings, False
@@ -281,7 +281,7 @@ def _base_name(run: Run, runs: Sequence[Run]) -> str:
     return f"{short} (untouched)" if len(others) == 1 else f"{short} (untouched, as for {run.name})"
 
 
-def model_items(name: str, ground: Ground) -> Contestant:
+def model_items(name: str, ground: EvalSet) -> ComparedModel:
     """A model outside of any run, on the ground's items."""
     asked = ground.recipe.model
     own = name == asked.name
@@ -292,12 +292,12 @@ def model_items(name: str, ground: Ground) -> Contestant:
     found = find(asked)
     refuse_training_rows(name, ground.items)
     samples, settings = ground.measure(name, found, asked, trained=not own)
-    place = found.tokenizer if isinstance(found, Located) else None
+    place = found.tokenizer if isinstance(found, LocalModelRef) else None
     vocabulary = place / "tokenizer.json" if place and (place / "tokenizer.json").exists() else None
     tokenizer = tokenizer_name(vocabulary) if vocabulary else f"of {name}"
-    if not vocabulary and isinstance(found, Located):
+    if not vocabulary and isinstance(found, LocalModelRef):
         tokenizer = _name_of(json.loads(load_tokenizer(found).backend_tokenizer.to_str()))
-    return Contestant(name, "model", samples, settings, tokenizer, vocabulary, {}, measured=True)
+    return ComparedModel(name, "model", samples, settings, tokenizer, vocabulary, {}, measured=True)
 
 
 def tokenizer_name(file: Path) -> str:

@@ -11,12 +11,12 @@ from medtune.errors import DataError, RecipeError
 from medtune.evaluation.evaluate import evaluate
 from medtune.files import sha256_json
 from medtune.models.endpoint_template import NAMED
-from medtune.models.open import Found, Remote, check_askable, find, open_model
+from medtune.models.open import EndpointRef, ModelRef, check_askable, find, open_model
 from medtune.progress import say
 from medtune.recipe.schema import Endpoint, Recipe
 from medtune.runs.plan import Plan
 from medtune.runs.preparation import prepare_splits
-from medtune.runs.task_items import Measured
+from medtune.runs.task_items import TaskItems
 
 TRAIN = Path("data") / "train.parquet"
 
@@ -100,10 +100,10 @@ def evaluate_model(
     out = out or _kept_unasked(recipe, found)
     with tempfile.TemporaryDirectory() as temporary:
         prepare_splits(Plan.make(recipe, data_dir), Path(temporary))
-        jobs = Measured(recipe, Path(temporary), data_dir, out and out / "judge").jobs()
+        jobs = TaskItems(recipe, Path(temporary), data_dir, out and out / "judge").jobs()
     refuse_training_rows(model, [item for job in jobs for item in job.items])
     wanted = recipe.evaluate
-    if isinstance(found, Remote):
+    if isinstance(found, EndpointRef):
         check_askable(wanted, found)
         asked = sum(len(job.settings.drawn(job.items)) for job in jobs)
         say(f"the prompts of {asked:,} items are sent to {found.endpoint.base_url}")
@@ -119,12 +119,12 @@ def evaluate_model(
         return evaluate(loaded, jobs, wanted.resamples, out or Path(temporary))
 
 
-def _kept_unasked(recipe: Recipe, found: Found) -> Path | None:
+def _kept_unasked(recipe: Recipe, found: ModelRef) -> Path | None:
     """Where the answers of a service are kept that nobody gave a place: an interruption must not
     cost them twice.
     """
     judges = [spec.judge.endpoint for spec in recipe.evaluate.tasks if spec.judge]
-    if not isinstance(found, Remote) and not any(judges):
+    if not isinstance(found, EndpointRef) and not any(judges):
         return None
     key = sha256_json([found.fingerprint(), recipe.model_dump(mode="json")])
     place = Path("runs") / "evaluations" / f"{recipe.name}-{key[:8]}"

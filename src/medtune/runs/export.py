@@ -15,9 +15,9 @@ import numpy as np
 
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RecipeError, RunError
-from medtune.evaluation.confidence.abstention import Gate
+from medtune.evaluation.confidence.abstention import AbstentionPolicy
 from medtune.files import read_json, whole_directory, write_json
-from medtune.models.load import Located, load_tokenizer, locate
+from medtune.models.load import LocalModelRef, load_tokenizer, locate
 from medtune.progress import say
 from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import Recipe
@@ -69,7 +69,7 @@ def _confidence(root: Path, form: str) -> dict[str, Any]:
     """The threshold that validation set for these weights, so that ``ask`` and ``chat`` of the
     export hold back, too.
     """
-    gate = Gate.read(root)
+    gate = AbstentionPolicy.read(root)
     if gate is None:
         return {}
     if form == "merged-4bit":
@@ -138,7 +138,7 @@ def _copy_adapter(model: Path, place: Path) -> None:
 
 
 def _merged(
-    run: RunPaths, recipe: Recipe, located: Located, place: Path, form: str, dtype: str
+    run: RunPaths, recipe: Recipe, located: LocalModelRef, place: Path, form: str, dtype: str
 ) -> dict[str, Any]:
     """Merge, write, load again, compare; the figures."""
     import torch
@@ -161,7 +161,7 @@ def _merged(
     whole = place / "whole" if form == "merged-4bit" else place
     merged.to(getattr(torch, dtype)).save_pretrained(whole)
     del merged
-    rounded = agreement(reference, logits_on(load_exactly(Located(str(whole), whole)), rows))
+    rounded = agreement(reference, logits_on(load_exactly(LocalModelRef(str(whole), whole)), rows))
     if dtype == "float32" and rounded.largest > BOUND:
         raise RunError(
             f"the written weights differ by {rounded.largest:.2g} in a logit", where=str(place)
@@ -172,7 +172,7 @@ def _merged(
         save_in_four_bits(whole, place, getattr(torch, dtype))
         shutil.rmtree(whole)
         facts["four_bits"] = asdict(
-            agreement(reference, logits_on(load_exactly(Located(str(place), place)), rows))
+            agreement(reference, logits_on(load_exactly(LocalModelRef(str(place), place)), rows))
         )
     for path in sorted(run.model.iterdir()):  # tokenizer, chat template, generation settings
         if (
@@ -185,13 +185,13 @@ def _merged(
     return facts
 
 
-def _check_base(run: RunPaths, located: Located) -> None:
+def _check_base(run: RunPaths, located: LocalModelRef) -> None:
     """An adapter fits the base weights that it was trained on, and no others."""
     trained_on = read_json(run.model / "medtune.json").get("base_weights_sha256")
     if (
         located.adapter
         and trained_on
-        and Located(located.name, located.base).weights_hash() != trained_on
+        and LocalModelRef(located.name, located.base).weights_hash() != trained_on
     ):
         raise RunError(
             "the base's weights are not those that this adapter was trained on",
@@ -200,7 +200,7 @@ def _check_base(run: RunPaths, located: Located) -> None:
         )
 
 
-def _check_memory(located: Located) -> None:
+def _check_memory(located: LocalModelRef) -> None:
     """Merging is exact only in float32.
 
     Of a quantized base the dequantized weights lie beside the packed ones.

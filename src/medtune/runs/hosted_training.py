@@ -24,7 +24,7 @@ from medtune.hosted.request import Offer, make_offer
 from medtune.hosted.results import fetch_rows, write_results
 from medtune.hosted.watch import JobGoneError, follow
 from medtune.models.inference_settings import use_of
-from medtune.models.open import Remote
+from medtune.models.open import EndpointRef
 from medtune.progress import say
 from medtune.recipe.schema import Endpoint, Recipe
 from medtune.report.loss_plots import write_loss_files
@@ -49,7 +49,7 @@ def train_hosted(plan: Plan, run: RunPaths) -> None:
     write_results(run.train, job, rows, offer, recipe.train.hosted.usd_per_million_tokens)
     write_loss_files(run)
     model = recipe.model
-    tuned = Remote(
+    tuned = EndpointRef(
         str(job.fine_tuned_model),
         endpoint,
         model.prompt,

@@ -20,7 +20,7 @@ from medtune.progress import say
 from medtune.recipe.schema import Recipe
 from medtune.runs.plan import STAGE_VERSION
 from medtune.runs.stage import RunDirectory
-from medtune.runs.task_items import Measured, source_hashes
+from medtune.runs.task_items import TaskItems, source_hashes
 
 Samples = dict[str, list[Sample]]
 
@@ -47,7 +47,7 @@ def overlap_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> N
     ) as needed:
         if not needed:
             return
-        jobs = [job for job in Measured(recipe, run.data, data_dir).jobs() if job.spec.key in keys]
+        jobs = [job for job in TaskItems(recipe, run.data, data_dir).jobs() if job.spec.key in keys]
         rows = [
             (job.spec.key, _row(item)) for job in jobs for item in job.settings.drawn(job.items)
         ]

@@ -43,7 +43,7 @@ from medtune.runs.stages import (
     train_stage,
     trained_model,
 )
-from medtune.runs.task_items import Measured
+from medtune.runs.task_items import TaskItems
 from medtune.runs.variants import arms_of_run, arms_of_task, arms_stage
 from medtune.training.distributed import Processes
 
@@ -156,7 +156,7 @@ def _stages(
 
 def check_jobs(plan: Plan, run: RunDirectory) -> None:
     """Every task and arm finds its items and worked examples, before anything is measured."""
-    measured = Measured(plan.recipe, run.data, plan.data_dir)
+    measured = TaskItems(plan.recipe, run.data, plan.data_dir)
     for arm in (None, *plan.recipe.evaluate.arms):
         measured.jobs(arm)
 

@@ -12,8 +12,8 @@ from medtune.data.sources.open import source_files
 from medtune.errors import RecipeError
 from medtune.evaluation.evaluate import judged_by
 from medtune.files import sha256_file, sha256_json
-from medtune.models.load import Located, context_length, load_tokenizer, read_config
-from medtune.models.open import Found, Remote, check_askable, find
+from medtune.models.load import LocalModelRef, context_length, load_tokenizer, read_config
+from medtune.models.open import EndpointRef, ModelRef, check_askable, find
 from medtune.recipe.schema import Recipe
 from medtune.tokens.chat_counter import EXAMPLE_LIMITS
 
@@ -35,7 +35,7 @@ class Plan:
     """
 
     recipe: Recipe
-    base: Found
+    base: ModelRef
     data_dir: Path | None
 
     @classmethod
@@ -44,13 +44,13 @@ class Plan:
         for source in recipe.data.source:
             source_files(source.name, data_dir)
         base = find(recipe.model)
-        if isinstance(base, Located) and base.adapter:
+        if isinstance(base, LocalModelRef) and base.adapter:
             raise RecipeError(
                 f"{recipe.model.name} is an adapter, and adapters are not trained further",
                 where="model.name",
                 fix="Start from its base model.",
             )
-        if isinstance(base, Remote):
+        if isinstance(base, EndpointRef):
             if recipe.train.method != "hosted":
                 raise RecipeError(
                     f"{recipe.model.name} runs behind an endpoint and cannot be trained here",
@@ -71,9 +71,9 @@ class Plan:
         return self.base.weights_hash()
 
     @property
-    def local(self) -> Located:
+    def local(self) -> LocalModelRef:
         """The base on this machine. Raises ``RecipeError`` for a remote one."""
-        if isinstance(self.base, Located):
+        if isinstance(self.base, LocalModelRef):
             return self.base
         raise RecipeError(
             f"{self.base.name} runs behind an endpoint",
@@ -84,7 +84,9 @@ class Plan:
     @cached_property
     def is_seq2seq(self) -> bool:
         """Whether the model reads the question with an encoder and answers with a decoder."""
-        return isinstance(self.base, Located) and bool(read_config(self.base).is_encoder_decoder)
+        return isinstance(self.base, LocalModelRef) and bool(
+            read_config(self.base).is_encoder_decoder
+        )
 
     @cached_property
     def context(self) -> int:
@@ -92,7 +94,7 @@ class Plan:
 
         Of a remote one, those that its service takes in one example.
         """
-        if isinstance(self.base, Remote):
+        if isinstance(self.base, EndpointRef):
             return EXAMPLE_LIMITS[self.recipe.train.hosted.encoding]
         return context_length(read_config(self.local))
 
@@ -102,7 +104,7 @@ class Plan:
 
         ``train.max_length`` is the local trainer's: a service has its own.
         """
-        if isinstance(self.base, Remote):
+        if isinstance(self.base, EndpointRef):
             return self.context
         return min(self.recipe.train.max_length, self.context)
 
@@ -146,7 +148,7 @@ class Plan:
         """What counts a row's tokens: the encoder, or the encoding that the service of a remote
         base bills by.
         """
-        if isinstance(self.base, Remote):
+        if isinstance(self.base, EndpointRef):
             from medtune.tokens.chat_counter import ChatCounter
 
             return ChatCounter(self.recipe.train.hosted.encoding, self.recipe.model.prompt)
@@ -167,7 +169,7 @@ class Plan:
             [sha256_file(path) for path in files],
             [
                 self.base.behaviour_hash(),
-                *([recipe.train.hosted.encoding] if isinstance(self.base, Remote) else []),
+                *([recipe.train.hosted.encoding] if isinstance(self.base, EndpointRef) else []),
                 [recipe.model.chat_template, recipe.model.prompt],
                 [recipe.train.max_length, recipe.train.max_target_length, recipe.train.loss_on],
             ],

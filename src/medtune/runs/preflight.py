@@ -10,7 +10,7 @@ from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RecipeError
 from medtune.evaluation.tasks.rubric import rubrics
 from medtune.models.load import context_length, read_config
-from medtune.models.open import Remote
+from medtune.models.open import EndpointRef
 from medtune.models.quantization import require_bitsandbytes
 from medtune.progress import say
 from medtune.runs.plan import Plan
@@ -33,7 +33,7 @@ def precheck(plan: Plan) -> None:
     if recipe.train.optimizer == "adamw_8bit" and recipe.train.method != "hosted":
         require_bitsandbytes("train.optimizer")
     _check_tasks(plan)
-    if isinstance(plan.base, Remote):
+    if isinstance(plan.base, EndpointRef):
         return
     if plan.is_seq2seq and recipe.model.dtype == "float16":
         raise RecipeError(

@@ -13,11 +13,11 @@ from medtune.evaluation.tasks import TASKS, Task
 from medtune.files import sha256_file, whole_directory, whole_file, write_json
 from medtune.hosted.quote import endpoint_of
 from medtune.models.adapters import add_lora, frozen_hash
-from medtune.models.cache import KeptModel
+from medtune.models.cache import CachedModel
 from medtune.models.causal import LocalModel
 from medtune.models.inference_settings import use_of
-from medtune.models.load import Located, load_tokenizer, load_weights
-from medtune.models.open import Found, find, open_model, trained_remotely
+from medtune.models.load import LocalModelRef, load_tokenizer, load_weights
+from medtune.models.open import ModelRef, find, open_model, trained_at_endpoint
 from medtune.models.packed_attention import NAME as ROW_ATTENTION
 from medtune.models.packed_attention import register
 from medtune.models.precision import compute_dtype
@@ -30,7 +30,7 @@ from medtune.runs.plan import Plan
 from medtune.runs.preflight import memory_of, objective_of, require_fit
 from medtune.runs.published import before_after_training
 from medtune.runs.stage import RunDirectory
-from medtune.runs.task_items import Measured, source_hashes
+from medtune.runs.task_items import TaskItems, source_hashes
 from medtune.tokens.encode import encode_all
 from medtune.training.callbacks import read_metrics
 from medtune.training.distributed import Processes
@@ -55,7 +55,7 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
     fingerprint = plan.base_fingerprint if before else found.fingerprint()
     directory = run.before if before else run.after
     items_file = run.data / f"{recipe.evaluate.split}.parquet"
-    measured = Measured(recipe, run.data, plan.data_dir, run.root / "eval" / "judge")
+    measured = TaskItems(recipe, run.data, plan.data_dir, run.root / "eval" / "judge")
     inputs = plan.evaluate_inputs(
         [sha256_file(items_file), *source_hashes(recipe, plan.data_dir)], fingerprint
     )
@@ -80,7 +80,7 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
         for task, scores in results.items():
             for metric, score in scores.items():
                 detail(f"  {task} {metric}: {score['value']:.4g} (n = {score['n']})")
-        inner = model.model if isinstance(model, KeptModel) else model
+        inner = model.model if isinstance(model, CachedModel) else model
         if (
             not before
             and "before_after_training" in wanted.published
@@ -90,9 +90,9 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
             before_after_training(inner, items, measured.settings(), run.root)
 
 
-def trained_model(plan: Plan, run: RunDirectory) -> Found:
+def trained_model(plan: Plan, run: RunDirectory) -> ModelRef:
     """What training made. Raises ``RunError`` where there is nothing yet."""
-    remote = trained_remotely(str(run.model))
+    remote = trained_at_endpoint(str(run.model))
     if remote:
         # How it is asked (key, pace) is the recipe's to say; the name and the prompt are the
         # trained model's.
@@ -108,7 +108,7 @@ def trained_model(plan: Plan, run: RunDirectory) -> Found:
     return (
         replace(plan.local, name=plan.recipe.name, adapter=run.model)
         if adapter
-        else Located(plan.recipe.name, run.model)
+        else LocalModelRef(plan.recipe.name, run.model)
     )
 
 

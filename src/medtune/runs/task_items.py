@@ -73,7 +73,7 @@ def label_space(recipe: Recipe, data: Path) -> LabelSpace:
 
 
 @dataclass(frozen=True)
-class Measured:
+class TaskItems:
     """The recipe's tasks on the splits that lie in ``data``.
 
     Sources of their own are found by ``data_dir``.

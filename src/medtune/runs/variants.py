@@ -14,7 +14,7 @@ from medtune.recipe.schema import Arm, Recipe
 from medtune.runs.plan import Plan
 from medtune.runs.stage import RunDirectory
 from medtune.runs.stages import samples_of, tasks_of, trained_model
-from medtune.runs.task_items import ARMS_LEAVE_OUT, Measured, source_hashes
+from medtune.runs.task_items import ARMS_LEAVE_OUT, TaskItems, source_hashes
 
 UNCHANGED = (("base as it is", "base", "before"), ("tuned as it is", "tuned", "after"))
 
@@ -52,7 +52,7 @@ def _measure(plan: Plan, run: RunDirectory, arm: Arm) -> None:
         )
         evaluate(
             model,
-            Measured(recipe, run.data, plan.data_dir, run.root / "eval" / "judge").jobs(arm),
+            TaskItems(recipe, run.data, plan.data_dir, run.root / "eval" / "judge").jobs(arm),
             wanted.resamples,
             directory,
         )

@@ -12,7 +12,7 @@ from medtune.tokens.encode import Encoded
 
 
 @dataclass(frozen=True)
-class FlatBatch:
+class PackedBatch:
     """Several rows as one sequence.
 
     ``input_ids`` and ``position_ids`` are [1, tokens]; ``lengths`` the rows' tokens; ``predictors``
@@ -35,9 +35,9 @@ class FlatBatch:
         """Tokens of all rows."""
         return sum(self.lengths)
 
-    def to(self, device: torch.device) -> "FlatBatch":
+    def to(self, device: torch.device) -> "PackedBatch":
         """The same on another device."""
-        return FlatBatch(
+        return PackedBatch(
             self.input_ids.to(device),
             self.position_ids.to(device),
             self.lengths,
@@ -46,13 +46,13 @@ class FlatBatch:
         )
 
 
-def flatten(rows: Sequence[Encoded]) -> FlatBatch:
+def pack(rows: Sequence[Encoded]) -> PackedBatch:
     """Lay rows end to end. The first token of a row is never a target, whatever its mask says."""
     ids = np.concatenate([row.ids for row in rows])
     supervised = np.concatenate([np.concatenate([[False], row.supervised[1:]]) for row in rows])
     positions = np.concatenate([np.arange(len(row.ids)) for row in rows])
     targets = np.flatnonzero(supervised)
-    return FlatBatch(
+    return PackedBatch(
         input_ids=torch.from_numpy(ids)[None],
         position_ids=torch.from_numpy(positions)[None],
         lengths=tuple(len(row.ids) for row in rows),

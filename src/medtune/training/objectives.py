@@ -15,7 +15,7 @@ from medtune.models.scoring import split_head
 from medtune.models.t5_packed import PairBatch, decoder_hidden, start_token
 from medtune.tokens.encode import Encoded
 from medtune.tokens.encode_pairs import EncodedPair
-from medtune.tokens.packing import FlatBatch, flatten
+from medtune.tokens.packing import PackedBatch, pack
 from medtune.training.losses import linear_cross_entropy, trained_head_loss
 
 if TYPE_CHECKING:
@@ -60,12 +60,12 @@ class CausalObjective:
 
     def batches(
         self, rows: Sequence[Encoded], size: int, device: torch.device
-    ) -> Iterator[FlatBatch]:
+    ) -> Iterator[PackedBatch]:
         """``size`` rows at a time, in their order."""
         for start in range(0, len(rows), size):
-            yield flatten(rows[start : start + size]).to(device)
+            yield pack(rows[start : start + size]).to(device)
 
-    def loss(self, model: "PreTrainedModel", batch: FlatBatch) -> torch.Tensor:
+    def loss(self, model: "PreTrainedModel", batch: PackedBatch) -> torch.Tensor:
         """As in ``Objective``."""
         body, head = split_head(model)
         hidden = body(

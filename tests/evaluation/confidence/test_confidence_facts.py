@@ -8,8 +8,13 @@ import math
 import numpy as np
 import pytest
 
-from medtune.evaluation.confidence.abstention import Gate, above, lowest_threshold, threshold_facts
-from medtune.evaluation.confidence.scores import read_sureness
+from medtune.evaluation.confidence.abstention import (
+    AbstentionPolicy,
+    above,
+    lowest_threshold,
+    threshold_facts,
+)
+from medtune.evaluation.confidence.scores import read_confidence_scores
 from medtune.evaluation.confidence.summary import confidence_facts, confidence_of
 
 LABELS = ["Heart", "Lung", "Skin"]
@@ -82,7 +87,7 @@ def test_primary_scores_go_before_likelihoods():
     samples = chosen(20, 0)
     for sample in samples:
         sample["primary_scores"] = [0.0, 0.0, 0.0]
-    assert read_sureness(samples).confidence.tolist() == pytest.approx([1 / 3] * 20)
+    assert read_confidence_scores(samples).confidence.tolist() == pytest.approx([1 / 3] * 20)
 
 
 def test_the_length_of_an_option_is_that_of_its_text():
@@ -94,7 +99,7 @@ def test_the_length_of_an_option_is_that_of_its_text():
         "primary_scores": [1.0, 1.0],
         "score": {"correct": 0.5, "top": {"A": 0.5, "B": 0.5}},
     }
-    assert read_sureness([sample]).lengths.tolist() == [6.5]
+    assert read_confidence_scores([sample]).lengths.tolist() == [6.5]
 
 
 def test_items_with_fewer_options_are_measured_beside_others():
@@ -245,7 +250,7 @@ def test_tasks_and_sides():
         "answers": ["after"],
     }
     assert found["mine"]["after"]["threshold"] is None
-    gate = Gate.of(found)
+    gate = AbstentionPolicy.of(found)
     assert gate.threshold == found["answers"]["after"]["threshold"]["value"] > 0
     assert gate.status == "set"
-    assert Gate.of({"mine": found["mine"]}) is None
+    assert AbstentionPolicy.of({"mine": found["mine"]}) is None

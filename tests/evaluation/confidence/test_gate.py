@@ -7,34 +7,38 @@ import pytest
 
 from medtune.conversation import user_asks
 from medtune.errors import ModelError
-from medtune.evaluation.confidence.abstention import Gate, confidence_in
+from medtune.evaluation.confidence.abstention import AbstentionPolicy, confidence_in
 from medtune.evaluation.confidence.scores import answer_confidence
 from medtune.models.causal import LocalModel
 from medtune.models.load import locate
 
-SET = Gate(0.4, "signal", "set")
+SET = AbstentionPolicy(0.4, "signal", "set")
 
 
 def test_below_the_threshold_is_held_back_and_at_it_not():
     assert SET.holds_back(0.39)
     assert not SET.holds_back(0.4)
     assert not SET.holds_back(None)
-    assert not Gate(None, "no signal", "no signal").holds_back(0.0)
-    assert not Gate(0.0, "signal", "not needed").holds_back(0.0)
+    assert not AbstentionPolicy(None, "no signal", "no signal").holds_back(0.0)
+    assert not AbstentionPolicy(0.0, "signal", "not needed").holds_back(0.0)
 
 
 def test_what_stands_beside_an_answer():
     assert SET.remark(0.62) == "confidence 0.62 (threshold 0.40, set on validation)"
     assert (
-        Gate(None, "no signal", "no signal").remark(0.62) == "confidence: no signal on validation"
+        AbstentionPolicy(None, "no signal", "no signal").remark(0.62)
+        == "confidence: no signal on validation"
     )
     assert (
-        Gate(0.0, "no signal", "not needed").remark(0.62) == "confidence: no signal on validation"
+        AbstentionPolicy(0.0, "no signal", "not needed").remark(0.62)
+        == "confidence: no signal on validation"
     )
     assert "not measured" in SET.remark(None)
-    assert "at none" in Gate(None, "signal", "out of reach").remark(0.62)
-    assert "not measured on validation" in Gate(None, "not measured", "not measured").remark(0.62)
-    assert "nothing is held back" in Gate(0.0, "signal", "not needed").remark(0.62)
+    assert "at none" in AbstentionPolicy(None, "signal", "out of reach").remark(0.62)
+    assert "not measured on validation" in AbstentionPolicy(
+        None, "not measured", "not measured"
+    ).remark(0.62)
+    assert "nothing is held back" in AbstentionPolicy(0.0, "signal", "not needed").remark(0.62)
 
 
 def test_figures_are_told_apart_where_two_digits_would_not():
@@ -50,18 +54,18 @@ def test_it_is_read_from_a_run(tmp_path, inside):
     threshold = {"value": 0.4, "signal": "signal", "status": "set"}
     facts = {"mine": {"after": {"kind": "answers", "threshold": threshold}}}
     (tmp_path / "eval" / "confidence.json").write_text(json.dumps(facts))
-    assert Gate.read(tmp_path / inside) is None  # not a run
+    assert AbstentionPolicy.read(tmp_path / inside) is None  # not a run
     (tmp_path / "run.json").write_text("{}")
-    assert Gate.read(tmp_path / inside) == SET
+    assert AbstentionPolicy.read(tmp_path / inside) == SET
     (tmp_path / "eval" / "confidence.json").write_text(
         json.dumps({"mine": {"before": {}, "after": None}})
     )
-    assert Gate.read(tmp_path / inside) is None
+    assert AbstentionPolicy.read(tmp_path / inside) is None
 
 
 def test_an_answers_confidence_without_validation_has_no_threshold():
-    gate = Gate.of({"a": {"after": {"kind": "answers", "threshold": None}}})
-    assert gate == Gate(None, "not measured", "not measured")
+    gate = AbstentionPolicy.of({"a": {"after": {"kind": "answers", "threshold": None}}})
+    assert gate == AbstentionPolicy(None, "not measured", "not measured")
 
 
 def test_the_confidence_of_asking_is_that_of_the_measurement(tiny_model):

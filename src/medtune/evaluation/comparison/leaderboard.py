@@ -32,7 +32,7 @@ RESOLUTION = (
 
 
 @dataclass(frozen=True)
-class Measured:
+class ModelSamples:
     """One contestant: its samples by task, and what names its tokenizer (equal names, equal
     tokens).
     """
@@ -65,7 +65,7 @@ def _aligned(samples: Sequence[Sample], like: Sequence[Sample], name: str) -> li
 
 
 def compare_all(
-    contestants: Sequence[Measured], tasks: Mapping[str, Task], resamples: int, seed: int
+    contestants: Sequence[ModelSamples], tasks: Mapping[str, Task], resamples: int, seed: int
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """A table a task and metric that two contestants or more have, and the family of tests.
 
@@ -94,11 +94,11 @@ def compare_all(
     return made, {"tests": len(tested), "method": "Holm", "alpha": ALPHA, "resamples": draws}
 
 
-def _on_task(contestants: Sequence[Measured], task: str) -> list[Measured]:
+def _on_task(contestants: Sequence[ModelSamples], task: str) -> list[ModelSamples]:
     """Those that were measured on a task, their items in one order."""
     there = [c for c in contestants if c.samples.get(task)]
     return [
-        Measured(
+        ModelSamples(
             c.name, {task: _aligned(c.samples[task], there[0].samples[task], c.name)}, c.tokenizer
         )
         for c in there
@@ -106,7 +106,7 @@ def _on_task(contestants: Sequence[Measured], task: str) -> list[Measured]:
 
 
 def _scores(
-    contestants: Sequence[Measured], tasks: Mapping[str, Task], resamples: int, seed: int
+    contestants: Sequence[ModelSamples], tasks: Mapping[str, Task], resamples: int, seed: int
 ) -> dict[tuple[str, str], dict[str, Any]]:
     return {
         (c.name, key): score(task, c.samples[key], resamples, seed)
@@ -120,9 +120,9 @@ def _scores(
 class _Table:
     task: str
     metric: Metric
-    contestants: tuple[Measured, ...]
+    contestants: tuple[ModelSamples, ...]
 
-    def compared(self) -> list[tuple[Measured, Measured]]:
+    def compared(self) -> list[tuple[ModelSamples, ModelSamples]]:
         """All pairs; for a figure a token only those with the same tokens."""
         pairs = combinations(self.contestants, 2)
         return [

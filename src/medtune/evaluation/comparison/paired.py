@@ -9,7 +9,7 @@ from medtune.errors import RunError
 from medtune.evaluation.statistics import (
     FEWEST_SWITCHES,
     RULE_OF_THREE,
-    Fourfold,
+    PairedCounts,
     PairedDifference,
     holm,
     paired_bootstrap,
@@ -96,7 +96,7 @@ def _uncertainty(
         found.detectable or None,
     )  # none where the bootstrap knows no spread
     items = _are_items(metric, left, right)
-    if fourfold := Fourfold.of(left[:, 0], right[:, 0], groups) if items else None:
+    if fourfold := PairedCounts.of(left[:, 0], right[:, 0], groups) if items else None:
         (low, high), p, test = fourfold.interval(), fourfold.p, MCNEMAR
     elif items and metric.right_or_wrong and p is not None and len(set(groups)) == len(groups):
         p, test = sign_flips(right[:, 0] - left[:, 0], *draws), SIGNS

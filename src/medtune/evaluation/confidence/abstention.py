@@ -22,7 +22,7 @@ WHY_NONE = {
 
 
 @dataclass(frozen=True)
-class Gate:
+class AbstentionPolicy:
     """The threshold of a run's answers, if validation set one, and what confidence showed there
     (``signal``).
     """
@@ -32,7 +32,7 @@ class Gate:
     status: str
 
     @classmethod
-    def read(cls, name: str | Path) -> "Gate | None":
+    def read(cls, name: str | Path) -> "AbstentionPolicy | None":
         """Of a run's directory, the model inside it or an export.
 
         None where its answers' confidence was not measured.
@@ -53,7 +53,7 @@ class Gate:
         return cls.of(read_json(root / FILE)) if root else None
 
     @classmethod
-    def of(cls, measured: dict[str, Any]) -> "Gate | None":
+    def of(cls, measured: dict[str, Any]) -> "AbstentionPolicy | None":
         """From task → side → facts: those of the trained model's written answers."""
         sides = (found.get("after") for found in measured.values())
         facts = next((side for side in sides if side and side["kind"] == "answers"), None)

@@ -91,7 +91,7 @@ RIGHT_FROM = (
 
 
 @dataclass(frozen=True)
-class Sureness:
+class ConfidenceScores:
     """Items with a confidence, and how many had none (``without``).
 
     ``scores`` [items, options] are padded with −inf; ``answer`` is the index of the right option,
@@ -111,7 +111,7 @@ class Sureness:
     further: dict[str, Array]
 
 
-def read_sureness(samples: Sequence[Sample]) -> Sureness | None:
+def read_confidence_scores(samples: Sequence[Sample]) -> ConfidenceScores | None:
     """The confidences that are in the samples of a task; None where there are none."""
     chosen = [
         s
@@ -142,7 +142,7 @@ def answer_confidence(sample: Sample) -> float | None:
     return token_confidence(sample["output_loglikelihood"], sample["output_tokens"])
 
 
-def _of_options(samples: Sequence[Sample], without: int) -> Sureness:
+def _of_options(samples: Sequence[Sample], without: int) -> ConfidenceScores:
     width = max(len(s["options"]) for s in samples)
     scores = np.full((len(samples), width), -np.inf)
     for row, sample in zip(scores, samples, strict=True):
@@ -150,7 +150,7 @@ def _of_options(samples: Sequence[Sample], without: int) -> Sureness:
     probabilities = softmax(scores)
     several = any(len(s["labels"]) > 1 or s.get("sets") for s in samples)
     answer = np.array([_right_option(s) for s in samples])
-    return Sureness(
+    return ConfidenceScores(
         kind="options",
         confidence=probabilities.max(axis=1),
         right=np.array([s["score"]["correct"] for s in samples], dtype=float),
@@ -197,11 +197,11 @@ def _likelihoods(samples: Sequence[Sample]) -> dict[str, Array]:
     return {"likelihood_per_token": np.array(found, dtype=float)}
 
 
-def _of_answers(samples: Sequence[Sample], without: int) -> Sureness:
+def _of_answers(samples: Sequence[Sample], without: int) -> ConfidenceScores:
     confidence = np.array([answer_confidence(s) for s in samples], dtype=float)
     right = np.array([s["score"]["rouge_l"] >= RIGHT_FROM for s in samples], dtype=float)
     inside = np.clip(confidence, 1e-6, 1 - 1e-6)
-    return Sureness(
+    return ConfidenceScores(
         kind="answers",
         confidence=confidence,
         right=right,

@@ -20,7 +20,12 @@ from medtune.evaluation.confidence.discrimination import (
     plain,
     signal_facts,
 )
-from medtune.evaluation.confidence.scores import Sample, Sureness, read_sureness, softmax
+from medtune.evaluation.confidence.scores import (
+    ConfidenceScores,
+    Sample,
+    read_confidence_scores,
+    softmax,
+)
 from medtune.report.confidence_text import sentences
 
 Facts = dict[str, Any]
@@ -63,10 +68,10 @@ def confidence_facts(
     ``None`` inside stands for "not measured": too few right or wrong answers, or no validation
     samples.
     """
-    own = read_sureness(samples)
+    own = read_confidence_scores(samples)
     if own is None:
         return None
-    held_out = read_sureness(validation) if validation else None
+    held_out = read_confidence_scores(validation) if validation else None
     confidence, right, groups = own.confidence, own.right, own.groups
     facts = {
         "kind": own.kind,
@@ -88,7 +93,7 @@ def confidence_facts(
     return facts | {"sentences": sentences(facts)}
 
 
-def _further(own: Sureness, resamples: int, seed: int) -> dict[str, Any]:
+def _further(own: ConfidenceScores, resamples: int, seed: int) -> dict[str, Any]:
     """The other scores of the same items, each with its AUROC over the items that have it."""
     found = {}
     for name, scores in own.further.items():
@@ -104,7 +109,7 @@ def _further(own: Sureness, resamples: int, seed: int) -> dict[str, Any]:
     return found
 
 
-def _temperature(own: Sureness, held_out: Sureness | None) -> Facts | None:
+def _temperature(own: ConfidenceScores, held_out: ConfidenceScores | None) -> Facts | None:
     validation, test = _answered(held_out), _answered(own)
     if validation is None or test is None:
         return None
@@ -121,7 +126,7 @@ def _sure_of_first(probabilities: np.ndarray) -> np.ndarray:
     return probabilities[:, 0]
 
 
-def _answered(side: Sureness | None) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+def _answered(side: ConfidenceScores | None) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Scores, right option and correctness of the items whose right answer is an option at all,
     if there are such.
     """
@@ -131,7 +136,9 @@ def _answered(side: Sureness | None) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return (side.scores[there], side.answer[there], side.right[there]) if there.any() else None
 
 
-def _conformal(own: Sureness, held_out: Sureness | None, resamples: int, seed: int) -> Facts | None:
+def _conformal(
+    own: ConfidenceScores, held_out: ConfidenceScores | None, resamples: int, seed: int
+) -> Facts | None:
     """Of chosen options: a written answer has no list of others to be in a set with."""
     if own.kind != "options" or held_out is None:
         return None
@@ -148,7 +155,11 @@ def _conformal(own: Sureness, held_out: Sureness | None, resamples: int, seed: i
 
 
 def _threshold(
-    own: Sureness, held_out: Sureness | None, resamples: int, seed: int, abstain_below: float
+    own: ConfidenceScores,
+    held_out: ConfidenceScores | None,
+    resamples: int,
+    seed: int,
+    abstain_below: float,
 ) -> Facts | None:
     if held_out is None:
         return None

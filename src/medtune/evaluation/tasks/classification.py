@@ -11,7 +11,7 @@ import numpy as np
 from medtune.conversation import Conversation
 from medtune.errors import DataError
 from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
-from medtune.models.interface import LanguageModel, choose
+from medtune.models.interface import LanguageModel, choice_loglikelihoods
 from medtune.progress import say, track
 from medtune.text.answer_parsing import SEPARATOR, parse_label, parse_labels
 
@@ -168,7 +168,9 @@ def _likeliest(
     settings: TaskSettings,
     advance: Any,
 ) -> list[Sample]:
-    found = choose(model, [(settings.asked(item.prompt), options) for item in items], advance)
+    found = choice_loglikelihoods(
+        model, [(settings.asked(item.prompt), options) for item in items], advance
+    )
     sets = any(item.labels for item in items)
     samples = []
     for item, scored in zip(items, found, strict=True):
@@ -229,7 +231,7 @@ def _choose_further(
             [f"{SEPARATOR} ".join([*have, o]) for o in rest]
             for have, rest in zip(named, left, strict=True)
         ]
-        found = choose(
+        found = choice_loglikelihoods(
             model,
             [
                 (settings.asked(item.prompt), answers)

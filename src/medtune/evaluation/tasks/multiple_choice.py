@@ -14,7 +14,7 @@ from medtune.data.rows import bare_question
 from medtune.errors import DataError
 from medtune.evaluation.tasks.classification import class_counts, macro_f1, tied_best
 from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
-from medtune.models.interface import LanguageModel, choose
+from medtune.models.interface import LanguageModel, choice_loglikelihoods
 from medtune.progress import say, track
 from medtune.recipe.schema import TaskSpec
 from medtune.text.answer_parsing import named_option
@@ -238,11 +238,13 @@ def _scored(
     orders = spec.permutations
     with track(spec.key, (orders + 2) * len(items), "questions") as bar:
         by_letters = _letters(model, items, worded, 0, bar.advance)
-        texts = choose(
+        texts = choice_loglikelihoods(
             model, [(worded.bare(item), item.options or ()) for item in items], bar.advance
         )
         premise = worded.settings.asked((Message("user", PREMISE),), ())
-        alone = choose(model, [(premise, item.options or ()) for item in items], bar.advance)
+        alone = choice_loglikelihoods(
+            model, [(premise, item.options or ()) for item in items], bar.advance
+        )
         for sample, letters, text, prior in zip(samples, by_letters, texts, alone, strict=True):
             raw = np.array(text.loglikelihoods)
             scores = {
@@ -270,7 +272,7 @@ def _letters(
         k = len(item.options or ())
         order = [(place + shift) % k for place in range(k)]
         asked.append((worded.lettered(item, order), list(ascii_uppercase[:k])))
-    return choose(model, asked, advance)
+    return choice_loglikelihoods(model, asked, advance)
 
 
 def _as_sample(primary: str, letters: Any, text: Any, prior: Any) -> Sample:
