@@ -1,10 +1,13 @@
+import os
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from medtune import files
 from medtune.files import (
+    file_hash,
     read_json,
     read_json_lines,
     remove_leftovers,
@@ -226,6 +229,54 @@ def test_hashes_with_known_values(tmp_path):
 def test_the_hash_of_values_ignores_the_order_of_keys_only():
     assert sha256_json({"a": 1, "b": [1, 2]}) == sha256_json({"b": [1, 2], "a": 1})
     assert sha256_json({"a": 1, "b": [1, 2]}) != sha256_json({"a": 1, "b": [2, 1]})
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The files whose bytes are read for a hash, in order."""
+    seen = []
+    read = files.sha256_file
+    monkeypatch.setattr(files, "sha256_file", lambda path: seen.append(path) or read(path))
+    return seen
+
+
+def aged(path, text, seconds=60):
+    path.write_text(text)
+    past = path.stat().st_mtime_ns - seconds * 10**9
+    os.utime(path, ns=(past, past))
+    return past
+
+
+def test_a_settled_file_is_read_once_for_its_hash(tmp_path, reads):
+    path = tmp_path / "weights"
+    aged(path, "x")
+    assert file_hash(path) == file_hash(path) == sha256_file(path)
+    (tmp_path / "link").symlink_to(path)
+    assert file_hash(tmp_path / "link") == file_hash(path)
+    assert reads == [path]
+    file_hash(path, reread=True)
+    assert reads == [path, path]
+
+
+def test_a_file_of_this_moment_is_read_each_time(tmp_path, reads):
+    path = tmp_path / "weights"
+    path.write_text("x")
+    first = file_hash(path)
+    path.write_text("y")  # the same size, and perhaps the same tick of a coarse clock
+    assert file_hash(path) != first
+    assert reads == [path, path]
+
+
+@pytest.mark.parametrize("text", ["y", "longer"])
+def test_a_changed_file_is_read_again_even_where_its_time_was_set_back(tmp_path, text):
+    path = tmp_path / "weights"
+    past = aged(path, "x")
+    first = file_hash(path)
+    other = tmp_path / "other"
+    other.write_text(text)
+    os.utime(other, ns=(past, past))
+    other.replace(path)
+    assert file_hash(path) == sha256_file(path) != first
 
 
 def test_the_hash_of_files_sees_names_and_bytes(tmp_path):

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 
 TEMPORARY_MARK = ".partial-"
 OLDER_MARK = ".older-"
+_SETTLED = 2 * 10**9  # nanoseconds; the coarsest clock of a file system
+_hashes: dict[tuple[str, int, int, int, int], str] = {}
 
 
 def _sync_directory(path: Path) -> None:
@@ -129,9 +132,28 @@ def read_json_lines(path: Path) -> list[Any]:
 
 
 def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, as hexadecimal digits."""
+    """SHA-256 of a file's bytes, as hexadecimal digits; the file is read."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def file_hash(path: Path, *, reread: bool = False) -> str:
+    """SHA-256 of a file, read once in a process as long as its path, size and times are the same.
+
+    With ``reread`` it is read in any case, to check once more what was said before. A file that
+    changed within the last two seconds is not remembered: its clock may be too coarse to show the
+    next change.
+    """
+    state = path.stat()
+    key = (str(path.resolve()), state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    known = _hashes.get(key)
+    if known is not None and not reread:
+        return known
+    settled = time.time_ns() - state.st_mtime_ns > _SETTLED
+    digest = sha256_file(path)
+    if settled:
+        _hashes[key] = digest
+    return digest
 
 
 def sha256_json(value: Any) -> str:
@@ -142,4 +164,4 @@ def sha256_json(value: Any) -> str:
 
 def sha256_paths(paths: list[Path]) -> str:
     """One SHA-256 over the names and bytes of several files, in the order given."""
-    return sha256_json([[path.name, sha256_file(path)] for path in paths])
+    return sha256_json([[path.name, file_hash(path)] for path in paths])

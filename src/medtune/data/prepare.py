@@ -29,7 +29,7 @@ from medtune.data.steps import Habits, Judging, check_found, judge_chunk, learn_
 from medtune.data.workers import ordered_map
 from medtune.data.write_splits import write_splits
 from medtune.errors import DataError
-from medtune.files import TEMPORARY_MARK, sha256_file, sha256_paths
+from medtune.files import TEMPORARY_MARK, file_hash, sha256_paths
 from medtune.progress import say, track
 from medtune.recipe.schema import Data
 
@@ -205,7 +205,7 @@ def _check_splits(splits: dict[str, dict[str, Any]], settings: Data, selection: 
 
 def _source_facts(source: Source, rows: int) -> dict[str, Any]:
     files = source.files
-    digest = sha256_file(files[0]) if len(files) == 1 else sha256_paths(list(files))
+    digest = file_hash(files[0]) if len(files) == 1 else sha256_paths(list(files))
     name = files[0].name if len(files) == 1 else f"{len(files)} files below {files[0].parent.name}"
     return {
         "name": source.name,
