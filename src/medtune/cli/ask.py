@@ -42,9 +42,8 @@ def command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Ask a model one question.
-
-    Signs of an emergency are answered with the advice to seek help first.
+    """Ask a model one question. Signs of an emergency are answered with the advice to seek help
+    first.
 
     Where its run measured confidence, that is shown, and below the threshold set on validation the
     model abstains.

@@ -86,9 +86,8 @@ def audit(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """What a source holds: rows, repairs, duplicates, groups, overlap, identifiers.
-
-    Nothing is written.
+    """What a source holds: rows, repairs, duplicates, groups, overlap, identifiers. Nothing is
+    written.
     """
     import tempfile
     from pathlib import Path

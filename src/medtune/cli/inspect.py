@@ -69,9 +69,8 @@ def command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Rows as tokens: what is learnt (green), what is context (dim), what is cut (red).
-
-    And how long the rows are.
+    """Rows as tokens: what is learnt (green), what is context (dim), what is cut (red); and how
+    long the rows are.
     """
     from medtune.recipe.read import read_run_recipe
     from medtune.runs.plan import Plan

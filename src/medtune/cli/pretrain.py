@@ -29,9 +29,8 @@ def command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train a base model from scratch, or continue one.
-
-    An interrupted run goes on where it stopped.
+    """Train a base model from scratch, or continue one. An interrupted run goes on where it
+    stopped.
     """
     from medtune.errors import RecipeError
     from medtune.recipe.read import read_recipe

@@ -41,9 +41,8 @@ def command(
     yes: Yes = False,
     seeds: Seeds = None,
 ) -> None:
-    """Prepare, evaluate the base, train, evaluate again, report.
-
-    An interrupted run goes on where it stopped.
+    """Prepare, evaluate the base, train, evaluate again, report. An interrupted run goes on where
+    it stopped.
     """
     from medtune.recipe.read import read_run_recipe
 
