@@ -1,0 +1,130 @@
+"""What is measured, as types: a sample, a score, a change, a task's result.
+
+Their JSON (``as_json``) is what stands in the run directory: optional fields that were not set are
+left out.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Decision = Literal["better", "worse", "undecided", "described"]
+Better = Literal["lower", "higher"]
+
+
+class Result(BaseModel):
+    """A frozen record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, in the order of the fields; what was never set is left out."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
+class Sample(Result):
+    """One item and what a model made of it; each task has its own kind, with more fields.
+
+    ``group`` names what must not be taken apart in a bootstrap, ``prompt`` is the exact text that
+    the model was given, ``prompt_cut`` how many of its tokens the context had no room for. Two
+    samples are of one item where ``id``, ``group``, ``question``, ``reference`` and ``options``
+    are equal.
+    """
+
+    # Any task's samples can be read as this class: what it does not know is kept.
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    group: str
+    source: str | None = None
+    question: str | None = None
+    prompt: str = ""
+    prompt_cut: int = 0
+    output: str | None = None
+    reference: str | None = None
+    options: list[str] | None = None
+    labels: list[str] | None = None
+    score: Any = None  # a number, or a model of the task's own
+
+    # Reading a sample like the JSON object it is saved as; new code uses the attributes.
+    def __getitem__(self, name: str) -> Any:
+        value = getattr(self, name)
+        return value.as_json() if isinstance(value, Result) else value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.model_fields_set
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The field's value, or ``default`` where it was not set."""
+        if name in self.model_fields_set:
+            return self[name]
+        return default
+
+
+class Estimate(Result):
+    """A figure with its 95 % interval (None where nothing is known of chance)."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class Score(Estimate):
+    """A metric of one model: ``n`` items that the figure speaks of, in so many ``groups``."""
+
+    n: int
+    groups: int = 0
+
+
+class Change(Estimate):
+    """After minus before on the same items.
+
+    ``p`` is of the named ``test`` (two-sided), ``p_corrected`` by Holm over its family of tests;
+    both are None where nothing was tested. ``detectable`` is the smallest difference that the items
+    would show four times in five. ``kind`` is the task's name.
+    """
+
+    p: float | None
+    detectable: float | None = None
+    test: str
+    p_corrected: float | None = None
+    better: Better | None
+    title: str = ""
+    unit: str = ""
+    n: int
+    groups: int
+    kind: str = ""
+    decision: Decision = "described"
+
+
+Scores = dict[str, Score]  # metric → score
+Changes = dict[str, dict[str, Change]]  # task → metric → change
+
+
+class TaskResult(Result):
+    """``<task>.json``: the scores of one model on one task, with what they depend on.
+
+    ``key`` is a hash of model, items and settings: an evaluation of the same key is not made again.
+    """
+
+    task: str
+    model: str
+    model_fingerprint: str
+    key: str
+    samples_sha256: str
+    settings: dict[str, Any]
+    scores: Scores
+
+
+def plain(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings and lists of results as plain values for a JSON file."""
+    return {name: _plain(value) for name, value in results.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Result):
+        return value.as_json()
+    if isinstance(value, Mapping):
+        return plain(value)
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,60 @@
+"""When a difference is called one."""
+
+import pytest
+
+from medtune.evaluation.decisions import MetricName, corrected, decide, main_metric
+from medtune.evaluation.results import Change
+from medtune.evaluation.statistics import holm
+
+
+@pytest.mark.parametrize(
+    ("value", "better", "p", "groups", "decision"),
+    [
+        (-0.4, "lower", 0.049, 10, "better"),
+        (0.4, "lower", 0.049, 10, "worse"),
+        (0.4, "higher", 0.001, 200, "better"),
+        (-0.4, "higher", 0.001, 200, "worse"),
+        (-0.4, "lower", 0.05, 200, "undecided"),
+        (-0.4, "lower", 1.0, 200, "undecided"),
+        (-0.4, "lower", None, 200, "undecided"),
+        (-0.4, "lower", 0.001, 9, "undecided"),
+        (0.0, "lower", 0.001, 200, "undecided"),
+        (-0.4, None, 0.001, 200, "described"),
+        (-0.4, None, None, 2, "described"),
+    ],
+)
+def test_a_difference_is_shown_by_its_corrected_p_and_enough_groups(
+    value, better, p, groups, decision
+):
+    assert decide(value, better, p, groups) == decision
+
+
+def change(value, p, better="lower", groups=40):
+    return Change(
+        value=value, low=None, high=None, p=p, test="t", better=better, n=groups, groups=groups
+    )
+
+
+def test_a_family_is_corrected_together_before_it_is_decided():
+    family = [change(-1, 0.02), change(2, None, None), change(1, 0.03), change(3, 0.001)]
+    decided = corrected(family)
+    assert [c.p_corrected for c in decided if c.p is not None] == holm([0.02, 0.03, 0.001])
+    assert [c.decision for c in decided] == ["better", "described", "worse", "worse"]
+    assert corrected([*family, change(1, 0.9)])[0].decision == "undecided"  # 3 × 0.02 > 0.05
+    assert [c.value for c in decided] == [-1, 2, 1, 3]
+    assert corrected([]) == []
+
+
+def test_the_main_metric_is_what_training_was_for():
+    harm, general = (
+        MetricName("safety", "critical_violations", False),
+        MetricName("forgetting", "bits_per_byte", False),
+    )
+    rouge, bits = (
+        MetricName("answers", "rouge_l", True),
+        MetricName("perplexity", "bits_per_byte", True),
+    )
+    assert main_metric([harm, general, rouge, bits]) == bits
+    assert main_metric([harm, general, rouge]) == rouge
+    assert main_metric([harm, general]) == harm
+    assert main_metric([]) is None
