@@ -66,7 +66,7 @@ TOGETHER = {
         "runs/test_five_systems",
         "runs/test_flan_t5",
         "runs/test_fuller_measurement",
-        "runs/test_mtsamples",
+        "runs/test_baselines",
         "runs/test_quickstart",
     )
 }

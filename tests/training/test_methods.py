@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from peft.tuners.lora import LoraLayer
-from test_supervised import architecture, rows, settings, trainer, weights
+from tiny_training import architecture, rows, settings, trainer, weights
 
 from medtune.models.adapters import add_lora, frozen_hash
 from medtune.models.load import LocalModelRef, load_weights

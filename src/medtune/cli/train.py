@@ -44,7 +44,7 @@ def command(
     settings = read_run_recipe(recipe, set_ or [], seed)
     directory = out_directory(out, settings.name, recipe)
     if cancel:
-        from medtune.runs.hosted_training import cancel_run
+        from medtune.hosted.fine_tuning import cancel_run
 
         job, status = cancel_run(settings, directory)
         print_json({"job": job, "status": status}) if json else typer.echo(f"job {job}: {status}")

@@ -11,6 +11,7 @@ from medtune.errors import RunError
 from medtune.evaluation.evaluate import evaluate, read_samples, score
 from medtune.evaluation.tasks import TASKS, Task
 from medtune.files import sha256_file, whole_directory, whole_file, write_json
+from medtune.hosted.fine_tuning import train_hosted
 from medtune.hosted.quote import endpoint_of
 from medtune.models.adapters import add_lora, frozen_hash
 from medtune.models.cache import CachedModel
@@ -25,7 +26,6 @@ from medtune.models.saving import save_model
 from medtune.progress import detail, say
 from medtune.recipe.schema import Recipe
 from medtune.report.loss_plots import write_loss_files
-from medtune.runs.hosted_training import train_hosted
 from medtune.runs.plan import Plan
 from medtune.runs.preflight import memory_of, objective_of, require_fit
 from medtune.runs.published import before_after_training

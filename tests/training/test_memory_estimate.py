@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from test_supervised import architecture, rows
+from tiny_training import architecture, rows
 
 from medtune.models.adapters import add_lora
 from medtune.models.packed_attention import register
