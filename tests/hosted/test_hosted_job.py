@@ -25,7 +25,7 @@ from medtune.hosted.job import (
     state_for,
     upload,
 )
-from medtune.hosted.request import make_offer
+from medtune.hosted.request import write_job_request
 from medtune.hosted.results import fetch_rows, parse_result, stats_of
 from medtune.hosted.watch import JobGoneError, follow, metrics_row, watch
 from medtune.recipe.schema import Endpoint, Recipe
@@ -77,26 +77,26 @@ def splits(tmp_path):
 def job(server, splits):
     """All that a job needs: service, offer, state and its file."""
     recipe = recipe_for(server.url)
-    offer = make_offer(recipe, splits, splits / "sent")
-    state = state_for(splits / "hosted.json", offer.identity, server.url)
+    request = write_job_request(recipe, splits, splits / "sent")
+    state = state_for(splits / "hosted.json", request.identity, server.url)
     return SimpleNamespace(
         service=Service.open(recipe.model.endpoint),
-        offer=offer,
+        request=request,
         state=state,
         path=splits / "hosted.json",
     )
 
 
 def start(job):
-    upload(job.service, job.offer, job.state, job.path)
-    create_once(job.service, job.offer, job.state, job.path)
+    upload(job.service, job.request, job.state, job.path)
+    create_once(job.service, job.request, job.state, job.path)
 
 
 # Files
 
 
 def test_lines_tokens_and_cost_by_hand(splits):
-    offer = make_offer(
+    request = write_job_request(
         recipe_for(n_epochs=2, usd_per_million_tokens=8.0, prompt="Q: {question}"),
         splits,
         splits / "s",
@@ -106,17 +106,17 @@ def test_lines_tokens_and_cost_by_hand(splits):
         "role": "user",
         "content": "Q: What is gout, for the 3th time?",
     }
-    assert offer.reports["train"].examples == 12
-    assert offer.epochs == 2
-    assert offer.cost == pytest.approx(offer.tokens * 2 * 8 / 1e6)
-    assert offer.learnt_tokens == 12 * 8  # It| is| a| disease| of| the| joints|.
-    assert offer.request["method"]["supervised"]["hyperparameters"]["n_epochs"] == 2
+    assert request.reports["train"].examples == 12
+    assert request.epochs == 2
+    assert request.cost == pytest.approx(request.tokens * 2 * 8 / 1e6)
+    assert request.learnt_tokens == 12 * 8  # It| is| a| disease| of| the| joints|.
+    assert request.parameters["method"]["supervised"]["hyperparameters"]["n_epochs"] == 2
 
 
 def test_no_validation_rows_no_validation_file(splits):
     write_conversations(splits / "validation.parquet", [])
-    offer = make_offer(recipe_for(), splits, splits / "s")
-    assert set(offer.files) == {"train"}
+    request = write_job_request(recipe_for(), splits, splits / "s")
+    assert set(request.files) == {"train"}
     assert not (splits / "s" / "validation.jsonl").exists()
 
 
@@ -133,35 +133,39 @@ def test_no_validation_rows_no_validation_file(splits):
 def test_lines_that_the_service_would_refuse_stop_here(splits, rows, said):
     write_conversations(splits / "train.parquet", rows)
     with pytest.raises(DataError, match=said):
-        make_offer(recipe_for(), splits, splits / "s")
+        write_job_request(recipe_for(), splits, splits / "s")
 
 
 def test_an_overlong_row_is_said_or_left_out_as_the_recipe_says(splits, capsys):
     rows = [*(conversation(n) for n in range(11)), conversation(11, "gout " * 17_000)]
     write_conversations(splits / "train.parquet", rows)
-    kept = make_offer(recipe_for(), splits, splits / "a")
+    kept = write_job_request(recipe_for(), splits, splits / "a")
     assert "1 × over limit" in capsys.readouterr().err
     assert (kept.reports["train"].examples, kept.reports["train"].tokens.billed < 17_000) == (
         12,
         True,
     )
-    dropped = make_offer(recipe_for(data={"overlong": "drop"}), splits, splits / "b")
+    dropped = write_job_request(recipe_for(data={"overlong": "drop"}), splits, splits / "b")
     assert dropped.reports["train"].examples == 11
 
 
 def test_the_same_bytes_and_parameters_are_the_same_job_and_others_are_not(splits):
-    first = make_offer(recipe_for(), splits, splits / "a").identity
+    first = write_job_request(recipe_for(), splits, splits / "a").identity
     assert (
-        make_offer(recipe_for(poll_seconds=5, budget_usd=3), splits, splits / "b").identity == first
+        write_job_request(recipe_for(poll_seconds=5, budget_usd=3), splits, splits / "b").identity
+        == first
     )
-    assert make_offer(recipe_for(n_epochs=2), splits, splits / "c").identity != first
-    assert make_offer(recipe_for(prompt="Q: {question}"), splits, splits / "d").identity != first
+    assert write_job_request(recipe_for(n_epochs=2), splits, splits / "c").identity != first
+    assert (
+        write_job_request(recipe_for(prompt="Q: {question}"), splits, splits / "d").identity
+        != first
+    )
 
 
 def test_a_suffix_too_long_is_refused_not_cut(splits):
     recipe = recipe_for().model_copy(update={"name": "x" * 65})
     with pytest.raises(RecipeError, match="at most 64"):
-        make_offer(recipe, splits, splits / "s")
+        write_job_request(recipe, splits, splits / "s")
 
 
 # Pages
@@ -201,12 +205,12 @@ def test_a_list_that_ignores_after_ends():
 def test_upload_and_creation_send_what_was_offered(server, job):
     start(job)
     (sent,) = server.bodies("POST /fine_tuning/jobs$")
-    assert sent["metadata"] == {MARK: job.offer.identity}
+    assert sent["metadata"] == {MARK: job.request.identity}
     assert (sent["training_file"], sent["validation_file"]) == (
         job.state.files["train"],
         job.state.files["validation"],
     )
-    assert server.contents[sent["training_file"]] == job.offer.files["train"].read_bytes()
+    assert server.contents[sent["training_file"]] == job.request.files["train"].read_bytes()
     assert sent["method"] == {
         "type": "supervised",
         "supervised": {
@@ -221,8 +225,10 @@ def test_upload_and_creation_send_what_was_offered(server, job):
 
 
 def test_a_file_that_was_sent_is_not_sent_again(server, job):
-    upload(job.service, job.offer, job.state, job.path)
-    upload(job.service, job.offer, state_for(job.path, job.offer.identity, server.url), job.path)
+    upload(job.service, job.request, job.state, job.path)
+    upload(
+        job.service, job.request, state_for(job.path, job.request.identity, server.url), job.path
+    )
     assert server.count("POST /files") == 2
 
 
@@ -281,7 +287,7 @@ def test_whether_a_job_was_made_may_stay_open_and_then_nothing_is_made(server, j
     with pytest.raises(RunError, match="lists none yet"):
         start(job)
     assert server.count("POST /fine_tuning/jobs$") == 1
-    create_once(job.service, job.offer, job.state, job.path)
+    create_once(job.service, job.request, job.state, job.path)
     assert len(server.jobs) == 1
 
 
@@ -295,8 +301,8 @@ def test_lasting_errors_end_it(server, job):
 def test_a_lost_state_finds_the_job_by_its_mark(server, job):
     start(job)
     made = job.state.job
-    fresh = JobState(job.offer.identity, server.url)
-    create_once(job.service, job.offer, fresh, job.path)
+    fresh = JobState(job.request.identity, server.url)
+    create_once(job.service, job.request, fresh, job.path)
     assert (fresh.job, len(server.jobs)) == (made, 1)
 
 
@@ -304,21 +310,21 @@ def test_a_lost_state_finds_the_job_by_its_mark(server, job):
 def test_a_job_that_came_to_nothing_is_no_reason_not_to_make_one(server, job, status):
     start(job)
     server.jobs[job.state.job]["status"] = status
-    assert find_job(job.service, job.offer.identity) is None
+    assert find_job(job.service, job.request.identity) is None
 
 
 def test_the_mark_is_found_on_a_later_page(server, job):
     start(job)
     other = server.jobs[job.state.job] | {"metadata": None}
     server.jobs |= {f"ftjob-other-{n}": other | {"id": f"ftjob-other-{n}"} for n in range(12)}
-    assert find_job(job.service, job.offer.identity).id == job.state.job
+    assert find_job(job.service, job.request.identity).id == job.state.job
 
 
 def test_a_file_gone_from_the_service_is_sent_anew_the_next_time(server, job):
-    upload(job.service, job.offer, job.state, job.path)
+    upload(job.service, job.request, job.state, job.path)
     server.files.clear()
     with pytest.raises(ModelError, match="training_file"):
-        create_once(job.service, job.offer, job.state, job.path)
+        create_once(job.service, job.request, job.state, job.path)
     start(job)
     assert len(server.jobs) == 1
 
@@ -448,13 +454,15 @@ def test_without_a_readable_result_file_the_events_are_the_curve_and_it_is_said(
 def test_figures_under_the_names_of_local_training(server, job):
     start(job)
     ended, rows = follow(job.service, job.state.job, 0.01, job.path.with_name("m.jsonl"))
-    stats = stats_of(ended, rows, job.offer, 8.0)
+    stats = stats_of(ended, rows, job.request, 8.0)
     assert (stats["steps"], stats["tokens"], stats["seconds"]) == (12, 4321, 95.0)
     assert stats["tokens_per_second"] == pytest.approx(4321 / 95)
     assert stats["cost_usd"] == pytest.approx(4321 * 8 / 1e6)
     assert stats["best_validation_loss"] == pytest.approx(0.7217)
     ended.trained_tokens = None
-    assert stats_of(ended, rows, job.offer, 8.0)["tokens"] == job.offer.tokens * job.offer.epochs
+    assert (
+        stats_of(ended, rows, job.request, 8.0)["tokens"] == job.request.tokens * job.request.epochs
+    )
 
 
 # State

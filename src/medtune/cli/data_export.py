@@ -172,7 +172,7 @@ def _chat_files(
 ) -> dict[str, "ChatReport"]:
     """The same lines that a hosted run uploads: every question in the recipe's ``prompt``."""
     from medtune.conversation import iter_conversations
-    from medtune.hosted.chat_file import LEAST_EXAMPLES, write_chat_lines
+    from medtune.hosted.chat_file import MIN_EXAMPLES, write_chat_lines
     from medtune.tokens.chat_counter import as_asked
 
     reports = {}
@@ -184,7 +184,7 @@ def _chat_files(
             write_chat_lines(
                 path, (replace(row, messages=as_asked(row.messages, prompt)) for row in rows)
             )
-            reports[split] = check_file(path, LEAST_EXAMPLES if split == "train" else 1)
+            reports[split] = check_file(path, MIN_EXAMPLES if split == "train" else 1)
     return reports
 
 

@@ -53,7 +53,7 @@ def command(
         from medtune.runs.estimate import estimate, estimate_text
 
         facts = estimate(settings, existing_data_dir(data_dir))
-        print_json(facts) if json else typer.echo(estimate_text(facts))
+        print_json(facts.model_dump()) if json else typer.echo(estimate_text(facts))
         return
     from medtune.runs.pipeline import execute
 

@@ -138,7 +138,7 @@ def _short(value: Any) -> str:
 
 
 LISTED = 100
-LEAST_EXAMPLES = 10
+MIN_EXAMPLES = 10
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def check_chat_lines(
     limit: int | None = None,
     price: float | None = None,
     epochs: int | None = None,
-    least: int = LEAST_EXAMPLES,
+    least: int = MIN_EXAMPLES,
 ) -> ChatReport:
     """Check a training file as the service will, before money is spent: every problem with its
     line and field.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from medtune.errors import DataError, RunError
 from medtune.files import read_json, write_json
-from medtune.hosted.request import Offer
+from medtune.hosted.request import JobRequest
 from medtune.models.openai_client import explained, open_client
 from medtune.progress import say
 from medtune.recipe.schema import Endpoint
@@ -111,14 +111,14 @@ class Service:
         return cls(endpoint, open_client(endpoint))
 
 
-def upload(service: Service, offer: Offer, state: JobState, path: Path) -> None:
+def upload(service: Service, request: JobRequest, state: JobState, path: Path) -> None:
     """Send the files that are not there yet; each id is kept at once."""
-    for split, file in offer.files.items():
+    for split, file in request.files.items():
         if split in state.files:
             continue
         say(f"uploading {file.name}: {file.stat().st_size:,} bytes to {service.endpoint.base_url}")
         with open(file, "rb") as handle, explained(service.endpoint, "upload of files"):
-            name = f"{offer.request['suffix']}-{file.name}"
+            name = f"{request.parameters['suffix']}-{file.name}"
             made = service.client.files.create(
                 file=(name, handle, "application/jsonl"), purpose="fine-tune"
             )
@@ -141,22 +141,22 @@ def _is_same(job: "FineTuningJob", identity: str) -> bool:
     return (job.metadata or {}).get(MARK) == identity and job.status not in ("failed", "cancelled")
 
 
-def create_once(service: Service, offer: Offer, state: JobState, path: Path) -> None:
+def create_once(service: Service, request: JobRequest, state: JobState, path: Path) -> None:
     """The job's id in ``state``: of one that is there already, or of a new one.
 
     The client's own repetitions are off, for one that went through unanswered would make a second
     job. After every failure the list is asked first. Raises ``RunError`` where it stays open
     whether there is a job.
     """
-    found = find_job(service, offer.identity)
+    found = find_job(service, request.identity)
     if found:
         say(f"job {found.id} was made of these very data and settings: no second one")
-    job = found or _create(service, offer, state, path)
+    job = found or _create(service, request, state, path)
     state.job, state.status = job.id, job.status
     state.save(path)
 
 
-def _create(service: Service, offer: Offer, state: JobState, path: Path) -> "FineTuningJob":
+def _create(service: Service, request: JobRequest, state: JobState, path: Path) -> "FineTuningJob":
     import openai
 
     # A client of its own: a copy by `with_options` would no longer check that an answer has all its
@@ -166,12 +166,12 @@ def _create(service: Service, offer: Offer, state: JobState, path: Path) -> "Fin
     files: dict[str, Any] = {fields[split]: file_id for split, file_id in state.files.items()}
     for attempt in range(service.endpoint.max_retries + 1):
         try:
-            return jobs.create(**offer.request, **files, metadata={MARK: offer.identity})
+            return jobs.create(**request.parameters, **files, metadata={MARK: request.identity})
         except openai.APIResponseValidationError as error:
-            return _made_but_unread(service, offer, error)
+            return _made_but_unread(service, request, error)
         except (openai.APIConnectionError, openai.APIStatusError) as error:
             failure = error
-        found = find_job(service, offer.identity) if _is_open(failure) else None
+        found = find_job(service, request.identity) if _is_open(failure) else None
         if found:
             return found
         if not isinstance(failure, openai.APIStatusError):
@@ -183,18 +183,18 @@ def _create(service: Service, offer: Offer, state: JobState, path: Path) -> "Fin
     if failure.param in ("training_file", "validation_file"):
         state.files.clear()  # gone there, or refused: sent anew the next time
         state.save(path)
-    with explained(service.endpoint, f"model {offer.model} to fine-tune"):
+    with explained(service.endpoint, f"model {request.model} to fine-tune"):
         raise failure
 
 
 def _made_but_unread(
-    service: Service, offer: Offer, error: "openai.APIResponseValidationError"
+    service: Service, request: JobRequest, error: "openai.APIResponseValidationError"
 ) -> "FineTuningJob":
     """The job that a malformed answer speaks of, as the list names it.
 
     Raises ``ModelError`` where it is not there.
     """
-    found = find_job(service, offer.identity)
+    found = find_job(service, request.identity)
     if found is None:
         with explained(service.endpoint, "job"):
             raise error

@@ -11,7 +11,7 @@ from typing import Any
 from medtune.conversation import Conversation, iter_conversations
 from medtune.errors import DataError, RecipeError
 from medtune.files import sha256_file, sha256_json
-from medtune.hosted.chat_file import LEAST_EXAMPLES, ChatReport, check_chat_lines, write_chat_lines
+from medtune.hosted.chat_file import MIN_EXAMPLES, ChatReport, check_chat_lines, write_chat_lines
 from medtune.progress import say
 from medtune.recipe.schema import Recipe
 from medtune.tokens.chat_counter import ChatCounter, as_asked
@@ -23,7 +23,7 @@ SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Offer:
+class JobRequest:
     """A job before it is sent: its files, what they hold, and the parameters of the job.
 
     ``files`` and ``reports`` are by split: train, and validation where it has rows.
@@ -32,7 +32,7 @@ class Offer:
     files: dict[str, Path]
     reports: dict[str, ChatReport]
     model: str
-    request: dict[str, Any]
+    parameters: dict[str, Any]
 
     @property
     def epochs(self) -> int:
@@ -64,13 +64,13 @@ class Offer:
         return sha256_json(
             [
                 self.model,
-                self.request,
+                self.parameters,
                 {name: sha256_file(path) for name, path in self.files.items()},
             ]
         )
 
 
-def make_offer(recipe: Recipe, splits: Path, place: Path) -> Offer:
+def write_job_request(recipe: Recipe, splits: Path, place: Path) -> JobRequest:
     """Write ``train.jsonl`` and ``validation.jsonl`` below ``place`` and check them as the
     service will.
 
@@ -79,7 +79,7 @@ def make_offer(recipe: Recipe, splits: Path, place: Path) -> Offer:
     settings = recipe.train.hosted
     epochs = None if settings.n_epochs == "auto" else settings.n_epochs
     files, reports = {}, {}
-    for split, least in (("train", LEAST_EXAMPLES), ("validation", 1)):
+    for split, least in (("train", MIN_EXAMPLES), ("validation", 1)):
         path = place / f"{split}.jsonl"
         path.unlink(missing_ok=True)
         overlong = recipe.data.overlong if split == "train" else "truncate"
@@ -93,7 +93,7 @@ def make_offer(recipe: Recipe, splits: Path, place: Path) -> Offer:
         report = check_chat_lines(path, settings.encoding, price=price, epochs=epochs, least=least)
         _refuse_faults(report)
         files[split], reports[split] = path, report
-    return Offer(files, reports, recipe.model.name, _request(recipe))
+    return JobRequest(files, reports, recipe.model.name, _parameters(recipe))
 
 
 def _rows(path: Path, recipe: Recipe, overlong: str) -> Iterator[Conversation]:
@@ -126,7 +126,7 @@ def _refuse_faults(report: ChatReport) -> None:
         )
 
 
-def _request(recipe: Recipe) -> dict[str, Any]:
+def _parameters(recipe: Recipe) -> dict[str, Any]:
     """The parameters of the job, but for the ids of its files and the mark by which it is found
     again.
     """

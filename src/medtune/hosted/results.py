@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from medtune.errors import MedtuneError
 from medtune.files import whole_file, write_json, write_text
 from medtune.hosted.job import Service
-from medtune.hosted.request import Offer
+from medtune.hosted.request import JobRequest
 from medtune.hosted.watch import metrics_row
 from medtune.models.openai_client import explained
 from medtune.progress import say
@@ -70,7 +70,7 @@ def fetch_rows(
 
 
 def write_results(
-    place: Path, job: "FineTuningJob", rows: list[dict[str, Any]], offer: Offer, price: float
+    place: Path, job: "FineTuningJob", rows: list[dict[str, Any]], request: JobRequest, price: float
 ) -> None:
     """metrics.jsonl and loss.csv in order of steps, and trainer_stats.json, in the directory
     ``place``.
@@ -85,11 +85,11 @@ def write_results(
         writer.writerows(
             [row["step"], row.get("loss", ""), row.get("validation_loss", "")] for row in rows
         )
-    write_json(place / "trainer_stats.json", stats_of(job, rows, offer, price))
+    write_json(place / "trainer_stats.json", stats_of(job, rows, request, price))
 
 
 def stats_of(
-    job: "FineTuningJob", rows: list[dict[str, Any]], offer: Offer, price: float
+    job: "FineTuningJob", rows: list[dict[str, Any]], request: JobRequest, price: float
 ) -> dict[str, Any]:
     """Figures with local training's names where they exist.
 
@@ -100,8 +100,8 @@ def stats_of(
     """
     chosen = job.method.supervised.hyperparameters if job.method and job.method.supervised else None
     epochs = getattr(chosen, "n_epochs", None) or job.hyperparameters.n_epochs
-    passes = epochs if isinstance(epochs, int) else offer.epochs
-    tokens = offer.tokens * passes if job.trained_tokens is None else job.trained_tokens
+    passes = epochs if isinstance(epochs, int) else request.epochs
+    tokens = request.tokens * passes if job.trained_tokens is None else job.trained_tokens
     seconds = float((job.finished_at or job.created_at) - job.created_at)
     steps = max((row["step"] for row in rows), default=0)
     losses = [row["loss"] for row in rows if "loss" in row]
@@ -109,7 +109,7 @@ def stats_of(
     return {
         "steps": steps,
         "tokens": tokens,
-        "supervised_tokens": offer.learnt_tokens * passes,
+        "supervised_tokens": request.learnt_tokens * passes,
         "seconds": seconds,
         "tokens_per_second": tokens / seconds if seconds else 0.0,
         "best_step": 0,

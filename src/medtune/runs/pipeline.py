@@ -12,7 +12,7 @@ from medtune.evaluation.comparison.paired import compare
 from medtune.evaluation.confidence.summary import confidence_of
 from medtune.evaluation.published import published_figures
 from medtune.files import read_json, sha256_json, write_json, write_text
-from medtune.hosted.quote import agree
+from medtune.hosted.quote import confirm
 from medtune.recipe.read import read_run_recipe, to_yaml
 from medtune.recipe.schema import Recipe
 from medtune.report.verdict import headline, verdict
@@ -167,7 +167,7 @@ def _before_training(plan: Plan, run: RunDirectory, yes: bool) -> None:
     A yes where it costs money) before the base is measured.
     """
     if plan.recipe.train.method == "hosted":
-        agree(plan, run, yes)
+        confirm(plan.recipe, run, yes)
     else:
         check_training(plan, run.data)
 

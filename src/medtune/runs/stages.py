@@ -143,7 +143,7 @@ def train_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
                 ):
                     file.unlink(missing_ok=True)
                 if hosted:
-                    train_hosted(plan, run)
+                    train_hosted(plan.recipe, run)
                 else:
                     train(plan, run, processes, inputs)
         shutil.rmtree(run.train / "checkpoints", ignore_errors=True)  # they have served
