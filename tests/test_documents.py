@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 import typer
 
+import medtune
 from medtune.cli.app import app
 from medtune.recipe.read import shipped_recipes
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MORE_PAGES = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "src").rglob("README.md"))]
+PACKAGE = ROOT / "src" / "medtune"
 if not (ROOT / "README.md").exists():
     pytest.skip("installed without the repository's documents", allow_module_level=True)
 
@@ -21,9 +24,11 @@ if not (ROOT / "README.md").exists():
 def commands():
     """Every indented or fenced line, and every code span, that calls medtune."""
     for page in PAGES:
+        if page.name == "architecture.md":  # it names verbs and calls none
+            continue
         for line in page.read_text().splitlines():
-            found = re.match(r"^(?:    |\s*\$ )(?:\.venv/bin/)?(medtune .*)$", line)
-            spans = [found[1]] if found else re.findall(r"`(medtune [a-z][^`]*)`", line)
+            call = re.match(r"^(?:    |\s*\$ )(?:\.venv/bin/)?(medtune .*)$", line)
+            spans = [call[1]] if call else re.findall(r"`(medtune [a-z][^`]*)`", line)
             for span in spans:
                 yield f"{page.name}: {span}", span.split("#")[0].strip()
 
@@ -69,6 +74,38 @@ def test_local_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), target
+
+
+FOREIGN = {"convert_hf_to_gguf.py"}  # llama.cpp's
+TREE = [
+    path.relative_to(ROOT)
+    for top in ("src", "tests", "benchmarks", "scripts")
+    for path in (ROOT / top, *(ROOT / top).rglob("*"))
+]
+ENDINGS = {path.parts[-count:] for path in TREE for count in range(1, len(path.parts) + 1)}
+EVERY_PAGE = pytest.mark.parametrize(
+    "page", PAGES + MORE_PAGES, ids=lambda page: str(page.relative_to(ROOT))
+)
+
+
+@EVERY_PAGE
+def test_every_source_file_that_is_named_is_there(page):
+    names = set(re.findall(r"(?<![\w.:/-])[\w/-]+\.py\b", page.read_text())) - FOREIGN
+    assert {name for name in names if Path(name).parts not in ENDINGS} == set()
+
+
+@EVERY_PAGE
+def test_every_folder_that_is_named_is_there(page):
+    names = set(re.findall(r"(?:`|\()(?:\.\./)?((?:[a-z_]+/)+)(?:`|\))", page.read_text()))
+    assert {name for name in names if Path(name).parts not in ENDINGS} == set()
+
+
+@EVERY_PAGE
+def test_every_module_that_is_named_is_there(page):
+    names = set(re.findall(r"\bmedtune((?:\.[a-z_]+)+)\b(?!-)", page.read_text()))
+    for name in names - {".json"}:
+        path = PACKAGE.joinpath(*name[1:].split("."))
+        assert path.is_dir() or path.with_suffix(".py").exists() or hasattr(medtune, name[1:])
 
 
 def test_every_shipped_recipe_says_how_it_is_run():
