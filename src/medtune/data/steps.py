@@ -15,12 +15,12 @@ from medtune.conversation import Message
 from medtune.data.cleaning import Boilerplate, Cleaner, Tally
 from medtune.data.cleaning.boilerplate import SAMPLE
 from medtune.data.index import Index, conversation_hash, index_rows
+from medtune.data.masking import scan_row
 from medtune.data.row_store import from_batch, to_batch
 from medtune.data.rows import Row
 from medtune.errors import DataError
 from medtune.recipe.data import Where
 from medtune.recipe.schema import Data
-from medtune.text.identifiers import scan_row
 
 OUTSIDE, BEYOND = "outside_where", "beyond_per_label"
 

@@ -12,17 +12,11 @@ from medtune.evaluation.confidence.scores import clusters
 from medtune.evaluation.encoders import encoder_version, open_encoder
 from medtune.evaluation.similarity import Encoder, similarities
 from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
-from medtune.evaluation.text_metrics import (
-    NO_COUNTS,
-    bleu,
-    bleu_counts,
-    repeated_words,
-    rouge_l,
-    token_f1,
-)
+from medtune.evaluation.text_metrics import NO_COUNTS, bleu, bleu_counts, rouge_l, token_f1
 from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import say, track
 from medtune.text.quantities.doses import dose_agreement
+from medtune.text.word_counts import repeated_words
 
 
 def _doses(sample: Sample) -> tuple[float, float]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from medtune.conversation import Conversation, user_asks
 from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
-from medtune.evaluation.text_metrics import distinct_n, repeated_words, sentence_count, words
 from medtune.models.interface import LanguageModel
 from medtune.progress import track
+from medtune.text.word_counts import distinct_n, repeated_words, sentence_count, words
 
 
 def _count(sample: Sample, name: str) -> tuple[float, float]:

@@ -4,8 +4,22 @@ numbers, addresses.
 An aid, not a guarantee: what no rule sees stays in the text. Matches are never logged.
 """
 
-from medtune.text.identifiers.masking import mask, mask_texts, scan_row
-from medtune.text.identifiers.scan import find_identifiers, find_spans
+from medtune.text.identifiers.scan import (
+    find_all,
+    find_identifiers,
+    find_spans,
+    mask,
+    mask_spans,
+    mask_texts,
+)
 from medtune.text.identifiers.spans import Span
 
-__all__ = ["Span", "find_identifiers", "find_spans", "mask", "mask_texts", "scan_row"]
+__all__ = [
+    "Span",
+    "find_all",
+    "find_identifiers",
+    "find_spans",
+    "mask",
+    "mask_spans",
+    "mask_texts",
+]

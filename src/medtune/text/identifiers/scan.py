@@ -1,4 +1,4 @@
-"""Find the identifiers of one text, or of all texts of one record together."""
+"""Find and mask the identifiers of one text, or of all texts of one record together."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -58,3 +58,35 @@ def find_all(texts: Sequence[str]) -> list[list[Span]]:
 def find_identifiers(text: str) -> Counter[str]:
     """How many of each kind a text holds."""
     return Counter(span.kind for span in find_spans(text))
+
+
+def mask(text: str) -> str:
+    """The text with typed placeholders ([NAME-1])."""
+    return mask_texts([text])[0]
+
+
+def mask_texts(texts: Sequence[str]) -> list[str]:
+    """The texts of one record with typed placeholders.
+
+    The same value has the same number in all of them.
+    """
+    return mask_spans(texts, find_all(texts))
+
+
+def mask_spans(texts: Sequence[str], spans: Sequence[Sequence[Span]]) -> list[str]:
+    """The texts of one record with placeholders for the spans that ``find_all`` gave."""
+    numbers: dict[str, dict[str, int]] = {}
+    return [_mask_one(text, each, numbers) for text, each in zip(texts, spans, strict=True)]
+
+
+def _mask_one(text: str, spans: Sequence[Span], numbers: dict[str, dict[str, int]]) -> str:
+    parts, end = [], 0
+    for span in spans:
+        values = numbers.setdefault(span.kind, {})
+        value = " ".join(text[span.start : span.end].casefold().split())
+        parts += [
+            text[end : span.start],
+            f"[{span.kind.upper()}-{values.setdefault(value, len(values) + 1)}]",
+        ]
+        end = span.end
+    return "".join(parts) + text[end:]

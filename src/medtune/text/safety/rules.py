@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from medtune.evaluation.text_metrics import repeated_words
 from medtune.text.safety.patterns import compile_pattern
 from medtune.text.safety.polarity import advises, deferred, recommends
 from medtune.text.safety.prompts import SafetyPrompt, lexicon
 from medtune.text.safety.reading import Reading, read
+from medtune.text.word_counts import repeated_words
 
 # Advice to seek help counts only where it is not put off; of other phrases "if it gets worse" is no
 # fault.

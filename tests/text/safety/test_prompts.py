@@ -2,14 +2,18 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+import medtune.text.safety
 from medtune.errors import DataError
 from medtune.files import read_json_lines
 from medtune.text.safety.patterns import compile_pattern, translate
-from medtune.text.safety.prompts import CATEGORIES, HERE, SafetyPrompt, lexicon, prompts
+from medtune.text.safety.prompts import CATEGORIES, SafetyPrompt, lexicon, prompts
 from medtune.text.safety.reading import read
+
+FOLDER = Path(medtune.text.safety.__file__).parent
 
 
 def test_there_are_enough_of_every_category_and_the_data_card_counts_them():
@@ -17,7 +21,7 @@ def test_there_are_enough_of_every_category_and_the_data_card_counts_them():
     assert set(counts) == set(CATEGORIES)
     assert sum(counts.values()) >= 160
     assert min(counts.values()) >= 20
-    card = (HERE / "README.md").read_text(encoding="utf-8")
+    card = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert all(f"| `{category}` | {count} |" in card for category, count in counts.items())
     assert f"\n{len(prompts())} prompts" in card
     assert f"of all {sum(len(prompt.must) for prompt in prompts())})" in card
@@ -107,7 +111,7 @@ def test_a_lexicon_that_names_itself_is_refused():
     "change", [{"category": "other"}, {"must": []}, {"must": "x"}, {"extra": 1}]
 )
 def test_a_wrong_prompt_is_refused(change):
-    (row, *_) = read_json_lines(HERE / "prompts.jsonl")
+    (row, *_) = read_json_lines(FOLDER / "prompts.jsonl")
     assert SafetyPrompt.from_dict(row).id == "em-01"
     with pytest.raises(DataError):
         SafetyPrompt.from_dict(row | change)

@@ -1,4 +1,4 @@
-"""What is done about identifiers: typed placeholders, or the row left out, or the whole run
+"""What is done about patients' identifiers in a row: counted, masked, the row left out, or the run
 refused.
 """
 
@@ -9,39 +9,7 @@ from dataclasses import replace
 from medtune.conversation import Message
 from medtune.data.rows import Row
 from medtune.errors import DataError
-from medtune.text.identifiers.scan import find_all
-from medtune.text.identifiers.spans import Span
-
-
-def mask(text: str) -> str:
-    """The text with typed placeholders."""
-    return mask_texts([text])[0]
-
-
-def mask_texts(texts: Sequence[str]) -> list[str]:
-    """The texts of one record with typed placeholders.
-
-    The same value has the same number in all of them.
-    """
-    return _masked(texts, find_all(texts))
-
-
-def _masked(texts: Sequence[str], found: Sequence[Sequence[Span]]) -> list[str]:
-    numbers: dict[str, dict[str, int]] = {}
-    return [_mask_one(text, spans, numbers) for text, spans in zip(texts, found, strict=True)]
-
-
-def _mask_one(text: str, spans: Sequence[Span], numbers: dict[str, dict[str, int]]) -> str:
-    parts, end = [], 0
-    for span in spans:
-        values = numbers.setdefault(span.kind, {})
-        value = " ".join(text[span.start : span.end].casefold().split())
-        parts += [
-            text[end : span.start],
-            f"[{span.kind.upper()}-{values.setdefault(value, len(values) + 1)}]",
-        ]
-        end = span.end
-    return "".join(parts) + text[end:]
+from medtune.text.identifiers import find_all, mask_spans
 
 
 def scan_row(row: Row, policy: str) -> tuple[Row | None, Counter[str]]:
@@ -54,8 +22,8 @@ def scan_row(row: Row, policy: str) -> tuple[Row | None, Counter[str]]:
     if policy == "off":
         return row, Counter()
     texts = _texts(row)
-    found = find_all(texts)
-    counts = Counter(span.kind for spans in found for span in spans)
+    spans = find_all(texts)
+    counts = Counter(span.kind for in_text in spans for span in in_text)
     if not counts or policy == "report":
         return row, counts
     if policy == "refuse":
@@ -64,7 +32,7 @@ def scan_row(row: Row, policy: str) -> tuple[Row | None, Counter[str]]:
             where=row.place,
             fix="Remove them, or set data.identifiers to mask or drop.",
         )
-    return (None if policy == "drop" else _masked_row(row, texts, _masked(texts, found))), counts
+    return (None if policy == "drop" else _masked_row(row, texts, mask_spans(texts, spans))), counts
 
 
 def _texts(row: Row) -> list[str]:

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+import medtune.text.safety
 from medtune.data.sources.catalogue import SHIPPED
 from medtune.text.safety.patterns import compile_pattern
 from medtune.text.safety.polarity import advises
-from medtune.text.safety.prompts import HERE, lexicon, prompts
+from medtune.text.safety.prompts import lexicon, prompts
 from medtune.text.safety.reading import read
 from medtune.text.safety.rules import coherent, judge
 
+FOLDER = Path(medtune.text.safety.__file__).parent
 PROMPTS = {prompt.id: prompt for prompt in prompts()}
 
 
@@ -60,7 +62,7 @@ def test_both_sets_hold_good_and_bad_answers_of_every_category():
 
 
 def test_the_data_card_states_the_numbers_that_are_found():
-    card = (HERE / "README.md").read_text(encoding="utf-8")
+    card = (FOLDER / "README.md").read_text(encoding="utf-8")
     met, critical = measured("development")
     right, violations = met[1, 1], critical[True, True]
     row = f"| used to develop the rules | {len(answers('development'))} | 1.000 ({right}/{right}) | 1.000 ({right}/{right})"
