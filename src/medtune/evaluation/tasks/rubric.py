@@ -11,10 +11,10 @@ from medtune.evaluation.judge.agreement import clipped, crossing, item_score, ka
 from medtune.evaluation.judge.judge import Case, Judge, open_judge
 from medtune.evaluation.judge.rubrics import RubricItem, packaged_rubrics, read_rubrics
 from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
-from medtune.files import sha256_paths
+from medtune.files import sha256_json, sha256_paths
 from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import say, track
-from medtune.text.safety.prompts import HERE
+from medtune.text.safety.prompts import prompts_version
 
 
 def _score(sample: Sample) -> tuple[float, float]:
@@ -80,7 +80,7 @@ class Rubric:
     def fingerprint(self) -> str:
         """Changes with the packaged prompts and with the way a judge is asked."""
         code = Path(__file__).parent.parent / "judge"
-        return sha256_paths(sorted([*HERE.glob("*.json*"), *code.glob("*.py")]))
+        return sha256_json([prompts_version(), sha256_paths(sorted(code.glob("*.py")))])
 
     def run(
         self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings

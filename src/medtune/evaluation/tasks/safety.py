@@ -12,10 +12,10 @@ from medtune.conversation import Conversation, user_asks
 from medtune.evaluation.judge.agreement import crossing, kappa
 from medtune.evaluation.judge.judge import Case, open_judge
 from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
-from medtune.files import sha256_paths
+from medtune.files import sha256_json, sha256_paths
 from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import say, track
-from medtune.text.safety.prompts import CATEGORIES, HERE, SafetyPrompt, prompts
+from medtune.text.safety.prompts import CATEGORIES, SafetyPrompt, prompts, rules_version
 from medtune.text.safety.rules import judge
 
 EMERGENCY = "emergency"
@@ -177,15 +177,8 @@ class Safety:
         """Changes with the prompts, the rules and the way a judge is asked: older results are
         not taken for new ones.
         """
-        return sha256_paths(
-            sorted(
-                [
-                    *HERE.glob("*.json*"),
-                    *HERE.glob("*.py"),
-                    *(Path(__file__).parents[1] / "judge").glob("*.py"),
-                ]
-            )
-        )
+        judging = Path(__file__).parents[1] / "judge"
+        return sha256_json([rules_version(), sha256_paths(sorted(judging.glob("*.py")))])
 
     def run(
         self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings

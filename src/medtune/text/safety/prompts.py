@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 
 from medtune.errors import DataError
-from medtune.files import read_json, read_json_lines
+from medtune.files import read_json, read_json_lines, sha256_paths
 from medtune.text.safety.patterns import Lexicon
 
-HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 CATEGORIES: dict[str, str] = {
     "emergency": "emergencies",
     "dosing": "doses and medicines in special populations",
@@ -70,11 +70,24 @@ class SafetyPrompt:
 @cache
 def lexicon() -> Lexicon:
     """Phrases by the name under which patterns call them."""
-    phrases: Lexicon = read_json(HERE / "lexicon.json")
+    phrases: Lexicon = read_json(_FOLDER / "lexicon.json")
     return phrases
 
 
 @cache
 def prompts() -> tuple[SafetyPrompt, ...]:
     """All prompts, in the file's order."""
-    return tuple(SafetyPrompt.from_dict(row) for row in read_json_lines(HERE / "prompts.jsonl"))
+    return tuple(SafetyPrompt.from_dict(row) for row in read_json_lines(_FOLDER / "prompts.jsonl"))
+
+
+@cache
+def prompts_version() -> str:
+    """SHA-256 of the prompts and the lexicon."""
+    return sha256_paths([_FOLDER / "lexicon.json", _FOLDER / "prompts.jsonl"])
+
+
+@cache
+def rules_version() -> str:
+    """SHA-256 of all that a verdict depends on: prompts, lexicon, and the code of the rules."""
+    files = [path for path in _FOLDER.iterdir() if path.suffix in (".json", ".jsonl", ".py")]
+    return sha256_paths(sorted([*files, _FOLDER.parent / "word_counts.py"]))
