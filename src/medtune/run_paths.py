@@ -45,6 +45,11 @@ class RunPaths:
         return self.root / "eval" / "after"
 
     @property
+    def published(self) -> Path:
+        """What figures of published projects keep."""
+        return self.root / "eval" / "published"
+
+    @property
     def comparison(self) -> Path:
         """Before and after, paired."""
         return self.root / "eval" / "comparison.json"

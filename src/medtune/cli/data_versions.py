@@ -32,7 +32,7 @@ def versions(
     """{combined, combined short, medquad, wikidoc} × {gemma, llama, mistral}: cleaned, split by
     group, with a card.
     """
-    from medtune.runs.versions import write_versions
+    from medtune.examples.faithful.versions import write_versions
 
     place = existing_data_dir(data_dir)
     _check_wikidoc(wikidoc, place)

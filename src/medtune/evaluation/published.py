@@ -1,90 +1,73 @@
-"""Figures computed the way a published project computed them, mistakes included, to stand beside
-the right ones.
+"""Figures computed the way a published project computed them, to stand beside the right ones.
+
+The recipe names them (``evaluate.published``); they live outside the package's core.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
-from medtune.evaluation.tasks.task import Sample
+from medtune.conversation import Conversation
+from medtune.errors import RecipeError
+from medtune.evaluation.tasks.task import Sample, TaskSettings
+from medtune.recipe.extensions import load_extension
 from medtune.recipe.schema import Recipe
 
-FIRST_ROWS = 100
+if TYPE_CHECKING:
+    from medtune.models.causal import LocalModel
+
+KEY = "evaluate.published"
 
 
-def row_mean_perplexity(samples: Sequence[Sample], rows: int = FIRST_ROWS) -> float | None:
-    """Exp of the mean over the first rows of each row's mean NLL a token, question and answer
-    together.
+class PublishedFigure:
+    """One figure. ``directory`` is where it keeps files in a run (eval/published/)."""
 
-    A short row weighs as much as a long one, and the first rows are no sample. None where no row
-    was scored as a text.
-    """
-    found = [s for s in samples[:rows] if s.get("text_tokens")]
-    if not found:
-        return None
-    return math.exp(sum(-s["text_loglikelihood"] / s["text_tokens"] for s in found) / len(found))
+    needs_trained_model: ClassVar[bool] = False
+    plot_label: ClassVar[str | None] = None  # beside the perplexities; None: not drawn
+
+    def measure(
+        self,
+        trained: "LocalModel",
+        rows: Sequence[Conversation],
+        settings: TaskSettings,
+        directory: Path,
+    ) -> None:
+        """Ask the trained model, once it has been measured; asked where it is needed only."""
+
+    def compute(
+        self,
+        recipe: Recipe,
+        before: Mapping[str, Sequence[Sample]],
+        after: Mapping[str, Sequence[Sample]],
+        directory: Path,
+    ) -> dict[str, object] | None:
+        """A ``title``, a ``sentence``, and what stands between them; None where there is none.
+
+        ``before`` and ``after`` hold task → saved samples. ``before``, ``after`` and ``n`` of the
+        result are numbers; ``answers`` holds texts (question, published, untouched).
+        """
+        raise NotImplementedError
+
+
+def figure_named(name: str) -> PublishedFigure:
+    """The figure of a recipe's name. Raises ``RecipeError`` where it is none."""
+    figure = load_extension(KEY, name)
+    if not isinstance(figure, PublishedFigure):
+        raise RecipeError(
+            f"{name} is no PublishedFigure", where=KEY, fix="See medtune.evaluation.published."
+        )
+    return figure
 
 
 def published_figures(
     recipe: Recipe,
     before: Mapping[str, Sequence[Sample]],
     after: Mapping[str, Sequence[Sample]],
-    mistaken: Sequence[Sample] = (),
-) -> dict[str, Any]:
-    """The recipe's ``evaluate.published`` figures, from saved samples: each a ``title`` and a
-    ``sentence``.
-
-    A figure has ``before``, ``after`` and ``n``; answers are ``answers``: of ``mistaken``, those
-    that the trained model gave in training mode, beside what the untouched model says.
-    """
-    found: dict[str, Any] = {}
-    if "row_mean_perplexity" in recipe.evaluate.published:
-        found["row_mean_perplexity"] = _row_mean(recipe, before, after)
-    if mistaken:
-        found["before_after_training"] = _mistaken(recipe, before, mistaken)
-    return found
-
-
-def _mistaken(
-    recipe: Recipe, before: Mapping[str, Sequence[Sample]], mistaken: Sequence[Sample]
-) -> dict[str, Any]:
-    key = next((spec.key for spec in recipe.evaluate.tasks if spec.task == "topics"), "")
-    untouched = {sample["question"]: sample["output"] for sample in before.get(key, ())}
-    answers = [
-        {
-            "question": s["question"],
-            "published": s["output"],
-            "untouched": untouched.get(s["question"], ""),
-        }
-        for s in mistaken
-    ]
-    differ = sum(answer["published"] != answer["untouched"] for answer in answers)
-    return {
-        "title": "Answers “before”",
-        "answers": answers,
-        "n": len(answers),
-        "sentence": (
-            "Taken after training, from the model whose adapter was on, in training mode with dropout. "
-            f"{differ} of {len(answers)} are not what the untouched model says."
-        ),
+    directory: Path,
+) -> dict[str, dict[str, object]]:
+    """The figures that the recipe names, by name, from saved samples."""
+    figures = {
+        name: figure_named(name).compute(recipe, before, after, directory)
+        for name in recipe.evaluate.published
     }
-
-
-def _row_mean(
-    recipe: Recipe, before: Mapping[str, Sequence[Sample]], after: Mapping[str, Sequence[Sample]]
-) -> dict[str, Any]:
-    key = next((spec.key for spec in recipe.evaluate.tasks if spec.task == "perplexity"), "")
-    sides = {"before": before.get(key, []), "after": after.get(key, [])}
-    figures = {name: row_mean_perplexity(samples) for name, samples in sides.items()}
-    n = min(FIRST_ROWS, max(len(samples) for samples in sides.values()))
-    return {"title": "Perplexity as published", **figures, "n": n, "sentence": _sentence(key, n)}
-
-
-def _sentence(key: str, n: int) -> str:
-    if not key:
-        return "Not measured: it is computed from the samples of the task perplexity, which this recipe does not run."
-    return (
-        f"The exponential of the mean of {n} row means: every row weighs the same however long it is, only the first rows "
-        "count, and the question's own words (with whatever is the same in every row) count like the answer's. The right "
-        "figure sums over all tokens of all test rows and exponentiates once."
-    )
+    return {name: figure for name, figure in figures.items() if figure is not None}

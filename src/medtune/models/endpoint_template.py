@@ -10,26 +10,19 @@ from typing import TYPE_CHECKING
 
 from medtune.conversation import Message
 from medtune.errors import ModelError, RecipeError
-from medtune.tokens.chat_templates import TEMPLATES
-from medtune.tokens.published import PUBLISHED
+from medtune.tokens.chat_templates import family_template
 
 if TYPE_CHECKING:
     from medtune.tokens.render import ChatTemplate
 
-NAMED = frozenset({*TEMPLATES, *PUBLISHED})
-
-# BOS and EOS where the family fixes their texts; elsewhere only the server's tokenizer knows them.
+# BOS and EOS where no family fixes their texts: only the server's tokenizer knows them.
 _UNKNOWN = ("\ue000BOS\ue000", "\ue000EOS\ue000")
-_FIXED = {
-    **dict.fromkeys(("llama-2", "mistral", "mistral-published", "zephyr"), ("<s>", "</s>")),
-    "phi-3": ("<s>", "<|endoftext|>"),
-}
 _TERMINATORS = ["<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>"]
 
 
 def check_named(chat_template: str) -> None:
     """Raises ``RecipeError`` where no family's template is named."""
-    if chat_template not in NAMED:
+    if chat_template == "auto":
         raise RecipeError(
             "likelihoods of an endpoint need the text that the model reads, and a service does not show its template",
             where="model.chat_template",
@@ -43,8 +36,9 @@ class EndpointTemplate:
     def __init__(self, name: str) -> None:
         check_named(name)
         self.name = name
-        self._bos, self._eos = _FIXED.get(name, _UNKNOWN)
-        self._template = _chat_template(name, self._bos, self._eos)
+        family = family_template(name)
+        self._bos, self._eos = family.bos or _UNKNOWN[0], family.eos or _UNKNOWN[1]
+        self._template = _chat_template(family.text, self._bos, self._eos)
 
     def answered(self, messages: Sequence[Message], answer: str) -> tuple[str, str]:
         """The prompt's text, and the answer as it stands in the conversation, up to its last
@@ -70,7 +64,7 @@ class EndpointTemplate:
         return prompt, text
 
 
-def _chat_template(name: str, bos: str, eos: str) -> "ChatTemplate":
+def _chat_template(text: str, bos: str, eos: str) -> "ChatTemplate":
     """The template over a tokenizer that holds nothing but the marks of turns."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
@@ -83,6 +77,6 @@ def _chat_template(name: str, bos: str, eos: str) -> "ChatTemplate":
         bos_token=bos,
         eos_token=eos,
         additional_special_tokens=_TERMINATORS,
-        chat_template=(PUBLISHED if name in PUBLISHED else TEMPLATES)[name],
+        chat_template=text,
     )
     return ChatTemplate(tokenizer)

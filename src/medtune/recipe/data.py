@@ -96,10 +96,7 @@ class SourceSpec(Section):
 
 
 class Clean(Section):
-    """Repairs of texts, each counted and shown with examples in the audit.
-
-    Each can be switched off.
-    """
+    """Repairs of texts, each counted and shown with examples in the audit; each can be switched off."""
 
     encoding: bool = Field(
         True, description="Text decoded wrongly somewhere before (mojibake), by ftfy."

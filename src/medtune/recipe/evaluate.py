@@ -2,9 +2,11 @@
 is spoken with.
 """
 
+from functools import partial
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
+    AfterValidator,
     Field,
     SerializerFunctionWrapHandler,
     field_validator,
@@ -13,6 +15,7 @@ from pydantic import (
 )
 
 from medtune.recipe.base import Positive, Section, Share
+from medtune.recipe.extensions import check_extension
 from medtune.recipe.model import Endpoint
 
 TOPICS = [
@@ -239,10 +242,12 @@ class Evaluate(Section):
         "test",
         description="Rows that are measured; train is a published mistake, kept for -faithful recipes.",
     )
-    published: list[Literal["row_mean_perplexity", "before_after_training"]] = Field(
+    published: list[
+        Annotated[str, AfterValidator(partial(check_extension, "evaluate.published"))]
+    ] = Field(
         default=[],
-        description="Figures computed the way a published project did, mistakes included, shown beside the right ones: "
-        "perplexity as the mean of row means over the first 100 rows; the answers 'before' from the trained model.",
+        description="Figures computed the way a published project did, mistakes included, shown "
+        "beside the right ones; or of a module, as module:NAME.",
     )
     limit: Positive | None = Field(
         None,

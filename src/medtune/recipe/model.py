@@ -2,11 +2,13 @@
 put to it.
 """
 
+from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from medtune.recipe.base import Positive, Section
+from medtune.recipe.extensions import check_extension
 
 
 class Endpoint(Section):
@@ -49,24 +51,26 @@ class Model(Section):
         description="Weights while computing; auto: bfloat16 where the machine multiplies it fast, else float32. "
         "float16 trains with loss scaling, and is refused for T5.",
     )
-    chat_template: Literal[
-        "auto",
-        "plain",
-        "alpaca",
-        "chatml",
-        "gemma",
-        "llama-2",
-        "llama-3",
-        "mistral",
-        "phi-3",
-        "qwen2.5",
-        "zephyr",
-        "gemma-published",
-        "llama-2-published",
-        "mistral-published",
+    chat_template: Annotated[
+        Literal[
+            "auto",
+            "plain",
+            "alpaca",
+            "chatml",
+            "gemma",
+            "llama-2",
+            "llama-3",
+            "mistral",
+            "phi-3",
+            "qwen2.5",
+            "zephyr",
+        ]
+        | Annotated[str, AfterValidator(partial(check_extension, "model.chat_template"))],
+        Field(union_mode="left_to_right"),
     ] = Field(
         "auto",
-        description="How turns are written; auto: the tokenizer's own, else by its vocabulary's turn markers, else plain. The -published ones hold the mistakes of a published project, for its -faithful recipe.",
+        description="How turns are written; auto: the tokenizer's own, else by its vocabulary's "
+        "turn markers, else plain. Or one of a module, as module:NAME.",
     )
     prompt: str | None = Field(
         None,

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from medtune.recipe.extensions import extension_names
 from medtune.recipe.schema import PretrainRecipe, Recipe
 
 
@@ -46,8 +47,14 @@ def _default_text(field: FieldInfo) -> str:
     return f"`{text}`" if text else "empty"
 
 
+def _names_beyond(key: str) -> str:
+    """The names that examples add to a key."""
+    names = ", ".join(f"`{name}`" for name in extension_names(key))
+    return f" Names: {names}." if names else ""
+
+
 def _section(model: type[BaseModel], prefix: str) -> list[str]:
-    doc = (model.__doc__ or "").strip().split("\n\n")[0]
+    doc = " ".join((model.__doc__ or "").split())
     lines = [
         f"## `{prefix}`" if prefix else "## top level",
         "",
@@ -71,7 +78,7 @@ def _section(model: type[BaseModel], prefix: str) -> list[str]:
             f"`{name}`",
             _type_text(field.annotation),
             _default_text(field),
-            field.description or "",
+            (field.description or "") + _names_beyond(f"{prefix}.{name}"),
         )
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     lines.append("")

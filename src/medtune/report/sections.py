@@ -4,6 +4,7 @@ arms and repeated trainings.
 
 from typing import Any
 
+from medtune.evaluation.published import figure_named
 from medtune.report.classification import classifications
 from medtune.report.figures import Figures
 
@@ -151,9 +152,10 @@ def perplexities(figures: Figures) -> list[tuple[str, float, float]]:
         for row in figures.changes()
         if figures.kind(row["task"]) == "perplexity" and row["metric"] in names
     ]
-    wrong = figures.metrics.get("published", {}).get("row_mean_perplexity", {})
-    if wrong.get("before") and wrong.get("after"):
-        found.append(("as published\n(mean of row means)", wrong["before"], wrong["after"]))
+    for name, wrong in figures.metrics.get("published", {}).items():
+        label = figure_named(name).plot_label
+        if label and wrong.get("before") and wrong.get("after"):
+            found.append((label, wrong["before"], wrong["after"]))
     return found
 
 

@@ -10,13 +10,13 @@ from medtune.data.dedup import normalize
 from medtune.errors import DataError, RecipeError
 from medtune.evaluation.evaluate import evaluate
 from medtune.files import sha256_json
-from medtune.models.endpoint_template import NAMED
 from medtune.models.open import EndpointRef, ModelRef, check_askable, find, open_model
 from medtune.progress import say
 from medtune.recipe.schema import Endpoint, Recipe
 from medtune.runs.plan import Plan
 from medtune.runs.preparation import prepare_splits
 from medtune.runs.task_items import TaskItems
+from medtune.tokens.chat_templates import template_names
 
 TRAIN = Path("data") / "train.parquet"
 
@@ -68,9 +68,9 @@ def served_at(url: str | None, model: str | None, echo: str | None) -> Endpoint 
     """
     if url is None and echo is None:
         return None
-    if echo and echo not in NAMED:
+    if echo and echo not in template_names():
         what = f"there is no chat template {echo}"
-        raise RecipeError(what, where="--echo", fix=f"One of: {', '.join(sorted(NAMED))}.")
+        raise RecipeError(what, where="--echo", fix=f"One of: {', '.join(template_names())}.")
     if url is None or model is None:
         what = "a served model needs its name and its address"
         raise RecipeError(what, where="--endpoint", fix="--model NAME --endpoint URL")

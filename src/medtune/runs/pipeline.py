@@ -23,7 +23,6 @@ from medtune.runs.overlap import overlap_file, overlap_stage, read_overlap, with
 from medtune.runs.plan import Plan
 from medtune.runs.preflight import check_training, precheck
 from medtune.runs.preparation import prepare_stage
-from medtune.runs.published import mistaken_answers, mistaken_file
 from medtune.runs.repeats import (
     curve_of_run,
     decodings_of_run,
@@ -190,7 +189,7 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         run.after,
         baselines_file(run),
         overlap_file(run),
-        mistaken_file(run.root),
+        run.published,
         run.root / "eval" / "arms",
         *(run.root / "repeats" / repeat.name / "eval" / "after" for repeat in repeats_of(recipe)),
         run.train / "trainer_stats.json",
@@ -225,7 +224,7 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
             write_json(run.comparison, change)
         _write_if_any(tables_file, tables_of_run(before, after))
         _write_if_any(confidence_file, _confidence(recipe, run, before, after))
-        published = published_figures(recipe, before, after, mistaken_answers(run.root))
+        published = published_figures(recipe, before, after, run.published)
         run.update(end=now())
         figures = collect_metrics(recipe, run, change, "complete" if change else "partial")
         parts = (

@@ -16,6 +16,7 @@ from medtune.models.load import LocalModelRef, context_length, load_tokenizer, r
 from medtune.models.open import EndpointRef, ModelRef, check_askable, find
 from medtune.recipe.schema import Recipe
 from medtune.tokens.chat_counter import EXAMPLE_LIMITS
+from medtune.tokens.chat_templates import family_template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -170,7 +171,7 @@ class Plan:
             [
                 self.base.behaviour_hash(),
                 *([recipe.train.hosted.encoding] if isinstance(self.base, EndpointRef) else []),
-                [recipe.model.chat_template, recipe.model.prompt],
+                self._template_inputs(),
                 [recipe.train.max_length, recipe.train.max_target_length, recipe.train.loss_on],
             ],
         )
@@ -185,7 +186,7 @@ class Plan:
             recipe.evaluate.model_dump(mode="json"),
             [judged_by(spec) for spec in recipe.evaluate.tasks],
         ]
-        model: list[str | None] = [recipe.model.chat_template, recipe.model.prompt]
+        model = self._template_inputs()
         if recipe.model.endpoint and recipe.model.endpoint.likelihoods != "none":
             model.append(recipe.model.endpoint.likelihoods)
         return self._hash("evaluate", wanted, model, recipe.seed, items, fingerprint)
@@ -221,6 +222,12 @@ class Plan:
             data_hashes,
             self.base_fingerprint,
         )
+
+    def _template_inputs(self) -> list[str | None]:
+        """Template and prompt; of a template in a module of the user's own, its text, too."""
+        model = self.recipe.model
+        own = [family_template(model.chat_template).text] if ":" in model.chat_template else []
+        return [model.chat_template, model.prompt, *own]
 
     @staticmethod
     def _hash(*parts: Any) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RecipeError
+from medtune.evaluation.published import figure_named
 from medtune.evaluation.tasks.rubric import rubrics
 from medtune.models.load import context_length, read_config
 from medtune.models.open import EndpointRef
@@ -33,6 +34,8 @@ def precheck(plan: Plan) -> None:
     if recipe.train.optimizer == "adamw_8bit" and recipe.train.method != "hosted":
         require_bitsandbytes("train.optimizer")
     _check_tasks(plan)
+    for name in recipe.evaluate.published:
+        figure_named(name)
     if isinstance(plan.base, EndpointRef):
         return
     if plan.is_seq2seq and recipe.model.dtype == "float16":

@@ -9,6 +9,7 @@ from typing import Any
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RunError
 from medtune.evaluation.evaluate import evaluate, read_samples, score
+from medtune.evaluation.published import figure_named
 from medtune.evaluation.tasks import TASKS, Task
 from medtune.files import sha256_file, whole_directory, whole_file, write_json
 from medtune.hosted.fine_tuning import train_hosted
@@ -28,7 +29,6 @@ from medtune.recipe.schema import Recipe
 from medtune.report.loss_plots import write_loss_files
 from medtune.runs.plan import Plan
 from medtune.runs.preflight import memory_of, objective_of, require_fit
-from medtune.runs.published import before_after_training
 from medtune.runs.stage import RunDirectory
 from medtune.runs.task_items import TaskItems, source_hashes
 from medtune.tokens.encode import encode_all
@@ -81,13 +81,11 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
             for metric, score in scores.items():
                 detail(f"  {task} {metric}: {score['value']:.4g} (n = {score['n']})")
         inner = model.model if isinstance(model, CachedModel) else model
-        if (
-            not before
-            and "before_after_training" in wanted.published
-            and isinstance(inner, LocalModel)
-        ):
-            items = read_split(run, wanted.split)
-            before_after_training(inner, items, measured.settings(), run.root)
+        figures = [] if before else [figure_named(name) for name in wanted.published]
+        for figure in figures:
+            if figure.needs_trained_model and isinstance(inner, LocalModel):
+                items = read_split(run, wanted.split)
+                figure.measure(inner, items, measured.settings(), run.published)
 
 
 def trained_model(plan: Plan, run: RunDirectory) -> ModelRef:

@@ -5,9 +5,11 @@ used, else the family whose turn markers stand in the vocabulary, else the plain
 `tests/tokens/test_families.py` holds them against what the families' published templates render.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from medtune.tokens.published import PUBLISHED
+from medtune.errors import RecipeError
+from medtune.recipe.extensions import extension_names, load_extension
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -85,6 +87,42 @@ TEMPLATES: dict[str, str] = {
     + "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}",
 }
 
+_KEY = "model.chat_template"
+_BOS_EOS = {
+    **dict.fromkeys(("llama-2", "mistral", "zephyr"), ("<s>", "</s>")),
+    "phi-3": ("<s>", "<|endoftext|>"),
+}
+
+
+@dataclass(frozen=True)
+class FamilyTemplate:
+    """A family's Jinja text, and its BOS and EOS where the family fixes them."""
+
+    text: str
+    bos: str | None = None
+    eos: str | None = None
+
+
+def template_names() -> list[str]:
+    """The families' names, and the short names of templates beyond them."""
+    return sorted({*TEMPLATES, *extension_names(_KEY)})
+
+
+def family_template(name: str) -> FamilyTemplate:
+    """The template of a family's name, or of the object that a recipe names.
+
+    Raises ``RecipeError`` where it names no ``FamilyTemplate``.
+    """
+    if name in TEMPLATES:
+        return FamilyTemplate(TEMPLATES[name], *_BOS_EOS.get(name, (None, None)))
+    template = load_extension(_KEY, name)
+    if not isinstance(template, FamilyTemplate):
+        raise RecipeError(
+            f"{name} is no FamilyTemplate", where=_KEY, fix="See medtune.tokens.chat_templates."
+        )
+    return template
+
+
 # What an encoder-decoder (T5) reads: the texts alone, turn below turn; its tokenizer's </s> ends a
 # source.
 SEQ2SEQ = (
@@ -146,7 +184,7 @@ def choose_template(
 
 def _template(tokenizer: "PreTrainedTokenizerBase", wanted: str) -> str:
     if wanted != "auto":
-        return PUBLISHED[wanted] if wanted in PUBLISHED else TEMPLATES[wanted]
+        return family_template(wanted).text
     if tokenizer.chat_template:
         return str(tokenizer.chat_template)
     vocabulary = tokenizer.get_vocab()

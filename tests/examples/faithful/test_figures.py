@@ -5,8 +5,9 @@ import math
 import pytest
 
 from medtune.evaluation.evaluate import score
-from medtune.evaluation.published import published_figures, row_mean_perplexity
+from medtune.evaluation.published import published_figures
 from medtune.evaluation.tasks import TASKS
+from medtune.examples.faithful.figures import row_mean_perplexity
 from medtune.recipe.read import read_run_recipe
 
 
@@ -42,9 +43,9 @@ def test_only_the_first_hundred_rows_count():
     assert row_mean_perplexity(scored(rows)) == pytest.approx(math.e)
 
 
-def test_both_sides_stand_under_their_name_with_a_sentence():
+def test_both_sides_stand_under_their_name_with_a_sentence(tmp_path):
     before, after = {"perplexity": scored([[3.0]] * 7)}, {"perplexity": scored([[1.0]] * 7)}
-    found = published_figures(recipe(), before, after)["row_mean_perplexity"]
+    found = published_figures(recipe(), before, after, tmp_path)["row_mean_perplexity"]
     assert (found["before"], found["after"], found["n"]) == (
         pytest.approx(math.exp(3)),
         pytest.approx(math.e),
@@ -53,9 +54,11 @@ def test_both_sides_stand_under_their_name_with_a_sentence():
     assert "every row weighs the same" in found["sentence"]
 
 
-def test_nothing_is_made_up():
-    assert published_figures(read_run_recipe("quickstart", []), {}, {}) == {}
-    found = published_figures(recipe("evaluate.tasks=[topics]"), {}, {})["row_mean_perplexity"]
+def test_nothing_is_made_up(tmp_path):
+    assert published_figures(read_run_recipe("quickstart", []), {}, {}, tmp_path) == {}
+    found = published_figures(recipe("evaluate.tasks=[topics]"), {}, {}, tmp_path)[
+        "row_mean_perplexity"
+    ]
     assert (found["before"], found["after"]) == (None, None)
     assert found["sentence"].startswith("Not measured")
     assert (

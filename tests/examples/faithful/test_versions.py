@@ -9,7 +9,13 @@ import pytest
 import yaml
 
 from medtune.conversation import Conversation, Message
-from medtune.runs.versions import FAMILIES, VERSIONS, chosen, family_prompt, write_versions
+from medtune.examples.faithful.versions import (
+    FAMILIES,
+    VERSIONS,
+    chosen,
+    family_prompt,
+    write_versions,
+)
 
 
 @pytest.fixture

@@ -1,0 +1,4 @@
+"""For the -faithful recipes: what published projects did, mistakes included.
+
+``extensions.toml`` lists the names by which a recipe asks for it.
+"""
