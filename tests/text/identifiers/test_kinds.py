@@ -5,7 +5,6 @@ from collections import Counter
 import pytest
 
 from medtune.text.identifiers import find_identifiers, find_spans, mask
-from medtune.text.identifiers.lexicon import standing
 
 # One identifier each, of this kind and no other.
 FOUND = {
@@ -168,21 +167,3 @@ def test_all_of_the_value_is_found(text, found):
 )
 def test_a_usual_word_is_a_name_beside_a_name_only(text):
     assert find_identifiers(text) == Counter(name=1)
-
-
-@pytest.mark.parametrize(
-    ("word", "given", "surname", "pure", "alone"),
-    [
-        ("Thandiwe", True, False, True, True),
-        ("José", True, True, True, True),
-        ("Sørensen", False, True, True, False),
-        ("Paris", True, True, False, False),
-        ("Grace", True, True, False, False),
-        ("Mary-Ann", True, False, True, True),
-        ("Treatment", False, False, False, False),
-    ],
-)
-def test_what_a_word_is_as_a_name(word, given, surname, pure, alone):
-    found = standing(word)
-    assert (found.given, found.pure, found.alone) == (given, pure, alone)
-    assert found.surname == surname or found.alone

@@ -123,13 +123,13 @@ def test_names_of_real_notes_are_found(real_data):
     """In ACI-Bench's notes a usual given name before a usual surname is a person."""
     import re
 
-    from medtune.text.identifiers.vocabulary import GIVEN, SURNAMES
+    from medtune.text.identifiers.lexicon import COMMON_GIVEN_NAMES, COMMON_SURNAMES
 
     people = covered = 0
     for text in _answers(real_data, "aci_bench", "note"):
         spans = [s for s in find_spans(text) if s.kind == "name"]
         for match in re.finditer(r"\b([A-Z][a-z]+) ([A-Z][a-z]+)\b", text):
-            if match[1].lower() in GIVEN and match[2].lower() in SURNAMES:
+            if match[1].lower() in COMMON_GIVEN_NAMES and match[2].lower() in COMMON_SURNAMES:
                 people += 1
                 covered += any(s.start <= match.start() and match.end() <= s.end for s in spans)
     assert people > 100

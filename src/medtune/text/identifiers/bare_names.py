@@ -4,13 +4,11 @@ else.
 
 import re
 
-from medtune.text.identifiers.homonyms import PLACES
-from medtune.text.identifiers.lexicon import fold, standing
+from medtune.text.identifiers.lexicon import NO_PERSON, NOT_NAMES, PLACES, fold, name_status
 from medtune.text.identifiers.names import led_to
 from medtune.text.identifiers.persons import CAPS, NAME, WORD, WORDS, suffixed
 from medtune.text.identifiers.roles import beside
 from medtune.text.identifiers.spans import Place, Rule, Span, before
-from medtune.text.identifiers.vocabulary import NO_PERSON, NOT_NAMES
 
 _ROW = re.compile(
     r"[ \t]*(?:$|\n|\d|/|\(|[MF]\b|(?:MRN|DOB|[0O]OB|SSN|DATE|ADM|AGE|SEX|ID|ROOM|BED)\b)", re.I
@@ -48,16 +46,20 @@ def _bare(match: re.Match[str]) -> Place | None:
 
 def _begins(found: list[re.Match[str]], i: int) -> bool:
     """A given name that is no other word; or a given name and a surname of which one is none."""
-    word = standing(found[i].group())
-    if word.alone and not found[i].group().isupper():
+    word = name_status(found[i].group())
+    if word.sufficient and not found[i].group().isupper():
         return True
     rest = [w.group() for w in found[i + 1 : i + 3] if not _is_initial(w)]
     if not rest or not (word.given or word.surname):
         return False
-    after = standing(rest[0])
+    after = name_status(rest[0])
     if word.given and after.surname:
-        return (word.pure and after.pure) or (after.pure and not after.given) or word.alone
-    return word.surname and word.pure and after.alone
+        return (
+            (word.unambiguous and after.unambiguous)
+            or (after.unambiguous and not after.given)
+            or word.sufficient
+        )
+    return word.surname and word.unambiguous and after.sufficient
 
 
 def _is_initial(word: re.Match[str]) -> bool:
@@ -65,9 +67,9 @@ def _is_initial(word: re.Match[str]) -> bool:
 
 
 def _leads(word: re.Match[str]) -> bool:
-    before = standing(word.group())
+    before = name_status(word.group())
     return (_is_initial(word) and word.string[word.end()] == ".") or (
-        before.surname and before.pure
+        before.surname and before.unambiguous
     )
 
 
@@ -79,13 +81,13 @@ def _goes_on(word: re.Match[str], following: re.Match[str]) -> bool:
         )
     if word.group().isupper() != following.group().isupper() and not _is_initial(word):
         return False
-    low, after = fold(following.group()), standing(following.group())
-    return low not in NOT_NAMES and (after.pure or after.surname)
+    low, after = fold(following.group()), name_status(following.group())
+    return low not in NOT_NAMES and (after.unambiguous or after.surname)
 
 
 def _reversed(match: re.Match[str]) -> Place | None:
     """Ferraro, Gina; and MCBRIDE , ROSE."""
-    first, last = standing(match["first"]), standing(match["last"])
+    first, last = name_status(match["first"]), name_status(match["last"])
     low = fold(match["last"])
     if re.fullmatch("[IVX]+", match["last"]):
         return None
@@ -93,12 +95,12 @@ def _reversed(match: re.Match[str]) -> Place | None:
         return None
     capitals = match["last"].isupper() and match["first"].isupper()
     in_row = _ROW.match(match.string, match.end()) is not None
-    good = last.surname and last.pure and (first.alone or capitals or in_row)
+    good = last.surname and last.unambiguous and (first.sufficient or capitals or in_row)
     return (
         match.span()
         if good
-        or (last.pure and first.pure and in_row)
-        or (capitals and first.alone and min(len(low), len(match["first"])) > 3)
+        or (last.unambiguous and first.unambiguous and in_row)
+        or (capitals and first.sufficient and min(len(low), len(match["first"])) > 3)
         else None
     )
 

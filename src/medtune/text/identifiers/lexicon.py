@@ -1,37 +1,47 @@
-"""The names of people of many countries, from the package Faker, read when the first text is
-scanned.
-
-A name that is also a word, a place or an eponym needs more context than one that is not: see
-``standing``.
-"""
+"""What a word is as a name: given name, surname, both, and whether it is also something else."""
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from functools import cache, lru_cache
-from importlib import import_module
+from pathlib import Path
 from typing import NamedTuple
 
-from medtune.text.identifiers.homonyms import BRANDS, COMMON, EPONYMS, PLACES
-from medtune.text.identifiers.vocabulary import AMBIGUOUS, GIVEN, NOT_NAMES, SURNAMES
+from medtune.text.word_lists import CALENDAR, NUMBERS, lists_beside, read_words
 
-# The locales of Faker that write names in Latin letters, or give a romanised form.
-_LOCALES = (
-    "cs_CZ da_DK de_AT de_CH de_DE en en_GB en_IE en_IN en_KE en_NG en_NZ en_PK en_TH en_US es_AR es_CA es_CL es_CO es_ES "
-    "es_MX fi_FI fr_BE fr_CA fr_CH fr_DZ fr_FR ga_IE ha_NG hr_HR hu_HU id_ID ig_NG it_IT ja_JP lt_LT lv_LV nl_BE nl_NL no_NO "
-    "pl_PL pt_BR pt_PT ro_RO sk_SK sl_SI sv_SE sw tr_TR tw_GH vi_VN yo_NG zh_CN zh_TW zu_ZA"
-).split()
-_LATIN = re.compile(r"[^\W\d_]{2,}(?:['’-][^\W\d_]+)*")
-_FIELDS = {
-    True: (
-        "first_names",
-        "first_names_female",
-        "first_names_male",
-        "first_names_unisex",
-        "first_romanized_names",
-    ),
-    False: ("last_names", "last_names_female", "last_names_male", "last_romanized_names"),
-}
+NAMES_FOLDER = Path(__file__).with_name("names")
+_LISTS = lists_beside(__file__)
+
+COMMON_GIVEN_NAMES = _LISTS.words("common_given")
+COMMON_SURNAMES = _LISTS.words("common_surnames")
+AMBIGUOUS_NAMES = _LISTS.words("ambiguous")
+PLACEHOLDERS = _LISTS.words("placeholders")
+PARTICLES = _LISTS.words("particles")
+PLACES = _LISTS.words("places")
+NOT_NAMES = (
+    _LISTS.words("not_names")
+    | CALENDAR.words("months", "weekdays")
+    | NUMBERS.words("units", "unit_ordinals")
+    | {"ten", "tenth"}
+)
+# A name of the short lists is one, whoever else gave it to a disease; a place is none.
+_HOMONYMS = (
+    (_LISTS.words("ordinary_words", "eponyms") - COMMON_GIVEN_NAMES)
+    | AMBIGUOUS_NAMES
+    | PLACES
+    | _LISTS.words("brands")
+)
+
+NAMED_THING = rf"(?:['’]s|s['’]|['’])?[ -](?:{_LISTS.one_of('named_things')})\b"
+# What makes the name before it that of an institution, a thing or an author.
+NO_PERSON = re.compile(
+    rf"{NAMED_THING}|,? et al\b|(?:['’]s)? (?:(?:{_LISTS.one_of('kinds_of_institution')}) ){{0,3}}"
+    rf"(?:{_LISTS.one_of('institutions')})\b"
+)
+
+_LETTERS = str.maketrans(
+    {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}
+    | {"ß": "ss", "æ": "ae", "ı": "i", "’": "'"}
+)
 
 
 def fold(word: str) -> str:
@@ -42,84 +52,54 @@ def fold(word: str) -> str:
     return "".join(c for c in plain if not unicodedata.combining(c))
 
 
-_LETTERS = str.maketrans(
-    {
-        "ø": "o",
-        "Ø": "O",
-        "ł": "l",
-        "Ł": "L",
-        "đ": "d",
-        "Đ": "D",
-        "ß": "ss",
-        "æ": "ae",
-        "ı": "i",
-        "’": "'",
-    }
-)
+@cache
+def usual_given_names() -> frozenset[str]:
+    """Given names of national lists, folded: the general English one holds many a surname."""
+    return read_words(NAMES_FOLDER / "given.txt")
 
 
 @cache
 def given_names() -> frozenset[str]:
     """Given names, folded."""
-    return GIVEN | _read(True)
-
-
-@cache
-def usual_given_names() -> frozenset[str]:
-    """Given names of the national lists alone: the general English one holds many a surname."""
-    return _read(True, [locale for locale in _LOCALES if locale != "en"])
+    general = read_words(NAMES_FOLDER / "given_general.txt")
+    return COMMON_GIVEN_NAMES | usual_given_names() | general
 
 
 @cache
 def surnames() -> frozenset[str]:
     """Surnames, folded."""
-    return SURNAMES | _read(False)
+    return COMMON_SURNAMES | read_words(NAMES_FOLDER / "surnames.txt")
 
 
-def _read(given: bool, locales: Sequence[str] = _LOCALES) -> frozenset[str]:
-    found: set[str] = set()
-    for locale in locales:
-        provider = import_module(f"faker.providers.person.{locale}").Provider
-        for field in _FIELDS[given]:
-            names = getattr(provider, field, ())
-            if not isinstance(names, property):  # a locale may build its surnames from parts
-                found.update(fold(name) for name in names if _LATIN.fullmatch(name))
-    return frozenset(name for name in found if name.isascii())
-
-
-# A name of the vocabulary's short lists is that, whoever else gave it to a disease; a place is
-# none.
-_HOMONYMS = ((COMMON | EPONYMS) - GIVEN) | AMBIGUOUS | PLACES | BRANDS
-
-
-class Standing(NamedTuple):
-    """What a word is as a name: ``pure`` says that it is hardly another word, ``alone`` that it
-    needs no context.
+class NameStatus(NamedTuple):
+    """What a word is as a name. ``unambiguous``: hardly another word. ``sufficient``: a given name
+    that needs no context.
     """
 
     given: bool
     surname: bool
-    pure: bool
-    alone: bool
+    unambiguous: bool
+    sufficient: bool
 
 
-_NONE = Standing(False, False, False, False)
+_NO_NAME = NameStatus(False, False, False, False)
 
 
 @lru_cache(maxsize=1 << 16)
-def standing(word: str) -> Standing:
+def name_status(word: str) -> NameStatus:
     """What a word is as a name. Of a double name one part is enough."""
     low = fold(word)
     parts = set(re.split(r"[-']", low)) - {low, ""}
     if low in NOT_NAMES or len(low) < 2:
-        return _NONE
+        return _NO_NAME
     longer = {low, *(part for part in parts if len(part) > 3)}
     given, surname = not longer.isdisjoint(given_names()), not longer.isdisjoint(surnames())
-    pure = parts.isdisjoint(_HOMONYMS) and low not in _HOMONYMS
+    unambiguous = parts.isdisjoint(_HOMONYMS) and low not in _HOMONYMS
     usual = (
-        low in GIVEN
+        low in COMMON_GIVEN_NAMES
         or low not in surnames()
-        or (low in usual_given_names() and low not in SURNAMES)
+        or (low in usual_given_names() and low not in COMMON_SURNAMES)
     )
     double = not parts or low in given_names() or parts <= given_names()
-    return Standing(given, surname, pure, given and pure and usual and double and len(low) > 2)
+    sufficient = given and unambiguous and usual and double and len(low) > 2
+    return NameStatus(given, surname, unambiguous, sufficient)

@@ -8,7 +8,7 @@ institution.
 
 import re
 
-from medtune.text.identifiers.lexicon import standing
+from medtune.text.identifiers.lexicon import NAMED_THING, NOT_NAMES, name_status
 from medtune.text.identifiers.persons import (
     ANY_CASE,
     CAPS,
@@ -26,7 +26,6 @@ from medtune.text.identifiers.persons import (
 )
 from medtune.text.identifiers.roles import RELATIVES
 from medtune.text.identifiers.spans import Check, Place, Rule, Span, before, words
-from medtune.text.identifiers.vocabulary import EPONYM_TAIL, NOT_NAMES
 
 _I = re.IGNORECASE
 _TITLES = r"Mr|Mrs|Ms|Miss|Mx|Dr|Drs|Prof|Professor|Doctor|Mister|Rev|Reverend|Herr|Frau|Mme|Madame"
@@ -96,7 +95,7 @@ def _alone(match: re.Match[str]) -> Place | None:
     good = (
         found
         and _SOLE.match(match.string, found[1])
-        and standing(match.string[slice(*found)]).pure
+        and name_status(match.string[slice(*found)]).unambiguous
         and not match["v"].isupper()
     )
     return found if good else None
@@ -141,7 +140,7 @@ _LEADING = words(re.sub(r"[()?:|]", " ", RELATIVES)) | words(
 )
 
 
-_EPONYM = re.compile(EPONYM_TAIL)
+_EPONYM = re.compile(NAMED_THING)
 
 
 def _last_word(context: str) -> str:

@@ -4,17 +4,17 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from medtune.text.identifiers.lexicon import standing
-from medtune.text.identifiers.spans import Place
-from medtune.text.identifiers.vocabulary import (
-    AMBIGUOUS,
-    EPONYM_TAIL,
-    GIVEN,
+from medtune.text.identifiers.lexicon import (
+    AMBIGUOUS_NAMES,
+    COMMON_GIVEN_NAMES,
+    COMMON_SURNAMES,
+    NAMED_THING,
     NOT_NAMES,
     PARTICLES,
     PLACEHOLDERS,
-    SURNAMES,
+    name_status,
 )
+from medtune.text.identifiers.spans import Place
 
 _U, _L = "A-ZÀ-ÖØ-ÞĀ-žƠƯḀ-ỹ", "a-zß-öø-ÿĀ-žơưḀ-ỹ"
 WORD = rf"(?:[OD]['’]|Mc|Mac|Fitz|De|La|Le|Di|[AaEe]l-)?[{_U}][{_L}]{{1,24}}+(?:[-'’][{_U}][{_L}]{{1,24}}+)?"
@@ -35,11 +35,11 @@ WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 @lru_cache(maxsize=1 << 16)
 def is_known(word: str) -> bool:
     """Whether a word is a usual given name or surname, or one of the lexicon and no other word."""
-    found = standing(word)
+    found = name_status(word)
     return (
-        word.lower() in GIVEN
-        or word.lower() in SURNAMES
-        or ((found.given or found.surname) and found.pure)
+        word.lower() in COMMON_GIVEN_NAMES
+        or word.lower() in COMMON_SURNAMES
+        or ((found.given or found.surname) and found.unambiguous)
     )
 
 
@@ -93,7 +93,7 @@ def _ends_name(word: re.Match[str], text: str, inside: bool) -> bool:
     value = word.group()
     if value.lower() not in NOT_NAMES:
         return False
-    if inside and (value in PARTICLES or (value[0].isupper() and value.lower() in SURNAMES)):
+    if inside and (value in PARTICLES or (value[0].isupper() and value.lower() in COMMON_SURNAMES)):
         return False
     initial = len(value) == 1 and (
         text[word.end() :].startswith(".") or (inside and text.isupper())
@@ -128,12 +128,16 @@ def _small(match: re.Match[str], must_know: bool) -> Place | None:
     start, end = match.span("v")
     first, *more = match["v"].split(" ")
     if (
-        more and first in NOT_NAMES and more[0] in GIVEN and more[0] not in NOT_NAMES
+        more and first in NOT_NAMES and more[0] in COMMON_GIVEN_NAMES and more[0] not in NOT_NAMES
     ):  # so ralph is a 62-year-old
         return start + len(first) + 1, end
     if first in NOT_NAMES or first in PLACEHOLDERS or (must_know and not is_known(first)):
         return None
-    surname = more and more[0] in SURNAMES and (first in GIVEN or more[0] not in NOT_NAMES)
+    surname = (
+        more
+        and more[0] in COMMON_SURNAMES
+        and (first in COMMON_GIVEN_NAMES or more[0] not in NOT_NAMES)
+    )
     return (start, end) if surname else (start, start + len(first))
 
 
@@ -142,7 +146,7 @@ def addressed(match: re.Match[str]) -> Place | None:
     name = match["v"].lower()
     return (
         match.span("v")
-        if name in GIVEN and name not in AMBIGUOUS and name not in NOT_NAMES
+        if name in COMMON_GIVEN_NAMES and name not in AMBIGUOUS_NAMES and name not in NOT_NAMES
         else None
     )
 
@@ -169,7 +173,7 @@ def repeated(texts: Sequence[str], places: Sequence[Sequence[Place]]) -> re.Patt
     if not words:
         return None
     one = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
-    return re.compile(rf"(?<![\w'’-])(?:{one})(?: (?:{one}))*(?![\w-])(?!{EPONYM_TAIL})")
+    return re.compile(rf"(?<![\w'’-])(?:{one})(?: (?:{one}))*(?![\w-])(?!{NAMED_THING})")
 
 
 def _is_telling(word: str) -> bool:
@@ -182,7 +186,7 @@ def _is_telling(word: str) -> bool:
         or low in NOT_NAMES
         or low in PARTICLES
         or low in PLACEHOLDERS
-        or low in AMBIGUOUS
+        or low in AMBIGUOUS_NAMES
     ):
         return False
-    return not word.islower() or low in GIVEN
+    return not word.islower() or low in COMMON_GIVEN_NAMES

@@ -5,10 +5,9 @@ his cousin, kofi told me.
 import re
 from functools import lru_cache
 
-from medtune.text.identifiers.lexicon import fold, standing
+from medtune.text.identifiers.lexicon import NAMED_THING, NO_PERSON, NOT_NAMES, fold, name_status
 from medtune.text.identifiers.persons import CAPS, LOWER, NAME, WORD, WORDS, is_known, person
 from medtune.text.identifiers.spans import Check, Place, Rule, before, words
-from medtune.text.identifiers.vocabulary import EPONYM_TAIL, NO_PERSON, NOT_NAMES
 
 _I = re.IGNORECASE
 RELATIVES = (
@@ -35,7 +34,7 @@ _SAYS = (
     r"presents|presented|seen|complains|feels|felt|got|gets|goes|just|doesn['’]t|isn['’]t|wasn['’]t|hasn['’]t|won['’]t|"
     r"can['’]t|didn['’]t|here|again|who|keeps|started|stopped|sees|saw|drove|brought|helps|helped|died|passed|fell|noticed|picked)"
 )
-_TAIL = re.compile(EPONYM_TAIL)
+_TAIL = re.compile(NAMED_THING)
 
 
 _CLAUSE = re.compile(rf" ?(?:$|[,.;:)\n]|['’]s\b)| {_SAYS}\b")
@@ -53,7 +52,7 @@ def _worker(match: re.Match[str], role: str) -> Place | None:
     if first.isupper() and len(first) > 1 and not _listed(match.string, found):
         return None
     heading = role[0].isupper() and not role.isupper()
-    unknown = not is_known(first) and not standing(first).pure
+    unknown = not is_known(first) and not name_status(first).unambiguous
     listed = _listed(match.string, found)
     cut_off = _CLAUSE.match(match.string, found[1]) or " " in match.string[slice(*found)]
     return None if unknown or not (listed or cut_off) or (heading and not listed) else found
@@ -78,12 +77,16 @@ def _plain(match: re.Match[str]) -> Place | None:
     if found is None or _TAIL.match(match.string, found[1]):
         return None
     first = max(WORDS.findall(match.string[slice(*found)]), key=len)
-    return found if is_known(first) or standing(first).pure or standing(first).surname else None
+    return (
+        found
+        if is_known(first) or name_status(first).unambiguous or name_status(first).surname
+        else None
+    )
 
 
 @lru_cache(maxsize=1 << 16)
 def _stands_alone(word: str) -> bool:
-    return len(word) > 3 and standing(word).alone
+    return len(word) > 3 and name_status(word).sufficient
 
 
 def _small(match: re.Match[str]) -> Place | None:
@@ -91,10 +94,10 @@ def _small(match: re.Match[str]) -> Place | None:
 
 
 def _small_surname(match: re.Match[str]) -> Place | None:
-    found = standing(match["v"])
+    found = name_status(match["v"])
     return (
         match.span("v")
-        if found.pure and (found.given or found.surname) and len(match["v"]) > 3
+        if found.unambiguous and (found.given or found.surname) and len(match["v"]) > 3
         else None
     )
 
@@ -187,9 +190,13 @@ def _initialled(match: re.Match[str]) -> Place | None:
     Papadopoulos: a surname of the lexicon; or any word that is no other, where people stand.
     """
     last, end = match["last"], match.end()
-    word = standing(last.split(" ")[0])
+    word = name_status(last.split(" ")[0])
     closed = "." in match["initials"] and _CLOSED.match(match.string, end)
-    if fold(last) in NOT_NAMES or not (word.pure or closed) or NO_PERSON.match(match.string, end):
+    if (
+        fold(last) in NOT_NAMES
+        or not (word.unambiguous or closed)
+        or NO_PERSON.match(match.string, end)
+    ):
         return None
     dotted = "." in match["initials"]
     named = word.surname and dotted

@@ -1,0 +1,57 @@
+"""The word lists of the rules: data files beside the code that uses them, read once.
+
+``.txt``: words divided by blanks; lines that begin with ``#`` are comments. ``.toml``: several
+lists by name, each a string of words divided by blanks, or an array of phrases, in which a phrase
+may be a regular expression of its spellings.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class WordLists:
+    """The lists of one ``.toml`` file by name; ``KeyError`` names a list that it does not hold."""
+
+    lists: dict[str, tuple[str, ...]]
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        return self.lists[name]
+
+    def words(self, *names: str) -> frozenset[str]:
+        """All words of these lists."""
+        return frozenset(word for name in names for entry in self[name] for word in entry.split())
+
+    def one_of(self, *names: str) -> str:
+        """The entries of these lists as alternatives of a regular expression, without brackets."""
+        return "|".join(entry for name in names for entry in self[name])
+
+
+@cache
+def read_lists(path: Path) -> WordLists:
+    """The lists of a ``.toml`` file."""
+    lists = tomllib.loads(path.read_text(encoding="utf-8"))
+    return WordLists(
+        {
+            name: tuple(entries.split() if isinstance(entries, str) else entries)
+            for name, entries in lists.items()
+        }
+    )
+
+
+def lists_beside(module: str) -> WordLists:
+    """The lists of the ``.toml`` file beside a module, given its ``__file__``."""
+    return read_lists(Path(module).with_suffix(".toml"))
+
+
+@cache
+def read_words(path: Path) -> frozenset[str]:
+    """The words of a ``.txt`` file."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+
+
+NUMBERS = read_lists(Path(__file__).with_name("numbers.toml"))
+CALENDAR = read_lists(Path(__file__).with_name("calendar.toml"))
