@@ -3,13 +3,21 @@ the command line.
 """
 
 import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from small_run import QUESTIONS, QUICK
+from command_line import run_command, run_process
+from small_run import (
+    QUICK,
+    SmallRun,
+    made_once,
+    make_small_run,
+    overrides,
+    read_small_run,
+    write_questions,
+)
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -88,18 +96,28 @@ def pytest_xdist_make_scheduler(config, log):
     return FilesTogether(config, log)
 
 
-@pytest.fixture(autouse=True)
-def _usual_talk():
-    """What a command inside the test process set about talking ends with its test."""
-    yield
-    from medtune import progress
-
-    progress.configure(quiet=False, verbose=False)
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    return made_once(tmp_path_factory, "tiny", make_tiny_model)
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+def small(tiny_model, tmp_path_factory) -> list[str]:
+    """Overrides of quickstart for a run of seconds: forty rows, a tiny model, four steps."""
+    table = made_once(
+        tmp_path_factory, "table", lambda place: write_questions(place / "questions.csv")
+    )
+    named = {"data.source": table / "questions.csv", "model.name": tiny_model}
+    return overrides(named | QUICK)
+
+
+@pytest.fixture(scope="session")
+def small_run(small, tiny_model, tmp_path_factory) -> SmallRun:
+    """The small run, finished; tests that change it copy it."""
+    home = made_once(
+        tmp_path_factory, "finished", lambda place: make_small_run(place, tiny_model, small)
+    )
+    return read_small_run(home)
 
 
 @pytest.fixture(scope="session")
@@ -129,42 +147,23 @@ def real_tokenizers(real_data) -> Path:
 
 @pytest.fixture
 def medtune(tmp_path):
-    """Run the real command in an empty directory; returns the finished process with text output."""
+    """The command in this process, in an empty directory: code, standard output and error."""
+    return partial(run_command, cwd=tmp_path)
 
-    def run(*arguments, cwd=None, env=None, timeout=180, check=False):
-        environment = {k: v for k, v in os.environ.items() if k != "MEDTUNE_DATA"} | (env or {})
-        command = [sys.executable, "-m", "medtune", *map(str, arguments)]
-        return subprocess.run(
-            command,
-            cwd=cwd or tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=check,
-        )
 
-    return run
+@pytest.fixture
+def medtune_process(tmp_path):
+    """The command as a process of its own, in an empty directory."""
+    return partial(run_process, cwd=tmp_path)
 
 
 @pytest.fixture
 def questions_csv(tmp_path) -> Path:
-    """A table of forty question/answer rows, eight for each of five subjects."""
-    import csv
-
-    path = tmp_path / "questions.csv"
-    with open(path, "w", newline="", encoding="utf-8") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(["question", "answer"])
-        for number in range(8):
-            for subject, question, answer in QUESTIONS:
-                writer.writerow(
-                    [f"{question} (case {number} of {subject})", f"{answer} This is note {number}."]
-                )
-    return path
+    """The table of the small run, to be changed."""
+    return write_questions(tmp_path / "questions.csv")
 
 
 @pytest.fixture
 def quick() -> list[str]:
     """Overrides that make a run a matter of seconds."""
-    return list(QUICK)
+    return overrides(QUICK)

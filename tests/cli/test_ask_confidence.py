@@ -40,8 +40,8 @@ def asked(run, place, *options, question="What is gout?"):
     return process
 
 
-def test_a_sure_answer_is_given_with_its_confidence(medtune_inside, place):
-    process = asked(medtune_inside, place(1e-9))
+def test_a_sure_answer_is_given_with_its_confidence(medtune, place):
+    process = asked(medtune, place(1e-9))
     assert REFUSAL not in process.stdout
     assert process.stderr.startswith("\nconfidence 0.0")
     assert "(threshold 0.00" in process.stderr
@@ -49,12 +49,10 @@ def test_a_sure_answer_is_given_with_its_confidence(medtune_inside, place):
     assert "\x1b" not in process.stderr
 
 
-def test_an_unsure_answer_is_held_back_after_the_urgent_advice(medtune_inside, place):
+def test_an_unsure_answer_is_held_back_after_the_urgent_advice(medtune, place):
     held = place(0.999)
-    given = json.loads(
-        asked(medtune_inside, held, "--json", "--anyway", question=CHEST_PAIN).stdout
-    )
-    process = asked(medtune_inside, held, question=CHEST_PAIN)
+    given = json.loads(asked(medtune, held, "--json", "--anyway", question=CHEST_PAIN).stdout)
+    process = asked(medtune, held, question=CHEST_PAIN)
     assert process.stdout.startswith(f"{URGENT}\n\n{REFUSAL}")
     assert "below the threshold of 1.00" in process.stdout
     assert given["answer"] not in process.stdout
@@ -62,45 +60,43 @@ def test_an_unsure_answer_is_held_back_after_the_urgent_advice(medtune_inside, p
     assert NOTICE in process.stderr
 
 
-def test_anyway_gives_it_and_says_how_unsure_it_is(medtune_inside, place):
+def test_anyway_gives_it_and_says_how_unsure_it_is(medtune, place):
     held = place(0.999)
-    process = asked(medtune_inside, held, "--anyway")
+    process = asked(medtune, held, "--anyway")
     assert REFUSAL not in process.stdout
     assert "(threshold 1.00, set on validation)" in process.stderr
 
 
-def test_the_fields_for_machines(medtune_inside, place):
-    held = json.loads(asked(medtune_inside, place(0.999), "--json").stdout)
+def test_the_fields_for_machines(medtune, place):
+    held = json.loads(asked(medtune, place(0.999), "--json").stdout)
     assert held["abstained"] is True
     assert held["answer"].startswith(REFUSAL)
     assert 0 < held["confidence"] < held["threshold"] == 0.999
     assert held["signal"] == "signal"
-    free = json.loads(asked(medtune_inside, place(0.999), "--json", "--anyway").stdout)
+    free = json.loads(asked(medtune, place(0.999), "--json", "--anyway").stdout)
     assert free["abstained"] is False
     assert free["confidence"] == held["confidence"]
     assert not free["answer"].startswith(REFUSAL)
 
 
 @pytest.mark.parametrize("verb", ["ask", "chat"])
-def test_no_signal_is_said_and_nothing_held_back(medtune_inside, place, verb):
+def test_no_signal_is_said_and_nothing_held_back(medtune, place, verb):
     known = place(None, "no signal", "no signal")
     words = ["What is gout?"] if verb == "ask" else []
-    process = medtune_inside(verb, known, *words, "--max-tokens", "3", typed="What is gout?\n")
+    process = medtune(verb, known, *words, "--max-tokens", "3", typed="What is gout?\n")
     assert "confidence: no signal on validation" in process.stdout + process.stderr
     assert REFUSAL not in process.stdout
 
 
-def test_without_a_measurement_nothing_is_shown(medtune_inside, copied):
-    process = asked(medtune_inside, copied)
+def test_without_a_measurement_nothing_is_shown(medtune, copied):
+    process = asked(medtune, copied)
     assert "confidence" not in process.stdout + process.stderr
-    answer = json.loads(asked(medtune_inside, copied, "--json").stdout)
+    answer = json.loads(asked(medtune, copied, "--json").stdout)
     assert answer["confidence"] is answer["threshold"] is answer["signal"] is None
     assert answer["abstained"] is False
 
 
-def test_a_chat_holds_back_and_does_not_remember_what_it_did_not_say(
-    medtune_inside, place, monkeypatch
-):
+def test_a_chat_holds_back_and_does_not_remember_what_it_did_not_say(medtune, place, monkeypatch):
     from medtune.assistant import Assistant
 
     histories, plain = [], Assistant.ask
@@ -111,10 +107,10 @@ def test_a_chat_holds_back_and_does_not_remember_what_it_did_not_say(
 
     monkeypatch.setattr(Assistant, "ask", ask)
     typed = f"What is gout?\n{CHEST_PAIN}\nquit\n"
-    held = medtune_inside("chat", place(0.999), "--max-tokens", "3", typed=typed)
+    held = medtune("chat", place(0.999), "--max-tokens", "3", typed=typed)
     assert held.stdout.count(REFUSAL) == 2
     assert held.stdout.index(URGENT) < held.stdout.rindex(REFUSAL)
-    free = medtune_inside("chat", place(0.999), "--max-tokens", "3", "--anyway", typed=typed)
+    free = medtune("chat", place(0.999), "--max-tokens", "3", "--anyway", typed=typed)
     assert REFUSAL not in free.stdout
     assert free.stdout.count("(threshold 1.00, set on validation)") == 2
     assert histories == [0, 0, 0, 2]

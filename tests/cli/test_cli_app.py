@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from command_line import COMMAND
+
 VERBS = [
     "run",
     "prepare",
@@ -52,10 +54,10 @@ def test_every_verb_has_help(medtune, verb):
     assert f"medtune {verb}" in process.stdout
 
 
-def test_help_takes_less_than_half_a_second_of_processor_time(medtune):
+def test_help_takes_less_than_half_a_second_of_processor_time(medtune_process):
     def seconds():
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        medtune("--help", check=True)
+        medtune_process("--help", check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -96,10 +98,10 @@ def test_a_wrong_command_line_is_exit_2_and_says_what_is_wrong(medtune, argument
     assert process.stdout == ""
 
 
-def test_a_full_disk_under_standard_output_is_one_clear_error(command):
+def test_a_full_disk_under_standard_output_is_one_clear_error():
     with open("/dev/full", "w") as full:
         process = subprocess.run(
-            [*command, "recipes", "list"],
+            [*COMMAND, "recipes", "list"],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -110,8 +112,8 @@ def test_a_full_disk_under_standard_output_is_one_clear_error(command):
     assert "Traceback" not in process.stderr
 
 
-def test_a_reader_that_leaves_early_gets_no_traceback(command, tmp_path):
-    line = " ".join([*command, "recipes", "reference"])
+def test_a_reader_that_leaves_early_gets_no_traceback():
+    line = " ".join([*COMMAND, "recipes", "reference"])
     process = subprocess.run(
         ["bash", "-c", f"{line} | head -n 1"], capture_output=True, text=True, check=False
     )

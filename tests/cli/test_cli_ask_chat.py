@@ -4,23 +4,24 @@ import json
 
 import pytest
 
+from command_line import COMMAND, GENEROUS, start_process
 from medtune.text.emergency import NOTICE, URGENT
 
 CHEST_PAIN = "I have crushing chest pain"
 
 
 def test_an_emergency_gets_the_urgent_advice_before_the_answer_and_the_notice_beside_it(
-    medtune, finished
+    medtune_process, finished
 ):
-    process = medtune("ask", finished.place, CHEST_PAIN, "--max-tokens", "3")
+    process = medtune_process("ask", finished.place, CHEST_PAIN, "--max-tokens", "3")
     assert process.returncode == 0
     assert process.stdout.startswith(f"{URGENT}\n\n")
     assert process.stdout.removeprefix(URGENT).strip()
     assert process.stderr.strip() == NOTICE
 
 
-def test_an_answer_as_json(medtune_inside, finished):
-    process = medtune_inside("ask", finished.place, CHEST_PAIN, "--max-tokens", "3", "--json")
+def test_an_answer_as_json(medtune, finished):
+    process = medtune("ask", finished.place, CHEST_PAIN, "--max-tokens", "3", "--json")
     assert process.returncode == 0
     answer = json.loads(process.stdout)
     assert answer["urgent"] == URGENT
@@ -30,11 +31,11 @@ def test_an_answer_as_json(medtune_inside, finished):
 
 
 @pytest.fixture(scope="module")
-def chat(start, command, finished):
+def chat(finished):
     """A chat of two questions, one of them an emergency, ended by quit: code, stdout, stderr."""
-    process = start([*command, "chat", finished.place, "--max-tokens", "3"], finished.home)
+    process = start_process([*COMMAND, "chat", finished.place, "--max-tokens", "3"], finished.home)
     out, err = process.communicate(
-        f"What is gout?\n\n{CHEST_PAIN}\nquit\nNever asked?\n", timeout=120
+        f"What is gout?\n\n{CHEST_PAIN}\nquit\nNever asked?\n", timeout=GENEROUS
     )
     return process.returncode, out, err
 
@@ -50,8 +51,8 @@ def test_quit_ends_a_chat(chat):
 @pytest.mark.parametrize(
     ("typed", "answers"), [("EXIT\nNever asked?\n", 0), ("What is gout?", 1), ("", 0)]
 )
-def test_exit_and_the_end_of_input_end_a_chat(medtune_inside, finished, typed, answers):
-    process = medtune_inside("chat", finished.place, "--max-tokens", "3", typed=typed)
+def test_exit_and_the_end_of_input_end_a_chat(medtune, finished, typed, answers):
+    process = medtune("chat", finished.place, "--max-tokens", "3", typed=typed)
     assert process.returncode == 0
     assert process.stdout.count("Answer: ") == answers
     assert process.stdout.endswith("Goodbye.\n")

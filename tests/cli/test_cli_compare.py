@@ -38,16 +38,16 @@ def test_two_runs_in_one_table(medtune, finished, second, tmp_path):
     assert "comparing" in done.stderr
 
 
-def test_json_is_alone_on_stdout(medtune_inside, finished, second, tmp_path):
-    done = medtune_inside("compare", finished.place, second, "--out", "out", "--json", "--quiet")
+def test_json_is_alone_on_stdout(medtune, finished, second, tmp_path):
+    done = medtune("compare", finished.place, second, "--out", "out", "--json", "--quiet")
     assert done.returncode == 0
     assert json.loads(done.stdout) == read_json(tmp_path / "out" / "comparison.json")
     assert done.stderr == ""
 
 
-def test_the_runs_are_left_as_they_were(medtune_inside, finished, second, hashes_of, tmp_path):
+def test_the_runs_are_left_as_they_were(medtune, finished, second, hashes_of, tmp_path):
     before = hashes_of(second)
-    assert medtune_inside("compare", finished.place, second).returncode == 0
+    assert medtune("compare", finished.place, second).returncode == 0
     assert hashes_of(second) == before
     assert hashes_of(finished.place) == finished.hashes
     assert (tmp_path / "runs" / "comparison" / "compare.html").exists()
@@ -65,26 +65,24 @@ def test_the_runs_are_left_as_they_were(medtune_inside, finished, second, hashes
         (["export", "run", "--to", "x", "--form", "merged", "--public"], "--push"),
     ],
 )
-def test_wrong_words_are_errors_of_two_lines(medtune_inside, arguments, said):
-    done = medtune_inside(*arguments)
+def test_wrong_words_are_errors_of_two_lines(medtune, arguments, said):
+    done = medtune(*arguments)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) <= 2
 
 
-def test_help_says_what_to_use_for_gguf(medtune_inside):
-    done = medtune_inside("export", "--help")
+def test_help_says_what_to_use_for_gguf(medtune):
+    done = medtune("export", "--help")
     assert "convert_hf_to_gguf.py" in done.stdout
     assert "Nothing is uploaded without" in " ".join(done.stdout.split())
 
 
-def test_an_export_of_all_weights_answers_as_the_run(medtune_inside, finished, tmp_path):
-    done = medtune_inside(
+def test_an_export_of_all_weights_answers_as_the_run(medtune, finished, tmp_path):
+    done = medtune(
         "export", finished.place, "--to", "out", "--form", "merged", "--dtype", "float32"
     )
     assert done.returncode == 0, done.stderr
-    said = [
-        medtune_inside("ask", place, "What is gout?").stdout for place in (finished.place, "out")
-    ]
+    said = [medtune("ask", place, "What is gout?").stdout for place in (finished.place, "out")]
     assert said[0] == said[1] != ""

@@ -120,16 +120,16 @@ def test_a_data_file_that_is_missing(medtune, small, tmp_path):
         ("model.name=./nowhere", ["no model directory ./nowhere"]),
     ],
 )
-def test_a_run_that_cannot_start_says_why(medtune_inside, small, tmp_path, override, words):
-    assert_one_clear_error(medtune_inside("run", "quickstart", *small, "--set", override), *words)
+def test_a_run_that_cannot_start_says_why(medtune, small, tmp_path, override, words):
+    assert_one_clear_error(medtune("run", "quickstart", *small, "--set", override), *words)
     assert list(tmp_path.rglob("*.parquet")) == []
 
 
-def test_a_directory_that_is_no_run_is_left_as_it_is(medtune_inside, small, tmp_path):
+def test_a_directory_that_is_no_run_is_left_as_it_is(medtune, small, tmp_path):
     mine = tmp_path / "thesis"
     mine.mkdir()
     (mine / "chapter.txt").write_text("years of work")
-    process = medtune_inside("run", "quickstart", *small, "--out", "thesis")
+    process = medtune("run", "quickstart", *small, "--out", "thesis")
     assert [path.name for path in mine.iterdir()] == ["chapter.txt"]
     assert (mine / "chapter.txt").read_text() == "years of work"
     assert_one_clear_error(process, "thesis", "holds no run", "--out")

@@ -13,8 +13,8 @@ SPLITS = ("train", "validation", "test")
 
 
 @pytest.fixture
-def export(medtune_inside, small):
-    return lambda to, *more: medtune_inside(
+def export(medtune, small):
+    return lambda to, *more: medtune(
         "data", "export", "quickstart", *small, "--to", to, "--out", "out", *more
     )
 
@@ -23,7 +23,7 @@ def lines_of(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_openai_files_hold_every_conversation_and_pass_the_check(export, medtune_inside, tmp_path):
+def test_openai_files_hold_every_conversation_and_pass_the_check(export, medtune, tmp_path):
     assert export("parquet").returncode == 0
     expected = {
         split: read_conversations(tmp_path / "out" / f"{split}.parquet") for split in SPLITS
@@ -40,7 +40,7 @@ def test_openai_files_hold_every_conversation_and_pass_the_check(export, medtune
             {"messages": [m.as_dict() for m in row.messages]} for row in expected[split]
         ]
         assert (reports[split]["examples"], reports[split]["problems"]) == (len(lines), [])
-    checked = medtune_inside("data", "check", "out/train.jsonl", "--json", "--price", "8")
+    checked = medtune("data", "check", "out/train.jsonl", "--json", "--price", "8")
     assert checked.returncode == 0
     assert json.loads(checked.stdout)["tokens"] == reports["train"]["tokens"]
     assert json.loads(checked.stdout)["cost"] == reports["train"]["cost"]
@@ -67,7 +67,7 @@ def test_tokens_and_cost_are_told_only_at_a_price_that_was_given(export):
     assert max(map(len, priced.stdout.splitlines()[:-1])) <= 80
 
 
-def test_a_bad_file_is_told_line_by_line_with_exit_two(medtune_inside, tmp_path):
+def test_a_bad_file_is_told_line_by_line_with_exit_two(medtune, tmp_path):
     good = [
         {"messages": [{"role": "user", "content": str(n)}, {"role": "assistant", "content": "So."}]}
         for n in range(12)
@@ -76,17 +76,17 @@ def test_a_bad_file_is_told_line_by_line_with_exit_two(medtune_inside, tmp_path)
     bad.write_text(
         "\n".join([json.dumps(line) for line in good] + ["{broken", json.dumps(good[3])]) + "\n"
     )
-    process = medtune_inside("data", "check", bad)
+    process = medtune("data", "check", bad)
     assert process.returncode == 2
     assert "bad, line 13, line: is not valid JSON" in process.stdout
     assert "bad, line 14, line: is line 4 again" in process.stdout
-    as_json = medtune_inside("data", "check", bad, "--json")
+    as_json = medtune("data", "check", bad, "--json")
     assert as_json.returncode == 2
     assert json.loads(as_json.stdout)["counts"] == {"not_json": 1, "duplicate_line": 1}
 
 
-def test_a_wrong_encoding_or_file_is_an_error(medtune_inside, export):
-    assert medtune_inside("data", "check", "none.jsonl").returncode == 2
+def test_a_wrong_encoding_or_file_is_an_error(medtune, export):
+    assert medtune("data", "check", "none.jsonl").returncode == 2
     process = export("openai", "--model-encoding", "p50k")
     assert process.returncode == 2
     assert "cl100k_base" in process.stderr
@@ -124,8 +124,8 @@ def test_the_hub_directory_has_its_files_and_a_card_that_says_what_they_hold(exp
     assert export("hub").returncode == 0  # over its own
 
 
-def test_the_licence_of_a_known_source_is_the_hubs_own_word(medtune_inside, tmp_path):
-    process = medtune_inside(
+def test_the_licence_of_a_known_source_is_the_hubs_own_word(medtune, tmp_path):
+    process = medtune(
         "data", "export", "quickstart", "--to", "hub", "--out", "out", "--set", "data.limit=60"
     )
     assert process.returncode == 0, process.stderr

@@ -6,8 +6,8 @@ import re
 import pytest
 
 
-def test_json_holds_every_token_with_its_state_and_the_lengths(medtune_inside, small, tmp_path):
-    process = medtune_inside("inspect", "quickstart", *small, "--rows", "3", "--json")
+def test_json_holds_every_token_with_its_state_and_the_lengths(medtune, small, tmp_path):
+    process = medtune("inspect", "quickstart", *small, "--rows", "3", "--json")
     assert process.returncode == 0, process.stderr
     shown = json.loads(process.stdout)
     assert len(shown["rows"]) == 3
@@ -28,10 +28,10 @@ def test_json_holds_every_token_with_its_state_and_the_lengths(medtune_inside, s
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_colour_the_same_stands_in_plain_marks(medtune_inside, small, monkeypatch):
+def test_without_colour_the_same_stands_in_plain_marks(medtune, small, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    process = medtune_inside("inspect", "quickstart", *small, "--rows", "1")
+    process = medtune("inspect", "quickstart", *small, "--rows", "1")
     assert process.returncode == 0, process.stderr
     assert "\x1b" not in process.stdout + process.stderr
     text = process.stdout.replace("\n", "")
@@ -45,11 +45,11 @@ def test_without_colour_the_same_stands_in_plain_marks(medtune_inside, small, mo
     assert max(map(len, process.stdout.splitlines())) <= 80
 
 
-def test_colour_tells_what_is_learnt_context_and_cut(medtune_inside, small, monkeypatch):
+def test_colour_tells_what_is_learnt_context_and_cut(medtune, small, monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
-    process = medtune_inside(
+    process = medtune(
         "inspect", "quickstart", *small, "--rows", "1", "--set", "train.max_length=24"
     )
     assert process.returncode == 0, process.stderr
@@ -59,9 +59,9 @@ def test_colour_tells_what_is_learnt_context_and_cut(medtune_inside, small, monk
     assert "⟦" not in process.stdout
 
 
-def test_a_row_that_is_too_long_shows_what_is_cut_and_the_share(medtune_inside, small):
+def test_a_row_that_is_too_long_shows_what_is_cut_and_the_share(medtune, small):
     arguments = ("inspect", "quickstart", *small, "--rows", "1", "--set", "train.max_length=24")
-    process = medtune_inside(*arguments)
+    process = medtune(*arguments)
     assert process.returncode == 0, process.stderr
     text = process.stdout.replace("\n", "")
     counts = re.search(r"(\d+) tokens: (\d+) learnt, (\d+) context, (\d+) cut", text)
@@ -71,25 +71,25 @@ def test_a_row_that_is_too_long_shows_what_is_cut_and_the_share(medtune_inside, 
     assert re.search(r"limit 24 tokens: (\d+) of \1 rows cut \(100\.0%\)", text)
 
 
-def test_one_row_by_its_id_of_whichever_split(medtune_inside, small):
+def test_one_row_by_its_id_of_whichever_split(medtune, small):
     arguments = ("inspect", "quickstart", *small)
-    rows = json.loads(
-        medtune_inside(*arguments, "--split", "test", "--rows", "2", "--json").stdout
-    )["rows"]
+    rows = json.loads(medtune(*arguments, "--split", "test", "--rows", "2", "--json").stdout)[
+        "rows"
+    ]
     wanted = rows[1]["id"]
-    shown = json.loads(medtune_inside(*arguments, "--id", wanted, "--json").stdout)
+    shown = json.loads(medtune(*arguments, "--id", wanted, "--json").stdout)
     assert shown["rows"] == [rows[1]]
     assert shown["lengths"]["split"] == "test"
-    missing = medtune_inside(*arguments, "--id", wanted[:-1])
+    missing = medtune(*arguments, "--id", wanted[:-1])
     assert missing.returncode == 2
     assert f"no row {wanted[:-1]}" in missing.stderr
     assert wanted in missing.stderr
-    elsewhere = medtune_inside(*arguments, "--id", wanted, "--split", "train")
+    elsewhere = medtune(*arguments, "--id", wanted, "--split", "train")
     assert elsewhere.returncode == 2
 
 
-def test_a_wrong_split_is_an_error(medtune_inside, small):
-    process = medtune_inside("inspect", "quickstart", *small, "--split", "dev")
+def test_a_wrong_split_is_an_error(medtune, small):
+    process = medtune("inspect", "quickstart", *small, "--split", "dev")
     assert process.returncode == 2
     assert "train, validation, test" in process.stderr
 
@@ -98,8 +98,8 @@ def test_a_wrong_split_is_an_error(medtune_inside, small):
     ("name", "end"),
     [("gpt2", "<|endoftext|>"), ("llama", "</s>"), ("mistral", "</s>"), ("t5", "</s>")],
 )
-def test_real_tokenizers_without_a_model(medtune_inside, small, real_tokenizers, name, end):
-    process = medtune_inside(
+def test_real_tokenizers_without_a_model(medtune, small, real_tokenizers, name, end):
+    process = medtune(
         "inspect",
         "quickstart",
         *small,
@@ -117,9 +117,9 @@ def test_real_tokenizers_without_a_model(medtune_inside, small, real_tokenizers,
     assert shown["lengths"]["max"] < 60  # the tiny model's own tokenizer needs many more
 
 
-def test_no_tokenizer_there(medtune_inside, small, tmp_path):
+def test_no_tokenizer_there(medtune, small, tmp_path):
     (tmp_path / "empty").mkdir()
     for name, said in (("empty", "holds no tokenizer"), ("./none", "no such directory")):
-        process = medtune_inside("inspect", "quickstart", *small, "--tokenizer", name)
+        process = medtune("inspect", "quickstart", *small, "--tokenizer", name)
         assert process.returncode == 2
         assert said in process.stderr

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from command_line import COMMAND, GENEROUS, start_process
+
 STEPS = 200
 
 
@@ -35,7 +37,7 @@ def long(small):
 
 
 @pytest.fixture(scope="module")
-def interrupted(start, command, long, tmp_path_factory):
+def interrupted(long, tmp_path_factory):
     """A run that met SIGTERM at step 20 or so and Ctrl-C at step 60 or so, and its third, whole
     call.
     """
@@ -43,15 +45,15 @@ def interrupted(start, command, long, tmp_path_factory):
     log = home / "out" / "train" / "metrics.jsonl"
     calls = {}
     for number, step in ((signal.SIGTERM, 20), (signal.SIGINT, 60)):
-        process = start([*command, "run", *long, "--out", "out"], home)
+        process = start_process([*COMMAND, "run", *long, "--out", "out"], home)
         while process.poll() is None and steps_logged(log) < step:
             time.sleep(0.01)
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=GENEROUS)
         state = json.loads((home / "out" / "run.json").read_text(encoding="utf-8"))
         calls[number] = process.returncode, out, err, state
-    process = start([*command, "run", *long, "--out", "out"], home)
-    out, err = process.communicate(timeout=120)
+    process = start_process([*COMMAND, "run", *long, "--out", "out"], home)
+    out, err = process.communicate(timeout=GENEROUS)
     calls["last"] = (
         process.returncode,
         out,
@@ -99,10 +101,10 @@ def test_the_same_command_goes_on_and_finishes(interrupted):
 
 
 def test_two_interruptions_leave_the_weights_of_an_uninterrupted_training(
-    interrupted, medtune_inside, long, tmp_path, hashes_of
+    interrupted, medtune, long, tmp_path, hashes_of
 ):
     place, _ = interrupted
-    process = medtune_inside("train", *long, "--out", "whole", "--json")
+    process = medtune("train", *long, "--out", "whole", "--json")
     assert process.returncode == 0, process.stderr
     assert json.loads(process.stdout)["steps"] == STEPS
     assert not (tmp_path / "whole" / "eval").exists()
@@ -120,14 +122,14 @@ def assert_no_room(code, out, err):
 
 
 def test_a_file_that_cannot_grow_stops_the_run_and_loses_nothing(
-    start, command, finished, hashes_of, medtune_inside, tmp_path
+    finished, hashes_of, medtune, tmp_path
 ):
     place = tmp_path / "out"
     arguments = [*finished.arguments, "--out", "out"]
-    process = start(
-        ["bash", "-c", 'ulimit -f 50; exec "$@"', "bash", *command, *arguments], tmp_path
+    process = start_process(
+        ["bash", "-c", 'ulimit -f 50; exec "$@"', "bash", *COMMAND, *arguments], tmp_path
     )
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=GENEROUS)
     assert (place / "data" / "test.parquet").exists()
     assert (place / "eval" / "before" / "perplexity.json").exists()
     assert not (place / "model").exists()
@@ -135,7 +137,7 @@ def test_a_file_that_cannot_grow_stops_the_run_and_loses_nothing(
     assert list(place.rglob(".partial*")) == []
     assert json.loads((place / "run.json").read_text(encoding="utf-8"))["status"] == "failed"
 
-    again = medtune_inside(*arguments)
+    again = medtune(*arguments)
     assert again.returncode == 0, again.stderr
     assert "[evaluate_before] done before" in again.stderr
     assert hashes_of(place / "model") == hashes_of(finished.place / "model")
@@ -143,7 +145,7 @@ def test_a_file_that_cannot_grow_stops_the_run_and_loses_nothing(
 
 
 @pytest.fixture
-def on_a_full_disk(command, tmp_path):
+def on_a_full_disk(tmp_path):
     """Run the command beside a file system of 64 KiB that is full.
 
     Says what is on it afterwards.
@@ -162,7 +164,7 @@ def on_a_full_disk(command, tmp_path):
 
     def run(*arguments):
         return subprocess.run(
-            [*prefix, *command, *arguments],
+            [*prefix, *COMMAND, *arguments],
             cwd=tmp_path,
             capture_output=True,
             text=True,

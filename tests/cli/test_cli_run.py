@@ -143,14 +143,16 @@ def test_the_resolved_recipe_reads_back_as_itself(finished, medtune):
     assert medtune("recipes", "show", finished.place / "recipe.yaml").stdout == text
 
 
-def test_a_second_call_does_nothing_again(finished, medtune, hashes_of):
-    stages = json.loads((finished.place / "run.json").read_text(encoding="utf-8"))["stages"]
-    process = medtune(*finished.arguments, cwd=finished.home)
+def test_a_second_call_does_nothing_again(finished, medtune, tmp_path, hashes_of):
+    place = shutil.copytree(finished.place, tmp_path / "runs" / "quickstart")
+    stages = json.loads((place / "run.json").read_text(encoding="utf-8"))["stages"]
+    process = medtune(*finished.arguments)
     assert process.returncode == 0
-    assert process.stdout == finished.process.stdout
+    printed = process.stdout.replace(str(place), str(finished.place))
+    assert printed == finished.process.stdout
     assert not any(stages_run(process.stderr).values())
-    assert json.loads((finished.place / "run.json").read_text(encoding="utf-8"))["stages"] == stages
-    after = hashes_of(finished.place)
+    assert json.loads((place / "run.json").read_text(encoding="utf-8"))["stages"] == stages
+    after = hashes_of(place)
     changed = {
         name
         for name in after.keys() | finished.hashes.keys()
@@ -160,12 +162,12 @@ def test_a_second_call_does_nothing_again(finished, medtune, hashes_of):
 
 
 def test_other_epochs_redo_the_training_but_neither_the_data_nor_the_base(
-    finished, medtune_inside, tmp_path, hashes_of
+    finished, medtune, tmp_path, hashes_of
 ):
     place = tmp_path / "copy"
     shutil.copytree(finished.place, place)
     changes = ["--set", "train.epochs=0.5", "--set", "train.max_steps=null"]
-    process = medtune_inside(*finished.arguments, *changes, "--out", place)
+    process = medtune(*finished.arguments, *changes, "--out", place)
     assert process.returncode == 0, process.stderr
     done = stages_run(process.stderr)
     assert (done["prepare"], done["evaluate_before"]) == (False, False)
@@ -181,9 +183,9 @@ def test_other_epochs_redo_the_training_but_neither_the_data_nor_the_base(
 
 
 def test_the_same_seed_gives_the_same_figures_and_json_is_alone_on_standard_output(
-    finished, medtune, tmp_path, hashes_of
+    finished, medtune_process, tmp_path, hashes_of
 ):
-    process = medtune(*finished.arguments, "--out", "again", "--json", "--quiet")
+    process = medtune_process(*finished.arguments, "--out", "again", "--json", "--quiet")
     assert process.returncode == 0
     assert process.stderr == ""
     printed = json.loads(process.stdout)
@@ -200,10 +202,8 @@ def test_the_same_seed_gives_the_same_figures_and_json_is_alone_on_standard_outp
     assert {name: again[name] for name in same} == {name: finished.hashes[name] for name in same}
 
 
-def test_another_seed_draws_other_splits(finished, medtune_inside, tmp_path):
-    process = medtune_inside(
-        "prepare", *finished.arguments[1:], "--seed", "7", "--out", "other", "--json"
-    )
+def test_another_seed_draws_other_splits(finished, medtune, tmp_path):
+    process = medtune("prepare", *finished.arguments[1:], "--seed", "7", "--out", "other", "--json")
     assert process.returncode == 0
     assert json.loads(process.stdout)["leaked"] == 0
     everything = [

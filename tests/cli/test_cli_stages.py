@@ -4,31 +4,19 @@ import json
 import shutil
 
 
-def test_a_dry_run_prints_the_plan_and_writes_nothing(
-    medtune_inside, questions_csv, tiny_model, quick, tmp_path
-):
-    before = sorted(tmp_path.rglob("*"))
-    process = medtune_inside(
-        "run",
-        "quickstart",
-        "--set",
-        f"data.source={questions_csv}",
-        "--set",
-        f"model.name={tiny_model}",
-        *quick,
-        "--dry-run",
-    )
+def test_a_dry_run_prints_the_plan_and_writes_nothing(medtune, small, tmp_path):
+    process = medtune("run", "quickstart", *small, "--dry-run")
     assert process.returncode == 0
     plan = {line.split()[0]: line for line in process.stdout.splitlines()}
-    assert "train 24, validation 8, test 8" in plan["rows"]
+    assert "train 28, validation 4, test 8" in plan["rows"]
     assert "4 steps" in plan["training"]
     assert "GiB" in plan["memory"]
     assert " s " in plan["time"]
-    assert sorted(tmp_path.rglob("*")) == before
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_dry_run_has_its_figures_as_json(medtune_inside, finished, tmp_path):
-    process = medtune_inside(*finished.arguments, "--dry-run", "--json")
+def test_a_dry_run_has_its_figures_as_json(medtune, finished, tmp_path):
+    process = medtune(*finished.arguments, "--dry-run", "--json")
     facts = json.loads(process.stdout)
     assert facts["rows"] == {
         name: finished.metrics["data"][name] for name in ("train", "validation", "test")
@@ -40,8 +28,8 @@ def test_a_dry_run_has_its_figures_as_json(medtune_inside, finished, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_prepare_alone_ends_with_a_status_that_is_not_running(medtune_inside, finished, tmp_path):
-    process = medtune_inside("prepare", *finished.arguments[1:], "--out", "data only")
+def test_prepare_alone_ends_with_a_status_that_is_not_running(medtune, finished, tmp_path):
+    process = medtune("prepare", *finished.arguments[1:], "--out", "data only")
     assert process.returncode == 0
     assert "leaked: 0" in process.stdout
     state = json.loads((tmp_path / "data only" / "run.json").read_text(encoding="utf-8"))
@@ -49,24 +37,24 @@ def test_prepare_alone_ends_with_a_status_that_is_not_running(medtune_inside, fi
     assert state["status"] not in ("running", "complete")
 
 
-def test_evaluation_alone_gives_the_figures_of_before(medtune_inside, finished, tmp_path):
-    process = medtune_inside("evaluate", *finished.arguments[1:], "--task", "perplexity", "--json")
+def test_evaluation_alone_gives_the_figures_of_before(medtune, finished, tmp_path):
+    process = medtune("evaluate", *finished.arguments[1:], "--task", "perplexity", "--json")
     assert process.returncode == 0
     assert json.loads(process.stdout) == {"perplexity": finished.metrics["before"]["perplexity"]}
     assert list(tmp_path.iterdir()) == []
 
 
-def test_evaluation_with_seeds_samples_so_many_answers(medtune_inside, finished):
+def test_evaluation_with_seeds_samples_so_many_answers(medtune, finished):
     words = [*finished.arguments[1:], "--set", "evaluate.limit=3", "--seeds", "2", "--json"]
-    process = medtune_inside("evaluate", *words, "--task", "answers")
+    process = medtune("evaluate", *words, "--task", "answers")
     assert process.returncode == 0, process.stderr
     assert json.loads(process.stdout)["answers"]["sampled_rouge_l"]["n"] == 3
-    refused = medtune_inside("evaluate", *words, "--task", "perplexity")
+    refused = medtune("evaluate", *words, "--task", "perplexity")
     assert (refused.returncode, "no task samples answers" in refused.stderr) == (2, True)
 
 
 def test_report_makes_figures_plots_page_and_card_again_from_the_samples(
-    medtune_inside, finished, tmp_path, hashes_of
+    medtune, finished, tmp_path, hashes_of
 ):
     place = tmp_path / "copy"
     shutil.copytree(finished.place, place)
@@ -74,7 +62,7 @@ def test_report_makes_figures_plots_page_and_card_again_from_the_samples(
         (place / name).unlink()
     shutil.rmtree(place / "plots")
     shutil.rmtree(place / "model")
-    process = medtune_inside("report", place, "--json")
+    process = medtune("report", place, "--json")
     assert process.returncode == 0, process.stderr
     printed = json.loads(process.stdout)
     assert printed.items() >= finished.metrics.items()
@@ -84,8 +72,8 @@ def test_report_makes_figures_plots_page_and_card_again_from_the_samples(
     assert again["metrics.json"] == finished.hashes["metrics.json"]
 
 
-def test_report_of_a_directory_that_is_no_run_says_so(medtune_inside, tmp_path):
-    process = medtune_inside("report", tmp_path)
+def test_report_of_a_directory_that_is_no_run_says_so(medtune, tmp_path):
+    process = medtune("report", tmp_path)
     assert process.returncode in (1, 2)
     assert process.stderr.startswith(f"error: {tmp_path}: this is no run")
     assert list(tmp_path.iterdir()) == []

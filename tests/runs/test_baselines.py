@@ -7,9 +7,11 @@ import json
 import re
 import shutil
 from collections import Counter
+from functools import partial
 
 import pytest
 
+from command_line import run_command
 from medtune.conversation import read_conversations
 from medtune.data.prepare import prepare
 from medtune.recipe.read import read_run_recipe, shipped_recipes
@@ -83,15 +85,8 @@ def on_tiny(medtune, name, data, model, out, *options):
 
 @pytest.fixture(scope="module")
 def finished(made_up, tiny_model, tmp_path_factory):
-    import subprocess
-    import sys
-
-    def medtune(*arguments):
-        command = [sys.executable, "-m", "medtune", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
-
     out = tmp_path_factory.mktemp("runs") / "specialty"
-    on_tiny(medtune, "mtsamples-specialty", made_up, tiny_model, out)
+    on_tiny(partial(run_command, cwd=out.parent), "mtsamples-specialty", made_up, tiny_model, out)
     return out
 
 

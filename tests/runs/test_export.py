@@ -298,7 +298,7 @@ def hub():
 
 @pytest.mark.parametrize("private", [True, False])
 def test_the_command_and_the_real_client_upload_to_a_private_repository_alone(
-    lora_run, tmp_path, medtune, hub, private
+    lora_run, tmp_path, medtune_process, hub, private
 ):
     hub.private = private
     environment = {
@@ -308,7 +308,7 @@ def test_the_command_and_the_real_client_upload_to_a_private_repository_alone(
     }
     environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_XET": "1"}
     words = ["export", lora_run, "--to", "out", "--form", "adapter", "--push", "me/model", "--yes"]
-    done = medtune(*words, env=environment)
+    done = medtune_process(*words, env=environment)
     created = json.loads(hub.seen["/api/repos/create"])
     assert created.get("private") is True or created.get("visibility") == "private"
     commits = [sent for path, sent in hub.seen.items() if "/commit/" in path]

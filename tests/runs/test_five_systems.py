@@ -20,7 +20,7 @@ from medtune.errors import RecipeError
 from medtune.recipe.read import read_run_recipe
 from medtune.runs.pipeline import execute
 from medtune.tokens.tokenizer import load_bare_tokenizer
-from small_run import QUESTIONS
+from small_run import write_questions
 
 WIDE = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
         "num_key_value_heads": 2, "head_dim": 16, "max_position_embeddings": 256}  # fmt: skip
@@ -69,17 +69,7 @@ def base(tiny_model, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
-    path = tmp_path_factory.mktemp("rows") / "questions.csv"
-    with open(path, "w", newline="", encoding="utf-8") as handle:
-        csv.writer(handle).writerows(
-            [["question", "answer"]]
-            + [
-                [f"{q} (case {n} of {s})", f"{a} Note {n}."]
-                for n in range(8)
-                for s, q, a in QUESTIONS
-            ]
-        )
-    return path
+    return write_questions(tmp_path_factory.mktemp("rows") / "questions.csv")
 
 
 def run(recipe, place, model, rows, *settings, data_dir=None):

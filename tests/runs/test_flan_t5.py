@@ -2,16 +2,12 @@
 way, and the shell.
 """
 
-import io
 import json
-import signal
-import subprocess
-import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
 
+from command_line import COMMAND, run_command, start_process
 from medtune.conversation import read_conversations
 from medtune.recipe.read import read_run_recipe
 from medtune.text.emergency import NOTICE, URGENT
@@ -27,21 +23,7 @@ QUICK = {
 
 
 def call(home, *words, typed=""):
-    """The entry point in this process: what a process of its own would add is loading torch each
-    time.
-    """
-    from medtune.cli.app import main
-
-    handler, out, err = signal.getsignal(signal.SIGTERM), io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.chdir(home)
-        patch.delenv("MEDTUNE_DATA", raising=False)
-        patch.setattr(sys, "argv", ["medtune", *map(str, words)])
-        patch.setattr(sys, "stdin", io.StringIO(typed))
-        with pytest.raises(SystemExit) as ended:
-            main()
-    signal.signal(signal.SIGTERM, handler)
-    return subprocess.CompletedProcess(words, ended.value.code or 0, out.getvalue(), err.getvalue())
+    return run_command(*words, cwd=home, typed=typed)
 
 
 def settings(model, **more):
@@ -153,15 +135,12 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(finished, tiny):
         "--out",
         "again",
     ]
-    command = [sys.executable, "-m", "medtune", *map(str, words)]
-    process = subprocess.Popen(
-        command, cwd=home, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
+    process = start_process([*COMMAND, *words], home)
     checkpoints = home / "again" / "train" / "checkpoints"
     while process.poll() is None and not list(checkpoints.glob("step-*")):
         time.sleep(0.02)
     process.kill()
-    process.wait()
+    process.communicate()
     done = call(home, *words)
     assert done.returncode == 0, done.stderr
     same = [(root / "model" / "model.safetensors").read_bytes() for root in (place, home / "again")]

@@ -4,13 +4,11 @@ through the real command.
 
 import csv
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
-from small_run import QUESTIONS, QUICK
+from command_line import run_command
+from small_run import QUICK, overrides, write_questions
 
 TASKS = (
     "[perplexity, {task: multiple_choice, source: FILE, confidence: true, permutations: 3, shots: 1}, "
@@ -40,16 +38,8 @@ def workplace(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def command(workplace, tiny_model):
-    data, questions = workplace / "questions.csv", exam(workplace / "exam.jsonl")
-    with open(data, "w", newline="", encoding="utf-8") as handle:
-        csv.writer(handle).writerows(
-            [["question", "answer"]]
-            + [
-                [f"{q} (case {n} of {s})", f"{a} Note {n}."]
-                for n in range(8)
-                for s, q, a in QUESTIONS
-            ]
-        )
+    data = write_questions(workplace / "questions.csv")
+    questions = exam(workplace / "exam.jsonl")
     values = {
         "model.name": tiny_model,
         "data.source": data,
@@ -58,19 +48,13 @@ def command(workplace, tiny_model):
         "evaluate.learning_curve": "[0.5, 1]",
         "evaluate.seeds": 2,
     }
-    settings = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
-    return ["run", "quickstart", *QUICK, *settings, "--out", str(workplace / "run")]
+    settings = overrides(QUICK | values)
+    return ["run", "quickstart", *settings, "--out", str(workplace / "run")]
 
 
 @pytest.fixture(scope="module")
 def run(workplace, command):
-    done = subprocess.run(
-        [sys.executable, "-m", "medtune", *command],
-        capture_output=True,
-        text=True,
-        env={k: v for k, v in os.environ.items() if k != "MEDTUNE_DATA"},
-        check=False,
-    )
+    done = run_command(*command, cwd=workplace)
     assert done.returncode == 0, done.stderr
     return workplace / "run"
 
@@ -237,7 +221,7 @@ def test_an_exam_that_was_trained_on_is_found_out(medtune, tmp_path, tiny_model)
             [["question", "answer"]] + [[f"{long} {n}?", f"It is number {n}."] for n in range(40)]
         )
     done = medtune(
-        "run", "quickstart", *QUICK, "--set", f"model.name={tiny_model}", "--set", f"data.source={table}",
+        "run", "quickstart", *overrides(QUICK), "--set", f"model.name={tiny_model}", "--set", f"data.source={table}",
         "--set", "data.near_duplicates.threshold=1", "--set", "data.split.group_by=[]",
         "--set", f"evaluate.tasks=[{{task: multiple_choice, source: {place}}}]", "--out", "run",
     )  # fmt: skip
@@ -251,7 +235,7 @@ def test_rows_that_were_trained_on_calibrate_nothing(tmp_path, medtune, tiny_mod
     """Trained on the exam's own train part, which is also where confidence would be calibrated."""
     place = exam(tmp_path / "exam.jsonl")
     done = medtune(
-        "run", "quickstart", *QUICK, "--set", f"model.name={tiny_model}", "--set", f"data.source={place}",
+        "run", "quickstart", *overrides(QUICK), "--set", f"model.name={tiny_model}", "--set", f"data.source={place}",
         "--set", f"evaluate.tasks=[{{task: multiple_choice, source: {place}, confidence: true}}]", "--out", "run",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

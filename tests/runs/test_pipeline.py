@@ -3,63 +3,46 @@ real data.
 """
 
 import json
-import os
-import random
-import signal
+import shutil
 import subprocess
 import sys
 import time
 
 import pytest
 
+from command_line import COMMAND, GENEROUS, run_command, start_process, without_data
 from medtune.files import sha256_file
+from small_run import overrides
 
-LONG = [
-    "--set",
-    "train.max_steps=24",
-    "--set",
-    "train.save_every=1",
-    "--set",
-    "evaluate.tasks=[perplexity]",
-]
+LONG = {"train.max_steps": 24, "train.save_every": 1, "evaluate.tasks": "[perplexity]"}
 
 
-def arguments(model, data, out, quick):
-    return [
-        "run",
-        "quickstart",
-        "--set",
-        f"model.name={model}",
-        "--set",
-        f"data.source={data}",
-        "--out",
-        str(out),
-        *quick,
-        *LONG,
-    ]
+@pytest.fixture(scope="module")
+def long(small):
+    """The words of a run of 24 steps with a checkpoint after each."""
+    return [*small, *overrides(LONG)]
+
+
+@pytest.fixture(scope="module")
+def whole(long, tmp_path_factory):
+    """That run, uninterrupted."""
+    home = tmp_path_factory.mktemp("whole")
+    run_command("run", "quickstart", *long, "--out", "run", cwd=home, check=True)
+    return home / "run"
 
 
 def test_killed_in_training_and_called_again_it_ends_with_the_same_weights(
-    medtune, tiny_model, questions_csv, quick, tmp_path
+    medtune, long, whole, tmp_path
 ):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert medtune(*arguments(tiny_model, questions_csv, whole, quick)).returncode == 0
-    command = [sys.executable, "-m", "medtune", *arguments(tiny_model, questions_csv, parts, quick)]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=dict(os.environ), stderr=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    log, deadline = parts / "train" / "metrics.jsonl", time.monotonic() + 120
-    while (
-        time.monotonic() < deadline
-        and process.poll() is None
-        and not (log.exists() and log.read_text().count("\n") > 3)
-    ):
-        time.sleep(0.005)
-    time.sleep(random.uniform(0, 0.1))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    parts = tmp_path / "parts"
+    arguments = ["run", "quickstart", *long, "--out", parts]
+    process = start_process([*COMMAND, *arguments], tmp_path)
+    while process.poll() is None and not list((parts / "train" / "checkpoints").glob("step-*")):
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
     assert not (parts / "model").exists(), "it finished before it could be killed"
-    again = medtune(*arguments(tiny_model, questions_csv, parts, quick))
+    again = medtune(*arguments)
     assert again.returncode == 0, again.stderr
     assert "[train] was interrupted: going on" in again.stderr
     assert sha256_file(whole / "model" / "model.safetensors") == sha256_file(
@@ -69,40 +52,28 @@ def test_killed_in_training_and_called_again_it_ends_with_the_same_weights(
     assert figures[0]["change"] == figures[1]["change"]
 
 
-def test_under_a_launcher_two_processes_make_one_run(tiny_model, questions_csv, quick, tmp_path):
+def test_under_a_launcher_two_processes_make_one_run(long, tmp_path):
     out = tmp_path / "two"
-    launcher = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--nproc-per-node=2",
-        "--master-port=29512",
-        "-m",
-        "medtune",
-    ]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
-        [*launcher, *arguments(tiny_model, questions_csv, out, quick)],
+        [*launcher, "-m", "medtune", "run", "quickstart", *long, "--out", out],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=GENEROUS,
         check=False,
         cwd=tmp_path,
+        env=without_data(),
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads((out / "metrics.json").read_text())["status"] == "complete"
     assert done.stdout.count("Report:") == 1
 
 
-def test_losses_go_to_tensorboard_when_asked(medtune, tiny_model, questions_csv, quick, tmp_path):
+def test_losses_go_to_tensorboard_when_asked(medtune, long, tmp_path):
     pytest.importorskip("tensorboard")
     out = tmp_path / "tracked"
-    done = medtune(
-        *arguments(tiny_model, questions_csv, out, quick),
-        "--set",
-        "train.trackers=[tensorboard]",
-        "--set",
-        "train.max_steps=2",
-    )
+    tracked = overrides({"train.trackers": "[tensorboard]", "train.max_steps": 2})
+    done = medtune("train", "quickstart", *long, *tracked, "--out", out)
     assert done.returncode == 0, done.stderr
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -120,11 +91,9 @@ def test_losses_go_to_tensorboard_when_asked(medtune, tiny_model, questions_csv,
 
 
 def test_a_report_never_shows_an_older_model_beside_a_newer_training(
-    medtune, tiny_model, questions_csv, quick, tmp_path
+    medtune, long, whole, tmp_path
 ):
-    out = tmp_path / "run"
-    made = arguments(tiny_model, questions_csv, out, quick)
-    assert medtune(*made).returncode == 0
+    out = shutil.copytree(whole, tmp_path / "run")
     of_the_old_model = [
         out / "eval" / name for name in ("comparison.json", "confidence.json", "tables.json")
     ]
@@ -132,7 +101,8 @@ def test_a_report_never_shows_an_older_model_beside_a_newer_training(
         1:
     ]:  # this run measures neither: as a fuller one would have left them
         file.write_text("{}")
-    assert medtune("train", *made[1:], "--set", "train.max_steps=3").returncode == 0
+    words = ["quickstart", *long, *overrides({"train.max_steps": 3}), "--out", out]
+    assert medtune("train", *words).returncode == 0
     assert not any(file.exists() for file in of_the_old_model)
     again = medtune("report", out, "--json")
     assert again.returncode == 0, again.stderr
@@ -141,31 +111,14 @@ def test_a_report_never_shows_an_older_model_beside_a_newer_training(
     assert "Not finished" in (out / "report.html").read_text()
 
 
-def test_before_equals_an_evaluation_of_the_base_alone(
-    medtune, tiny_model, questions_csv, quick, tmp_path
-):
-    out = tmp_path / "run"
-    assert medtune(*arguments(tiny_model, questions_csv, out, quick)).returncode == 0
-    verb = [
-        "evaluate",
-        "quickstart",
-        "--set",
-        f"model.name={tiny_model}",
-        "--set",
-        f"data.source={questions_csv}",
-        *quick,
-        *LONG,
-        "--json",
-    ]
-    alone = json.loads(medtune(*verb).stdout)
-    assert alone == json.loads((out / "metrics.json").read_text())["before"]
+def test_before_equals_an_evaluation_of_the_base_alone(medtune, long, whole):
+    alone = json.loads(medtune("evaluate", "quickstart", *long, "--json").stdout)
+    assert alone == json.loads((whole / "metrics.json").read_text())["before"]
 
 
-def test_lora_run_leaves_an_adapter_that_can_be_asked(
-    medtune, tiny_model, questions_csv, quick, tmp_path
-):
+def test_lora_run_leaves_an_adapter_that_can_be_asked(medtune, small, tmp_path):
     out = tmp_path / "lora"
-    done = medtune(*arguments(tiny_model, questions_csv, out, quick), "--set", "train.method=lora")
+    done = medtune("run", "quickstart", *small, "--set", "train.method=lora", "--out", out)
     assert done.returncode == 0, done.stderr
     assert {p.name for p in (out / "model").glob("*.safetensors")} == {"adapter_model.safetensors"}
     asked = medtune("ask", out, "What causes gout?", "--json", "--max-tokens", "4")

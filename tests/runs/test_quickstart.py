@@ -6,28 +6,16 @@ import json
 
 import pytest
 
+from command_line import run_command
+
 OPTIONS = ["train.epochs=2", "evaluate.limit=16", "evaluate.decoding.max_new_tokens=40"]
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    import subprocess
-    import sys
-
     place = tmp_path_factory.mktemp("quickstart")
-    command = [
-        sys.executable,
-        "-m",
-        "medtune",
-        "run",
-        "quickstart",
-        "--out",
-        "run",
-        *[p for o in OPTIONS for p in ("--set", o)],
-    ]
-    done = subprocess.run(
-        command, cwd=place, capture_output=True, text=True, timeout=400, check=False
-    )
+    options = [word for option in OPTIONS for word in ("--set", option)]
+    done = run_command("run", "quickstart", "--out", "run", *options, cwd=place)
     assert done.returncode == 0, done.stderr
     return place / "run", done.stdout
 
@@ -59,23 +47,9 @@ def test_it_ends_with_the_verdict_and_the_report(finished):
     assert (finished[0] / "report.html").stat().st_size > 10_000
 
 
-def test_choosing_a_task_does_not_change_the_test_items(finished):
-    import subprocess
-    import sys
-
-    command = [
-        sys.executable,
-        "-m",
-        "medtune",
-        "evaluate",
-        "quickstart",
-        "--model",
-        str(finished[0]),
-        "--task",
-        "perplexity",
-        "--json",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+def test_choosing_a_task_does_not_change_the_test_items(finished, medtune):
+    model = ("--model", finished[0])
+    done = medtune("evaluate", "quickstart", *model, "--task", "perplexity", "--json")
     assert done.returncode == 0, done.stderr
     after = json.loads((finished[0] / "metrics.json").read_text())["after"]["perplexity"]
     assert json.loads(done.stdout)["perplexity"] == after
@@ -95,11 +69,7 @@ def test_training_rows_are_known_by_the_run_s_directory_and_by_its_model_s(finis
         refuse_training_rows(str(finished[0] / place), [*held_out, *trained[:3]])
 
 
-def test_the_run_s_directory_stands_for_its_recipe(finished):
-    import subprocess
-    import sys
-
-    command = [sys.executable, "-m", "medtune", "run", str(finished[0])]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+def test_the_run_s_directory_stands_for_its_recipe(finished, medtune):
+    done = medtune("run", finished[0])
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("done before") == 5
