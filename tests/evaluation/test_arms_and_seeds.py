@@ -179,6 +179,16 @@ def test_copies_of_items_do_not_narrow_the_interval():
     assert found["high"] - found["low"] == pytest.approx(few["high"] - few["low"], rel=0.1)
 
 
+def test_one_group_of_items_tells_nothing_of_chance():
+    groups = ["the only one"] * N
+    change = pooled_change(
+        samples([0] * N, groups=groups), [samples(MOST, groups=groups)], LOSS, 200, 0
+    )
+    assert change["groups"] == 1
+    assert change["low"] is None
+    assert change["high"] is None
+
+
 def test_where_no_spread_is_known_the_sentence_says_so():
     groups = [f"g{n // 6}" for n in range(N)]
     sides = [
