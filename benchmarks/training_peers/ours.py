@@ -49,10 +49,10 @@ def main() -> None:
     model.train()
     clock = Clock(job.warmup)
     for _ in range(job.all_steps):
-        before = trainer.progress.tokens
+        before = trainer.state.tokens
         clock.start()
         loss, _ = trainer.step()
-        clock.stop(trainer.progress.tokens - before)
+        clock.stop(trainer.state.tokens - before)
         clock.losses.append(loss)
     clock.report()
 

@@ -6,20 +6,25 @@ import sys
 
 import torch
 
-from medtune.training.checkpoints import KEEP, Checkpoint, latest_checkpoint, save_checkpoint
+from medtune.training.checkpoints import (
+    KEEP,
+    Checkpoint,
+    TrainingState,
+    latest_checkpoint,
+    save_checkpoint,
+)
 
 
 def checkpoint(step, fingerprint="f"):
-    return Checkpoint(
-        step, fingerprint, {"w": torch.full((1000,), float(step))}, {"lr": 0.1}, {"tokens": step}
-    )
+    tensors = {"w": torch.full((1000,), float(step))}
+    return Checkpoint(fingerprint, tensors, {"lr": 0.1}, TrainingState(step=step, tokens=3 * step))
 
 
 def test_the_newest_comes_back_as_it_was_saved(tmp_path):
     for step in (1, 2, 3):
         save_checkpoint(tmp_path, checkpoint(step))
     found = latest_checkpoint(tmp_path, "f")
-    assert (found.step, found.numbers, found.progress) == (3, {"lr": 0.1}, {"tokens": 3})
+    assert (found.numbers, found.state) == ({"lr": 0.1}, TrainingState(step=3, tokens=9))
     assert torch.equal(found.tensors["w"], torch.full((1000,), 3.0))
     assert len(list(tmp_path.glob("step-*"))) == KEEP
 
@@ -69,13 +74,15 @@ for child in range(int(sys.argv[3])):
             step += 1
             save_checkpoint(place, checkpoint(step))
     import random, signal, time
-    time.sleep(random.uniform(0.005, 0.06))
+    while f"step-{step + 1:08d}" > max((p.name for p in place.glob("step-*")), default=""):
+        time.sleep(0.001)
+    time.sleep(random.uniform(0, 0.02))
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     found = latest_checkpoint(place, "f")
-    assert found is None or (found.tensors["w"] == found.step).all()
-    assert (found.step if found else 0) >= step, (found, step)
-    step = found.step if found else 0
+    assert (found.tensors["w"] == found.step).all()
+    assert found.step > step, (found, step)
+    step = found.step
 print("survived", step, flush=True)
 """
 
@@ -86,8 +93,7 @@ def test_fifty_kills_in_the_middle_of_saving_lose_nothing_that_was_saved(tmp_pat
         [sys.executable, "-c", WRITER, str(tmp_path), here, "50"],
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout.split("survived")[1]) > 0
+    assert int(done.stdout.split("survived")[1]) >= 50

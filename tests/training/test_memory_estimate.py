@@ -86,6 +86,9 @@ def test_activations_are_recomputed_only_where_memory_is_short(monkeypatch):
     short = of(recipe(), monkeypatch, plain.total - 1)
     assert short.checkpointing
     assert short.activations < plain.activations
+    # A tenth of the free memory is spared.
+    assert not of(recipe(), monkeypatch, plain.total * 1.12).checkpointing
+    assert of(recipe(), monkeypatch, plain.total * 1.10).checkpointing
     assert of(recipe(gradient_checkpointing=True), monkeypatch, 10**12).checkpointing
     assert not of(recipe(gradient_checkpointing=False), monkeypatch, 1).checkpointing
 

@@ -9,13 +9,15 @@ import torch
 from peft.tuners.lora import LoraLayer
 from tiny_training import architecture, rows, settings, trainer, weights
 
+from medtune.errors import RunError
 from medtune.models.adapters import add_lora, frozen_hash
 from medtune.models.load import LocalModelRef, load_weights
 from medtune.models.packed_attention import NAME as ROW_ATTENTION
 from medtune.models.packed_attention import register
 from medtune.recipe.schema import Lora
-from medtune.training.callbacks import read_metrics
-from medtune.training.trainer import FIRST_SCALE, SupervisedTrainer
+from medtune.training.callbacks import SaveCheckpoints, read_metrics
+from medtune.training.checkpoints import FIRST_SCALE, GROW_AFTER, HIGHEST_SCALE, TrainingState
+from medtune.training.trainer import SupervisedTrainer
 
 
 def losses(place):
@@ -156,15 +158,41 @@ def test_float16_learns_with_scaled_losses(tmp_path):
 
 def test_an_overflow_skips_the_step_and_halves_the_scale(tmp_path):
     loop = trainer(tmp_path, architecture("llama").half(), validation=[])
-    loop.progress.loss_scale = 2.0**40
+    loop.state.loss_scale = 2.0**40
     before = weights(loop.model)
-    _, norm = loop.step()
-    assert not math.isfinite(norm)
+    assert not math.isfinite(loop.step().gradient_norm)
     assert torch.equal(weights(loop.model), before)
-    assert (loop.progress.loss_scale, loop.progress.skipped_steps) == (2.0**39, 1)
-    loop.progress.loss_scale = FIRST_SCALE
+    assert (loop.state.loss_scale, loop.state.skipped_steps) == (2.0**39, 1)
+    loop.state.loss_scale = FIRST_SCALE
     loop.step()
     assert not torch.equal(weights(loop.model), before)
+
+
+def test_the_loss_scale_doubles_after_so_many_good_steps_in_a_row():
+    state = TrainingState()
+    for _ in range(199):
+        state.rescale(1.0)
+    assert (GROW_AFTER, state.loss_scale) == (200, FIRST_SCALE)
+    state.rescale(1.0)
+    assert state.loss_scale == 2 * FIRST_SCALE
+    for _ in range(150):
+        state.rescale(1.0)
+    state.rescale(math.inf)  # counted from the overflow on
+    assert (state.loss_scale, state.skipped_steps) == (FIRST_SCALE, 1)
+    for _ in range(199):
+        state.rescale(1.0)
+    assert state.loss_scale == FIRST_SCALE
+    for _ in range(200 * 20):
+        state.rescale(1.0)
+    assert state.loss_scale == HIGHEST_SCALE
+
+
+def test_a_scale_that_only_overflows_is_an_error():
+    state = TrainingState()
+    for _ in range(19):
+        state.rescale(math.nan)
+    with pytest.raises(RunError, match="overflow at any scale"):
+        state.rescale(math.nan)  # 64 halved twenty times is below 1e-4
 
 
 @pytest.mark.parametrize("optimizer", ["adamw_8bit", "adamw"])
@@ -179,9 +207,9 @@ def test_resume_is_exact_with_either_optimizer(tmp_path, optimizer):
     if optimizer == "adamw_8bit":
         assert any(t.dtype == torch.uint8 for t in whole.weights.state()[0].values())
     first = trainer(tmp_path / "cut", **values)
-    while first.progress.step < 5:
-        first.step()
-    first._save()
+    while first.state.step < 5:
+        result = first.step()
+    SaveCheckpoints(1).after_step(first, result)
     second = trainer(tmp_path / "cut", **values)
     second.run()
     assert torch.equal(weights(second.model), weights(whole.model))

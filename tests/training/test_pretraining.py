@@ -126,18 +126,18 @@ def test_a_whole_pretraining_learns_and_leaves_a_model_with_a_card(corpus, tmp_p
 def test_resume_gives_the_same_weights(corpus, tmp_path, optimizer, monkeypatch):
     from safetensors.torch import load_file
 
-    from medtune.training.pretraining import Pretrainer
+    from medtune.training.callbacks import SaveCheckpoints
 
     options = {"optimizer": optimizer, "learning_rate": 0.02 if optimizer == "muon" else 1e-3}
     pretrain(recipe(corpus, **options), tmp_path / "whole", None)
-    save = Pretrainer._save
+    save = SaveCheckpoints.after_step
 
-    def save_and_die(self, step, seconds):
-        save(self, step, seconds)
-        if step == 10:
+    def save_and_die(self, trainer, result):
+        save(self, trainer, result)
+        if trainer.state.step == 10:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Pretrainer, "_save", save_and_die)
+    monkeypatch.setattr(SaveCheckpoints, "after_step", save_and_die)
     with pytest.raises(KeyboardInterrupt):
         pretrain(recipe(corpus, **options), tmp_path / "parts", None)
     monkeypatch.undo()

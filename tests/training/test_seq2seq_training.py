@@ -92,7 +92,7 @@ def test_accumulation_does_not_change_the_gradient(tmp_path, kind):
     for size, accumulation in ((4, 1), (1, 4), (2, 2)):
         options = {"batch_size": size, "gradient_accumulation": accumulation, "max_grad_norm": None}
         loop = trainer(tmp_path, tiny_t5(kind=kind), **options)
-        norms.append(loop.step()[1])
+        norms.append(loop.step().gradient_norm)
         after.append(weights(loop.model))
     assert norms == pytest.approx([norms[0]] * 3, rel=1e-5)
     for other in after[1:]:
@@ -161,7 +161,7 @@ def test_resume_ends_with_identical_bits_dropout_included(tmp_path, stop, method
     original = first.step
 
     def step():
-        if first.progress.step == stop:
+        if first.state.step == stop:
             raise KeyboardInterrupt
         return original()
 
@@ -221,7 +221,7 @@ def test_checkpointed_activations_give_the_same_gradient(tmp_path, kind):
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            norms.append(loop.step()[1])
+            norms.append(loop.step().gradient_norm)
         kept.append(saved)
     assert norms[1] == pytest.approx(norms[0], rel=1e-5)
     assert kept[1] < kept[0]

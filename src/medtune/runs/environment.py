@@ -1,10 +1,10 @@
 """Versions and hardware of a run, for run.json and `medtune doctor`."""
 
-import os
 import platform
-import sys
 from importlib import metadata
 from typing import Any
+
+import psutil
 
 PACKAGES = (
     "medtune",
@@ -43,12 +43,14 @@ def _processor() -> str:
 
 def available_cores() -> int:
     """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    process = psutil.Process()
+    affinity = process.cpu_affinity() if hasattr(process, "cpu_affinity") else None  # not on macOS
+    return len(affinity) if affinity else psutil.cpu_count() or 1
 
 
 def memory_bytes() -> int:
     """Main memory in all."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(psutil.virtual_memory().total)
 
 
 def hardware() -> dict[str, Any]:

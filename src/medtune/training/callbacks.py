@@ -1,12 +1,161 @@
-"""`metrics.jsonl`: one line a log step, readable while it grows, continued without repeats after
-an interruption.
+"""What happens around the steps of a training: resuming, validating, stopping early, logging, saving.
+
+A trainer calls ``begin`` of its callbacks, then after every step ``after_step``, then ``end``,
+each time in their order.
 """
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from medtune.files import write_text
+import torch
+from safetensors.torch import load_file, save_file
+
+from medtune.files import whole_file, write_text
+from medtune.progress import say
+from medtune.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
+
+if TYPE_CHECKING:
+    from medtune.training.trainer import StepResult, Trainer
+
+
+class Callback:
+    """Does nothing at any time; others override what they need."""
+
+    def begin(self, trainer: "Trainer") -> None:
+        """Before the first step."""
+
+    def after_step(self, trainer: "Trainer", result: "StepResult") -> None:
+        """After each optimizer step."""
+
+    def end(self, trainer: "Trainer") -> None:
+        """After the last step."""
+
+
+class Resume(Callback):
+    """Continues from the newest checkpoint of this very training."""
+
+    def begin(self, trainer: "Trainer") -> None:
+        """Load weights, optimizers and state."""
+        checkpoint = latest_checkpoint(trainer.checkpoints, trainer.fingerprint)
+        if checkpoint:
+            trainer.weights.load_state(checkpoint.tensors, checkpoint.numbers)
+            trainer.state = checkpoint.state
+            say(f"resuming at step {checkpoint.step} of {trainer.steps}")
+
+
+class Validation(Callback):
+    """Measures the validation loss (nats per token) every so many steps and after the last."""
+
+    def __init__(self, every: int, measure: Callable[[], float]) -> None:
+        self.every, self.measure = every, measure
+
+    def after_step(self, trainer: "Trainer", result: "StepResult") -> None:
+        """Add the loss to the step's result where it is due."""
+        if trainer.state.step % self.every == 0 or trainer.finished:
+            result.validation_loss = self.measure()
+            result.improved = trainer.state.record_validation(result.validation_loss)
+
+
+class BestWeights(Callback):
+    """Keeps the fp32 weights of the best validation and ends the training with them."""
+
+    @staticmethod
+    def path(trainer: "Trainer") -> Path:
+        """Where the best weights so far lie."""
+        return trainer.checkpoints / f"best-{trainer.state.best_step:08d}.safetensors"
+
+    def after_step(self, trainer: "Trainer", result: "StepResult") -> None:
+        """Save the weights of an improvement."""
+        if result.improved and trainer.processes.main:
+            masters = trainer.weights.masters.items()
+            tensors = {name: p.detach().contiguous() for name, p in masters}
+            with whole_file(self.path(trainer)) as temporary:
+                save_file(tensors, temporary)
+
+    @torch.no_grad()
+    def end(self, trainer: "Trainer") -> None:
+        """Load the best weights into the model."""
+        if trainer.state.best_step:
+            trainer.processes.wait()
+            best = load_file(self.path(trainer))
+            for name, master in trainer.weights.masters.items():
+                master.copy_(best[name])
+            trainer.weights.publish()
+
+
+class EarlyStopping(Callback):
+    """Ends the training after ``patience`` validations without a better loss."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+
+    def begin(self, trainer: "Trainer") -> None:
+        """A resumed training may have been at its end."""
+        trainer.stopped = trainer.state.without_gain >= self.patience
+
+    def after_step(self, trainer: "Trainer", result: "StepResult") -> None:
+        """Stop the trainer where it is time."""
+        trainer.stopped = trainer.state.without_gain >= self.patience
+
+
+class Clock(Callback):
+    """Counts the seconds of the training, those before an interruption included."""
+
+    started = 0.0
+
+    def begin(self, trainer: "Trainer") -> None:
+        """Start counting."""
+        self.started = time.monotonic() - trainer.state.seconds
+
+    def after_step(self, trainer: "Trainer", result: "StepResult") -> None:
+        """Write the time into the state."""
+        trainer.state.seconds = time.monotonic() - self.started
+
+
+class MetricsLogger(Callback):
+    """Writes a step's figures to ``metrics.jsonl`` and to the trackers: every so many steps, at a
+    validation, and after the last step.
+    """
+
+    def __init__(self, path: Path, every: int) -> None:
+        self.path, self.every = path, every
+
+    def begin(self, trainer: "Trainer") -> None:
+        """Open the log at the step where the training begins."""
+        self.log = MetricsLog(self.path, trainer.state.step)
+
+    def after_step(self, trainer: "Trainer", result: "StepResult") -> None:
+        """Write the figures where they are due."""
+        step, validated = trainer.state.step, result.validation_loss is not None
+        if step % self.every == 0 or trainer.finished or validated:
+            row = trainer.log_row(result)
+            if validated:
+                row["validation_loss"] = result.validation_loss
+            self.log.write(row)
+            trainer.processes.log({k: v for k, v in row.items() if k != "step"}, step)
+
+
+class SaveCheckpoints(Callback):
+    """Saves a checkpoint every so many steps and after the last."""
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+
+    def after_step(self, trainer: "Trainer", result: "StepResult") -> None:
+        """Save where it is due, then drop best weights that the checkpoint no longer names."""
+        if trainer.state.step % self.every and not trainer.finished:
+            return
+        if trainer.processes.main:
+            tensors, numbers = trainer.weights.state()
+            checkpoint = Checkpoint(trainer.fingerprint, tensors, numbers, trainer.state)
+            save_checkpoint(trainer.checkpoints, checkpoint)
+            for path in trainer.checkpoints.glob("best-*.safetensors"):
+                if path != BestWeights.path(trainer):
+                    path.unlink()
+        trainer.processes.wait()
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -21,7 +170,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 class MetricsLog:
-    """Appends lines; on opening, drops those after ``step``, which the run is about to do again."""
+    """Appends lines to a file, from which those after ``step`` are dropped at first."""
 
     def __init__(self, path: Path, step: int) -> None:
         kept = [row for row in read_metrics(path) if row["step"] <= step] if step else []

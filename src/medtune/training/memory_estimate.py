@@ -5,7 +5,6 @@ heaviest batch tells exactly which activations are kept for the backward pass. S
 follows the code for every architecture.
 """
 
-import os
 import resource
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from torch import nn
 
@@ -22,19 +22,6 @@ from medtune.models.quantization import BITS
 from medtune.recipe.schema import Recipe
 from medtune.training.losses import CHUNK_LOGITS
 from medtune.training.objectives import Objective
-
-
-def _status(field: str) -> int | None:
-    """A field of /proc/self/status or /proc/meminfo in bytes; None where there is no such file."""
-    for path in ("/proc/self/status", "/proc/meminfo"):
-        try:
-            lines = Path(path).read_text(encoding="ascii", errors="replace").splitlines()
-        except OSError:
-            continue
-        for line in lines:
-            if line.startswith(f"{field}:"):
-                return int(line.split()[1]) * 1024
-    return None
 
 
 def reset_peak() -> None:
@@ -52,20 +39,24 @@ def peak_memory_bytes() -> int:
     """Bytes at the highest point since ``reset_peak``."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return _status("VmHWM") or (peak if sys.platform == "darwin" else peak * 1024)
+    try:  # psutil has no peak on Linux
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    except (OSError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
 
 
 def resident_bytes() -> int:
-    """Bytes of main memory that this process holds now."""
-    return _status("VmRSS") or 0
+    """Main memory that this process holds now."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def available_bytes() -> int:
-    """Bytes that can still be had: of the GPU, of main memory."""
+    """Memory that can still be had: of the GPU, else of the machine."""
     if torch.cuda.is_available():
         return int(torch.cuda.mem_get_info()[0])
-    return _status("MemAvailable") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(psutil.virtual_memory().available)
 
 
 MASTER, GRADIENT = 4, 4  # bytes of a trained weight's fp32 copy and fp32 gradient

@@ -1,5 +1,4 @@
-"""Optimizers over fp32 master weights: the model may compute in bf16, every update is made and
-kept in fp32.
+"""Optimizers over fp32 master weights: the model may compute in bf16, updates are made in fp32.
 
 AdamW for all, or Muon for the matrices of the body and AdamW for the rest (Jordan et al. 2024).
 """
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 
 from medtune.errors import RunError
+from medtune.recipe.schema import Pretraining, Train
 
 StateTensors = dict[str, torch.Tensor]
 StateNumbers = dict[str, float]
@@ -113,13 +113,13 @@ class MasterWeights:
         for number, optimizer in enumerate(self.optimizers):
             for index, entries in optimizer.state_dict()["state"].items():
                 for key, value in _flat(entries):
-                    place = f"optimizer/{number}/{index}/{key}"
+                    path = f"optimizer/{number}/{index}/{key}"
                     if isinstance(value, torch.Tensor):
                         # All 8-bit moments share one quantization map, and a file of tensors holds
                         # each apart.
-                        tensors[place] = value.clone() if "qmap" in key else value
+                        tensors[path] = value.clone() if "qmap" in key else value
                     else:
-                        numbers[place] = value
+                        numbers[path] = value
         return tensors, numbers
 
     @torch.no_grad()
@@ -128,9 +128,9 @@ class MasterWeights:
         for name, master in self.masters.items():
             master.copy_(tensors[f"master/{name}"])
         states: list[dict[int, dict[str, Any]]] = [{} for _ in self.optimizers]
-        for place, value in {**tensors, **numbers}.items():
-            if place.startswith("optimizer/"):
-                _, number, index, *keys = place.split("/")
+        for path, value in {**tensors, **numbers}.items():
+            if path.startswith("optimizer/"):
+                _, number, index, *keys = path.split("/")
                 entries = states[int(number)].setdefault(int(index), {})
                 for key in keys[:-1]:
                     entries = entries.setdefault(key, {})
@@ -181,9 +181,9 @@ def adamw_8bit(
     weight_decay: float,
     betas: tuple[float, float],
 ) -> list[torch.optim.Optimizer]:
-    """AdamW with its moments in 8 bits, block by block (Dettmers et al.
+    """AdamW with 8-bit moments, block by block; small tensors stay fp32.
 
-    2022, arXiv:2110.02861); small tensors stay fp32.
+    Source: Dettmers et al. 2022, arXiv:2110.02861.
     """
     from bitsandbytes.optim.adamw import AdamW8bit
 
@@ -209,6 +209,17 @@ def muon(
         ),
         *adamw(rest, adam_learning_rate, 0.0, betas),
     ]
+
+
+def build_optimizers(
+    settings: Train | Pretraining, parameters: dict[str, nn.Parameter]
+) -> list[torch.optim.Optimizer]:
+    """The optimizers that a recipe names, over these parameters."""
+    rate, decay, betas = settings.learning_rate, settings.weight_decay, settings.betas
+    if settings.optimizer == "muon":
+        return muon(parameters, rate, settings.adam_learning_rate, decay, betas)
+    build = adamw_8bit if settings.optimizer == "adamw_8bit" else adamw
+    return build(parameters, rate, decay, betas)
 
 
 def warmup_length(warmup: float, total_steps: int) -> int:

@@ -1,31 +1,29 @@
-"""A base model from plain text: tokenizer, packed blocks, training with exact resume, held-out
-bits per byte.
-"""
+"""A base model from plain text: packed blocks, training with exact resume, held-out bits per byte."""
 
 import json
 import math
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from medtune.errors import ModelError, RunError
+from medtune.errors import ModelError
 from medtune.files import sha256_json, write_json
 from medtune.models.load import context_length
 from medtune.models.precision import compute_dtype
 from medtune.models.scoring import split_head
 from medtune.progress import say, track
-from medtune.recipe.schema import Pretraining, PretrainRecipe
-from medtune.training.callbacks import MetricsLog
-from medtune.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
+from medtune.recipe.schema import PretrainRecipe
+from medtune.training.callbacks import Callback, Clock, MetricsLogger, Resume, SaveCheckpoints
 from medtune.training.corpus import TokenizedCorpus
+from medtune.training.distributed import Processes
 from medtune.training.losses import linear_cross_entropy
-from medtune.training.optimizers import MasterWeights, adamw, learning_rate_factor, muon
+from medtune.training.optimizers import learning_rate_factor
+from medtune.training.trainer import StepResult, Trainer, TrainingResult
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -77,42 +75,78 @@ def training_blocks(
         number += len(starts)
 
 
-@dataclass
-class Pretrainer:
-    """Everything one optimizer step needs."""
+class BlockBatch(NamedTuple):
+    """Token ids, [rows, context + 1]: every token but the first of a row is predicted."""
 
-    recipe: PretrainRecipe
-    model: "PreTrainedModel"
-    corpus: TokenizedCorpus
-    directory: Path
+    ids: torch.Tensor
 
-    def __post_init__(self) -> None:
-        train = self.recipe.train
+    @property
+    def tokens(self) -> int:
+        """Tokens that the model reads."""
+        return self.ids[:, 1:].numel()
+
+    @property
+    def supervised(self) -> int:
+        """Tokens that are predicted: as many."""
+        return self.tokens
+
+
+class Pretrainer(Trainer):
+    """Trains on the next token of blocks drawn from a tokenized corpus."""
+
+    title, unit = "pre-training", "tokens"
+    advice = "Lower train.learning_rate."
+
+    def __init__(
+        self, recipe: PretrainRecipe, model: "PreTrainedModel", corpus: TokenizedCorpus, out: Path
+    ) -> None:
+        train = recipe.train
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model.to(device=device, dtype=compute_dtype(train.dtype))
-        self.model.train()
-        self.weights = MasterWeights(self.model, _optimizers(train))
-        self.plain_body, head = split_head(self.model)
+        model.to(device=device, dtype=compute_dtype(train.dtype))
+        self.recipe, self.corpus = recipe, corpus
+        self.plain_body, head = split_head(model)
         if not isinstance(head, nn.Linear):
             raise ModelError(
-                "continued pre-training needs a plain linear head",
-                where=self.model.config.model_type,
+                "continued pre-training needs a plain linear head", where=model.config.model_type
             )
         self.head = head
         self.body: Callable[..., Any] = (
             _compiled(self.plain_body) if train.compile else self.plain_body
         )
-        self.context = min(self.recipe.model.context, context_length(self.model.config))
+        self.context = min(recipe.model.context, context_length(model.config))
         self.rows = max(1, train.batch_tokens // self.context)
-        passes = math.ceil(train.epochs * len(self.corpus.train) / (self.rows * self.context))
-        self.steps = min(passes, train.max_steps or passes)
-        self.fingerprint = sha256_json(
-            [self.recipe.model_dump(mode="json"), self.corpus.fingerprint]
+        self.units_per_step = self.rows * self.context
+        epoch = math.ceil(train.epochs * len(corpus.train) / self.units_per_step)
+        steps = min(epoch, train.max_steps or epoch)
+        schedule = partial(
+            learning_rate_factor,
+            train.schedule,
+            total_steps=steps,
+            warmup=train.warmup,
+            decay=train.decay,
         )
+        fingerprint = sha256_json([recipe.model_dump(mode="json"), corpus.fingerprint])
+        super().__init__(model, train, steps, recipe.seed, out, fingerprint, schedule, Processes())
+        log = MetricsLogger(out / "metrics.jsonl", train.log_every)
+        self.callbacks = [
+            Resume(),
+            log,
+            HeldOutLogger(log, train.save_every, self.held_out),
+            Clock(),
+            SaveCheckpoints(train.save_every),
+        ]
+        self._blocks: Iterator[torch.Tensor] | None = None
 
-    def loss(self, blocks: torch.Tensor) -> torch.Tensor:
-        """Summed NLL (nats) of the next tokens of ``blocks``, [rows, context + 1]."""
-        return self._loss(self.body, blocks)
+    def step_batches(self, step: int) -> Iterator[BlockBatch]:
+        """The next blocks of the stream, in one batch."""
+        if self._blocks is None:
+            first = step * self.rows
+            self._blocks = training_blocks(self.corpus.train, self.context, self.seed, first)
+        yield BlockBatch(torch.stack([next(self._blocks) for _ in range(self.rows)]))
+
+    def loss(self, batch: BlockBatch) -> torch.Tensor:
+        """Summed NLL (nats) of the next tokens, a scalar."""
+        return self._loss(self.body, batch.ids)
 
     def plain_loss(self, blocks: torch.Tensor) -> torch.Tensor:
         """The loss without the compiled body, which would be compiled again for every length."""
@@ -126,6 +160,17 @@ class Pretrainer:
         return linear_cross_entropy(
             hidden.flatten(0, 1), self.head.weight, targets.flatten(), self.head.bias
         )
+
+    def log_row(self, result: StepResult) -> dict[str, Any]:
+        """A line of ``metrics.jsonl``."""
+        step = self.state.step
+        return {
+            "step": step,
+            "tokens": step * self.units_per_step,
+            "loss": result.loss,
+            "learning_rate_factor": self.schedule(step - 1),
+            "gradient_norm": result.gradient_norm,
+        }
 
     @torch.no_grad()
     def held_out(self) -> float:
@@ -142,75 +187,30 @@ class Pretrainer:
                 torch.from_numpy(tokens[s : s + context + 1].astype(np.int64))
                 for s in starts[first : first + self.rows]
             ]
-            total += float(self.loss(torch.stack(rows)))
+            total += float(self.loss(BlockBatch(torch.stack(rows))))
         self.model.train()
         return total / math.log(2) / (count * context * self.corpus.held_out_bytes_per_token)
 
-    def run(self) -> None:
-        """Train to the last step, from the newest checkpoint where there is one."""
-        train, directory = self.recipe.train, self.directory
-        found = latest_checkpoint(directory / "checkpoints", self.fingerprint)
-        step, seconds = 0, 0.0
-        if found:
-            self.weights.load_state(found.tensors, found.numbers)
-            step, seconds = found.step, found.progress["seconds"]
-            say(f"resuming at step {step} of {self.steps}")
-        log = MetricsLog(directory / "metrics.jsonl", step)
-        blocks = training_blocks(
-            self.corpus.train, self.context, self.recipe.seed, step * self.rows
-        )
-        batch_tokens = self.rows * self.context
-        started, note = time.monotonic() - seconds, ""
-        with track("pre-training", self.steps * batch_tokens, "tokens") as bar:
-            bar.skip(step * batch_tokens)
-            while step < self.steps:
-                factor = learning_rate_factor(
-                    train.schedule, step, self.steps, train.warmup, train.decay
-                )
-                loss = self.loss(torch.stack([next(blocks) for _ in range(self.rows)]))
-                if not torch.isfinite(loss):
-                    raise RunError(
-                        f"the loss is {float(loss.detach())} at step {step}",
-                        fix="Lower train.learning_rate.",
-                    )
-                loss.backward()
-                self.weights.collect()
-                norm = self.weights.step(factor, batch_tokens, train.max_grad_norm)
-                step += 1
-                if step % train.log_every == 0 or step == self.steps:
-                    entry = {
-                        "step": step,
-                        "tokens": step * batch_tokens,
-                        "loss": float(loss.detach()) / batch_tokens,
-                    }
-                    log.write(entry | {"learning_rate_factor": factor, "gradient_norm": norm})
-                    note = f"loss {entry['loss']:.3f}"
-                if step % train.save_every == 0 or step == self.steps:
-                    log.write({"step": step, "held_out_bits_per_byte": self.held_out()})
-                    self._save(step, time.monotonic() - started)
-                bar.advance(batch_tokens, note)
-        write_json(
-            directory / "trainer_stats.json",
-            {"steps": step, "tokens": step * batch_tokens, "seconds": time.monotonic() - started},
-        )
-
-    def _save(self, step: int, seconds: float) -> None:
-        tensors, numbers = self.weights.state()
-        progress = {"seconds": seconds}
-        save_checkpoint(
-            self.directory / "checkpoints",
-            Checkpoint(step, self.fingerprint, tensors, numbers, progress),
-        )
+    def run(self) -> TrainingResult:
+        """Train to the last step and write ``trainer_stats.json``."""
+        result = super().run()
+        tokens = result.steps * self.units_per_step
+        stats = {"steps": result.steps, "tokens": tokens, "seconds": result.seconds}
+        write_json(self.directory / "trainer_stats.json", stats)
+        return result
 
 
-def _optimizers(
-    train: Pretraining,
-) -> Callable[[dict[str, nn.Parameter]], list[torch.optim.Optimizer]]:
-    if train.optimizer == "muon":
-        return lambda ps: muon(
-            ps, train.learning_rate, train.adam_learning_rate, train.weight_decay, train.betas
-        )
-    return lambda ps: adamw(ps, train.learning_rate, train.weight_decay, train.betas)
+class HeldOutLogger(Callback):
+    """Logs the bits per byte of held-out text every so many steps and after the last."""
+
+    def __init__(self, logger: MetricsLogger, every: int, measure: Callable[[], float]) -> None:
+        self.logger, self.every, self.measure = logger, every, measure
+
+    def after_step(self, trainer: Trainer, result: StepResult) -> None:
+        """Measure and log where it is due."""
+        step = trainer.state.step
+        if step % self.every == 0 or trainer.finished:
+            self.logger.log.write({"step": step, "held_out_bits_per_byte": self.measure()})
 
 
 def _compiled(body: nn.Module) -> Callable[..., Any]:

@@ -1,57 +1,55 @@
-"""Fine-tuning on conversations: one loop for all weights or adapters, one process or many,
-exactly resumable.
+"""The training loop, for all weights or adapters, one process or many, exactly resumable.
 
-What a forward pass is, the objective knows. Its loss is the summed cross-entropy of the supervised
-tokens, and gradients are divided once by the number of supervised tokens of the whole optimizer
-step. So neither accumulation nor the number of processes changes what is learnt.
+A batch's loss is the summed cross-entropy of its supervised tokens, and gradients are divided
+once by the number of supervised tokens of the whole optimizer step. So neither accumulation nor
+the number of processes changes what is learnt. Everything around the steps is a callback.
 """
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 
 from medtune.errors import RunError
-from medtune.files import whole_file
 from medtune.models.quantization import parameter_count
-from medtune.progress import say, track
-from medtune.recipe.schema import Train
-from medtune.training.callbacks import MetricsLog
-from medtune.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
+from medtune.progress import track
+from medtune.recipe.schema import Pretraining, Train
+from medtune.training.callbacks import (
+    BestWeights,
+    Callback,
+    Clock,
+    EarlyStopping,
+    MetricsLogger,
+    Resume,
+    SaveCheckpoints,
+    Validation,
+)
+from medtune.training.checkpoints import TrainingState
 from medtune.training.distributed import Processes
 from medtune.training.memory_estimate import peak_memory_bytes
 from medtune.training.objectives import Batch, CausalObjective, Objective
-from medtune.training.optimizers import MasterWeights, adamw, adamw_8bit, learning_rate_factor, muon
+from medtune.training.optimizers import MasterWeights, build_optimizers, learning_rate_factor
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-# float16 gradients are scaled up so that small ones do not vanish, and down again when one
-# overflows.
-FIRST_SCALE, HIGHEST_SCALE, GROW_AFTER = 64.0, 65536.0, 200
-
-
 @dataclass
-class Progress:
-    """Where a training stands; kept in every checkpoint."""
+class StepResult:
+    """Figures of one optimizer step: losses in nats per supervised token, the norm before clipping."""
 
-    step: int = 0
-    tokens: int = 0
-    supervised_tokens: int = 0
-    seconds: float = 0.0
-    best_loss: float = math.inf
-    best_step: int = 0
-    without_gain: int = 0
-    loss_scale: float = FIRST_SCALE
-    since_overflow: int = 0
-    skipped_steps: int = 0
+    loss: float
+    gradient_norm: float
+    tokens_per_second: float
+    validation_loss: float | None = None
+    improved: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,45 +71,157 @@ class TrainingResult:
     gradient_checkpointing: bool = False
 
 
+class Trainer(ABC):
+    """Trains ``model`` in place for ``steps`` optimizer steps."""
+
+    title, unit, units_per_step = "training", "steps", 1
+    advice = "Lower train.learning_rate, or set model.dtype=float32."
+    checkpointing = False  # whether activations are recomputed in the backward pass
+
+    def __init__(
+        self,
+        model: "PreTrainedModel",
+        settings: Train | Pretraining,
+        steps: int,
+        seed: int,
+        directory: Path,
+        fingerprint: str,
+        schedule: Callable[[int], float],
+        processes: Processes,
+    ) -> None:
+        self.model, self.settings, self.steps, self.seed = model, settings, steps, seed
+        self.directory, self.checkpoints = directory, directory / "checkpoints"
+        self.fingerprint, self.schedule, self.processes = fingerprint, schedule, processes
+        self.half = model.dtype == torch.float16
+        self.weights = MasterWeights(model, partial(build_optimizers, settings))
+        self.state = TrainingState()
+        self.stopped = False
+        self.callbacks: Sequence[Callback] = ()
+
+    @abstractmethod
+    def step_batches(self, step: int) -> Iterator[Batch]:
+        """This process's batches of one optimizer step."""
+
+    @abstractmethod
+    def loss(self, batch: Any) -> torch.Tensor:
+        """Summed NLL (nats) of the batch's supervised tokens, a scalar."""
+
+    @abstractmethod
+    def log_row(self, result: StepResult) -> dict[str, Any]:
+        """A line of ``metrics.jsonl``."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last step is done, or the training was stopped before it."""
+        return self.stopped or self.state.step >= self.steps
+
+    def run(self) -> TrainingResult:
+        """Train to the end, from the newest checkpoint where there is one."""
+        for callback in self.callbacks:
+            callback.begin(self)
+        self.model.train()
+        with track(self.title, self.steps * self.units_per_step, self.unit) as bar:
+            bar.skip(self.state.step * self.units_per_step)
+            while not self.finished:
+                result = self.step()
+                for callback in self.callbacks:
+                    callback.after_step(self, result)
+                bar.advance(self.units_per_step, f"loss {result.loss:.3f}")
+        for callback in self.callbacks:
+            callback.end(self)
+        return self.result()
+
+    def step(self) -> StepResult:
+        """One optimizer step."""
+        state, began = self.state, time.monotonic()
+        self._seed_dropout()
+        scale = state.loss_scale if self.half else 1.0
+        total, targets, tokens = 0.0, 0, 0
+        for batch in self.step_batches(state.step):
+            loss = self.loss(batch)
+            (loss * scale if self.half else loss).backward()
+            self.weights.collect()
+            total += float(loss.detach())
+            targets += batch.supervised
+            tokens += batch.tokens
+        total, all_targets, all_tokens = self.processes.sums([total, targets, tokens])
+        self.processes.sum_in_place(self.weights.gradients())
+        if not math.isfinite(total):
+            raise RunError(f"the loss is {total} at step {state.step + 1}", fix=self.advice)
+        norm = self.weights.step(
+            self.schedule(state.step),
+            all_targets * scale,
+            self.settings.max_grad_norm,
+            skip_overflow=self.half,
+        )
+        if self.half:
+            state.rescale(norm)
+        state.step += 1
+        state.tokens += int(all_tokens)
+        state.supervised_tokens += int(all_targets)
+        return StepResult(total / all_targets, norm, all_tokens / (time.monotonic() - began))
+
+    def result(self) -> TrainingResult:
+        """Figures of the training so far."""
+        state = self.state
+        return TrainingResult(
+            steps=state.step,
+            tokens=state.tokens,
+            supervised_tokens=state.supervised_tokens,
+            seconds=state.seconds,
+            tokens_per_second=state.tokens / max(1e-9, state.seconds),
+            peak_memory_bytes=peak_memory_bytes(),
+            trainable_parameters=sum(p.numel() for p in self.weights.masters.values()),
+            parameters=parameter_count(self.model),
+            best_step=state.best_step,
+            best_validation_loss=state.best_loss if math.isfinite(state.best_loss) else None,
+            stopped_early=self.stopped and state.step < self.steps,
+            skipped_steps=state.skipped_steps,
+            gradient_checkpointing=self.checkpointing,
+        )
+
+    def _seed_dropout(self) -> None:
+        """Draw dropout from (seed, step, process), so that no random state need be saved."""
+        entropy = np.random.SeedSequence([self.seed, self.state.step, self.processes.rank])
+        torch.manual_seed(int(entropy.generate_state(1)[0]))
+
+
+def rows_per_step(settings: Train) -> int:
+    """Rows of one optimizer step, over all processes."""
+    return settings.batch_size * settings.gradient_accumulation
+
+
 def steps_of(settings: Train, rows: int) -> int:
     """Optimizer steps of the whole training."""
-    steps = max(
-        1,
-        round(
-            settings.epochs
-            * math.ceil(rows / (settings.batch_size * settings.gradient_accumulation))
-        ),
-    )
+    steps = max(1, round(settings.epochs * math.ceil(rows / rows_per_step(settings))))
     return min(steps, settings.max_steps or steps)
 
 
 def rows_of_step(step: int, rows: int, settings: Train, seed: int) -> list[int]:
-    """Row numbers of one optimizer step: every epoch takes all rows in an order drawn from
-    (seed, epoch).
-    """
-    size = settings.batch_size * settings.gradient_accumulation
-    epoch, place = divmod(step, math.ceil(rows / size))
+    """Row numbers of one optimizer step; each epoch has an order drawn from (seed, epoch)."""
+    size = rows_per_step(settings)
+    epoch, number = divmod(step, math.ceil(rows / size))
     order = np.random.default_rng([seed, epoch]).permutation(rows)
-    return [int(row) for row in order[place * size : (place + 1) * size]]
+    return [int(row) for row in order[number * size : (number + 1) * size]]
 
 
 def heaviest_batch(lengths: Sequence[int], settings: Train, seed: int) -> list[int]:
     """Numbers of the rows in the forward pass with most tokens, over all steps of the training."""
     size, best, most = settings.batch_size, [], -1
     for step in range(min(steps_of(settings, len(lengths)), math.ceil(len(lengths) / size))):
-        chosen = sorted(
-            rows_of_step(step, len(lengths), settings, seed), key=lambda row: -lengths[row]
-        )
-        total = sum(
-            lengths[row] for row in chosen[:size]
-        )  # an objective may put the longest of a step together
+        rows = rows_of_step(step, len(lengths), settings, seed)
+        rows.sort(key=lambda row: -lengths[row])
+        # An objective may put the longest rows of a step together.
+        total = sum(lengths[row] for row in rows[:size])
         if total > most:
-            best, most = chosen[:size], total
+            best, most = rows[:size], total
     return best
 
 
-class SupervisedTrainer:
-    """Trains ``model`` in place on ``train`` rows; validates on ``validation`` rows."""
+class SupervisedTrainer(Trainer):
+    """Fine-tunes on encoded ``train`` rows and validates on ``validation`` rows."""
+
+    settings: Train
 
     def __init__(
         self,
@@ -128,240 +238,72 @@ class SupervisedTrainer:
     ) -> None:
         self.objective: Objective = objective or CausalObjective()
         self.objective.prepare(model)
-        self.checkpointing, self.half = checkpointing, model.dtype == torch.float16
+        self.checkpointing = checkpointing
         if checkpointing:
             model.gradient_checkpointing_enable(
                 gradient_checkpointing_kwargs={"use_reentrant": False}
             )
-        self.model, self.settings, self.seed = model, settings, seed
         self.rows, self.validation = train, validation
-        self.directory, self.fingerprint = directory, fingerprint
-        self.processes = processes or Processes()
-        self.weights = MasterWeights(model, self._optimizers)
-        self.steps = steps_of(settings, len(train))
-        self.validate_every = settings.validate_every or max(1, self.steps // 10)
-        self.progress = Progress()
+        steps = steps_of(settings, len(train))
+        schedule = partial(
+            learning_rate_factor, settings.schedule, total_steps=steps, warmup=settings.warmup
+        )
+        super().__init__(
+            *(model, settings, steps, seed, directory, fingerprint, schedule),
+            processes or Processes(),
+        )
+        self.callbacks = self._callbacks()
 
-    def _optimizers(self, parameters: dict[str, torch.nn.Parameter]) -> list[torch.optim.Optimizer]:
-        s = self.settings
-        if s.optimizer == "muon":
-            return muon(parameters, s.learning_rate, s.adam_learning_rate, s.weight_decay, s.betas)
-        build = adamw_8bit if s.optimizer == "adamw_8bit" else adamw
-        return build(parameters, s.learning_rate, s.weight_decay, s.betas)
+    def _callbacks(self) -> list[Callback]:
+        settings, callbacks = self.settings, list[Callback]([Resume()])
+        if self.validation:
+            every = settings.validate_every or max(1, self.steps // 10)
+            callbacks.append(Validation(every, self.validate))
+        if settings.keep_best:
+            callbacks.append(BestWeights())
+        if settings.early_stopping:
+            callbacks.append(EarlyStopping(settings.early_stopping))
+        callbacks.append(Clock())
+        if self.processes.main:
+            path = self.directory / "metrics.jsonl"
+            callbacks.append(MetricsLogger(path, settings.log_every))
+        return [*callbacks, SaveCheckpoints(settings.save_every)]
 
     def loss(self, batch: Batch) -> torch.Tensor:
-        """Summed NLL (nats) of the batch's supervised tokens."""
+        """Summed NLL (nats) of the batch's supervised tokens, a scalar."""
         return self.objective.loss(self.model, batch)
 
-    def _batches(self, rows: Sequence[Any]) -> Iterator[Batch]:
-        """This process's share of the rows, in forward passes of at most ``batch_size`` rows
-        over all processes.
-        """
+    def step_batches(self, step: int) -> Iterator[Batch]:
+        """This process's share of a step's rows."""
+        numbers = rows_of_step(step, len(self.rows), self.settings, self.seed)
+        return self.batches([self.rows[number] for number in numbers])
+
+    def batches(self, rows: Sequence[Any]) -> Iterator[Batch]:
+        """This process's share of ``rows``: at most ``batch_size`` at a time over all processes."""
         world, rank = self.processes.count, self.processes.rank
         size = math.ceil(self.settings.batch_size / world)
         return self.objective.batches(rows[rank::world], size, self.model.device)
 
-    def step(self) -> tuple[float, float]:
-        """One optimizer step; returns the mean loss a supervised token and the gradient norm."""
-        progress, settings = self.progress, self.settings
-        # Dropout is drawn from (seed, step, process): nothing about random numbers needs to be
-        # remembered.
-        torch.manual_seed(
-            int(
-                np.random.SeedSequence(
-                    [self.seed, progress.step, self.processes.rank]
-                ).generate_state(1)[0]
-            )
-        )
-        total, targets, tokens = 0.0, 0, 0
-        scale = progress.loss_scale if self.half else 1.0
-        for batch in self._batches(
-            [self.rows[i] for i in rows_of_step(progress.step, len(self.rows), settings, self.seed)]
-        ):
-            loss = self.loss(batch)
-            (loss * scale if self.half else loss).backward()
-            self.weights.collect()
-            total, targets, tokens = (
-                total + float(loss.detach()),
-                targets + batch.supervised,
-                tokens + batch.tokens,
-            )
-        total, targets_all, tokens_all = self.processes.sums([total, targets, tokens])
-        self.processes.sum_in_place(self.weights.gradients())
-        if not math.isfinite(total):
-            raise RunError(
-                f"the loss is {total} at step {progress.step + 1}",
-                fix="Lower train.learning_rate, or set model.dtype=float32.",
-            )
-        factor = learning_rate_factor(settings.schedule, progress.step, self.steps, settings.warmup)
-        norm = self.weights.step(
-            factor, targets_all * scale, settings.max_grad_norm, skip_overflow=self.half
-        )
-        self._rescale(norm)
-        progress.step += 1
-        progress.tokens += int(tokens_all)
-        progress.supervised_tokens += int(targets_all)
-        return total / targets_all, norm
-
-    def _rescale(self, norm: float) -> None:
-        """float16: halve the scale after an overflow (that step was left out), double it after
-        many good ones.
-        """
-        progress = self.progress
-        if not self.half:
-            return
-        if not math.isfinite(norm):
-            progress.loss_scale, progress.since_overflow = progress.loss_scale / 2, 0
-            progress.skipped_steps += 1
-            if progress.loss_scale < 1e-4:
-                raise RunError(
-                    "float16 gradients overflow at any scale",
-                    fix="Set model.dtype=bfloat16 or float32.",
-                )
-            return
-        progress.since_overflow += 1
-        if progress.since_overflow % GROW_AFTER == 0:
-            progress.loss_scale = min(HIGHEST_SCALE, 2 * progress.loss_scale)
-
     @torch.no_grad()
     def validate(self) -> float:
-        """Mean loss a supervised token over the validation rows: sum over sum, whatever the
-        batches.
-        """
+        """Nats per supervised token over the validation rows: sum over sum, whatever the batches."""
         self.model.eval()
         total, targets = 0.0, 0
-        for batch in self._batches(self.validation):
+        for batch in self.batches(self.validation):
             total, targets = total + float(self.loss(batch)), targets + batch.supervised
         self.model.train()
         total, count = self.processes.sums([total, targets])
         return total / max(1.0, count)
 
-    def run(self) -> TrainingResult:
-        """Train to the end (or to early stopping), from the newest checkpoint of this very
-        training if there is one.
-        """
-        settings, progress = self.settings, self._resume()
-        log = (
-            MetricsLog(self.directory / "metrics.jsonl", progress.step)
-            if self.processes.main
-            else None
-        )
-        started = time.monotonic() - progress.seconds
-        self.model.train()
-        with track("training", self.steps, "steps") as bar:
-            bar.skip(progress.step)
-            while progress.step < self.steps and not self._stopped():
-                began, tokens = time.monotonic(), progress.tokens
-                loss, norm = self.step()
-                speed = (progress.tokens - tokens) / (time.monotonic() - began)
-                last = progress.step == self.steps
-                validated = bool(self.validation) and (
-                    progress.step % self.validate_every == 0 or last
-                )
-                entry: dict[str, Any] = {}
-                if progress.step % settings.log_every == 0 or last or validated:
-                    entry = {
-                        "loss": loss,
-                        "gradient_norm": norm,
-                        "tokens_per_second": speed,
-                    } | self._position()
-                if validated:
-                    entry |= {"validation_loss": self._validated()} | self._position()
-                progress.seconds = time.monotonic() - started
-                if log and entry:
-                    log.write(entry)
-                    self.processes.log(
-                        {k: v for k, v in entry.items() if k != "step"}, progress.step
-                    )
-                if progress.step % settings.save_every == 0 or last or self._stopped():
-                    self._save()
-                bar.advance(1, f"loss {loss:.3f}")
-        if settings.keep_best and progress.best_step:
-            self._load_best()
-        return self._result()
-
-    def _position(self) -> dict[str, float]:
-        progress = self.progress
-        per_epoch = len(self.rows) / (
-            self.settings.batch_size * self.settings.gradient_accumulation
-        )
-        factor = learning_rate_factor(
-            self.settings.schedule, progress.step - 1, self.steps, self.settings.warmup
-        )
+    def log_row(self, result: StepResult) -> dict[str, Any]:
+        """A line of ``metrics.jsonl``."""
+        state, settings = self.state, self.settings
         return {
-            "step": progress.step,
-            "epoch": progress.step / math.ceil(per_epoch),
-            "learning_rate": self.settings.learning_rate * factor,
-            "tokens": progress.tokens,
+            "loss": result.loss,
+            "gradient_norm": result.gradient_norm,
+            "tokens_per_second": result.tokens_per_second,
+            "step": state.step,
+            "epoch": state.step / math.ceil(len(self.rows) / rows_per_step(settings)),
+            "learning_rate": settings.learning_rate * self.schedule(state.step - 1),
+            "tokens": state.tokens,
         }
-
-    def _validated(self) -> float:
-        """Validate, and remember the weights if they are the best so far."""
-        loss, progress = self.validate(), self.progress
-        if loss < progress.best_loss:
-            progress.best_loss, progress.best_step, progress.without_gain = loss, progress.step, 0
-            if self.settings.keep_best and self.processes.main:
-                tensors = {
-                    name: p.detach().contiguous() for name, p in self.weights.masters.items()
-                }
-                with whole_file(self._best_path(progress.step)) as temporary:
-                    save_file(tensors, temporary)
-        else:
-            progress.without_gain += 1
-        return loss
-
-    def _stopped(self) -> bool:
-        patience = self.settings.early_stopping
-        return patience is not None and self.progress.without_gain >= patience
-
-    def _best_path(self, step: int) -> Path:
-        return self.directory / "checkpoints" / f"best-{step:08d}.safetensors"
-
-    @torch.no_grad()
-    def _load_best(self) -> None:
-        self.processes.wait()
-        best = load_file(self._best_path(self.progress.best_step))
-        for name, master in self.weights.masters.items():
-            master.copy_(best[name])
-        self.weights.publish()
-
-    def _save(self) -> None:
-        if self.processes.main:
-            tensors, numbers = self.weights.state()
-            best = self.progress.best_loss
-            facts = asdict(self.progress) | {"best_loss": best if math.isfinite(best) else None}
-            checkpoint = Checkpoint(self.progress.step, self.fingerprint, tensors, numbers, facts)
-            save_checkpoint(self.directory / "checkpoints", checkpoint)
-            # Best weights go only when no checkpoint names them any more.
-            for old in (self.directory / "checkpoints").glob("best-*.safetensors"):
-                if old != self._best_path(self.progress.best_step):
-                    old.unlink()
-        self.processes.wait()
-
-    def _resume(self) -> Progress:
-        found = latest_checkpoint(self.directory / "checkpoints", self.fingerprint)
-        if found:
-            self.weights.load_state(found.tensors, found.numbers)
-            self.progress = Progress(
-                **(found.progress | {"best_loss": found.progress["best_loss"] or math.inf})
-            )
-            say(f"resuming at step {found.step} of {self.steps}")
-        return self.progress
-
-    def _result(self) -> TrainingResult:
-        progress = self.progress
-        return TrainingResult(
-            steps=progress.step,
-            tokens=progress.tokens,
-            supervised_tokens=progress.supervised_tokens,
-            seconds=progress.seconds,
-            tokens_per_second=progress.tokens / max(1e-9, progress.seconds),
-            peak_memory_bytes=peak_memory_bytes(),
-            trainable_parameters=sum(p.numel() for p in self.weights.masters.values()),
-            parameters=parameter_count(self.model),
-            best_step=progress.best_step,
-            best_validation_loss=progress.best_loss if math.isfinite(progress.best_loss) else None,
-            stopped_early=self._stopped() and progress.step < self.steps,
-            skipped_steps=progress.skipped_steps,
-            gradient_checkpointing=self.checkpointing,
-        )
