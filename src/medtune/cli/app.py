@@ -7,23 +7,15 @@ from types import FrameType
 import typer
 
 from medtune import __version__
-from medtune.cli import (
-    ask,
-    chat,
-    compare,
-    data,
-    doctor,
-    evaluate,
-    export,
-    inspect,
-    prepare,
-    pretrain,
-    recipes,
-    report,
-    run,
-    train,
-)
+from medtune.cli import data, recipes
+from medtune.cli.chat import ask, chat
+from medtune.cli.doctor import doctor
 from medtune.cli.errors import Terminated, exit_code_of
+from medtune.cli.evaluate import compare, evaluate
+from medtune.cli.export import export
+from medtune.cli.inspect import inspect
+from medtune.cli.run import pretrain, run
+from medtune.cli.stage_verbs import prepare, report, train
 
 app = typer.Typer(
     name="medtune",
@@ -33,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (
+VERBS = (
     run,
     prepare,
     inspect,
@@ -46,8 +38,9 @@ for verb in (
     export,
     pretrain,
     doctor,
-):
-    app.command(name=verb.__name__.rsplit(".", 1)[-1])(verb.command)
+)
+for verb in VERBS:
+    app.command(name=verb.__name__)(verb)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")
 

@@ -4,17 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from medtune.cli.common import (
-    DataDir,
-    Examples,
-    Json,
-    Quiet,
-    Set,
-    Verbose,
-    existing_data_dir,
-    print_json,
-)
-from medtune.cli.data_export import check, export
+from medtune.cli.common import Options, offers, print_json
+from medtune.cli.data_export import check_file, export_data
 from medtune.cli.data_versions import versions
 
 app = typer.Typer(
@@ -25,13 +16,14 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_(data_dir: DataDir = None, json: Json = False) -> None:
+@offers("data_dir json")
+def list_sources(*, options: Options) -> None:
     """Known data sets with columns, licence, size, where they are published, and whether they
     are here.
     """
     from medtune.data.sources.catalogue import KNOWN
 
-    place = existing_data_dir(data_dir)
+    place = options.existing_data_dir()
     rows = []
     for source in KNOWN.values():
         found = source.find(place)
@@ -52,7 +44,7 @@ def list_(data_dir: DataDir = None, json: Json = False) -> None:
                 "files": list(source.files),
             }
         )
-    if json:
+    if options.json:
         print_json(rows)
         return
     for row in rows:
@@ -76,15 +68,12 @@ def _described(row: dict[str, Any]) -> list[str]:
     return [*lines, f"  here: {row['here']}"]
 
 
-@app.command()
-def audit(
+@app.command("audit")
+@offers("overrides data_dir examples json quiet verbose")
+def audit_source(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A known name or a file.")],
-    set_: Set = None,
-    data_dir: DataDir = None,
-    examples: Examples = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    *,
+    options: Options,
 ) -> None:
     """What a source holds: rows, repairs, duplicates, groups, overlap, identifiers. Nothing is
     written.
@@ -96,14 +85,14 @@ def audit(
     from medtune.recipe.read import data_settings
     from medtune.report.audit_text import audit_text
 
-    settings = data_settings(source, set_ or [])
+    settings = data_settings(source, options.overrides or [])
     with tempfile.TemporaryDirectory() as temporary:
         found = prepare(
-            settings, 0, [], existing_data_dir(data_dir), Path(temporary), must_split=False
+            settings, 0, [], options.existing_data_dir(), Path(temporary), must_split=False
         ).audit
-    print_json(found) if json else typer.echo(audit_text(found, examples=examples))
+    options.show(found, lambda: audit_text(found, examples=options.examples))
 
 
 app.command("versions")(versions)
-app.command("export")(export)
-app.command("check")(check)
+app.command("export")(export_data)
+app.command("check")(check_file)

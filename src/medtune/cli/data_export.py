@@ -9,18 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from medtune.cli.common import (
-    DataDir,
-    Json,
-    Quiet,
-    RecipeName,
-    Seed,
-    Set,
-    Verbose,
-    existing_data_dir,
-    out_directory,
-    print_json,
-)
+from medtune.cli.common import Options, RecipeName, offers, print_json
 
 if TYPE_CHECKING:
     from medtune.hosted.chat_file import ChatReport
@@ -50,24 +39,20 @@ Epochs = Annotated[
 ]
 
 
-def export(
+@offers("to out encoding limit price epochs overrides seed data_dir json quiet verbose")
+def export_data(
     recipe: RecipeName,
+    *,
+    options: Options,
     to: To,
     out: OutDir,
     encoding: Encoding = "cl100k_base",
     limit: Limit = None,
     price: Price = None,
     epochs: Epochs = None,
-    set_: Set = None,
-    seed: Seed = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
 ) -> None:
     """Write a recipe's splits for a hosted service, for other tools, or for a model hub."""
     from medtune.files import write_json
-    from medtune.recipe.read import read_run_recipe
     from medtune.runs.plan import Plan
     from medtune.runs.preparation import prepared_data
     from medtune.tokens.chat_counter import token_counter
@@ -75,9 +60,9 @@ def export(
     _check_place(out, to)
     if to == "openai":
         token_counter(encoding)  # a wrong name fails before the work
-    settings = read_run_recipe(recipe, set_ or [], seed)
-    plan = Plan.make(settings, existing_data_dir(data_dir))
-    with prepared_data(plan, out_directory(None, settings.name, recipe)) as (audit, splits):
+    settings = options.run_recipe(recipe)
+    plan = Plan.make(settings, options.existing_data_dir())
+    with prepared_data(plan, options.run_directory(settings.name, recipe)) as (audit, splits):
         write_json(out / "audit.json", audit)
         if to == "openai":
             prompt = settings.model.prompt
@@ -85,36 +70,40 @@ def export(
                 *(splits, out, audit, prompt),
                 lambda path, least: _check(path, encoding, limit, price, epochs, least),
             )
-            _tell_reports(reports, out, price, json)
+            _tell_reports(reports, out, price, options.json)
             return
         rows = (
             _parquet_files(splits, out, audit)
             if to == "parquet"
             else _hub(splits, out, audit, settings.name)
         )
-    if json:
-        print_json({"out": str(out), "rows": rows})
-    else:
-        typer.echo(
-            "\n".join(f"{split:<12}{count:>10,} rows" for split, count in rows.items())
-            + f"\n{out.resolve()}"
-        )
+    options.show(
+        {"out": str(out), "rows": rows},
+        lambda: "\n".join(
+            [
+                *(f"{split:<12}{count:>10,} rows" for split, count in rows.items()),
+                str(out.resolve()),
+            ]
+        ),
+    )
 
 
-def check(
+@offers("encoding limit price epochs json quiet verbose")
+def check_file(
     file: File,
+    *,
+    options: Options,
     encoding: Encoding = "cl100k_base",
     limit: Limit = None,
     price: Price = None,
     epochs: Epochs = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
 ) -> None:
     """Check a training file line by line as a hosted service will, with tokens and cost, before
     money is spent.
     """
-    _tell_reports({file.stem: _check(file, encoding, limit, price, epochs)}, None, price, json)
+    _tell_reports(
+        {file.stem: _check(file, encoding, limit, price, epochs)}, None, price, options.json
+    )
 
 
 def _check(

@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
-from medtune.cli.common import DataDir, Json, Quiet, Verbose, existing_data_dir, print_json
+from medtune.cli.common import Options, offers, print_json
 
 
+@offers("out wikidoc medquad short seed data_dir json quiet verbose")
 def versions(
+    *,
+    options: Options,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write them.")] = Path(
         "versions"
     ),
@@ -24,20 +27,16 @@ def versions(
         int, typer.Option(min=1, help="Rows of each source in the short versions.")
     ] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of split and draw.")] = 42,
-    data_dir: DataDir = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
 ) -> None:
     """{combined, combined short, medquad, wikidoc} × {gemma, llama, mistral}: cleaned, split by
     group, with a card.
     """
     from medtune.examples.faithful.versions import write_versions
 
-    place = existing_data_dir(data_dir)
+    place = options.existing_data_dir()
     _check_wikidoc(wikidoc, place)
     counts = write_versions(out, place, wikidoc, medquad, short, seed)
-    if json:
+    if options.json:
         print_json(counts)
         return
     for name, splits in counts.items():

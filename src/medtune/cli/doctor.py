@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from medtune.cli.common import DataDir, Json, print_json
+from medtune.cli.common import Options, offers, print_json
 
 SelfTest = Annotated[
     bool, typer.Option("--self-test", help="Run the scoring code on cases with known answers.")
@@ -15,12 +15,13 @@ SelfTest = Annotated[
 NAME_WIDTH, VALUE_WIDTH = 42, 15
 
 
-def command(data_dir: DataDir = None, self_test: SelfTest = False, json: Json = False) -> None:
+@offers("data_dir self_test json")
+def doctor(*, options: Options, self_test: SelfTest = False) -> None:
     """Versions, device, memory, offline state, what is missing and how to get it."""
     if self_test:
-        _self_test(json=json)
+        _self_test(json=options.json)
     else:
-        _environment(data_dir, json=json)
+        _environment(options.data_dir, json=options.json)
 
 
 def _self_test(*, json: bool) -> None:

@@ -1,21 +1,11 @@
-"""`medtune evaluate`: any model on any task, on the data of a recipe."""
+"""`medtune evaluate` and `medtune compare`: models measured, alone or side by side."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from medtune.cli.common import (
-    DataDir,
-    Json,
-    Quiet,
-    RecipeName,
-    Seed,
-    Set,
-    Verbose,
-    existing_data_dir,
-    print_json,
-)
+from medtune.cli.common import Options, RecipeName, offers, print_json
 
 ModelOption = Annotated[
     str | None,
@@ -52,36 +42,47 @@ Seeds = Annotated[
 OutFiles = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Where scores and samples are kept.")
 ]
+Runs = Annotated[
+    list[Path] | None, typer.Argument(metavar="RUN...", help="Finished runs' directories.")
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", metavar="NAME", help="A model beside them; may be given again."),
+]
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on", metavar="RECIPE", help="Whose held-out items and tasks [default: the first run's]."
+    ),
+]
+OutDir = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Page, plot, figures, and what was measured.")
+]
 
 
-def command(
+@offers("model task endpoint echo overrides out seed seeds data_dir json quiet verbose")
+def evaluate(
     recipe: RecipeName = "quickstart",
+    *,
+    options: Options,
     model: ModelOption = None,
     task: Tasks = None,
     endpoint: Url = None,
     echo: Echo = None,
-    set_: Set = None,
     out: OutFiles = None,
-    seed: Seed = None,
     seeds: Seeds = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
 ) -> None:
     """Measure one model on the test split of a recipe [default: quickstart]; nothing is trained."""
-    from medtune.recipe.read import read_run_recipe
     from medtune.runs.evaluate_model import evaluate_model, served_at, with_decodings
 
-    overrides = [*(set_ or []), *([f"evaluate.tasks=[{','.join(task)}]"] if task else [])]
-    settings = read_run_recipe(recipe, overrides, seed)
+    settings = options.run_recipe(recipe, *([f"evaluate.tasks=[{','.join(task)}]"] if task else []))
     if seeds:
         settings = with_decodings(settings, seeds)
     served = served_at(endpoint, model, echo)
     results = evaluate_model(
-        settings, model or settings.model.name, existing_data_dir(data_dir), out, served, echo
+        settings, model or settings.model.name, options.existing_data_dir(), out, served, echo
     )
-    if json:
+    if options.json:
         print_json(results)
         return
     for name, scores in results.items():
@@ -92,3 +93,26 @@ def command(
                 else f"  (95 % {score['low']:.4g} to {score['high']:.4g})"
             )
             typer.echo(f"{name + ' ' + metric:<34}{score['value']:>10.4g}{span}  n = {score['n']}")
+
+
+@offers("model on out data_dir json quiet verbose")
+def compare(
+    runs: Runs = None,
+    *,
+    options: Options,
+    model: Models = None,
+    on: On = None,
+    out: OutDir = Path("runs/comparison"),
+) -> None:
+    """Compare runs (before and after) and models, paired on the same items, with a ranking that
+    shows what is undecided.
+
+    Runs that were measured on the same items are compared from their files; whoever was not is
+    measured first.
+    """
+    from medtune.report.compare_page import compare_text
+    from medtune.runs import compare as comparing
+
+    comparison = comparing.compare(runs or [], model or [], on, out, options.existing_data_dir())
+    page = out / "compare.html"
+    options.show(comparison, lambda: f"{compare_text(comparison)}\n\nPage: {page.resolve()}")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from medtune.cli.common import Json, Quiet, Verbose, Yes, print_json
+from medtune.cli.common import Options, offers, print_json
 
 
 class Form(StrEnum):
@@ -50,17 +50,16 @@ STAGES = {
 }
 
 
-def command(
+@offers("to form dtype push public yes json quiet verbose")
+def export(
     run: RunPath,
+    *,
+    options: Options,
     to: To,
     form: FormOption,
     dtype: DtypeOption = None,
     push: Push = None,
     public: Public = False,
-    yes: Yes = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
 ) -> None:
     """Write a run's model with tokenizer, chat template, settings and card, compared with the
     run's on its test questions.
@@ -69,18 +68,17 @@ def command(
     is not made here: run llama.cpp's convert_hf_to_gguf.py on the directory of --form merged.
     Nothing is uploaded without --push.
     """
-    from medtune.runs.export import export
-    from medtune.runs.export import push as upload
+    from medtune.runs import export as exporting
 
-    _check_push(push, public, yes)
-    facts = export(run, to, form.value, dtype and dtype.value)
-    if not json:
+    _check_push(push, public, options.yes)
+    facts = exporting.export(run, to, form.value, dtype and dtype.value)
+    if not options.json:
         typer.echo(export_text(facts))
-    if push and _agreed(push, public, yes, facts):
-        facts["address"] = upload(to, push, public=public)
-        if not json:
+    if push and _agreed(push, public, options.yes, facts):
+        facts["address"] = exporting.push(to, push, public=public)
+        if not options.json:
             typer.echo(f"Uploaded: {facts['address']}")
-    if json:
+    if options.json:
         print_json(facts)
 
 
@@ -112,9 +110,9 @@ def _check_push(push: str | None, public: bool, yes: bool) -> None:
 def _agreed(push: str, public: bool, yes: bool, facts: dict[str, Any]) -> bool:
     if yes:
         return True
-    what = f"{len(facts['files'])} files, {facts['bytes'] / 1e6:,.1f} MB"
-    seen = "for everybody to see" if public else "private"
-    if typer.confirm(f"Upload {what} to the hub as {push} ({seen})?", err=True):
+    size = f"{len(facts['files'])} files, {facts['bytes'] / 1e6:,.1f} MB"
+    visible = "for everybody to see" if public else "private"
+    if typer.confirm(f"Upload {size} to the hub as {push} ({visible})?", err=True):
         return True
     typer.echo("Not uploaded.", err=True)
     return False
@@ -125,15 +123,16 @@ def export_text(facts: dict[str, Any]) -> str:
     lines = []
     if "merge" in facts:
         lines = [
-            f"Against the run's own model in float32, {facts['questions']} test questions, {facts['merge']['tokens']} tokens:",
+            f"Against the run's own model in float32, {facts['questions']} test questions, "
+            f"{facts['merge']['tokens']} tokens:",
             f"{'':<32}{'largest logit':>14}{'KL, nats':>12}{'same best':>12}",
         ]
         for key, title in STAGES.items():
             if key in facts:
-                a = facts[key]
+                gap = facts[key]
                 name = title.format(**facts)
                 lines.append(
-                    f"{name:<32}{a['largest']:>14.2e}{a['kl']:>12.2e}{a['same_best']:>12.1%}"
+                    f"{name:<32}{gap['largest']:>14.2e}{gap['kl']:>12.2e}{gap['same_best']:>12.1%}"
                 )
         lines.append(
             f"The merge is exact to {facts['bound']:g}; what is below it is the cost of fewer bits."

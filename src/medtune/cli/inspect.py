@@ -7,18 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medtune.cli.common import (
-    DataDir,
-    Json,
-    Quiet,
-    RecipeName,
-    Seed,
-    Set,
-    Verbose,
-    existing_data_dir,
-    out_directory,
-    print_json,
-)
+from medtune.cli.common import Options, RecipeName, offers, print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,31 +45,27 @@ STYLES = {"supervised": "green", "context": "dim", "cut": "red strike"}
 FATES = {"truncate": "cut", "drop": "left out", "error": "too long"}
 
 
-def command(
+@offers("rows id split tokenizer overrides seed data_dir json quiet verbose")
+def inspect(
     recipe: RecipeName,
+    *,
+    options: Options,
     rows: Rows = 2,
     id: RowId = None,
     split: SplitName = None,
     tokenizer: TokenizerName = None,
-    set_: Set = None,
-    seed: Seed = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
 ) -> None:
     """Rows as tokens: what is learnt (green), what is context (dim), what is cut (red); and how
     long the rows are.
     """
-    from medtune.recipe.read import read_run_recipe
     from medtune.runs.plan import Plan
     from medtune.runs.preparation import prepared_data
 
     _check_split(split)
-    settings = read_run_recipe(recipe, set_ or [], seed)
-    plan = Plan.make(settings, existing_data_dir(data_dir))
+    settings = options.run_recipe(recipe)
+    plan = Plan.make(settings, options.existing_data_dir())
     encoder = _encoder(plan, tokenizer)
-    with prepared_data(plan, out_directory(None, settings.name, recipe)) as (audit, place):
+    with prepared_data(plan, options.run_directory(settings.name, recipe)) as (audit, place):
         if id is None:
             shown = split or "train"
             chosen = list(islice(stream(place / f"{shown}.parquet"), rows))
@@ -94,7 +79,7 @@ def command(
             facts = _measured(encoder, place / f"{shown}.parquet", line)
     # Only training rows are left out or refused for their length.
     overlong = settings.data.overlong if shown == "train" else "truncate"
-    if json:
+    if options.json:
         lengths = {"split": shown, "limit": encoder.max_length, "overlong": overlong, **facts}
         print_json({"rows": [view.as_dict() for view in views], "lengths": lengths})
     else:

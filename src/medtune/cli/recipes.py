@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from medtune.cli.common import Json, Set, print_json
+from medtune.cli.common import Options, offers, print_json
 
 app = typer.Typer(
     help="List, show and copy the shipped recipes.", no_args_is_help=True, rich_markup_mode=None
@@ -15,14 +15,15 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A shipped recipe's na
 
 
 @app.command("list")
-def list_(json: Json = False) -> None:
+@offers("json")
+def list_recipes(*, options: Options) -> None:
     """The shipped recipes, a line each."""
     from medtune.recipe.read import read_recipe, shipped_recipes
 
     rows = [
         {"name": name, "description": read_recipe(name).description} for name in shipped_recipes()
     ]
-    if json:
+    if options.json:
         print_json(rows)
         return
     width = max(len(row["name"]) for row in rows) + 2
@@ -37,17 +38,18 @@ def list_(json: Json = False) -> None:
         )
 
 
-@app.command()
-def show(name: Name, set_: Set = None, json: Json = False) -> None:
+@app.command("show")
+@offers("overrides json")
+def show_recipe(name: Name, *, options: Options) -> None:
     """A recipe with every default written out."""
     from medtune.recipe.read import read_recipe, to_yaml
 
-    recipe = read_recipe(name, set_ or [])
-    print_json(recipe.model_dump(mode="json")) if json else typer.echo(to_yaml(recipe), nl=False)
+    recipe = read_recipe(name, options.overrides or [])
+    print_json(recipe) if options.json else typer.echo(to_yaml(recipe), nl=False)
 
 
-@app.command()
-def copy(
+@app.command("copy")
+def copy_recipe(
     name: Name,
     target: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="Where to [default: NAME.yaml].")
@@ -59,17 +61,17 @@ def copy(
     from medtune.recipe.read import find_recipe
 
     path = find_recipe(name)
-    place = target or Path(path.name)
-    if place.exists():
+    copy = target or Path(path.name)
+    if copy.exists():
         raise RecipeError(
-            "exists already", where=str(place), fix="Name another file; nothing was overwritten."
+            "exists already", where=str(copy), fix="Name another file; nothing was overwritten."
         )
-    write_text(place, path.read_text(encoding="utf-8"))
-    typer.echo(f"{place}   run it with: medtune run {place}")
+    write_text(copy, path.read_text(encoding="utf-8"))
+    typer.echo(f"{copy}   run it with: medtune run {copy}")
 
 
-@app.command()
-def reference() -> None:
+@app.command("reference")
+def print_reference() -> None:
     """Every key with its type, default and meaning (Markdown; docs/recipe-reference.md is this)."""
     from medtune.recipe.reference import reference_page
 

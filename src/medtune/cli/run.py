@@ -1,26 +1,11 @@
-"""`medtune run`: the whole way, from data to report."""
+"""`medtune run` and `medtune pretrain`: the whole way, from data to report or to a base model."""
 
 from textwrap import fill
 from typing import Annotated
 
 import typer
 
-from medtune.cli.common import (
-    DataDir,
-    DryRun,
-    Json,
-    Out,
-    Quiet,
-    RecipeName,
-    Seed,
-    Set,
-    Verbose,
-    Yes,
-    existing_data_dir,
-    out_directory,
-    print_json,
-    score_table,
-)
+from medtune.cli.common import Options, RecipeName, offers, print_json, score_table
 
 Seeds = Annotated[
     int | None,
@@ -28,43 +13,71 @@ Seeds = Annotated[
 ]
 
 
-def command(
-    recipe: RecipeName,
-    set_: Set = None,
-    out: Out = None,
-    seed: Seed = None,
-    data_dir: DataDir = None,
-    dry_run: DryRun = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    yes: Yes = False,
-    seeds: Seeds = None,
-) -> None:
+@offers("overrides out seed data_dir dry_run json quiet verbose yes seeds")
+def run(recipe: RecipeName, *, options: Options, seeds: Seeds = None) -> None:
     """Prepare, evaluate the base, train, evaluate again, report. An interrupted run goes on where
     it stopped.
     """
-    from medtune.recipe.read import read_run_recipe
-
-    repeated = [] if seeds is None else [f"evaluate.seeds={seeds}"]
-    settings = read_run_recipe(recipe, [*(set_ or []), *repeated], seed)
-    directory = out_directory(out, settings.name, recipe)
-    if dry_run:
+    settings = options.run_recipe(recipe, *([f"evaluate.seeds={seeds}"] if seeds else []))
+    directory = options.run_directory(settings.name, recipe)
+    if options.dry_run:
         from medtune.runs.estimate import estimate, estimate_text
 
-        facts = estimate(settings, existing_data_dir(data_dir))
-        print_json(facts.model_dump()) if json else typer.echo(estimate_text(facts))
+        numbers = estimate(settings, options.existing_data_dir())
+        options.show(numbers, lambda: estimate_text(numbers))
         return
     from medtune.runs.pipeline import execute
 
-    outcome = execute(settings, directory, existing_data_dir(data_dir), yes=yes)
+    outcome = execute(settings, directory, options.existing_data_dir(), yes=options.yes)
     if not outcome.main:
         return
-    if json:
-        print_json(
-            outcome.metrics | {"verdict": outcome.verdict, "report": str(directory / "report.html")}
-        )
-        return
-    typer.echo(
-        f"\n{score_table(outcome.metrics)}\n\n{fill(outcome.verdict, 80)}\n\nReport: {(directory / 'report.html').resolve()}"
+    page = directory / "report.html"
+    options.show(
+        outcome.metrics | {"verdict": outcome.verdict, "report": str(page)},
+        lambda: (
+            f"\n{score_table(outcome.metrics)}\n\n{fill(outcome.verdict, 80)}\n\n"
+            f"Report: {page.resolve()}"
+        ),
     )
+
+
+@offers("overrides out seed data_dir dry_run json quiet verbose")
+def pretrain(recipe: RecipeName, *, options: Options) -> None:
+    """Train a base model from scratch, or continue one. An interrupted run goes on where it
+    stopped.
+    """
+    from medtune.errors import RecipeError
+    from medtune.recipe.read import read_recipe
+    from medtune.recipe.schema import PretrainRecipe
+    from medtune.runs import pretrain as runs
+
+    settings = read_recipe(recipe, options.overrides or [], options.seed)
+    if not isinstance(settings, PretrainRecipe):
+        raise RecipeError(
+            f"{settings.name} is not a pre-training recipe", fix=f"Use: medtune run {recipe}"
+        )
+    directory = options.run_directory(settings.name, recipe)
+    if options.dry_run:
+        plan = runs.plan_pretraining(
+            settings, runs.corpus_path(settings, options.existing_data_dir())
+        )
+        options.show(plan, lambda: _plan_text(plan))
+        return
+    figures = runs.pretrain(settings, directory, options.existing_data_dir())
+    if options.json:
+        print_json(figures)
+        return
+    for kind, row in figures["held_out"].items():
+        typer.echo(
+            f"{kind:<12}{row['bits_per_byte']:.3f} bits per byte "
+            f"on {row['documents']:,} held-out documents"
+        )
+    typer.echo(f"Model: {(directory / 'model').resolve()}")
+
+
+def _plan_text(plan: dict[str, object]) -> str:
+    lines = [
+        f"{name.replace('_', ' '):<24}{value:,}" if isinstance(value, int) else f"{name:<24}{value}"
+        for name, value in plan.items()
+    ]
+    return "\n".join([*lines, "Nothing was written."])
