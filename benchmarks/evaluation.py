@@ -101,10 +101,10 @@ def job_of(work: str, data_dir: Path, count: int) -> tuple[dict[str, Any], list[
 
 def stops_of(model: str) -> list[int]:
     """Tokens that end an answer of the model."""
-    from medtune.models.causal import LocalModel
+    from medtune.models.causal import CausalModel
     from medtune.models.load import locate
 
-    return LocalModel.load(locate(model)).stop_ids()
+    return CausalModel.load(locate(model)).stop_ids()
 
 
 def ask(python: str, script: str, job: dict[str, Any]) -> dict[str, Any]:

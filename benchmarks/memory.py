@@ -57,13 +57,13 @@ def make_model(kind: str, tokenizers: Path, place: Path) -> Path:
         T5ForConditionalGeneration,
     )
 
-    from medtune.tokens.tokenizer import load_bare_tokenizer
+    from medtune.tokens.tokenizer import load_tokenizer_only
 
     target = place / kind
     if target.exists():
         return target
     torch.manual_seed(0)
-    tokenizer = load_bare_tokenizer(str(tokenizers / kind))
+    tokenizer = load_tokenizer_only(str(tokenizers / kind))
     if kind == "gpt2":
         model: Any = GPT2LMHeadModel(GPT2Config())
     elif kind == "t5":

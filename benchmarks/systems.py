@@ -101,11 +101,11 @@ def make_t5(tokenizers: Path, place: Path) -> str:
     import torch
     from transformers import T5Config, T5ForConditionalGeneration
 
-    from medtune.tokens.tokenizer import load_bare_tokenizer
+    from medtune.tokens.tokenizer import load_tokenizer_only
 
     target = place / "t5-untrained"
     if not target.exists():
-        tokenizer = load_bare_tokenizer(str(tokenizers / "t5"))
+        tokenizer = load_tokenizer_only(str(tokenizers / "t5"))
         torch.manual_seed(0)
         shape = {"d_model": 128, "d_kv": 32, "d_ff": 256, "num_layers": 3, "num_heads": 4}
         config = T5Config(

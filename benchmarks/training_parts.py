@@ -56,7 +56,7 @@ def sdpa_by_row(
 def hidden_of(model: Any, batch: PackedBatch) -> tuple[torch.Tensor, Any]:
     """The body's output [tokens, width], and the head."""
     body, head = split_head(model)
-    edges = attention.row_edges(batch.lengths)
+    edges = attention.cumulative_lengths(batch.lengths)
     made = body(
         input_ids=batch.input_ids,
         position_ids=batch.position_ids,
@@ -158,7 +158,7 @@ def measure(
     models, batches = {}, {}
     for title, (dtype, undo, _, padded) in VARIANTS.items():
         model = add_lora(
-            load_weights(locate(model_place), dtype, attention.NAME), Lora(), 0
+            load_weights(locate(model_place), dtype, attention.PACKED_ATTENTION), Lora(), 0
         ).train()
         undo(model)
         models[title], batches[title] = model, make_batch(rows, padded)
@@ -194,7 +194,7 @@ def main() -> None:
     if not arguments.data_dir:
         parser.error("name the directory of MedQuAD with --data-dir or MEDTUNE_DATA")
     torch.set_num_threads(1)
-    attention.register()
+    attention.register_packed_attention()
     with tempfile.TemporaryDirectory() as place:
         make_model(arguments.tokenizer, Path(place))
         rows = make_rows(Path(arguments.data_dir), Path(place), BATCH)

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from medtune.conversation import user_asks
-from medtune.models.causal import LocalModel
+from medtune.models.causal import CausalModel
 from medtune.models.load import PACKAGED, locate
 from medtune.recipe.read import read_recipe
 
@@ -15,7 +15,7 @@ BASE = PACKAGED / "medtune-base"
 
 @pytest.fixture(scope="module")
 def base():
-    return LocalModel.load(locate("medtune-base"))
+    return CausalModel.load(locate("medtune-base"))
 
 
 def test_it_is_bf16_safetensors_below_45_megabytes():

@@ -6,7 +6,7 @@ import torch
 from timing import Job, tell
 
 from medtune.conversation import Message
-from medtune.models.causal import LocalModel
+from medtune.models.causal import CausalModel
 from medtune.models.interface import DecodingSettings, choice_loglikelihoods
 from medtune.models.load import locate
 
@@ -18,14 +18,14 @@ def messages(row: list[list[str]]) -> tuple[Message, ...]:
     return tuple(Message(role, content) for role, content in row)  # type: ignore[arg-type]
 
 
-def load(job: Job) -> LocalModel:
+def load(job: Job) -> CausalModel:
     """The model in the wanted number format."""
-    return LocalModel.load(
+    return CausalModel.load(
         locate(job["model"]), getattr(torch, job["dtype"]), batch_size=job.get("batch", 16)
     )
 
 
-def work(model: LocalModel, job: Job) -> Any:
+def work(model: CausalModel, job: Job) -> Any:
     """What the job asks for."""
     if job["work"] == "choices":
         found = choice_loglikelihoods(

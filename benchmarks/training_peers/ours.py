@@ -11,9 +11,9 @@ import torch
 from job import ALPHA, LEARNING_RATE, RANK, SEED, Clock, Job
 
 from medtune.models.adapters import add_lora
-from medtune.models.efficient_layers import without_dropout
+from medtune.models.efficient_layers import disable_dropout
 from medtune.models.load import load_weights, locate
-from medtune.models.packed_attention import NAME, register
+from medtune.models.packed_attention import PACKED_ATTENTION, register_packed_attention
 from medtune.recipe.schema import Lora, Train
 from medtune.tokens.encode import Encoded
 from medtune.training.trainer import SupervisedTrainer, rows_of_step
@@ -23,14 +23,16 @@ def main() -> None:
     """Command line."""
     name, path, scratch = sys.argv[1:]
     job = Job.read(path)
-    register()
+    register_packed_attention()
     model = load_weights(
-        locate(job.model), torch.bfloat16 if name.endswith("bf16") else torch.float32, NAME
+        locate(job.model),
+        torch.bfloat16 if name.endswith("bf16") else torch.float32,
+        PACKED_ATTENTION,
     )
     if job.method == "lora":
         model = add_lora(model, Lora(r=RANK, alpha=ALPHA, dropout=0.0), SEED)
     else:
-        without_dropout(
+        disable_dropout(
             model
         )  # medtune's full training keeps the architecture's; curves are compared without
     settings = Train(

@@ -11,8 +11,14 @@ from typing import Any
 
 from medtune.conversation import Message
 from medtune.evaluation.confidence.abstention import AbstentionPolicy, confidence_in
-from medtune.models.inference_settings import chat_of, spoken_decoding
-from medtune.models.interface import DecodingSettings, Generated, LanguageModel, Messages, Streams
+from medtune.models.inference_settings import chat_decoding, chat_settings
+from medtune.models.interface import (
+    DecodingSettings,
+    Generated,
+    LanguageModel,
+    Messages,
+    StreamingModel,
+)
 from medtune.text.emergency import NOTICE, urgent_advice
 
 
@@ -57,9 +63,9 @@ class Assistant:
     ) -> None:
         self.model = model
         self.system = use.get("system_prompt")
-        self.chat = chat_of(use)
+        self.chat = chat_settings(use)
         self.remembers: bool = getattr(model, "remembers", True)
-        self.decoding = spoken_decoding(use, max_new_tokens, temperature, seed)
+        self.decoding = chat_decoding(use, max_new_tokens, temperature, seed)
         self.gate = gate
 
     def ask(
@@ -110,7 +116,7 @@ def spoken(
     on_text: Callable[[str], None],
 ) -> Generated:
     """One answer: piece by piece where the model can, else whole."""
-    if isinstance(model, Streams):
+    if isinstance(model, StreamingModel):
         return model.stream(messages, decoding, on_text)
     (made,) = model.generate([messages], decoding)
     on_text(made.text)
@@ -123,17 +129,25 @@ def load(name: str | Path, **options: Any) -> Assistant:
     ``options``: ``max_new_tokens``, ``temperature`` (0 is greedy, or beam search), ``seed``; left
     out: as its recipe says.
     """
-    from medtune.models.load import locate, read_use
-    from medtune.models.open import EndpointRef, endpoint_ref_of, open_model, trained_at_endpoint
+    from medtune.models.load import locate, read_inference_settings
+    from medtune.models.open import (
+        EndpointRef,
+        endpoint_ref_directory,
+        open_model,
+        trained_endpoint_ref,
+    )
     from medtune.recipe.schema import Model
 
-    found = trained_at_endpoint(str(name)) or locate(str(name))
+    found = trained_endpoint_ref(str(name)) or locate(str(name))
     place = (
-        endpoint_ref_of(str(name))
+        endpoint_ref_directory(str(name))
         if isinstance(found, EndpointRef)
         else found.adapter or found.base
     )
     model = open_model(found, Model(name=str(name)), batch_size=1, trained=True)
     return Assistant(
-        model, read_use(place) if place else {}, gate=AbstentionPolicy.read(name), **options
+        model,
+        read_inference_settings(place) if place else {},
+        gate=AbstentionPolicy.read(name),
+        **options,
     )

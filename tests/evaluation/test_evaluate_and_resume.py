@@ -157,10 +157,10 @@ def test_unwritable_figures_are_refused_and_leave_no_score_file(scripted, measur
 def test_a_model_on_disk_gives_the_same_bytes_twice(tiny_model, items, settings, tmp_path):
     import torch
 
-    from medtune.models.causal import LocalModel
+    from medtune.models.causal import CausalModel
     from medtune.models.load import locate
 
-    model = LocalModel.load(locate(str(tiny_model)), torch.float32, 4)
+    model = CausalModel.load(locate(str(tiny_model)), torch.float32, 4)
     assert isinstance(model, LanguageModel)
     places = [tmp_path / "one", tmp_path / "two"]
     for place in places:

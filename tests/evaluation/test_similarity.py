@@ -11,7 +11,7 @@ from medtune.errors import ModelError
 from medtune.evaluation import encoders
 from medtune.evaluation.encoders import encoder_version, open_encoder, packaged_encoder
 from medtune.evaluation.similarity import bert_score, cosine, similarities
-from medtune.models.interface import Embedded
+from medtune.models.interface import TextEmbedding
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_pairs_keep_their_order_and_texts_are_encoded_once():
         def encode(self, texts):
             seen.extend(texts)
             vectors = [np.eye(4)[["abcd".index(c) for c in text]] for text in texts]
-            return [Embedded(v.mean(0) / np.linalg.norm(v.mean(0)), v) for v in vectors]
+            return [TextEmbedding(v.mean(0) / np.linalg.norm(v.mean(0)), v) for v in vectors]
 
     pairs = [("a", "b"), ("abcd", "abc"), ("ab", "ab"), ("c", "c")]
     found = similarities(Letters(), pairs)

@@ -12,7 +12,7 @@ from medtune.conversation import Message, user_asks
 from medtune.errors import ModelError, RecipeError, RunError
 from medtune.models.endpoint import CACHE_FILE, EndpointModel
 from medtune.models.interface import DecodingSettings, LanguageModel
-from medtune.models.open import EndpointRef, check_askable, read_endpoint_ref
+from medtune.models.open import EndpointRef, check_endpoint_tasks, read_endpoint_ref
 from medtune.recipe.schema import Endpoint, Evaluate
 
 GREEDY = DecodingSettings(16)
@@ -348,11 +348,11 @@ def test_likelihoods_are_refused(service):
 )
 def test_a_plan_that_an_endpoint_cannot_carry_out_is_refused(wanted, named):
     with pytest.raises(RecipeError, match=named):
-        check_askable(Evaluate(**wanted))
+        check_endpoint_tasks(Evaluate(**wanted))
 
 
 def test_a_plan_of_generated_answers_is_accepted():
-    check_askable(
+    check_endpoint_tasks(
         Evaluate(tasks=["answers", "topics", {"task": "classification", "scoring": "generation"}])
     )
 

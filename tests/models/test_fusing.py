@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from medtune.models.adapters import add_lora
-from medtune.models.efficient_layers import fuse_activations, without_dropout
+from medtune.models.efficient_layers import disable_dropout, fuse_activations
 from medtune.models.load import locate, read_config
 from medtune.recipe.schema import Lora
 from medtune.training.optimizers import MasterWeights, adamw
@@ -97,7 +97,7 @@ def test_bare_probabilities_are_switched_off_too():
     ):
         model.train()
         assert not torch.equal(model(**inputs).logits, model(**inputs).logits)
-        without_dropout(model)
+        disable_dropout(model)
         assert torch.equal(model(**inputs).logits, model(**inputs).logits)
 
 

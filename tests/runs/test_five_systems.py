@@ -19,7 +19,7 @@ from transformers import (
 from medtune.errors import RecipeError
 from medtune.recipe.read import read_run_recipe
 from medtune.runs.pipeline import execute
-from medtune.tokens.tokenizer import load_bare_tokenizer
+from medtune.tokens.tokenizer import load_tokenizer_only
 from small_run import write_questions
 
 WIDE = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -103,7 +103,7 @@ def test_a_7b_recipe_runs_with_its_real_tokenizer_on_real_data(
     real_data, real_tokenizers, tmp_path, kind
 ):
     pytest.importorskip("bitsandbytes")
-    tokenizer = load_bare_tokenizer(
+    tokenizer = load_tokenizer_only(
         str(real_tokenizers / kind), {"llama": "llama-2"}.get(kind, kind)
     )
     config, shape = KINDS[kind]

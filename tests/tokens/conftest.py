@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from medtune.tokens.chat_templates import TEMPLATES
-from medtune.tokens.tokenizer import load_bare_tokenizer
+from medtune.tokens.tokenizer import load_tokenizer_only
 
 REAL = ("gpt2", "llama", "mistral", "t5")
 MARKERS = [
@@ -35,7 +35,7 @@ def tokenizer_for(request):
             if name == "tiny"
             else request.getfixturevalue("real_tokenizers") / name
         )
-        tokenizer = load_bare_tokenizer(str(place))
+        tokenizer = load_tokenizer_only(str(place))
         extra = {"additional_special_tokens": MARKERS}
         if name in ("tiny", "t5"):
             extra |= {"bos_token": "<s>", "eos_token": "</s>"}

@@ -15,7 +15,7 @@ from medtune.conversation import Conversation, Message
 from medtune.errors import DataError, RecipeError
 from medtune.tokens.chat_templates import TEMPLATES
 from medtune.tokens.encode import Encoder, encode_all
-from medtune.tokens.lengths import Length, LengthTally, histogram, length_facts, limit_facts
+from medtune.tokens.lengths import Length, LengthTally, histogram, length_summary, truncation_counts
 
 TOKENIZERS = ("tiny", "gpt2", "llama", "mistral", "t5")
 ODD = [
@@ -160,7 +160,7 @@ def test_a_tally_of_a_stream_says_what_encoding_all_rows_says(tokenizer_for, row
     for start in range(0, len(rows), chunk):
         tally.add(iter(rows[start : start + chunk]))
     encoded, facts = encode_all(encoder, rows, overlong)
-    assert tally.facts() == facts == limit_facts(tally.lengths(), 60, overlong)
+    assert tally.facts() == facts == truncation_counts(tally.lengths(), 60, overlong)
     assert facts["truncated_rows" if overlong == "truncate" else "overlong_dropped"] > 5
     assert facts["lost_terminators"] == 0
     assert len(encoded) == 40 - facts["overlong_dropped"]
@@ -185,16 +185,16 @@ def test_the_policy_error_stops_at_the_first_overlong_row_with_the_words_of_enco
 
 def test_facts_of_known_lengths():
     lengths = [Length("a", 10, 4), Length("b", 11, 5), Length("c", 30, 6)]
-    assert limit_facts(lengths, 10, "truncate") == {
+    assert truncation_counts(lengths, 10, "truncate") == {
         "truncated_rows": 2, "truncated_tokens": 21, "overlong_dropped": 0, "lost_terminators": 0,
     }  # fmt: skip
-    assert limit_facts(lengths, 10, "drop")["overlong_dropped"] == 2
-    assert limit_facts(lengths, 30, "error")["truncated_rows"] == 0
-    facts = length_facts(lengths, 10)
+    assert truncation_counts(lengths, 10, "drop")["overlong_dropped"] == 2
+    assert truncation_counts(lengths, 30, "error")["truncated_rows"] == 0
+    facts = length_summary(lengths, 10)
     assert (facts["rows"], facts["median"], facts["max"], facts["tokens"]) == (3, 11.0, 30, 51)
     assert facts["supervised_share"] == pytest.approx(15 / 51)
     assert facts["histogram"]["over_limit"] == 2
-    assert length_facts([])["histogram"]["counts"] == [0]
+    assert length_summary([])["histogram"]["counts"] == [0]
 
 
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=200), st.integers(2, 10**6))

@@ -7,7 +7,7 @@ import torch
 from tiny_training import architecture, rows
 
 from medtune.models.adapters import add_lora
-from medtune.models.packed_attention import register
+from medtune.models.packed_attention import register_packed_attention
 from medtune.recipe.schema import Lora, Recipe
 from medtune.training import memory_estimate as footprints
 from medtune.training.memory_estimate import footprint, saved_bytes, weight_bytes
@@ -73,7 +73,7 @@ def test_four_bits_are_counted_as_four_bits():
 
 
 def of(settings, monkeypatch, available):
-    register()
+    register_packed_attention()
     monkeypatch.setattr(footprints, "available_bytes", lambda: available)
     monkeypatch.setattr(footprints, "resident_bytes", lambda: 0)
     config = architecture("llama").config

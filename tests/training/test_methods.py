@@ -12,8 +12,7 @@ from tiny_training import architecture, rows, settings, trainer, weights
 from medtune.errors import RunError
 from medtune.models.adapters import add_lora, frozen_hash
 from medtune.models.load import LocalModelRef, load_weights
-from medtune.models.packed_attention import NAME as ROW_ATTENTION
-from medtune.models.packed_attention import register
+from medtune.models.packed_attention import PACKED_ATTENTION, register_packed_attention
 from medtune.recipe.schema import Lora
 from medtune.training.callbacks import SaveCheckpoints, read_metrics
 from medtune.training.checkpoints import FIRST_SCALE, GROW_AFTER, HIGHEST_SCALE, TrainingState
@@ -59,7 +58,7 @@ def test_rslora_scales_by_the_root_of_the_rank():
 def wide():
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    register()
+    register_packed_attention()
     torch.manual_seed(1)
     width = {
         "hidden_size": 96,
@@ -79,7 +78,7 @@ def on_disk(tmp_path):
 @pytest.mark.parametrize("quantization", ["nf4", "int8"])
 def test_qlora_trains_on_a_quantized_base_that_stays_as_it_is(tmp_path, on_disk, quantization):
     located = LocalModelRef("tiny", on_disk, quantization=quantization)
-    model = load_weights(located, torch.float32, ROW_ATTENTION)
+    model = load_weights(located, torch.float32, PACKED_ATTENTION)
     with torch.no_grad():  # measured before it is trained, as in a run
         model.set_attn_implementation("eager")
         model(torch.arange(9)[None])
@@ -93,9 +92,9 @@ def test_qlora_trains_on_a_quantized_base_that_stays_as_it_is(tmp_path, on_disk,
 
 def test_nf4_is_close_to_the_weights_it_stands_for(on_disk):
     chosen = torch.arange(20)[None]
-    full = load_weights(LocalModelRef("a", on_disk), torch.float32, ROW_ATTENTION)
+    full = load_weights(LocalModelRef("a", on_disk), torch.float32, PACKED_ATTENTION)
     small = load_weights(
-        LocalModelRef("a", on_disk, quantization="nf4"), torch.float32, ROW_ATTENTION
+        LocalModelRef("a", on_disk, quantization="nf4"), torch.float32, PACKED_ATTENTION
     )
     for model in (full, small):
         model.set_attn_implementation("eager")

@@ -162,7 +162,7 @@ def _chat_files(
     """The same lines that a hosted run uploads: every question in the recipe's ``prompt``."""
     from medtune.conversation import iter_conversations
     from medtune.hosted.chat_file import MIN_EXAMPLES, write_chat_lines
-    from medtune.tokens.chat_counter import as_asked
+    from medtune.tokens.chat_counter import wrap_questions
 
     reports = {}
     for split, facts in audit["splits"].items():
@@ -171,7 +171,7 @@ def _chat_files(
         if facts["rows"]:
             rows = chain.from_iterable(iter_conversations(splits / f"{split}.parquet"))
             write_chat_lines(
-                path, (replace(row, messages=as_asked(row.messages, prompt)) for row in rows)
+                path, (replace(row, messages=wrap_questions(row.messages, prompt)) for row in rows)
             )
             reports[split] = check_file(path, MIN_EXAMPLES if split == "train" else 1)
     return reports

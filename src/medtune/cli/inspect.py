@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from medtune.runs.plan import Plan
     from medtune.tokens.encode import Encoder
     from medtune.tokens.encode_pairs import PairEncoder
-    from medtune.tokens.token_view import State, View
+    from medtune.tokens.token_view import State, TokenView
 
 Rows = Annotated[int, typer.Option("--rows", min=1, help="Rows to show.")]
 RowId = Annotated[
@@ -101,7 +101,7 @@ def _check_split(split: str | None) -> None:
 
 def _encoder(plan: "Plan", name: str | None) -> "Encoder | PairEncoder":
     from medtune.models.load import locate, packaged_models
-    from medtune.tokens.tokenizer import load_bare_tokenizer
+    from medtune.tokens.tokenizer import load_tokenizer_only
 
     if name is None:
         return plan.encoder()
@@ -110,7 +110,7 @@ def _encoder(plan: "Plan", name: str | None) -> "Encoder | PairEncoder":
     model = plan.recipe.model
     place = _tokenizer_place(name)
     return plan.encoder(
-        load_bare_tokenizer(place, model.chat_template, model.prompt, seq2seq=plan.is_seq2seq)
+        load_tokenizer_only(place, model.chat_template, model.prompt, seq2seq=plan.is_seq2seq)
     )
 
 
@@ -165,14 +165,14 @@ def _by_id(place: Path, splits: list[str], wanted: str) -> "tuple[str, Conversat
 
 
 def _measured(encoder: "Encoder | PairEncoder", path: Path, limit: int | None) -> dict[str, Any]:
-    from medtune.tokens.lengths import LengthTally, length_facts
+    from medtune.tokens.lengths import LengthTally, length_summary
 
     tally = LengthTally(encoder, "truncate")
     tally.add(stream(path))
-    return length_facts(tally.lengths(), limit)
+    return length_summary(tally.lengths(), limit)
 
 
-def _print(views: "list[View]", facts: dict[str, Any], split: str, fate: str) -> None:
+def _print(views: "list[TokenView]", facts: dict[str, Any], split: str, fate: str) -> None:
     from rich.console import Console
 
     from medtune.tokens.token_view import LEGEND, bars, plain
@@ -207,7 +207,7 @@ def _print(views: "list[View]", facts: dict[str, Any], split: str, fate: str) ->
     console.print(f"{summary}; learnt: {facts['supervised_share']:.0%} of the tokens")
 
 
-def _print_coloured(console: "Console", view: "View") -> None:
+def _print_coloured(console: "Console", view: "TokenView") -> None:
     from rich.text import Text
 
     from medtune.tokens.token_view import BOUNDARY, REST, visible

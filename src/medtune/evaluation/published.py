@@ -14,7 +14,7 @@ from medtune.recipe.extensions import load_extension
 from medtune.recipe.schema import Recipe
 
 if TYPE_CHECKING:
-    from medtune.models.causal import LocalModel
+    from medtune.models.causal import CausalModel
 
 KEY = "evaluate.published"
 
@@ -27,7 +27,7 @@ class PublishedFigure:
 
     def measure(
         self,
-        trained: "LocalModel",
+        trained: "CausalModel",
         rows: Sequence[Conversation],
         settings: TaskSettings,
         directory: Path,

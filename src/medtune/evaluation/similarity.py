@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from medtune.models.interface import Embedded
+from medtune.models.interface import TextEmbedding
 
 PAIRS_AT_ONCE = 64  # their vectors lie in memory together
 
@@ -19,7 +19,7 @@ class Encoder(Protocol):
     def name(self) -> str:
         """For people."""
 
-    def encode(self, texts: Sequence[str]) -> list[Embedded]:
+    def encode(self, texts: Sequence[str]) -> list[TextEmbedding]:
         """The vectors of each text."""
 
 

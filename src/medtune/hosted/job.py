@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from medtune.errors import DataError, RunError
 from medtune.files import read_json, write_json
 from medtune.hosted.request import JobRequest
-from medtune.models.openai_client import explained, open_client
+from medtune.models.openai_client import open_client, translate_errors
 from medtune.progress import say
 from medtune.recipe.schema import Endpoint
 
@@ -117,7 +117,7 @@ def upload(service: Service, request: JobRequest, state: JobState, path: Path) -
         if split in state.files:
             continue
         say(f"uploading {file.name}: {file.stat().st_size:,} bytes to {service.endpoint.base_url}")
-        with open(file, "rb") as handle, explained(service.endpoint, "upload of files"):
+        with open(file, "rb") as handle, translate_errors(service.endpoint, "upload of files"):
             name = f"{request.parameters['suffix']}-{file.name}"
             made = service.client.files.create(
                 file=(name, handle, "application/jsonl"), purpose="fine-tune"
@@ -132,7 +132,7 @@ def find_job(service: Service, identity: str) -> "FineTuningJob | None":
     """The job that was made of this very data with these parameters, if it trains or has
     trained.
     """
-    with explained(service.endpoint, "list of jobs"):
+    with translate_errors(service.endpoint, "list of jobs"):
         jobs: Any = newest_first(service.client.fine_tuning.jobs.list, set())
         return next((job for job in jobs if _is_same(job, identity)), None)
 
@@ -183,7 +183,7 @@ def _create(service: Service, request: JobRequest, state: JobState, path: Path) 
     if failure.param in ("training_file", "validation_file"):
         state.files.clear()  # gone there, or refused: sent anew the next time
         state.save(path)
-    with explained(service.endpoint, f"model {request.model} to fine-tune"):
+    with translate_errors(service.endpoint, f"model {request.model} to fine-tune"):
         raise failure
 
 
@@ -196,7 +196,7 @@ def _made_but_unread(
     """
     found = find_job(service, request.identity)
     if found is None:
-        with explained(service.endpoint, "job"):
+        with translate_errors(service.endpoint, "job"):
             raise error
     return found
 
@@ -231,5 +231,5 @@ def cancel(service: Service, job: str) -> str:
 
     Raises where it has ended already (the service says so).
     """
-    with explained(service.endpoint, f"job {job}"):
+    with translate_errors(service.endpoint, f"job {job}"):
         return service.client.fine_tuning.jobs.cancel(job).status

@@ -14,7 +14,7 @@ from medtune.files import sha256_file, sha256_json
 from medtune.hosted.chat_file import MIN_EXAMPLES, ChatReport, check_chat_lines, write_chat_lines
 from medtune.progress import say
 from medtune.recipe.schema import Recipe
-from medtune.tokens.chat_counter import ChatCounter, as_asked
+from medtune.tokens.chat_counter import ChatCounter, wrap_questions
 
 # Said, but the service takes them: it cuts what is too long, and trains on a line as often as it is
 # there.
@@ -106,7 +106,8 @@ def _rows(path: Path, recipe: Recipe, overlong: str) -> Iterator[Conversation]:
         for conversation, length in zip(chunk, counter.lengths(chunk), strict=True):
             if overlong != "drop" or length.tokens <= counter.max_length:
                 yield replace(
-                    conversation, messages=as_asked(conversation.messages, recipe.model.prompt)
+                    conversation,
+                    messages=wrap_questions(conversation.messages, recipe.model.prompt),
                 )
 
 

@@ -15,7 +15,7 @@ from medtune.files import whole_file, write_json, write_text
 from medtune.hosted.job import Service
 from medtune.hosted.request import JobRequest
 from medtune.hosted.watch import metrics_row
-from medtune.models.openai_client import explained
+from medtune.models.openai_client import translate_errors
 from medtune.progress import say
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def fetch_rows(
         say("the service names no result file: the loss curve is that of the events")
         return seen
     try:
-        with explained(service.endpoint, f"result file {job.result_files[0]}"):
+        with translate_errors(service.endpoint, f"result file {job.result_files[0]}"):
             raw = service.client.files.content(job.result_files[0]).content
         rows = parse_result(raw)
     except (MedtuneError, ValueError) as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.errors import RunError
 from medtune.hosted.job import Service, newest_first
-from medtune.models.openai_client import explained
+from medtune.models.openai_client import translate_errors
 from medtune.progress import Bar, detail, say, track
 from medtune.training.callbacks import MetricsLog
 
@@ -65,7 +65,7 @@ def watch(
 
     jobs, known = service.client.fine_tuning.jobs, set[str]()
     while True:
-        with explained(service.endpoint, f"job {job_id}"):
+        with translate_errors(service.endpoint, f"job {job_id}"):
             try:
                 job = jobs.retrieve(job_id)
                 events: list[Any] = list(newest_first(partial(jobs.list_events, job_id), known))

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from medtune.errors import RecipeError
-from medtune.models.efficient_layers import without_dropout
+from medtune.models.efficient_layers import disable_dropout
 from medtune.recipe.schema import Lora
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def add_lora(model: "PreTrainedModel", settings: Lora, seed: int) -> "PreTrained
     auto = AUTO_TARGETS.get(model.config.model_type, "all-linear")
     targets = auto if settings.targets == "auto" else settings.targets
     torch.manual_seed(seed)
-    without_dropout(model)
+    disable_dropout(model)
     config = LoraConfig(
         fan_in_fan_out=model.config.model_type
         == "gpt2",  # its layers keep their matrices transposed

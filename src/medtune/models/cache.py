@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from medtune.files import sha256_json
 from medtune.models.interface import (
-    Asked,
-    Choices,
+    ChoiceLikelihoods,
+    ChoiceRequest,
     DecodingSettings,
     Generated,
     LanguageModel,
@@ -162,9 +162,9 @@ class CachedModel:
         )
 
     def choice_loglikelihoods(
-        self, asked: Sequence[Asked], progress: Progress | None = None
-    ) -> list[Choices]:
-        """As in ``ScoresChoices``."""
+        self, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+    ) -> list[ChoiceLikelihoods]:
+        """As in ``ChoiceScorer``."""
         return self._through(
             [["choices", _plain(messages), list(answers)] for messages, answers in asked],
             list(asked),
@@ -213,11 +213,11 @@ class CachedModel:
             handle.write("\n".join(lines) + "\n")
 
 
-def _choices(values: dict[str, Any]) -> Choices:
+def _choices(values: dict[str, Any]) -> ChoiceLikelihoods:
     made: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
-    return Choices(**made)
+    return ChoiceLikelihoods(**made)
 
 
 def _plain(messages: Messages) -> list[list[str]]:

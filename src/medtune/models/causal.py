@@ -20,8 +20,8 @@ from medtune.models.generation import (
     text_streamer,
 )
 from medtune.models.interface import (
-    Asked,
-    Choices,
+    ChoiceLikelihoods,
+    ChoiceRequest,
     DecodingSettings,
     Generated,
     Likelihood,
@@ -29,16 +29,19 @@ from medtune.models.interface import (
     Progress,
 )
 from medtune.models.load import LocalModelRef, context_length, load_tokenizer, load_weights
-from medtune.models.onednn_linear import missing, use_onednn_linears
-from medtune.models.packed_attention import NAME as ROW_ATTENTION
-from medtune.models.packed_attention import register, row_edges
+from medtune.models.onednn_linear import padding_rows, use_onednn_linears
+from medtune.models.packed_attention import (
+    PACKED_ATTENTION,
+    cumulative_lengths,
+    register_packed_attention,
+)
 from medtune.models.prefix_tree import score_choices
 from medtune.models.scoring import (
-    Piece,
+    TextWindow,
+    base_transformer,
     batches,
     split_head,
     token_loglikelihoods,
-    unwrapped,
     windows,
 )
 from medtune.tokens.chat_templates import special_tokens
@@ -51,7 +54,7 @@ if TYPE_CHECKING:
 TOKENS_AT_ONCE = 2048
 
 
-class LocalModel:
+class CausalModel:
     """Weights and tokenizer of one model.
 
     ``generate`` and the likelihoods are as in ``LanguageModel``.
@@ -65,7 +68,7 @@ class LocalModel:
         fingerprint: str,
         batch_size: int = 16,
     ) -> None:
-        register()
+        register_packed_attention()
         self.model, self.tokenizer, self.batch_size = model, tokenizer, batch_size
         self.name, self.fingerprint = name, fingerprint
         self.template = ChatTemplate(tokenizer)
@@ -81,7 +84,7 @@ class LocalModel:
         prompt: str | None = None,
     ) -> Self:
         """Load weights and tokenizer from disk, in evaluation mode."""
-        register()
+        register_packed_attention()
         model = cls._weights(located, dtype)
         tokenizer = load_tokenizer(located, chat_template, prompt)
         fingerprint = sha256_json([located.fingerprint(), tokenizer.chat_template, str(dtype)])
@@ -89,7 +92,7 @@ class LocalModel:
 
     @staticmethod
     def _weights(located: LocalModelRef, dtype: torch.dtype) -> "PreTrainedModel":
-        return use_onednn_linears(load_weights(located, dtype, ROW_ATTENTION))
+        return use_onednn_linears(load_weights(located, dtype, PACKED_ATTENTION))
 
     # Likelihoods
 
@@ -120,8 +123,8 @@ class LocalModel:
         ]
 
     def choice_loglikelihoods(
-        self, asked: Sequence[Asked], progress: Progress | None = None
-    ) -> list[Choices]:
+        self, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+    ) -> list[ChoiceLikelihoods]:
         """Log-likelihood of every answer to every prompt, as ``loglikelihoods`` gives them, each
         prompt computed once.
         """
@@ -204,7 +207,7 @@ class LocalModel:
         for owner, (tokens, first) in enumerate(zip(ids, firsts, strict=True)):
             for start, end, scored in self._windows(len(tokens)):
                 if max(scored, first) < end:
-                    pieces.append(Piece(owner, tokens[start:end], max(scored, first) - start))
+                    pieces.append(TextWindow(owner, tokens[start:end], max(scored, first) - start))
                     left[owner] += 1
         for batch in batches(sorted(pieces, key=lambda piece: -len(piece.ids)), TOKENS_AT_ONCE):
             for piece, score in zip(batch, self._score_batch(batch), strict=True):
@@ -219,13 +222,13 @@ class LocalModel:
         return totals
 
     def _attend_by_rows(self) -> None:
-        self.model.set_attn_implementation(ROW_ATTENTION)
+        self.model.set_attn_implementation(PACKED_ATTENTION)
 
-    def _score_batch(self, batch: Sequence[Piece]) -> list[float]:
+    def _score_batch(self, batch: Sequence[TextWindow]) -> list[float]:
         device = self.model.device
         lengths = [len(piece.ids) for piece in batch]
         filling = [
-            np.zeros(n, dtype=np.int64) for n in [missing(sum(lengths))] if n
+            np.zeros(n, dtype=np.int64) for n in [padding_rows(sum(lengths))] if n
         ]  # a row that nobody reads
         rows = [*(piece.ids for piece in batch), *filling]
         tokens = torch.from_numpy(np.concatenate(rows)).to(device)
@@ -242,7 +245,7 @@ class LocalModel:
         hidden = body(
             input_ids=tokens[None],
             position_ids=positions[None],
-            cu_seq_lens_q=row_edges(tuple(map(len, rows)), device),
+            cu_seq_lens_q=cumulative_lengths(tuple(map(len, rows)), device),
             use_cache=False,
         ).last_hidden_state[0]
         scores = token_loglikelihoods(head, hidden[targets - 1], tokens[targets])
@@ -322,7 +325,7 @@ class LocalModel:
         """As transformers attends: what knows no other way (Mamba has no attention at all) in
         its plainest.
         """
-        fused = getattr(unwrapped(self.model), "_supports_sdpa", False)
+        fused = getattr(base_transformer(self.model), "_supports_sdpa", False)
         self.model.set_attn_implementation("sdpa" if fused else "eager")
 
     def _read(self, tokens: Sequence[int], stops: frozenset[int]) -> tuple[str, int, bool]:

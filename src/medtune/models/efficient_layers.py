@@ -30,7 +30,7 @@ def fuse_activations(config: Any) -> Any:
     return config
 
 
-def without_dropout(model: nn.Module) -> None:
+def disable_dropout(model: nn.Module) -> None:
     """Switch off all dropout of ``model``, in place: frozen weights cannot overfit, and noise in
     them only costs.
 

@@ -12,14 +12,14 @@ from medtune.conversation import Message
 from medtune.files import sha256_json
 from medtune.models.generation import prompt_seed, text_streamer
 from medtune.models.interface import (
-    Asked,
-    Choices,
+    ChoiceLikelihoods,
+    ChoiceRequest,
     DecodingSettings,
     Generated,
     Likelihood,
     Messages,
     Progress,
-    plain_choices,
+    choices_from_pairs,
 )
 from medtune.models.load import LocalModelRef, context_length, load_tokenizer, load_weights
 from medtune.models.onednn_linear import use_onednn_linears
@@ -118,9 +118,9 @@ class Seq2SeqModel:
         ]
 
     def choice_loglikelihoods(
-        self, asked: Sequence[Asked], progress: Progress | None = None
-    ) -> list[Choices]:
-        """As in ``ScoresChoices``: the encoder reads each prompt once."""
+        self, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+    ) -> list[ChoiceLikelihoods]:
+        """As in ``ChoiceScorer``: the encoder reads each prompt once."""
         length_batches = [
             asked[start : start + PROMPTS_AT_ONCE]
             for start in range(0, len(asked), PROMPTS_AT_ONCE)
@@ -128,7 +128,7 @@ class Seq2SeqModel:
         return [
             choices
             for portion in length_batches
-            for choices in plain_choices(self, portion, progress)
+            for choices in choices_from_pairs(self, portion, progress)
         ]
 
     def text_loglikelihoods(

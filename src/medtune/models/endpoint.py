@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from medtune.errors import ModelError
 from medtune.models.cache import CachedAnswer, answer_cache, answer_key
 from medtune.models.interface import (
-    Asked,
-    Choices,
+    ChoiceLikelihoods,
+    ChoiceRequest,
     DecodingSettings,
     Generated,
     Likelihood,
     Messages,
     Progress,
-    plain_choices,
+    choices_from_pairs,
 )
 from medtune.models.open import EndpointRef, refused_decoding
-from medtune.models.openai_client import explained, incomplete, open_client
+from medtune.models.openai_client import malformed_answer, open_client, translate_errors
 from medtune.progress import say
-from medtune.tokens.chat_counter import as_asked
+from medtune.tokens.chat_counter import wrap_questions
 
 T = TypeVar("T")
 
@@ -78,7 +78,8 @@ if TYPE_CHECKING:
     import openai
     from openai.types.chat import ChatCompletion
 
-    from medtune.models.endpoint_logprobs import Echo
+    from medtune.models.endpoint_logprobs import LogprobClient
+
 
 CACHE_FILE = "answers-of-service.jsonl"
 PROMPTS_A_WORKER = 8  # between two signs of progress
@@ -149,7 +150,7 @@ class EndpointModel:
         )
 
     def _sent(self, messages: Messages) -> list[dict[str, str]]:
-        return [message.as_dict() for message in as_asked(messages, self.remote.prompt)]
+        return [message.as_dict() for message in wrap_questions(messages, self.remote.prompt)]
 
     def _check(self, decoding: DecodingSettings) -> None:
         fault = refused_decoding(decoding.beams, decoding.no_repeat_ngram)
@@ -173,19 +174,19 @@ class EndpointModel:
         }
 
     def _ask(self, messages: list[dict[str, str]], decoding: DecodingSettings) -> CachedAnswer:
-        with explained(self.remote.endpoint, f"model {self.name}"):
+        with translate_errors(self.remote.endpoint, f"model {self.name}"):
             completion = self.client.chat.completions.create(**self._request(messages, decoding))
         return self._read(completion)
 
     def _read(self, completion: "ChatCompletion") -> CachedAnswer:
         endpoint = self.remote.endpoint
         if not completion.choices:
-            raise incomplete(endpoint, "choices is empty")
+            raise malformed_answer(endpoint, "choices is empty")
         choice = completion.choices[0]
         if "content" not in choice.message.model_fields_set:
-            raise incomplete(endpoint, "choices.0.message.content is missing")
+            raise malformed_answer(endpoint, "choices.0.message.content is missing")
         if completion.usage is None:
-            raise incomplete(endpoint, "usage is missing")
+            raise malformed_answer(endpoint, "usage is missing")
         if choice.finish_reason == "content_filter":
             say("the service's content filter withheld an answer: it counts as it came")
         text = choice.message.content or choice.message.refusal or ""
@@ -204,7 +205,7 @@ class EndpointModel:
         sent = self._sent(messages)
         pieces: list[str] = []
         tokens, reason = 0, None
-        with explained(self.remote.endpoint, f"model {self.name}"):
+        with translate_errors(self.remote.endpoint, f"model {self.name}"):
             chunks = self.client.chat.completions.create(
                 **self._request(sent, decoding), stream=True, stream_options={"include_usage": True}
             )
@@ -218,14 +219,16 @@ class EndpointModel:
                         pieces.append(text)
                         on_text(text)
         if reason is None:
-            raise incomplete(self.remote.endpoint, "the answer broke off without a finish_reason")
+            raise malformed_answer(
+                self.remote.endpoint, "the answer broke off without a finish_reason"
+            )
         answer = "".join(pieces).strip()
         return Generated(json.dumps(sent, ensure_ascii=False), answer, tokens, reason == "stop")
 
     # Likelihoods, where the endpoint gives any
 
     @cached_property
-    def _echo(self) -> "Echo":
+    def _echo(self) -> "LogprobClient":
         """What asks for likelihoods.
 
         Raises ``ModelError`` where the recipe does not say that the endpoint gives them.
@@ -236,9 +239,9 @@ class EndpointModel:
                 where=self.name,
                 fix="Choose tasks that read generated answers, or set model.endpoint.likelihoods: echo where it can.",
             )
-        from medtune.models.endpoint_logprobs import Echo
+        from medtune.models.endpoint_logprobs import LogprobClient
 
-        return Echo(self.remote, lambda: self.client, self._place)
+        return LogprobClient(self.remote, lambda: self.client, self._place)
 
     def loglikelihoods(
         self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
@@ -250,15 +253,15 @@ class EndpointModel:
         return self._echo.answers(pairs, progress)
 
     def choice_loglikelihoods(
-        self, asked: Sequence[Asked], progress: Progress | None = None
-    ) -> list[Choices]:
-        """As in ``ScoresChoices``: every answer is asked for with its whole prompt."""
+        self, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+    ) -> list[ChoiceLikelihoods]:
+        """As in ``ChoiceScorer``: every answer is asked for with its whole prompt."""
         size = PROMPTS_A_WORKER * self.remote.endpoint.concurrency
         length_batches = [asked[start : start + size] for start in range(0, len(asked), size)]
         return [
             choices
             for portion in length_batches
-            for choices in plain_choices(self, portion, progress)
+            for choices in choices_from_pairs(self, portion, progress)
         ]
 
     def text_loglikelihoods(

@@ -17,13 +17,13 @@ from medtune.models.endpoint import run_concurrently
 from medtune.models.endpoint_template import EndpointTemplate
 from medtune.models.interface import Likelihood, Messages, Progress
 from medtune.models.open import EndpointRef
-from medtune.models.openai_client import echo_refused, explained, no_echo
+from medtune.models.openai_client import echo_unsupported, translate_echo_errors, translate_errors
 from medtune.recipe.schema import Endpoint
-from medtune.tokens.chat_counter import as_asked
+from medtune.tokens.chat_counter import wrap_questions
 
 
 @dataclass(frozen=True)
-class Echoed:
+class TokenLogprobs:
     """The tokens of a text as the server writes them, its BOS among them, and log-probabilities
     of all but the first.
     """
@@ -36,7 +36,7 @@ class Echoed:
         return math.fsum(self.logprobs[first - 1 :])
 
 
-def read_echo(endpoint: Endpoint, answer: object) -> Echoed:
+def parse_echo(endpoint: Endpoint, answer: object) -> TokenLogprobs:
     """The prompt's part of an answer; what was generated after it goes.
 
     Raises ``ModelError`` where something is missing.
@@ -45,24 +45,24 @@ def read_echo(endpoint: Endpoint, answer: object) -> Echoed:
     values = _field(endpoint, answer, "choices", 0, "logprobs", "token_logprobs")
     count = _field(endpoint, answer, "usage", "prompt_tokens")
     if not isinstance(tokens, list) or not isinstance(values, list) or not isinstance(count, int):
-        raise no_echo(
+        raise echo_unsupported(
             endpoint,
             "tokens, token_logprobs or prompt_tokens are of another kind than lists and a number",
         )
     if count < 1 or len(tokens) < count or len(values) != len(tokens):
-        raise no_echo(
+        raise echo_unsupported(
             endpoint,
             f"{len(tokens)} tokens and {len(values)} log-probabilities came for a prompt of {count} tokens",
         )
     for number, (token, value) in enumerate(zip(tokens[:count], values[:count], strict=True)):
         if not isinstance(token, str) or (number and not _is_logprob(value)):
-            raise no_echo(
+            raise echo_unsupported(
                 endpoint, f"token {number + 1} of {count} has no text or no log-probability"
             )
-    return Echoed(tuple(tokens[:count]), tuple(map(float, values[1:count])))
+    return TokenLogprobs(tuple(tokens[:count]), tuple(map(float, values[1:count])))
 
 
-def joined_start(tokens: Sequence[str], sent: str, border: int) -> int | None:
+def answer_start_by_text(tokens: Sequence[str], sent: str, border: int) -> int | None:
     """The first token of what follows ``sent[:border]``.
 
     None where the tokens do not join to ``sent`` (BOS aside).
@@ -82,7 +82,7 @@ def joined_start(tokens: Sequence[str], sent: str, border: int) -> int | None:
     return max(1, first)
 
 
-def parted_start(
+def answer_start_by_prompt(
     endpoint: Endpoint, tokens: Sequence[str], prompt: Sequence[str], text: str
 ) -> int:
     """The first token of ``text`` after a prompt whose own tokens are known: where both part.
@@ -95,11 +95,11 @@ def parted_start(
         1, next((i for i, (one, other) in pairs if one != other), min(len(tokens), len(prompt)))
     )
     if first >= len(tokens):
-        raise no_echo(endpoint, "a prompt has as many tokens with its answer as without")
+        raise echo_unsupported(endpoint, "a prompt has as many tokens with its answer as without")
     scored, wanted = _letters("".join(tokens[first:])), _letters(text)
     extra = len(scored) - len(wanted)
     if not scored.endswith(wanted) or (extra and extra >= len(_letters(tokens[first]))):
-        raise no_echo(
+        raise echo_unsupported(
             endpoint, f"its tokens are not those of what was sent: {''.join(tokens[first:])[:40]!r}"
         )
     return first
@@ -110,7 +110,7 @@ def check_whole(endpoint: Endpoint, tokens: Sequence[str], text: str) -> None:
     letters.
     """
     if not _letters("".join(tokens)).endswith(_letters(text)):
-        raise no_echo(
+        raise echo_unsupported(
             endpoint, f"its tokens are not those of what was sent: {''.join(tokens)[:40]!r}"
         )
 
@@ -134,7 +134,7 @@ def _field(endpoint: Endpoint, value: Any, *path: str | int) -> Any:
         except (KeyError, IndexError, TypeError):
             value = None
         if value is None:
-            raise no_echo(endpoint, f"{'.'.join(map(str, path))} is missing")
+            raise echo_unsupported(endpoint, f"{'.'.join(map(str, path))} is missing")
     return value
 
 
@@ -145,7 +145,7 @@ CACHE_FILE = "likelihoods-of-service.jsonl"
 
 
 @dataclass(frozen=True)
-class Score:
+class TextScore:
     """Log-likelihood over ``tokens``.
 
     ``unscored`` bytes of the text had nothing before them to be predicted from.
@@ -156,7 +156,7 @@ class Score:
     unscored: int = 0
 
 
-class Echo:
+class LogprobClient:
     """Asks for the likelihoods of texts.
 
     With ``cache``, a directory, scores are kept there and not asked for again.
@@ -170,7 +170,7 @@ class Echo:
     ) -> None:
         self.remote, self._client = remote, client
         self._kept = JsonlCache(cache / CACHE_FILE if cache else None, _score_of, "scores")
-        self._prompts: dict[str, Echoed] = {}
+        self._prompts: dict[str, TokenLogprobs] = {}
         self._locks: dict[str, threading.Lock] = {}
 
     @cached_property
@@ -181,11 +181,11 @@ class Echo:
     def answers(
         self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
     ) -> list[Likelihood]:
-        """As ``LocalModel.loglikelihoods``: prompt and answer are one text, divided where the
+        """As ``CausalModel.loglikelihoods``: prompt and answer are one text, divided where the
         answer's first letter is.
         """
         rendered = [
-            self.template.answered(as_asked(messages, self.remote.prompt), answer)
+            self.template.answered(wrap_questions(messages, self.remote.prompt), answer)
             for messages, answer in pairs
         ]
         scores = self._through(rendered, progress)
@@ -196,7 +196,7 @@ class Echo:
         ]
 
     def texts(self, texts: Sequence[str], progress: Progress | None = None) -> list[Likelihood]:
-        """As ``LocalModel.text_loglikelihoods``: from the first token after BOS, or from the
+        """As ``CausalModel.text_loglikelihoods``: from the first token after BOS, or from the
         second where there is none.
         """
         scores = self._through([("", text) for text in texts], progress)
@@ -207,7 +207,9 @@ class Echo:
             for text, score in zip(texts, scores, strict=True)
         ]
 
-    def _through(self, wanted: Sequence[tuple[str, str]], progress: Progress | None) -> list[Score]:
+    def _through(
+        self, wanted: Sequence[tuple[str, str]], progress: Progress | None
+    ) -> list[TextScore]:
         """Scores of (prompt, text) in their order.
 
         Those not known are asked for side by side, each kept when it comes.
@@ -231,29 +233,29 @@ class Echo:
         found = [self._kept.get(key) for key in keys]
         return [score for score in found if score is not None]
 
-    def _score(self, prompt: str, text: str) -> Score:
+    def _score(self, prompt: str, text: str) -> TextScore:
         if not text:
-            return Score(0.0, 0)
+            return TextScore(0.0, 0)
         echoed = self._ask(prompt + text)
         if not prompt:
             check_whole(self.remote.endpoint, echoed.tokens, text)
             head = echoed.tokens[0] if text.startswith(echoed.tokens[0]) else ""
-            return Score(echoed.since(1), len(echoed.logprobs), len(head.encode()))
-        first = joined_start(echoed.tokens, prompt + text, len(prompt))
+            return TextScore(echoed.since(1), len(echoed.logprobs), len(head.encode()))
+        first = answer_start_by_text(echoed.tokens, prompt + text, len(prompt))
         if first is None:
-            first = parted_start(
+            first = answer_start_by_prompt(
                 self.remote.endpoint, echoed.tokens, self._alone(prompt).tokens, text
             )
-        return Score(echoed.since(first), len(echoed.tokens) - first)
+        return TextScore(echoed.since(first), len(echoed.tokens) - first)
 
-    def _alone(self, prompt: str) -> Echoed:
+    def _alone(self, prompt: str) -> TokenLogprobs:
         """The prompt by itself, asked once for all its answers."""
         with self._locks.setdefault(prompt, threading.Lock()):
             if prompt not in self._prompts:
                 self._prompts[prompt] = self._ask(prompt)
             return self._prompts[prompt]
 
-    def _ask(self, text: str) -> Echoed:
+    def _ask(self, text: str) -> TokenLogprobs:
         """One token is generated beside: to some servers, 0 means no limit."""
         remote = self.remote
         asked = {
@@ -265,14 +267,14 @@ class Echo:
             "temperature": 0,
         }
         with (
-            explained(remote.endpoint, f"model {remote.name}"),
-            echo_refused(remote.endpoint, remote.name),
+            translate_errors(remote.endpoint, f"model {remote.name}"),
+            translate_echo_errors(remote.endpoint, remote.name),
         ):
             # As plain JSON: the client's own type knows no null among log-probabilities, and the
             # first is one.
             answer = self._client().post("/completions", cast_to=object, body=asked)
-        return read_echo(remote.endpoint, answer)
+        return parse_echo(remote.endpoint, answer)
 
 
-def _score_of(row: dict[str, Any]) -> Score:
-    return Score(float(row["loglikelihood"]), int(row["tokens"]), int(row["unscored"]))
+def _score_of(row: dict[str, Any]) -> TextScore:
+    return TextScore(float(row["loglikelihood"]), int(row["tokens"]), int(row["unscored"]))

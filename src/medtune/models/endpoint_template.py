@@ -20,7 +20,7 @@ _UNKNOWN = ("\ue000BOS\ue000", "\ue000EOS\ue000")
 _TERMINATORS = ["<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>"]
 
 
-def check_named(chat_template: str) -> None:
+def check_template_named(chat_template: str) -> None:
     """Raises ``RecipeError`` where no family's template is named."""
     if chat_template == "auto":
         raise RecipeError(
@@ -34,7 +34,7 @@ class EndpointTemplate:
     """Renders conversations as ``ChatTemplate`` does, without a tokenizer."""
 
     def __init__(self, name: str) -> None:
-        check_named(name)
+        check_template_named(name)
         self.name = name
         family = family_template(name)
         self._bos, self._eos = family.bos or _UNKNOWN[0], family.eos or _UNKNOWN[1]

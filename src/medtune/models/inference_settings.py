@@ -9,7 +9,7 @@ from medtune.models.interface import DecodingSettings
 from medtune.recipe.schema import Chat, Decoding, Recipe
 
 
-def use_of(recipe: Recipe) -> dict[str, Any]:
+def inference_settings_of(recipe: Recipe) -> dict[str, Any]:
     """What asking the trained model needs to know of its recipe, as plain values."""
     return {
         "system_prompt": recipe.data.system_prompt,
@@ -19,12 +19,12 @@ def use_of(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def chat_of(use: Mapping[str, Any]) -> Chat:
+def chat_settings(use: Mapping[str, Any]) -> Chat:
     """How the shell speaks; its defaults for a model of another make."""
     return Chat.model_validate(use.get("chat") or {})
 
 
-def spoken_decoding(
+def chat_decoding(
     use: Mapping[str, Any],
     max_new_tokens: int | None = None,
     temperature: float | None = None,
@@ -33,7 +33,7 @@ def spoken_decoding(
     """How the model is asked: what a person wants first, else as its recipe's ``chat`` and
     ``evaluate.decoding`` say.
     """
-    decoding, chat = Decoding.model_validate(use.get("decoding") or {}), chat_of(use)
+    decoding, chat = Decoding.model_validate(use.get("decoding") or {}), chat_settings(use)
     warmth = chat.temperature if temperature is None else temperature
     return DecodingSettings(
         max_new_tokens or int(use.get("max_new_tokens") or decoding.max_new_tokens),

@@ -98,7 +98,7 @@ class LanguageModel(Protocol):
 
 
 @runtime_checkable
-class Streams(Protocol):
+class StreamingModel(Protocol):
     """A model that hands out an answer while it is made."""
 
     def stream(
@@ -108,7 +108,7 @@ class Streams(Protocol):
 
 
 @dataclass(frozen=True)
-class Choices:
+class ChoiceLikelihoods:
     """The answers of one prompt: as they stand in the rendered conversation, log-likelihood,
     tokens and UTF-8 bytes.
 
@@ -124,34 +124,34 @@ class Choices:
     prompt_cut: int = 0
 
 
-Asked = tuple[Messages, Sequence[str]]  # a conversation so far, and answers to it
+ChoiceRequest = tuple[Messages, Sequence[str]]  # a conversation so far, and answers to it
 
 
 @runtime_checkable
-class ScoresChoices(Protocol):
+class ChoiceScorer(Protocol):
     """A model that computes a prompt once for all its answers."""
 
     def choice_loglikelihoods(
-        self, asked: Sequence[Asked], progress: Progress | None = None
-    ) -> list[Choices]:
-        """As ``plain_choices``.
+        self, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+    ) -> list[ChoiceLikelihoods]:
+        """As ``choices_from_pairs``.
 
         Prompts too long for the context lose tokens at their beginning, and say so.
         """
 
 
 def choice_loglikelihoods(
-    model: LanguageModel, asked: Sequence[Asked], progress: Progress | None = None
-) -> list[Choices]:
+    model: LanguageModel, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+) -> list[ChoiceLikelihoods]:
     """Log-likelihoods of all answers to all prompts; ``progress`` counts prompts."""
-    if isinstance(model, ScoresChoices):
+    if isinstance(model, ChoiceScorer):
         return model.choice_loglikelihoods(asked, progress)
-    return plain_choices(model, asked, progress)
+    return choices_from_pairs(model, asked, progress)
 
 
-def plain_choices(
-    model: LanguageModel, asked: Sequence[Asked], progress: Progress | None = None
-) -> list[Choices]:
+def choices_from_pairs(
+    model: LanguageModel, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+) -> list[ChoiceLikelihoods]:
     """The same from the protocol's ``loglikelihoods`` alone: every answer with its whole prompt."""
     found = model.loglikelihoods(
         [(messages, answer) for messages, answers in asked for answer in answers]
@@ -161,7 +161,7 @@ def plain_choices(
         scores = found[start : start + len(answers)]
         start += len(answers)
         results.append(
-            Choices(
+            ChoiceLikelihoods(
                 scores[0].prompt,
                 tuple(s.text for s in scores),
                 tuple(s.loglikelihood for s in scores),
@@ -176,7 +176,7 @@ def plain_choices(
 
 
 @dataclass(frozen=True)
-class Embedded:
+class TextEmbedding:
     """``mean`` [width] of the whole text and ``tokens`` [n, width] of its tokens, each of length
     1 (0 for a text of none).
     """

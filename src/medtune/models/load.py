@@ -128,7 +128,7 @@ def locate(name: str, revision: str | None = None) -> LocalModelRef:
     return _from_hub(name, revision)
 
 
-def read_use(place: Path) -> dict[str, Any]:
+def read_inference_settings(place: Path) -> dict[str, Any]:
     """``medtune.json`` of a trained model: how it was trained to be used.
 
     Empty for a model of another make.
@@ -151,7 +151,7 @@ def _in_directory(name: str, path: Path) -> LocalModelRef:
     if adapter.exists():
         config = json.loads(adapter.read_text(encoding="utf-8"))
         base = locate(config["base_model_name_or_path"], config.get("revision"))
-        use = read_use(path)
+        use = read_inference_settings(path)
         return LocalModelRef(
             name, base.base, path, use.get("quantization"), use.get("double_quantization", True)
         )
@@ -285,8 +285,8 @@ def load_weights(
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
     from transformers.utils import logging
 
-    from medtune.models.packed_attention import NAME as ROW_ATTENTION
-    from medtune.models.packing_check import PackingUnsupportedError, check_rows
+    from medtune.models.packed_attention import PACKED_ATTENTION
+    from medtune.models.packing_check import PackingUnsupportedError, check_packing
     from medtune.models.quantization import keep_unpacked, quantization_config
 
     config = read_config(located)
@@ -313,7 +313,7 @@ def load_weights(
         )
     except KeyError as error:
         if (
-            attention == ROW_ATTENTION and ROW_ATTENTION in error.args
+            attention == PACKED_ATTENTION and PACKED_ATTENTION in error.args
         ):  # a table of its own ways to attend
             raise PackingUnsupportedError(config.model_type, located.name) from error
         raise
@@ -331,8 +331,8 @@ def load_weights(
 
         model = PeftModel.from_pretrained(model, str(located.adapter))
     model = model.eval() if located.quantization else model.to(device).eval()
-    if attention == ROW_ATTENTION:
-        check_rows(model, located.name)
+    if attention == PACKED_ATTENTION:
+        check_packing(model, located.name)
     return model
 
 

@@ -32,7 +32,7 @@ SECOND_COPY = (
 )  # bytes: a head tied to the embedding stays unpacked above, for both are needed then
 
 
-def missing(rows: int) -> int:
+def padding_rows(rows: int) -> int:
     """Rows to be added, so that there are few different numbers of them.
 
     oneDNN compiles a kernel for each number, which takes milliseconds, and keeps a thousand of
@@ -59,7 +59,7 @@ class OneDnnLinear(nn.Module):
         """The product."""
         after, form = ("gelu", self.gelu) if self.gelu else ("none", "")
         rows = inputs.reshape(-1, self.in_features)
-        more = missing(len(rows))
+        more = padding_rows(len(rows))
         filled = torch.cat([rows, rows.new_zeros(more, self.in_features)]) if more else rows
         result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(
             filled, self.weight, self.bias, after, [], form
@@ -75,7 +75,7 @@ class OneDnnLinear(nn.Module):
         )
 
 
-def can_pack(device: torch.device, dtype: torch.dtype) -> bool:
+def onednn_supported(device: torch.device, dtype: torch.dtype) -> bool:
     """Whether this build of torch has the kernels (on x86, where they were measured), and the
     processor the number format.
     """
@@ -97,7 +97,7 @@ def use_onednn_linears(model: Any) -> Any:
     Left as they are: quantized layers, and a model whose adapter needs the weights themselves
     (DoRA).
     """
-    if not can_pack(model.device, model.dtype) or _reads_weights(model):
+    if not onednn_supported(model.device, model.dtype) or _reads_weights(model):
         return model
     tied = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     # Parents alone: a list that held the layers, too, would keep all their weights beside the
@@ -143,6 +143,6 @@ def _matrix(module: nn.Module) -> torch.Tensor | None:
     if type(module) not in (nn.Linear, Conv1D):
         return None
     weight: torch.Tensor = module.weight  # type: ignore[assignment]
-    if not can_pack(weight.device, weight.dtype):
+    if not onednn_supported(weight.device, weight.dtype):
         return None
     return weight.T if isinstance(module, Conv1D) else weight

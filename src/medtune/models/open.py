@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from medtune.errors import ModelError, RecipeError
 from medtune.files import read_json, sha256_json, write_json
-from medtune.models.endpoint_template import check_named
+from medtune.models.endpoint_template import check_template_named
 from medtune.models.load import LocalModelRef, locate, read_config
 from medtune.progress import say
 from medtune.recipe.schema import Endpoint, Evaluate, Model
@@ -106,14 +106,14 @@ def read_endpoint_ref(place: Path) -> EndpointRef:
         ) from error
 
 
-def check_askable(wanted: Evaluate, remote: EndpointRef | None = None) -> None:
+def check_endpoint_tasks(wanted: Evaluate, remote: EndpointRef | None = None) -> None:
     """Raises ``RecipeError`` where an evaluation asks what an endpoint cannot answer, before
     anything is sent.
 
     Without ``remote``, it is one that gives no likelihoods.
     """
     if remote and remote.endpoint.likelihoods == "echo":
-        check_named(remote.chat_template)
+        check_template_named(remote.chat_template)
     else:
         _check_generates(wanted)
     fault = refused_decoding(wanted.decoding.beams, wanted.decoding.no_repeat_ngram)
@@ -156,7 +156,7 @@ if TYPE_CHECKING:
 ModelRef = LocalModelRef | EndpointRef
 
 
-def find(model: Model) -> ModelRef:
+def resolve_model(model: Model) -> ModelRef:
     """The model of a recipe.
 
     Raises ``ModelError`` where it is not to be had; a remote one is not asked yet.
@@ -165,7 +165,7 @@ def find(model: Model) -> ModelRef:
         return EndpointRef(
             model.name, model.endpoint, model.prompt, chat_template=model.chat_template
         )
-    remote = trained_at_endpoint(model.name)
+    remote = trained_endpoint_ref(model.name)
     if remote:
         return remote
     return replace(
@@ -175,15 +175,15 @@ def find(model: Model) -> ModelRef:
     )
 
 
-def trained_at_endpoint(name: str) -> EndpointRef | None:
+def trained_endpoint_ref(name: str) -> EndpointRef | None:
     """The model behind an endpoint that a run's or a model's directory tells of, if it is such a
     one.
     """
-    place = endpoint_ref_of(name)
+    place = endpoint_ref_directory(name)
     return read_endpoint_ref(place) if place else None
 
 
-def endpoint_ref_of(name: str) -> Path | None:
+def endpoint_ref_directory(name: str) -> Path | None:
     """The directory that tells of a model behind an endpoint: a run's ``model``, or the one
     named.
     """
@@ -239,12 +239,12 @@ def _open_local(
         return Seq2SeqModel.load(
             found, evaluation_dtype(found, dtype), batch_size, template, prompt
         )
-    from medtune.models.causal import LocalModel
+    from medtune.models.causal import CausalModel
     from medtune.models.packing_check import PackingUnsupportedError
 
     wanted = (found, evaluation_dtype(found, dtype), batch_size, template, prompt)
     try:
-        return LocalModel.load(*wanted)
+        return CausalModel.load(*wanted)
     except PackingUnsupportedError:
         if to_train:
             raise

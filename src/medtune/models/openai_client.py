@@ -59,7 +59,7 @@ def open_client(endpoint: Endpoint) -> "openai.OpenAI":
 
 
 @contextmanager
-def explained(endpoint: Endpoint, subject: str) -> Iterator[None]:
+def translate_errors(endpoint: Endpoint, subject: str) -> Iterator[None]:
     """Failures of the client within the block as ``ModelError`` or ``RunError``.
 
     ``subject``: a model, a file, a job.
@@ -72,7 +72,7 @@ def explained(endpoint: Endpoint, subject: str) -> Iterator[None]:
     except openai.APIStatusError as error:
         raise _refused(error, endpoint, subject) from None
     except openai.APIResponseValidationError as error:
-        raise incomplete(endpoint, _field_of(error)) from None
+        raise malformed_answer(endpoint, _field_of(error)) from None
     except openai.APITimeoutError:
         raise RunError(
             f"no answer within {endpoint.timeout:g} s, {endpoint.max_retries + 1} times",
@@ -87,12 +87,12 @@ def explained(endpoint: Endpoint, subject: str) -> Iterator[None]:
             fix=f"Is the address right, is the network there? {GOES_ON}",
         ) from None
     except (openai.OpenAIError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise incomplete(endpoint, type(error).__name__) from None
+        raise malformed_answer(endpoint, type(error).__name__) from None
 
 
 @contextmanager
-def echo_refused(endpoint: Endpoint, model: str) -> Iterator[None]:
-    """Within ``explained``: a completions route that is not there, or knows no echo of
+def translate_echo_errors(endpoint: Endpoint, model: str) -> Iterator[None]:
+    """Within ``translate_errors``: a completions route that is not there, or knows no echo of
     log-probabilities, is said to be so.
     """
     import openai
@@ -104,13 +104,13 @@ def echo_refused(endpoint: Endpoint, model: str) -> Iterator[None]:
         unknown = error.status_code == 404 and (error.code == "model_not_found" or model in said)
         # llama.cpp refuses an echo with 500, as if it were a failure.
         if not unknown and (error.status_code in (400, 404, 405, 422, 501) or "echo" in said):
-            raise no_echo(
+            raise echo_unsupported(
                 endpoint, f"its completions route answers {error.status_code}: {said}"
             ) from None
         raise
 
 
-def no_echo(endpoint: Endpoint, what: str) -> ModelError:
+def echo_unsupported(endpoint: Endpoint, what: str) -> ModelError:
     """The error of a server that does not give the log-probabilities of a text as needed."""
     return ModelError(
         f"the server does not give the log-probabilities of a text ({what})",
@@ -119,7 +119,7 @@ def no_echo(endpoint: Endpoint, what: str) -> ModelError:
     )
 
 
-def incomplete(endpoint: Endpoint, what: str) -> ModelError:
+def malformed_answer(endpoint: Endpoint, what: str) -> ModelError:
     """The error of an answer that lacks a field, or holds a wrong one."""
     return ModelError(
         f"the service's answer is not of the OpenAI form ({what})",

@@ -1,7 +1,7 @@
 """Attention for rows laid end to end: each row attends to itself alone, so packing cannot leak
 and no work is padded.
 
-Registered with transformers under ``NAME``; models call it in place of their own. Row boundaries
+Registered with transformers under ``PACKED_ATTENTION``; models call it in place of their own. Row boundaries
 arrive as ``cu_seq_lens_q``, the cumulative lengths that transformers' variable-length kernels use
 too.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-NAME = "medtune_rows"
+PACKED_ATTENTION = "packed_attention"
 BLOCK = 256  # queries at a time: keys that stand after all of them are not multiplied
 LONG_ROW = 1024  # above this, training on the CPU keeps no attention weights for the backward pass
 
@@ -78,7 +78,7 @@ def _one_row(
     return (torch.cat(parts, dim=1) if len(parts) > 1 else parts[0])[None]
 
 
-def row_attention(
+def packed_attention(
     module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -100,9 +100,9 @@ def row_attention(
     should have been chosen.
     """
     if witness is not None:
-        witness.append(NAME)
+        witness.append(PACKED_ATTENTION)
     if cu_seq_lens_q is None:
-        raise ValueError(f"{NAME} attention needs the rows' boundaries (cu_seq_lens_q)")
+        raise ValueError(f"{PACKED_ATTENTION} attention needs the rows' boundaries (cu_seq_lens_q)")
     repeats = query.shape[1] // key.shape[1]
     if repeats > 1:
         key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
@@ -113,14 +113,16 @@ def row_attention(
     return torch.cat(parts, dim=2).transpose(1, 2), None
 
 
-def register() -> None:
-    """Make ``NAME`` known to transformers (its public interface for attention functions)."""
+def register_packed_attention() -> None:
+    """Make ``PACKED_ATTENTION`` known to transformers (its public interface for attention functions)."""
     from transformers import AttentionInterface
 
-    AttentionInterface.register(NAME, row_attention)
+    AttentionInterface.register(PACKED_ATTENTION, packed_attention)
 
 
-def row_edges(lengths: tuple[int, ...], device: torch.device | None = None) -> torch.Tensor:
+def cumulative_lengths(
+    lengths: tuple[int, ...], device: torch.device | None = None
+) -> torch.Tensor:
     """Cumulative lengths, [rows + 1] of int32."""
     return torch.tensor([0, *lengths], dtype=torch.int32, device=device).cumsum(
         0, dtype=torch.int32

@@ -10,8 +10,7 @@ from typing import Any
 import torch
 
 from medtune.errors import ModelError
-from medtune.models.packed_attention import NAME as ROW_ATTENTION
-from medtune.models.packed_attention import row_edges
+from medtune.models.packed_attention import PACKED_ATTENTION, cumulative_lengths
 from medtune.models.scoring import split_head
 
 ROW = 12
@@ -30,7 +29,7 @@ class PackingUnsupportedError(ModelError):
 
 
 @torch.no_grad()
-def check_rows(model: Any, name: str) -> None:
+def check_packing(model: Any, name: str) -> None:
     """Compare the second of two packed rows with the same row alone in the model's own eager path.
 
     Raises ``PackingUnsupportedError`` where they differ or the architecture cannot be run row by row.
@@ -44,12 +43,12 @@ def check_rows(model: Any, name: str) -> None:
     try:
         model.set_attn_implementation("eager")
         alone = model(rows[1:], use_cache=False).logits[0].float()
-        model.set_attn_implementation(ROW_ATTENTION)
+        model.set_attn_implementation(PACKED_ATTENTION)
         body, head = split_head(model)
         hidden = body(
             input_ids=rows.reshape(1, -1),
             position_ids=torch.arange(ROW, device=model.device).repeat(2)[None],
-            cu_seq_lens_q=row_edges((ROW, ROW), model.device),
+            cu_seq_lens_q=cumulative_lengths((ROW, ROW), model.device),
             witness=witness,
             use_cache=False,
         ).last_hidden_state[0, ROW:]

@@ -14,16 +14,16 @@ import torch
 from torch.nn import functional
 
 from medtune.errors import ModelError
-from medtune.models.interface import Asked, Choices, Progress
-from medtune.models.onednn_linear import missing
-from medtune.models.packed_attention import row_attention, row_edges
+from medtune.models.interface import ChoiceLikelihoods, ChoiceRequest, Progress
+from medtune.models.onednn_linear import padding_rows
+from medtune.models.packed_attention import cumulative_lengths, packed_attention
 from medtune.models.scoring import split_head, token_loglikelihoods
 
 LEAST = 16  # tokens that prompts must begin with in common, to be looked at together
 
 
 @dataclass(frozen=True)
-class Tree:
+class PromptTree:
     """Ids of a prompt, ids of every branch, and in each branch the first id that is scored (the
     rest is prompt).
 
@@ -36,7 +36,7 @@ class Tree:
     before: int = 0
 
     @classmethod
-    def of(cls, rows: Sequence[np.ndarray], firsts: Sequence[int]) -> "Tree":
+    def of(cls, rows: Sequence[np.ndarray], firsts: Sequence[int]) -> "PromptTree":
         """From whole rows (prompt and answer) and the first scored id of each: what all begin
         with is the prompt.
         """
@@ -51,7 +51,7 @@ class Tree:
             tuple(first - shared for first in firsts),
         )
 
-    def cut(self, limit: int) -> tuple["Tree", int]:
+    def cut(self, limit: int) -> tuple["PromptTree", int]:
         """The tree with at most ``limit`` tokens to its longest branch's end, and how many were
         left out.
 
@@ -70,7 +70,7 @@ class Tree:
         kept = np.concatenate([self.prompt[:1], self.prompt[1 + excess :]])
         return replace(self, prompt=kept), excess
 
-    def after(self, tokens: int) -> "Tree":
+    def after(self, tokens: int) -> "PromptTree":
         """The tree without so many of its first tokens."""
         return replace(self, prompt=self.prompt[tokens:], before=self.before + tokens)
 
@@ -120,7 +120,7 @@ class Tree:
         return found
 
 
-def group_by_prefix(trees: Sequence[Tree], worth: int) -> list[tuple[np.ndarray, list[int]]]:
+def group_by_prefix(trees: Sequence[PromptTree], worth: int) -> list[tuple[np.ndarray, list[int]]]:
     """The trees' numbers in groups, each with the ids that its prompts begin with: none, where
     less than ``worth`` is saved.
 
@@ -153,13 +153,13 @@ def _common(prompts: Sequence[np.ndarray]) -> np.ndarray:
     return shared
 
 
-NAME = "medtune_branches"
+TREE_ATTENTION = "tree_attention"
 
 
 class TreeMask:
     """What the tokens of one tree see, for the attention of every layer."""
 
-    def __init__(self, tree: Tree, device: torch.device) -> None:
+    def __init__(self, tree: PromptTree, device: torch.device) -> None:
         self.tokens, self.before = tree.tokens, tree.before
         # A prompt with nothing before it is a row like any other, for which there are faster ways
         # than a mask.
@@ -197,7 +197,7 @@ class PrefixKV:
         return torch.cat([first[0], key], dim=2), torch.cat([first[1], value], dim=2)
 
 
-def branch_attention(
+def tree_attention(
     module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -232,9 +232,9 @@ def branch_attention(
         start = end
         if plain:
             row = (q[:, :, :plain], k[:, :, :plain], v[:, :, :plain])
-            edges = row_edges((plain,), query.device)
+            edges = cumulative_lengths((plain,), query.device)
             kind = {"cu_seq_lens_q": edges, "sliding_window": sliding_window, "softcap": softcap}
-            parts.append(row_attention(module, *row, None, scaling, **kind)[0])  # type: ignore[arg-type]
+            parts.append(packed_attention(module, *row, None, scaling, **kind)[0])  # type: ignore[arg-type]
         if sight.tokens > plain:
             if sight.before and beginning:
                 k, v = beginning.before(layer, k, v)
@@ -264,15 +264,15 @@ def _masked(
 
 
 @torch.no_grad()
-def _hidden(model: Any, trees: Sequence[Tree], beginning: PrefixKV | None) -> torch.Tensor:
+def _hidden(model: Any, trees: Sequence[PromptTree], beginning: PrefixKV | None) -> torch.Tensor:
     """Hidden states [tokens of all trees, width], and of a few that fill up their number."""
     from transformers import AttentionInterface
 
-    more = missing(sum(tree.tokens for tree in trees))
+    more = padding_rows(sum(tree.tokens for tree in trees))
     if more:
-        trees = [*trees, Tree(np.zeros(more, dtype=np.int64), (), ())]
-    AttentionInterface.register(NAME, branch_attention)
-    model.set_attn_implementation(NAME)
+        trees = [*trees, PromptTree(np.zeros(more, dtype=np.int64), (), ())]
+    AttentionInterface.register(TREE_ATTENTION, tree_attention)
+    model.set_attn_implementation(TREE_ATTENTION)
     device = model.device
     hidden: torch.Tensor = split_head(model)[0](
         input_ids=torch.from_numpy(np.concatenate([tree.ids for tree in trees])).to(device)[None],
@@ -287,8 +287,8 @@ def _hidden(model: Any, trees: Sequence[Tree], beginning: PrefixKV | None) -> to
 
 
 @torch.no_grad()
-def score_trees(
-    model: Any, trees: Sequence[Tree], beginning: PrefixKV | None = None
+def score_prompt_trees(
+    model: Any, trees: Sequence[PromptTree], beginning: PrefixKV | None = None
 ) -> list[list[float]]:
     """Summed log-likelihood of every branch of every tree, in one forward pass over all of them."""
     hidden = _hidden(model, trees, beginning)
@@ -315,14 +315,14 @@ def _compute(model: Any, ids: np.ndarray) -> PrefixKV | None:
     None where it cannot be told which are whose.
     """
     beginning = PrefixKV()
-    _hidden(model, [Tree(ids, (), ())], beginning)
+    _hidden(model, [PromptTree(ids, (), ())], beginning)
     return None if beginning.twice else beginning
 
 
 def score_in_batches(
-    model: Any, trees: Sequence[Tree], tokens_at_once: int, progress: Progress | None = None
+    model: Any, trees: Sequence[PromptTree], tokens_at_once: int, progress: Progress | None = None
 ) -> list[list[float]]:
-    """``score_trees`` of trees of like length together, at most so many tokens (or one tree) at
+    """``score_prompt_trees`` of trees of like length together, at most so many tokens (or one tree) at
     a time.
 
     What many prompts begin with is computed once, where that saves a batch or more.
@@ -339,7 +339,11 @@ def score_in_batches(
                 size += 1
             batch, order = order[:size], order[size:]
             results |= dict(
-                zip(batch, score_trees(model, [rest[i] for i in batch], beginning), strict=True)
+                zip(
+                    batch,
+                    score_prompt_trees(model, [rest[i] for i in batch], beginning),
+                    strict=True,
+                )
             )
             if progress:
                 progress(size)
@@ -349,12 +353,12 @@ def score_in_batches(
 def score_choices(
     model: Any,
     tokenizer: Any,
-    asked: Sequence[Asked],
+    asked: Sequence[ChoiceRequest],
     texts: Sequence[Sequence[tuple[str, str]]],
     ids: Sequence[Sequence[tuple[np.ndarray, int]]],
     limits: tuple[int, int],
     progress: Progress | None = None,
-) -> list[Choices]:
+) -> list[ChoiceLikelihoods]:
     """The answers to every prompt, given as (prompt, answer) ``texts`` and as ids with the
     answer's first.
 
@@ -362,14 +366,18 @@ def score_choices(
     """
     made, trees = [], []
     for (_, answers), some, rows in zip(asked, texts, ids, strict=True):
-        tree, cut = Tree.of([row for row, _ in rows], [first for _, first in rows]).cut(limits[0])
+        tree, cut = PromptTree.of([row for row, _ in rows], [first for _, first in rows]).cut(
+            limits[0]
+        )
         trees.append(tree)
         prompt = str(tokenizer.decode(tree.prompt)) if cut else some[0][0]
         sizes = tuple(len(answer.strip().encode()) for answer in answers)
         tokens = tuple(
             len(branch) - first for branch, first in zip(tree.branches, tree.firsts, strict=True)
         )
-        made.append(Choices(prompt, tuple(text for _, text in some), (), tokens, sizes, cut))
+        made.append(
+            ChoiceLikelihoods(prompt, tuple(text for _, text in some), (), tokens, sizes, cut)
+        )
     scores = score_in_batches(model, trees, limits[1], progress)
     return [
         replace(choices, loglikelihoods=tuple(found))

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medtune.files import write_json
-from medtune.models.causal import LocalModel
+from medtune.models.causal import CausalModel
 from medtune.models.encoder_decoder import Seq2SeqModel
-from medtune.models.inference_settings import spoken_decoding
+from medtune.models.inference_settings import chat_decoding
 from medtune.models.scoring import has_adapter
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def save_model(
     """
     from transformers import GenerationConfig
 
-    kind = Seq2SeqModel if model.config.is_encoder_decoder else LocalModel
+    kind = Seq2SeqModel if model.config.is_encoder_decoder else CausalModel
     local = kind(model, tokenizer, base_name, "")
-    settings = GenerationConfig(**local.generation_settings(spoken_decoding(use)))
+    settings = GenerationConfig(**local.generation_settings(chat_decoding(use)))
     if has_adapter(model):
         adapter: Any = model.peft_config["default"]
         adapter.base_model_name_or_path, adapter.revision = base_name, use.get("revision")

@@ -29,7 +29,7 @@ def has_adapter(model: Any) -> bool:
     return peft is not None and isinstance(model, peft.PeftModel)
 
 
-def unwrapped(model: Any) -> Any:
+def base_transformer(model: Any) -> Any:
     """The transformers model below a PEFT wrapper, its adapted layers in place."""
     return model.get_base_model() if has_adapter(model) else model
 
@@ -38,7 +38,7 @@ def split_head(model: Any) -> tuple[nn.Module, Head]:
     """The body (called for ``last_hidden_state``) and the head, soft-capped where the
     architecture caps its logits.
     """
-    causal = unwrapped(model)
+    causal = base_transformer(model)
     body = getattr(causal, causal.base_model_prefix)
     linear = causal.get_output_embeddings()
     cap = getattr(causal.config.get_text_config(), "final_logit_softcapping", None)
@@ -64,7 +64,7 @@ def token_loglikelihoods(head: Head, hidden: torch.Tensor, targets: torch.Tensor
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextWindow:
     """A window of one text to be scored: its ids, and the first position whose token counts."""
 
     owner: int
@@ -90,9 +90,9 @@ def windows(length: int, size: int, stride: int) -> Iterator[tuple[int, int, int
         start, scored = start + stride, end
 
 
-def batches(pieces: Sequence[Piece], tokens_at_once: int) -> Iterator[list[Piece]]:
+def batches(pieces: Sequence[TextWindow], tokens_at_once: int) -> Iterator[list[TextWindow]]:
     """Pieces in their order, at most ``tokens_at_once`` tokens (or one piece) at a time."""
-    batch: list[Piece] = []
+    batch: list[TextWindow] = []
     tokens = 0
     for piece in pieces:
         if batch and tokens + len(piece.ids) > tokens_at_once:

@@ -11,7 +11,7 @@ import torch
 
 from medtune.errors import ModelError
 from medtune.files import read_json
-from medtune.models.interface import Embedded
+from medtune.models.interface import TextEmbedding
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -77,7 +77,7 @@ class SentenceEncoder:
             min(limit for limit in (*limits, 512) if limit),
         )
 
-    def encode(self, texts: Sequence[str]) -> list[Embedded]:
+    def encode(self, texts: Sequence[str]) -> list[TextEmbedding]:
         """The vectors of each text.
 
         The mean is over all its tokens with [CLS] and [SEP], as the encoder was trained.
@@ -101,7 +101,7 @@ class SentenceEncoder:
             ):
                 windows[owner].append(hidden)
             rows = rows[size:]
-        return [_embedded(some, self.model.config.hidden_size) for some in windows]
+        return [_text_embedding(some, self.model.config.hidden_size) for some in windows]
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         return [
@@ -126,11 +126,11 @@ class SentenceEncoder:
         return [array[number, : len(row) + 2] for number, row in enumerate(rows)]
 
 
-def _embedded(windows: Sequence[np.ndarray], width: int) -> Embedded:
+def _text_embedding(windows: Sequence[np.ndarray], width: int) -> TextEmbedding:
     if not windows:
-        return Embedded(np.zeros(width, np.float32), np.zeros((0, width), np.float32))
+        return TextEmbedding(np.zeros(width, np.float32), np.zeros((0, width), np.float32))
     tokens = np.concatenate([window[1:-1] for window in windows])
-    return Embedded(_unit(np.concatenate(windows).mean(axis=0)), _unit(tokens))
+    return TextEmbedding(_unit(np.concatenate(windows).mean(axis=0)), _unit(tokens))
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

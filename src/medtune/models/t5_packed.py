@@ -2,7 +2,7 @@
 own source) alone.
 
 The model's own modules are called in their own order, so adapters and dropout are where they
-belong; only attention is done row by row. `tests/models/test_seq2seq_model.py` holds it against
+belong; only attention is done row by row. `tests/models/test_encoder_decoder.py` holds it against
 transformers' forward.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from medtune.models.scoring import unwrapped
+from medtune.models.scoring import base_transformer
 
 Lengths = Sequence[int]
 
@@ -84,7 +84,7 @@ def decoder_hidden(model: Any, batch: PairBatch) -> tuple[torch.Tensor, torch.nn
     """Hidden states [T, width] before the head, scaled where the architecture scales them, and
     the head itself.
     """
-    t5 = unwrapped(model)
+    t5 = base_transformer(model)
     read = _stack(t5.encoder, batch.source, batch.source_lengths)
     across = (batch.reading_lengths, batch.source_lengths)
     hidden = _stack(t5.decoder, batch.inputs, batch.target_lengths, read, across)

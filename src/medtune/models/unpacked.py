@@ -11,35 +11,41 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from medtune.models.causal import LocalModel
-from medtune.models.interface import Asked, Choices, DecodingSettings, Progress, plain_choices
+from medtune.models.causal import CausalModel
+from medtune.models.interface import (
+    ChoiceLikelihoods,
+    ChoiceRequest,
+    DecodingSettings,
+    Progress,
+    choices_from_pairs,
+)
 from medtune.models.load import LocalModelRef, load_weights
-from medtune.models.scoring import Piece, unwrapped
+from medtune.models.scoring import TextWindow, base_transformer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-class UnpackedModel(LocalModel):
-    """As ``LocalModel``, one text at a time."""
+class UnpackedModel(CausalModel):
+    """As ``CausalModel``, one text at a time."""
 
     @staticmethod
     def _weights(located: LocalModelRef, dtype: torch.dtype) -> "PreTrainedModel":
         return load_weights(located, dtype, None)
 
     def choice_loglikelihoods(
-        self, asked: Sequence[Asked], progress: Progress | None = None
-    ) -> list[Choices]:
+        self, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+    ) -> list[ChoiceLikelihoods]:
         """Every answer with its whole prompt."""
-        return [choices for one in asked for choices in plain_choices(self, [one], progress)]
+        return [choices for one in asked for choices in choices_from_pairs(self, [one], progress)]
 
-    def _score_batch(self, batch: Sequence[Piece]) -> list[float]:
+    def _score_batch(self, batch: Sequence[TextWindow]) -> list[float]:
         return [self._score_one(piece) for piece in batch]
 
-    def _score_one(self, piece: Piece) -> float:
+    def _score_one(self, piece: TextWindow) -> float:
         ids = torch.from_numpy(piece.ids).to(self.model.device)
         wanted = len(ids) - piece.first  # tokens; each is predicted one place before
-        keeps = "logits_to_keep" in signature(unwrapped(self.model).forward).parameters
+        keeps = "logits_to_keep" in signature(base_transformer(self.model).forward).parameters
         options = {"logits_to_keep": wanted + 1} if keeps else {}
         logits = (
             self.model(input_ids=ids[None], use_cache=False, **options)

@@ -11,7 +11,7 @@ from medtune.conversation import read_conversations
 from medtune.errors import MedtuneError, RecipeError
 from medtune.evaluation.comparison.leaderboard import ModelSamples, compare_all
 from medtune.files import read_json, read_json_lines, sha256_json, write_json
-from medtune.models.open import find
+from medtune.models.open import resolve_model
 from medtune.progress import say
 from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import TaskSpec
@@ -81,7 +81,7 @@ def _tokens_per_byte(run: Run) -> float | None:
     if run.recipe.model.endpoint or not items:
         return None
     try:
-        encoder: Any = Plan(run.recipe, find(run.recipe.model), None).encoder()
+        encoder: Any = Plan(run.recipe, resolve_model(run.recipe.model), None).encoder()
     except MedtuneError as error:
         say(f"{run.name}: no loss a byte, its base is not to be had ({error.what})")
         return None
@@ -240,7 +240,7 @@ def _is_base(name: str, runs: Sequence[Run], ground: EvalSet) -> bool:
             "this is a run", where=f"--model {name}", fix=f"Name it without --model: {name}"
         )
     bases = {run.state["base"]["fingerprint"] for run in runs}
-    found = bool(bases) and find(
+    found = bool(bases) and resolve_model(
         ground.recipe.model.model_copy(update={"name": name, "endpoint": None, "revision": None})
     )
     if not found or found.fingerprint() not in bases:

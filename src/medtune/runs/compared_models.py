@@ -16,7 +16,7 @@ from medtune.evaluation.evaluate import evaluate, read_samples
 from medtune.evaluation.tasks import TASKS, Sample, Task
 from medtune.files import read_json, sha256_json, whole_directory, write_json
 from medtune.models.load import LocalModelRef, load_tokenizer
-from medtune.models.open import ModelRef, find, open_model
+from medtune.models.open import ModelRef, open_model, resolve_model
 from medtune.progress import say
 from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import Model, Recipe
@@ -254,7 +254,7 @@ def _side(run: Run, ground: EvalSet, *, trained: bool) -> tuple[Samples, dict[st
         trained_model,
     )  # torch, which a comparison from files does without
 
-    plan = Plan(run.recipe, find(run.recipe.model), None)
+    plan = Plan(run.recipe, resolve_model(run.recipe.model), None)
     model = trained_model(plan, RunDirectory(run.paths.root)) if trained else plan.base
     name = run.name if trained else f"{run.name}-base"
     return *ground.measure(name, model, run.recipe.model, trained=trained), True
@@ -289,7 +289,7 @@ def model_items(name: str, ground: EvalSet) -> ComparedModel:
         asked = asked.model_copy(
             update={"name": name, "revision": None, "endpoint": None, "quantization": None}
         )
-    found = find(asked)
+    found = resolve_model(asked)
     refuse_training_rows(name, ground.items)
     samples, settings = ground.measure(name, found, asked, trained=not own)
     place = found.tokenizer if isinstance(found, LocalModelRef) else None

@@ -10,7 +10,13 @@ from medtune.data.dedup import normalize
 from medtune.errors import DataError, RecipeError
 from medtune.evaluation.evaluate import evaluate
 from medtune.files import sha256_json
-from medtune.models.open import EndpointRef, ModelRef, check_askable, find, open_model
+from medtune.models.open import (
+    EndpointRef,
+    ModelRef,
+    check_endpoint_tasks,
+    open_model,
+    resolve_model,
+)
 from medtune.progress import say
 from medtune.recipe.schema import Endpoint, Recipe
 from medtune.runs.plan import Plan
@@ -96,7 +102,7 @@ def evaluate_model(
     named = recipe.model.model_copy(
         update=facts | ({"chat_template": chat_template} if chat_template else {})
     )
-    found = find(recipe.model if own else named)
+    found = resolve_model(recipe.model if own else named)
     out = out or _kept_unasked(recipe, found)
     with tempfile.TemporaryDirectory() as temporary:
         prepare_splits(Plan.make(recipe, data_dir), Path(temporary))
@@ -104,7 +110,7 @@ def evaluate_model(
     refuse_training_rows(model, [item for job in jobs for item in job.items])
     wanted = recipe.evaluate
     if isinstance(found, EndpointRef):
-        check_askable(wanted, found)
+        check_endpoint_tasks(wanted, found)
         asked = sum(len(job.settings.drawn(job.items)) for job in jobs)
         say(f"the prompts of {asked:,} items are sent to {found.endpoint.base_url}")
     loaded = open_model(

@@ -13,7 +13,7 @@ from medtune.errors import RecipeError
 from medtune.evaluation.evaluate import judged_by
 from medtune.files import sha256_file, sha256_json
 from medtune.models.load import LocalModelRef, context_length, load_tokenizer, read_config
-from medtune.models.open import EndpointRef, ModelRef, check_askable, find
+from medtune.models.open import EndpointRef, ModelRef, check_endpoint_tasks, resolve_model
 from medtune.recipe.schema import Recipe
 from medtune.tokens.chat_counter import EXAMPLE_LIMITS
 from medtune.tokens.chat_templates import family_template
@@ -44,7 +44,7 @@ class Plan:
         """Find model and data. Raises where one is not to be had, before anything is computed."""
         for source in recipe.data.source:
             source_files(source.name, data_dir)
-        base = find(recipe.model)
+        base = resolve_model(recipe.model)
         if isinstance(base, LocalModelRef) and base.adapter:
             raise RecipeError(
                 f"{recipe.model.name} is an adapter, and adapters are not trained further",
@@ -58,7 +58,7 @@ class Plan:
                     where="model.name",
                     fix="Name its own base and its model.endpoint, and train.method: hosted.",
                 )
-            check_askable(recipe.evaluate, base)
+            check_endpoint_tasks(recipe.evaluate, base)
         return cls(recipe, base, data_dir)
 
     @cached_property

@@ -34,7 +34,7 @@ def prepare_splits(plan: Plan, place: Path) -> dict[str, Any]:
 
 
 def _token_facts(plan: Plan, splits: dict[str, Any], place: Path) -> dict[str, Any]:
-    from medtune.tokens.lengths import length_facts
+    from medtune.tokens.lengths import length_summary
 
     overlong, limit = plan.recipe.data.overlong, plan.row_limit
     tallies = _tallies(plan, splits, place)
@@ -42,7 +42,7 @@ def _token_facts(plan: Plan, splits: dict[str, Any], place: Path) -> dict[str, A
     # Question and answer of a sequence-to-sequence model have a limit each: no line in the
     # histogram is the limit.
     line = None if plan.is_seq2seq else limit
-    lengths = {name: length_facts(tally.lengths(), line) for name, tally in tallies.items()}
+    lengths = {name: length_summary(tally.lengths(), line) for name, tally in tallies.items()}
     cut, rows = facts["truncated_rows"] + facts["overlong_dropped"], splits["train"]["rows"]
     say(
         f"tokens a row: median {lengths['train']['median']:.0f}, longest {lengths['train']['max']:,}; limit {limit}: "

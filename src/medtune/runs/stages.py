@@ -16,12 +16,11 @@ from medtune.hosted.fine_tuning import train_hosted
 from medtune.hosted.quote import endpoint_of
 from medtune.models.adapters import add_lora, frozen_hash
 from medtune.models.cache import CachedModel
-from medtune.models.causal import LocalModel
-from medtune.models.inference_settings import use_of
+from medtune.models.causal import CausalModel
+from medtune.models.inference_settings import inference_settings_of
 from medtune.models.load import LocalModelRef, load_tokenizer, load_weights
-from medtune.models.open import ModelRef, find, open_model, trained_at_endpoint
-from medtune.models.packed_attention import NAME as ROW_ATTENTION
-from medtune.models.packed_attention import register
+from medtune.models.open import ModelRef, open_model, resolve_model, trained_endpoint_ref
+from medtune.models.packed_attention import PACKED_ATTENTION, register_packed_attention
 from medtune.models.precision import compute_dtype
 from medtune.models.saving import save_model
 from medtune.progress import detail, say
@@ -83,14 +82,14 @@ def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
         inner = model.model if isinstance(model, CachedModel) else model
         figures = [] if before else [figure_named(name) for name in wanted.published]
         for figure in figures:
-            if figure.needs_trained_model and isinstance(inner, LocalModel):
+            if figure.needs_trained_model and isinstance(inner, CausalModel):
                 items = read_split(run, wanted.split)
                 figure.measure(inner, items, measured.settings(), run.published)
 
 
 def trained_model(plan: Plan, run: RunDirectory) -> ModelRef:
     """What training made. Raises ``RunError`` where there is nothing yet."""
-    remote = trained_at_endpoint(str(run.model))
+    remote = trained_endpoint_ref(str(run.model))
     if remote:
         # How it is asked (key, pace) is the recipe's to say; the name and the prompt are the
         # trained model's.
@@ -153,7 +152,7 @@ def train_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
 def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str) -> None:
     """Train, on every process; write the results, on the main one."""
     recipe = plan.recipe
-    register()
+    register_packed_attention()
     encoder = plan.encoder()
     rows, _ = encode_all(encoder, read_split(run, "train"), recipe.data.overlong)
     validation, _ = encode_all(encoder, read_split(run, "validation"), "truncate")
@@ -167,7 +166,7 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
         )
     reset_peak()
     memory_before = peak_memory_bytes()
-    model = load_weights(plan.local, dtype, ROW_ATTENTION)
+    model = load_weights(plan.local, dtype, PACKED_ATTENTION)
     if recipe.train.method != "full":
         model = add_lora(model, recipe.train.lora, recipe.training_seed)
     frozen = frozen_hash(model)
@@ -201,7 +200,7 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
     if processes.main:
         tokenizer = load_tokenizer(plan.local, recipe.model.chat_template, recipe.model.prompt)
         with whole_directory(run.model) as place:
-            use = use_of(recipe) | {
+            use = inference_settings_of(recipe) | {
                 "revision": recipe.model.revision,
                 "base_weights_sha256": plan.base_weights,
                 "quantization": recipe.model.quantization,
@@ -247,7 +246,7 @@ def write_training_results(
 
 def check_base_untouched(plan: Plan) -> None:
     """The base's weight files hash as they did at the start. Raises ``RunError`` otherwise."""
-    if find(plan.recipe.model).weights_hash() != plan.base_weights:
+    if resolve_model(plan.recipe.model).weights_hash() != plan.base_weights:
         raise RunError(
             "the base model's weight files changed during the run",
             where=plan.base.name,

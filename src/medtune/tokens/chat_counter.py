@@ -78,7 +78,7 @@ def required_counter(encoding: str) -> Callable[[str], int]:
     return count
 
 
-def as_asked(messages: Sequence[Message], prompt: str | None) -> tuple[Message, ...]:
+def wrap_questions(messages: Sequence[Message], prompt: str | None) -> tuple[Message, ...]:
     """The messages with ``prompt`` put around every question, as they are sent."""
     if prompt is None:
         return tuple(messages)
@@ -103,7 +103,7 @@ class ChatCounter:
         return [self._length(conversation) for conversation in conversations]
 
     def _length(self, conversation: Conversation) -> Length:
-        messages = as_asked(conversation.messages, self._prompt)
+        messages = wrap_questions(conversation.messages, self._prompt)
         learnt = sum(self._count(m.content) for m in messages if m.role == "assistant")
         return Length(
             conversation.id, chat_tokens([m.as_dict() for m in messages], self._count), learnt

@@ -2,7 +2,7 @@
 
 A template is chosen by name in the recipe (``model.chat_template``), else the tokenizer's own is
 used, else the family whose turn markers stand in the vocabulary, else the plain one.
-`tests/tokens/test_families.py` holds them against what the families' published templates render.
+`tests/tokens/test_chat_templates.py` holds them against what the families' published templates render.
 """
 
 from dataclasses import dataclass
@@ -151,7 +151,7 @@ def special_tokens(tokenizer: "PreTrainedTokenizerBase") -> dict[str, int]:
     return {**dict(named), **dict(added)}
 
 
-def with_prompt(template: str, prompt: str) -> str:
+def prompt_template(template: str, prompt: str) -> str:
     """The template with ``prompt`` around every user turn, {question} standing for its text.
 
     Part of the template itself, so that a saved model is asked the way it was trained, by whichever
@@ -179,7 +179,7 @@ def choose_template(
     """
     bare = seq2seq and wanted == "auto" and not tokenizer.chat_template
     template = SEQ2SEQ if bare else _template(tokenizer, wanted)
-    return with_prompt(template, prompt) if prompt else template
+    return prompt_template(template, prompt) if prompt else template
 
 
 def _template(tokenizer: "PreTrainedTokenizerBase", wanted: str) -> str:

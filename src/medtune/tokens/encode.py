@@ -11,9 +11,13 @@ import numpy as np
 from medtune.conversation import Conversation
 from medtune.errors import DataError, ModelError, RecipeError
 from medtune.tokens.chat_templates import special_tokens
-from medtune.tokens.lengths import Length, LengthTally, length_facts, limit_facts, overlong_error
+from medtune.tokens.lengths import (
+    Length,
+    overlong_error,
+    truncation_counts,
+)
 from medtune.tokens.render import ChatTemplate, Rendered
-from medtune.tokens.token_view import View, texts_by_offset, view_of
+from medtune.tokens.token_view import TokenView, make_view, token_texts
 
 MINIMUM_PROMPT = 32
 
@@ -31,7 +35,7 @@ def inside(offsets: np.ndarray, spans: Sequence[tuple[int, int]]) -> np.ndarray:
     return supervised
 
 
-def tokens_inside(encoding: Any, start: int, end: int, length: int) -> int | None:
+def count_supervised(encoding: Any, start: int, end: int, length: int) -> int | None:
     """``inside`` for one span, counted by two look-ups instead of all offsets.
 
     None where that cannot tell.
@@ -49,7 +53,7 @@ def tokens_inside(encoding: Any, start: int, end: int, length: int) -> int | Non
     return int(next((token for token in covering if token is not None), len(encoding)) - first)
 
 
-def shared_length(ids: Sequence[int], whole: np.ndarray) -> int:
+def common_prefix_length(ids: Sequence[int], whole: np.ndarray) -> int:
     """How many ids two sequences begin with alike."""
     size = min(len(ids), len(whole))
     differs = np.flatnonzero(np.array(ids[:size]) != whole[:size])
@@ -81,17 +85,6 @@ def keep_positions(supervised: np.ndarray, limit: int) -> np.ndarray:
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-__all__ = [
-    "Encoded",
-    "Encoder",
-    "Length",
-    "LengthTally",
-    "encode_all",
-    "keep_positions",
-    "length_facts",
-    "limit_facts",
-]
 
 
 @dataclass(frozen=True)
@@ -173,7 +166,8 @@ class Encoder:
         supervised = np.zeros(len(ids), dtype=bool)
         for start, end in rendered.answers:
             first, last = (
-                shared_length(self._ids(rendered.text[:place]), ids) for place in (start, end)
+                common_prefix_length(self._ids(rendered.text[:place]), ids)
+                for place in (start, end)
             )
             supervised[first:last] = True
         return supervised
@@ -207,7 +201,7 @@ class Encoder:
             ids, supervised = ids[kept], supervised[kept]
         return Encoded(conversation.id, ids, supervised, cut)
 
-    def view(self, conversation: Conversation) -> View:
+    def view(self, conversation: Conversation) -> TokenView:
         """The whole row, token by token: what is learnt, what is context, and what ``encode``
         would cut.
         """
@@ -221,9 +215,9 @@ class Encoder:
         if marked.offsets is None:
             texts = [("", str(self.tokenizer.decode([i]))) for i in marked.ids]
         else:
-            texts = texts_by_offset(rendered.text, marked.offsets)
+            texts = token_texts(rendered.text, marked.offsets)
         special = set(special_tokens(self.tokenizer).values())
-        return view_of(
+        return make_view(
             conversation.id, marked.ids.tolist(), texts, marked.supervised, kept, special
         )
 
@@ -259,7 +253,7 @@ class Encoder:
             supervised = max(0, tokens - 1)
         else:
             counts = [
-                tokens_inside(encoding, *span, len(rendered.text)) for span in rendered.answers
+                count_supervised(encoding, *span, len(rendered.text)) for span in rendered.answers
             ]
             if (
                 None in counts
@@ -293,8 +287,8 @@ class RowEncoder(Protocol):
 def encode_all(
     encoder: RowEncoder, conversations: Sequence[Conversation], overlong: str
 ) -> tuple[list[Any], dict[str, int]]:
-    """All rows under the policy for overlong ones, and what it cost (see ``limit_facts``)."""
-    encoded, facts = [], limit_facts([], encoder.max_length, overlong)
+    """All rows under the policy for overlong ones, and what it cost (see ``truncation_counts``)."""
+    encoded, facts = [], truncation_counts([], encoder.max_length, overlong)
     for conversation in conversations:
         row = encoder.encode(conversation)
         if row.cut and overlong == "error":

@@ -13,7 +13,7 @@ from medtune.errors import DataError, RecipeError
 from medtune.tokens.chat_templates import special_tokens
 from medtune.tokens.lengths import Length
 from medtune.tokens.render import ChatTemplate
-from medtune.tokens.token_view import View, texts_by_offset, view_of
+from medtune.tokens.token_view import TokenView, make_view, token_texts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -142,7 +142,7 @@ class PairEncoder:
             )
         ]
 
-    def view(self, conversation: Conversation) -> View:
+    def view(self, conversation: Conversation) -> TokenView:
         """The whole pair, token by token: the source is context, the target is learnt, and what
         ``encode`` would cut.
         """
@@ -156,7 +156,7 @@ class PairEncoder:
         ]
         special = set(special_tokens(self.tokenizer).values())
         pieces, both = [*texts, *target_texts], [*ids, *target_ids]
-        return view_of(conversation.id, both, pieces, supervised, np.concatenate(kept), special)
+        return make_view(conversation.id, both, pieces, supervised, np.concatenate(kept), special)
 
     def _pieces(self, text: str) -> tuple[list[int], list[tuple[str, str]]]:
         """Ids and their texts, the terminator, which no text shows, last."""
@@ -170,7 +170,7 @@ class PairEncoder:
                 truncation=False,
             )
             offsets = np.array(encoding["offset_mapping"], dtype=np.int64).reshape(-1, 2)
-            texts = texts_by_offset(text, offsets)
+            texts = token_texts(text, offsets)
         else:
             texts = [("", str(self.tokenizer.decode([i]))) for i in ids[:-1]]
         return ids, [*texts, ("", str(self.tokenizer.eos_token))]

@@ -56,7 +56,7 @@ def overlong_error(row: str, tokens: int, limit: int, over: int | None = None) -
     )
 
 
-def limit_facts(lengths: Iterable[Length], max_length: int, overlong: str) -> dict[str, int]:
+def truncation_counts(lengths: Iterable[Length], max_length: int, overlong: str) -> dict[str, int]:
     """What the policy for overlong rows costs: the figures of ``encode_all`` from the lengths
     alone.
 
@@ -75,7 +75,7 @@ def limit_facts(lengths: Iterable[Length], max_length: int, overlong: str) -> di
 
 
 def count_row(facts: dict[str, int], row: Length, max_length: int, overlong: str) -> None:
-    """Add one row to the figures of ``limit_facts``."""
+    """Add one row to the figures of ``truncation_counts``."""
     excess = row.tokens - max_length if row.over is None else row.over
     if excess <= 0:
         return
@@ -98,7 +98,7 @@ class LengthTally:
     def __init__(self, encoder: MeasuresLengths, overlong: str) -> None:
         self._encoder, self._overlong = encoder, overlong
         self._tokens, self._supervised = array("q"), array("q")
-        self._facts = limit_facts([], encoder.max_length, overlong)
+        self._facts = truncation_counts([], encoder.max_length, overlong)
 
     def add(self, conversations: Iterable[Conversation]) -> None:
         """Measure some more conversations."""
@@ -110,7 +110,7 @@ class LengthTally:
                 self._supervised.append(row.supervised)
 
     def facts(self) -> dict[str, int]:
-        """What the policy for overlong rows costs so far (see ``limit_facts``)."""
+        """What the policy for overlong rows costs so far (see ``truncation_counts``)."""
         return dict(self._facts)
 
     def lengths(self) -> Iterator[Length]:
@@ -118,7 +118,7 @@ class LengthTally:
         return map(Length, repeat(""), self._tokens, self._supervised)
 
 
-def length_facts(lengths: Iterable[Length], limit: int | None = None) -> dict[str, Any]:
+def length_summary(lengths: Iterable[Length], limit: int | None = None) -> dict[str, Any]:
     """Median, 95th percentile and maximum of the rows' tokens, the supervised share of all
     tokens, and a histogram.
     """

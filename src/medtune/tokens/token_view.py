@@ -14,7 +14,7 @@ State = Literal["supervised", "context", "cut"]
 
 
 @dataclass(frozen=True)
-class Piece:
+class ViewedToken:
     """One token: its piece of the rendered text (empty for the rest of a character split over
     several tokens).
 
@@ -29,7 +29,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class View:
+class TokenView:
     """All tokens of one conversation, those that are cut too.
 
     The pieces joined, each with what is unseen before it, are the rendered text up to the last
@@ -37,7 +37,7 @@ class View:
     """
 
     id: str
-    pieces: tuple[Piece, ...]
+    pieces: tuple[ViewedToken, ...]
 
     def count(self, state: State) -> int:
         """Tokens in this state."""
@@ -54,7 +54,7 @@ class View:
         }
 
 
-def texts_by_offset(text: str, offsets: "np.ndarray") -> list[tuple[str, str]]:
+def token_texts(text: str, offsets: "np.ndarray") -> list[tuple[str, str]]:
     """For each token what no token covers before it, and its own piece of the rendered text.
 
     A blank right before a token is its own: tokens of sentencepiece stand for it without covering
@@ -68,15 +68,15 @@ def texts_by_offset(text: str, offsets: "np.ndarray") -> list[tuple[str, str]]:
     return pieces
 
 
-def view_of(
+def make_view(
     row: str,
     ids: Sequence[int],
     texts: Sequence[tuple[str, str]],
     supervised: "np.ndarray",
     kept: "np.ndarray",
     special: set[int],
-) -> View:
-    """A view from the tokens' texts (see ``texts_by_offset``), what is learnt, and which
+) -> TokenView:
+    """A view from the tokens' texts (see ``token_texts``), what is learnt, and which
     positions stay.
     """
     stays = set(kept.tolist())
@@ -85,8 +85,8 @@ def view_of(
         zip(ids, texts, supervised.tolist(), strict=True)
     ):
         state: State = "cut" if place not in stays else "supervised" if learnt else "context"
-        pieces.append(Piece(int(token), text, state, int(token) in special, unseen))
-    return View(row, tuple(pieces))
+        pieces.append(ViewedToken(int(token), text, state, int(token) in special, unseen))
+    return TokenView(row, tuple(pieces))
 
 
 BOUNDARY, REST = "│", "‥"
@@ -115,7 +115,7 @@ def _visible(character: str) -> str:
     return character if character.isprintable() else f"\\u{ord(character):04x}"
 
 
-def token_text(piece: Piece) -> str:
+def show_token(piece: ViewedToken) -> str:
     """One token.
 
     A special one between angle quotes, what no token covers before it between braces.
@@ -125,7 +125,7 @@ def token_text(piece: Piece) -> str:
     return unseen + (f"‹{text}›" if piece.special else text)
 
 
-def plain(view: View) -> str:
+def plain(view: TokenView) -> str:
     """All tokens of a row without colour: what is learnt between ⟦⟧, what is cut between ~~,
     boundaries marked.
     """
@@ -135,13 +135,13 @@ def plain(view: View) -> str:
             parts += [CLOSED[state], OPENED[piece.state]]
         elif parts:
             parts.append(BOUNDARY)
-        parts.append(token_text(piece))
+        parts.append(show_token(piece))
         state = piece.state
     return "".join([*parts, CLOSED[state]])
 
 
 def bars(histogram: dict[str, Any], fate: str = "cut") -> list[str]:
-    """A histogram of ``length_facts`` as lines of at most 80 columns, with a line where the
+    """A histogram of ``length_summary`` as lines of at most 80 columns, with a line where the
     limit lies.
     """
     edges, counts, limit = histogram["edges"], histogram["counts"], histogram["limit"]

@@ -21,7 +21,7 @@ CLASS_OF_FILES = {
 }
 
 
-def load_bare_tokenizer(
+def load_tokenizer_only(
     name: str, chat_template: str = "auto", prompt: str | None = None, *, seq2seq: bool = False
 ) -> "PreTrainedTokenizerBase":
     """A tokenizer with a chat template, from a directory of tokenizer files or a hub name.

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
-from medtune.models.packed_attention import NAME as ROW_ATTENTION
-from medtune.models.packed_attention import register, row_edges
+from medtune.models.packed_attention import (
+    PACKED_ATTENTION,
+    cumulative_lengths,
+    register_packed_attention,
+)
 from medtune.models.scoring import split_head
 from medtune.models.t5_packed import PairBatch, decoder_hidden, start_token
 from medtune.tokens.encode import Encoded
@@ -55,8 +58,8 @@ class CausalObjective:
 
     def prepare(self, model: "PreTrainedModel") -> None:
         """Rows attend to themselves alone."""
-        register()
-        model.set_attn_implementation(ROW_ATTENTION)
+        register_packed_attention()
+        model.set_attn_implementation(PACKED_ATTENTION)
 
     def batches(
         self, rows: Sequence[Encoded], size: int, device: torch.device
@@ -71,7 +74,9 @@ class CausalObjective:
         hidden = body(
             input_ids=batch.input_ids,
             position_ids=batch.position_ids,
-            cu_seq_lens_q=row_edges(batch.lengths),  # read on the host: never wait for the device
+            cu_seq_lens_q=cumulative_lengths(
+                batch.lengths
+            ),  # read on the host: never wait for the device
             use_cache=False,
         ).last_hidden_state[0]
         chosen = hidden[batch.predictors]

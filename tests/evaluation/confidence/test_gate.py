@@ -9,7 +9,7 @@ from medtune.conversation import user_asks
 from medtune.errors import ModelError
 from medtune.evaluation.confidence.abstention import AbstentionPolicy, confidence_in
 from medtune.evaluation.confidence.scores import answer_confidence
-from medtune.models.causal import LocalModel
+from medtune.models.causal import CausalModel
 from medtune.models.load import locate
 
 SET = AbstentionPolicy(0.4, "signal", "set")
@@ -69,7 +69,7 @@ def test_an_answers_confidence_without_validation_has_no_threshold():
 
 
 def test_the_confidence_of_asking_is_that_of_the_measurement(tiny_model):
-    model = LocalModel.load(locate(str(tiny_model)))
+    model = CausalModel.load(locate(str(tiny_model)))
     messages, text = user_asks("What is gout?"), "Crystals of uric acid."
     (found,) = model.loglikelihoods([(messages, text)])
     sample = {"output_loglikelihood": found.loglikelihood, "output_tokens": found.tokens}

@@ -11,7 +11,7 @@ from medtune.errors import ModelError
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
 from medtune.evaluation.tasks import answers as module
-from medtune.models.interface import Embedded
+from medtune.models.interface import TextEmbedding
 from medtune.recipe.schema import TaskSpec
 
 TASK = TASKS["answers"]
@@ -24,7 +24,7 @@ class Initials:
 
     def encode(self, texts):
         vectors = [np.eye(128)[ord(text[0])] if text else np.zeros(128) for text in texts]
-        return [Embedded(v, v[None] if v.any() else np.zeros((0, 128))) for v in vectors]
+        return [TextEmbedding(v, v[None] if v.any() else np.zeros((0, 128))) for v in vectors]
 
 
 @pytest.fixture

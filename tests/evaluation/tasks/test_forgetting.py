@@ -114,11 +114,11 @@ def test_a_model_without_the_likelihood_of_text_is_named(scripted, of):
 
 
 def test_a_real_model_is_scored_as_the_sum_of_its_tokens(tiny_model, of):
-    from medtune.models.open import find, open_model
+    from medtune.models.open import open_model, resolve_model
     from medtune.recipe.schema import Model
 
     asked = Model(name=str(tiny_model))
-    model = open_model(find(asked), asked, batch_size=2)
+    model = open_model(resolve_model(asked), asked, batch_size=2)
     samples = TASK.run(model, [], of(limit=2))
     (alone,) = model.text_loglikelihoods([samples[1]["reference"]])
     assert samples[1]["loglikelihoods"][0] == pytest.approx(alone.loglikelihood, abs=1e-3)

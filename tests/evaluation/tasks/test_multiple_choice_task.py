@@ -16,7 +16,7 @@ from medtune.evaluation.comparison.paired import compare
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
 from medtune.evaluation.tasks.multiple_choice import PREMISE, read_answer
-from medtune.models.interface import Choices
+from medtune.models.interface import ChoiceLikelihoods
 from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import TaskSpec
 
@@ -48,7 +48,9 @@ class Likes:
             scores = tuple(self.of(messages, answer) for answer in answers)
             sizes = tuple(len(answer.encode()) for answer in answers)
             made.append(
-                Choices(messages[-1].content, tuple(answers), scores, (1,) * len(answers), sizes)
+                ChoiceLikelihoods(
+                    messages[-1].content, tuple(answers), scores, (1,) * len(answers), sizes
+                )
             )
         return made
 

@@ -7,7 +7,7 @@ from medtune.conversation import Message
 from medtune.tokens.chat_templates import family_template
 from medtune.tokens.encode import Encoder
 from medtune.tokens.render import ChatTemplate
-from medtune.tokens.tokenizer import load_bare_tokenizer
+from medtune.tokens.tokenizer import load_tokenizer_only
 
 PROMPT = "Answer the question truthfully, you are a medical professional. This is the question: {question}"
 
@@ -19,7 +19,7 @@ def llama(real_tokenizers):
 
 def test_llama_2_renders_what_was_published(llama, real_data):
     rows = pq.read_table(real_data / "wikidoc_medquad_2k.parquet").slice(0, 200).to_pylist()
-    tokenizer = load_bare_tokenizer(llama, "llama-2-published")
+    tokenizer = load_tokenizer_only(llama, "llama-2-published")
     template = ChatTemplate(tokenizer)
     for row in rows:
         asked = PROMPT.replace("{question}", row["input"].strip())
@@ -44,7 +44,7 @@ def test_llama_2_renders_what_was_published(llama, real_data):
     ],
 )
 def test_each_has_its_mistakes_and_still_learns_the_answer(llama, name, start, end):
-    tokenizer = load_bare_tokenizer(llama, name)
+    tokenizer = load_tokenizer_only(llama, name)
     template = ChatTemplate(tokenizer)
     made = template.conversation([Message("user", "Why?"), Message("assistant", "So.")])
     assert made.text.startswith(start)

@@ -178,8 +178,8 @@ def open_judge(named: Named, cache: Path | None = None) -> Judge:
 
     Raises ``ModelError`` where the model is not to be had.
     """
-    from medtune.models.open import find, open_model
+    from medtune.models.open import open_model, resolve_model
 
     model = Model(name=named.name, endpoint=named.endpoint)
-    opened = open_model(find(model), model, batch_size=BATCH, cache=cache)
+    opened = open_model(resolve_model(model), model, batch_size=BATCH, cache=cache)
     return Judge(opened, named.attempts, named.max_new_tokens)

@@ -9,7 +9,7 @@ from medtune.evaluation.published import PublishedFigure
 from medtune.evaluation.tasks import TASKS
 from medtune.evaluation.tasks.task import Sample, TaskSettings
 from medtune.files import read_json_lines, write_json_lines
-from medtune.models.causal import LocalModel
+from medtune.models.causal import CausalModel
 from medtune.recipe.schema import Recipe
 
 FIRST_ROWS = 100
@@ -85,7 +85,7 @@ class BeforeAfterTraining(PublishedFigure):
 
     def measure(
         self,
-        trained: LocalModel,
+        trained: CausalModel,
         rows: Sequence[Conversation],
         settings: TaskSettings,
         directory: Path,

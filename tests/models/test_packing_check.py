@@ -7,8 +7,8 @@ import torch
 import transformers as t
 
 from medtune.errors import ModelError
-from medtune.models.packed_attention import register
-from medtune.models.packing_check import check_rows
+from medtune.models.packed_attention import register_packed_attention
+from medtune.models.packing_check import check_packing
 
 SMALL = {
     "vocab_size": 64,
@@ -20,7 +20,7 @@ SMALL = {
 
 
 def made(config, dtype=torch.float32):
-    register()
+    register_packed_attention()
     torch.manual_seed(0)
     return t.AutoModelForCausalLM.from_config(config).to(dtype).eval()
 
@@ -43,7 +43,7 @@ def made(config, dtype=torch.float32):
     ids=lambda c: c.model_type,
 )
 def test_the_usual_kinds_pass(config, dtype):
-    check_rows(made(config, dtype), "model")
+    check_packing(made(config, dtype), "model")
 
 
 def test_memory_that_runs_out_is_no_fault_of_the_architecture(monkeypatch):
@@ -54,7 +54,7 @@ def test_memory_that_runs_out_is_no_fault_of_the_architecture(monkeypatch):
 
     monkeypatch.setattr(model, "forward", full)
     with pytest.raises(torch.OutOfMemoryError):
-        check_rows(model, "model")
+        check_packing(model, "model")
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1.0])
@@ -65,7 +65,7 @@ def test_a_kind_that_attends_in_its_own_way_is_refused_however_little_it_shows(s
             if "dense" in name:
                 parameter.mul_(scale)
     with pytest.raises(ModelError, match="rows laid end to end"):
-        check_rows(model, "model")
+        check_packing(model, "model")
 
 
 @pytest.mark.parametrize(
@@ -87,4 +87,4 @@ def test_a_kind_that_attends_in_its_own_way_is_refused_however_little_it_shows(s
 )
 def test_kinds_that_would_be_computed_wrongly_are_refused(config):
     with pytest.raises(ModelError, match="rows laid end to end"):
-        check_rows(made(config), "model")
+        check_packing(made(config), "model")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from medtune.conversation import user_asks
-from medtune.models.causal import LocalModel
+from medtune.models.causal import CausalModel
 from medtune.models.interface import DecodingSettings, LanguageModel
 from medtune.models.load import locate
 
@@ -24,7 +24,7 @@ PAIRS = [
 
 @pytest.fixture(scope="module")
 def model(tiny_model):
-    return LocalModel.load(locate(str(tiny_model)), torch.float32)
+    return CausalModel.load(locate(str(tiny_model)), torch.float32)
 
 
 def reference_loglikelihood(model, prompt, text):
@@ -85,7 +85,7 @@ def test_joint_tokens_never_leave_an_empty_continuation(model, prompt, text):
 
 
 def test_a_uniform_model_gives_every_token_the_same_share(tiny_model):
-    model = LocalModel.load(locate(str(tiny_model)), torch.float32)
+    model = CausalModel.load(locate(str(tiny_model)), torch.float32)
     with torch.no_grad():
         for parameter in model.model.parameters():
             parameter.zero_()
@@ -135,7 +135,7 @@ def test_sampled_answers_follow_their_seed_alone(model):
 
 
 def test_generation_stops_at_the_terminator_and_says_so(tiny_model):
-    model = LocalModel.load(locate(str(tiny_model)), torch.float32)
+    model = CausalModel.load(locate(str(tiny_model)), torch.float32)
     eos = model.tokenizer.eos_token_id
 
     class Ends(torch.nn.Module):
@@ -158,8 +158,8 @@ def test_hub_defaults_that_sample_do_not_sneak_in(tiny_model, tmp_path):
     (place / "generation_config.json").write_text(
         json.dumps({"do_sample": True, "temperature": 5.0, "repetition_penalty": 9.0})
     )
-    tricky = LocalModel.load(locate(str(place)), torch.float32)
-    plain = LocalModel.load(locate(str(tiny_model)), torch.float32)
+    tricky = CausalModel.load(locate(str(place)), torch.float32)
+    plain = CausalModel.load(locate(str(tiny_model)), torch.float32)
     prompts = [messages for messages, _ in PAIRS]
     assert [g.text for g in tricky.generate(prompts, DecodingSettings(8))] == [
         g.text for g in plain.generate(prompts, DecodingSettings(8))
@@ -175,7 +175,7 @@ def test_streaming_gives_the_same_text_piece_by_piece(model):
 
 @pytest.mark.parametrize("name", ["stories260k", "babyllama-1m"])
 def test_real_weights_predict_their_own_kind_of_text(real_models, name):
-    model = LocalModel.load(locate(str(real_models / name)), torch.float32)
+    model = CausalModel.load(locate(str(real_models / name)), torch.float32)
     natural, scrambled = (
         "Once upon a time there was a little girl.",
         "girl a was. there little time Once a upon",

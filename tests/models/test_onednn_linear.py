@@ -8,24 +8,25 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from medtune.models.adapters import add_lora
-from medtune.models.causal import LocalModel
+from medtune.models.causal import CausalModel
 from medtune.models.load import load_weights, locate
 from medtune.models.onednn_linear import (
     SECOND_COPY,
     OneDnnLinear,
-    can_pack,
-    missing,
+    onednn_supported,
+    padding_rows,
     use_onednn_linears,
 )
 from medtune.recipe.schema import Lora
 
 pytestmark = pytest.mark.skipif(
-    not can_pack(torch.device("cpu"), torch.float32), reason="this build of torch has no oneDNN"
+    not onednn_supported(torch.device("cpu"), torch.float32),
+    reason="this build of torch has no oneDNN",
 )
 IDS = torch.arange(3, 23)[None]
 FORMATS = (
     [torch.float32, torch.bfloat16]
-    if can_pack(torch.device("cpu"), torch.bfloat16)
+    if onednn_supported(torch.device("cpu"), torch.bfloat16)
     else [torch.float32]
 )
 
@@ -86,10 +87,10 @@ def test_a_row_does_not_depend_on_how_many_are_beside_it(dtype):
 
 
 def test_few_different_numbers_of_rows_are_computed():
-    filled = {rows + missing(rows) for rows in range(1, 2049)}
+    filled = {rows + padding_rows(rows) for rows in range(1, 2049)}
     assert len(filled) < 60
-    assert all(0 <= missing(rows) < 64 for rows in range(1, 5000))
-    assert [missing(rows) for rows in (1, 7, 16, 64, 65, 128)] == [0, 0, 0, 0, 63, 0]
+    assert all(0 <= padding_rows(rows) < 64 for rows in range(1, 5000))
+    assert [padding_rows(rows) for rows in (1, 7, 16, 64, 65, 128)] == [0, 0, 0, 0, 63, 0]
 
 
 @torch.no_grad()
@@ -193,7 +194,7 @@ def test_a_large_tied_head_is_not_copied(monkeypatch):
 
 def test_models_that_measure_are_packed_and_those_that_train_are_not():
     base = locate("medtune-base")
-    assert OneDnnLinear in kinds(LocalModel.load(base).model)
+    assert OneDnnLinear in kinds(CausalModel.load(base).model)
     assert OneDnnLinear not in kinds(load_weights(base, torch.float32, "sdpa"))
 
 
@@ -207,8 +208,8 @@ def test_a_packed_model_cannot_be_saved_by_mistake(tmp_path):
 def test_other_processors_keep_plain_layers(machine, monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: machine)
     assert OneDnnLinear not in kinds(use_onednn_linears(tiny("llama")))
-    assert not can_pack(torch.device("cuda"), torch.float32)
-    assert not can_pack(torch.device("cpu"), torch.float16)
+    assert not onednn_supported(torch.device("cuda"), torch.float32)
+    assert not onednn_supported(torch.device("cpu"), torch.float16)
 
 
 @torch.no_grad()

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import DataError
-from medtune.tokens.encode import Encoder, encode_all, keep_positions, length_facts
+from medtune.tokens.encode import Encoder, encode_all, keep_positions
+from medtune.tokens.lengths import length_summary
 
 # Small copies of the turn structure of well-known families: (template, BOS, terminator).
 CHATML = (
@@ -160,7 +161,7 @@ def test_cutting_keeps_the_first_token_the_terminator_and_the_order(prompt, answ
 
 def test_length_facts_count_all_and_supervised_tokens(tiny_model):
     encoder = Encoder(tokenizer_of(tiny_model, "plain"), 256)
-    facts = length_facts(
+    facts = length_summary(
         encoder.length(c) for c in [conversation("a", "b"), conversation("a", "b c d e f g h")]
     )
     assert facts["max"] > facts["median"] > 0

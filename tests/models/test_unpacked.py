@@ -9,7 +9,7 @@ import torch
 import transformers as t
 
 from medtune.conversation import user_asks
-from medtune.models.causal import LocalModel
+from medtune.models.causal import CausalModel
 from medtune.models.interface import DecodingSettings, choice_loglikelihoods
 from medtune.models.load import load_tokenizer, load_weights, locate
 from medtune.models.open import open_model
@@ -74,7 +74,7 @@ def directly(model, ids, first):
 
 
 def test_it_is_opened_and_scores_as_transformers_does(place, opened):
-    assert isinstance(opened, LocalModel)
+    assert isinstance(opened, CausalModel)
     model = t.AutoModelForCausalLM.from_pretrained(place).eval()
     for text, found in zip(TEXTS, opened.text_loglikelihoods(TEXTS), strict=True):
         tokens = opened.tokenizer.encode(text, add_special_tokens=False)
@@ -112,10 +112,10 @@ def test_answers_are_those_of_transformers_alone(place, opened):
 
 def test_it_is_not_trained(place, opened):
     if isinstance(opened, UnpackedModel):
-        from medtune.models.packed_attention import NAME
+        from medtune.models.packed_attention import PACKED_ATTENTION
 
         with pytest.raises(PackingUnsupportedError, match="measured and asked, not trained"):
-            load_weights(locate(str(place)), torch.float32, NAME)
+            load_weights(locate(str(place)), torch.float32, PACKED_ATTENTION)
 
 
 def test_the_refused_copy_of_the_weights_is_let_go_before_the_second_is_read(place, monkeypatch):

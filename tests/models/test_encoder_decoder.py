@@ -13,10 +13,10 @@ from medtune.evaluation.tasks.perplexity import Perplexity
 from medtune.models.adapters import add_lora
 from medtune.models.encoder_decoder import Seq2SeqModel
 from medtune.models.interface import (
+    ChoiceScorer,
     DecodingSettings,
     LanguageModel,
-    ScoresChoices,
-    Streams,
+    StreamingModel,
     choice_loglikelihoods,
 )
 from medtune.models.load import load_tokenizer, load_weights, locate
@@ -63,7 +63,7 @@ def published(model, prompt, text):
 
 def test_it_is_a_language_model_that_streams(model):
     assert isinstance(model, LanguageModel)
-    assert isinstance(model, Streams)
+    assert isinstance(model, StreamingModel)
 
 
 def test_likelihoods_are_minus_the_summed_loss_of_transformers(model):
@@ -132,7 +132,7 @@ def encoded(model, monkeypatch):
 def test_choices_equal_each_answer_scored_alone_and_each_question_is_encoded_once(
     model, monkeypatch
 ):
-    assert isinstance(model, ScoresChoices)
+    assert isinstance(model, ChoiceScorer)
     alone = [
         [model.loglikelihoods([(messages, text)])[0] for text in texts] for messages, texts in ASKED
     ]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from medtune.models import packed_attention as attention
-from medtune.models.packed_attention import BLOCK, row_attention, row_edges
+from medtune.models.packed_attention import BLOCK, cumulative_lengths, packed_attention
 
 HEADS, WIDTH = 4, 8
 
@@ -35,8 +35,13 @@ def tensors(tokens, groups=HEADS, dtype=torch.float32):
 def both_ways(lengths, groups=HEADS, dtype=torch.float32, **options):
     """Value and gradients as made and as expected, the latter in float64."""
     inputs = tensors(sum(lengths), groups, dtype)
-    made = row_attention(
-        torch.nn.Module(), *inputs, None, cu_seq_lens_q=row_edges(lengths), scaling=0.3, **options
+    made = packed_attention(
+        torch.nn.Module(),
+        *inputs,
+        None,
+        cu_seq_lens_q=cumulative_lengths(lengths),
+        scaling=0.3,
+        **options,
     )[0]
     push = torch.randn(made.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
     gradients = torch.autograd.grad(made, inputs, push)
@@ -76,20 +81,20 @@ def test_bf16_is_near_the_formula(lengths):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_with_and_without_gradients_the_same(dtype):
     lengths, inputs = (BLOCK + 9, 33), tensors(BLOCK + 42, dtype=dtype)
-    options = {"cu_seq_lens_q": row_edges(lengths), "scaling": 0.3}
-    made = row_attention(torch.nn.Module(), *inputs, None, **options)[0]
+    options = {"cu_seq_lens_q": cumulative_lengths(lengths), "scaling": 0.3}
+    made = packed_attention(torch.nn.Module(), *inputs, None, **options)[0]
     with torch.no_grad():
-        alone = row_attention(torch.nn.Module(), *inputs, None, **options)[0]
+        alone = packed_attention(torch.nn.Module(), *inputs, None, **options)[0]
     torch.testing.assert_close(alone, made, rtol=0, atol=1e-5 if dtype == torch.float32 else 2e-2)
 
 
 def test_another_row_cannot_be_seen():
     query, key, value = tensors(20)
-    edges = row_edges((12, 8))
-    before = row_attention(torch.nn.Module(), query, key, value, None, cu_seq_lens_q=edges)[0]
+    edges = cumulative_lengths((12, 8))
+    before = packed_attention(torch.nn.Module(), query, key, value, None, cu_seq_lens_q=edges)[0]
     value = value.detach().clone()
     value[:, :, :12] = 1e9
-    after = row_attention(torch.nn.Module(), query, key, value, None, cu_seq_lens_q=edges)[0]
+    after = packed_attention(torch.nn.Module(), query, key, value, None, cu_seq_lens_q=edges)[0]
     assert torch.equal(before[:, 12:], after[:, 12:])
 
 
@@ -97,17 +102,23 @@ def test_dropout_drops_the_wanted_share_and_keeps_the_mean():
     query, key, value = tensors(200)
     ones = torch.ones_like(value)
     torch.manual_seed(0)
-    kept = row_attention(
-        torch.nn.Module(), query, key, ones, None, cu_seq_lens_q=row_edges((200,)), dropout=0.5
+    kept = packed_attention(
+        torch.nn.Module(),
+        query,
+        key,
+        ones,
+        None,
+        cu_seq_lens_q=cumulative_lengths((200,)),
+        dropout=0.5,
     )[0]
     assert float(kept.mean()) == pytest.approx(1.0, abs=0.05)
     assert float(kept.std()) > 0.05
-    plain = row_attention(
-        torch.nn.Module(), query, key, ones, None, cu_seq_lens_q=row_edges((200,))
+    plain = packed_attention(
+        torch.nn.Module(), query, key, ones, None, cu_seq_lens_q=cumulative_lengths((200,))
     )[0]
     torch.testing.assert_close(plain, torch.ones_like(plain))
 
 
 def test_without_boundaries_it_refuses():
     with pytest.raises(ValueError, match="boundaries"):
-        row_attention(torch.nn.Module(), *tensors(4), None)
+        packed_attention(torch.nn.Module(), *tensors(4), None)

@@ -9,7 +9,7 @@ import pytest
 
 from medtune.conversation import user_asks
 from medtune.models.cache import CachedModel
-from medtune.models.causal import LocalModel
+from medtune.models.causal import CausalModel
 from medtune.models.interface import (
     DecodingSettings,
     Generated,
@@ -96,7 +96,7 @@ def test_a_model_without_whole_text_likelihoods_has_none(tmp_path):
 
 
 def test_a_real_model_says_the_same_through_it(tiny_model, tmp_path):
-    plain = LocalModel.load(locate(str(tiny_model)))
+    plain = CausalModel.load(locate(str(tiny_model)))
     kept = CachedModel(plain, tmp_path / "r.jsonl", at_once=2)
     assert isinstance(kept, LanguageModel)
     pairs = [(messages, "Rest helps.") for messages in ASKED]

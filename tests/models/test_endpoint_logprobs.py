@@ -9,18 +9,23 @@ import pytest
 from hosting import BASE, KEY, Scorer, running
 from medtune.conversation import Message, user_asks
 from medtune.errors import ModelError, RecipeError, RunError
-from medtune.models.causal import LocalModel
+from medtune.models.causal import CausalModel
 from medtune.models.endpoint import EndpointModel
-from medtune.models.endpoint_logprobs import CACHE_FILE, joined_start, parted_start, read_echo
+from medtune.models.endpoint_logprobs import (
+    CACHE_FILE,
+    answer_start_by_prompt,
+    answer_start_by_text,
+    parse_echo,
+)
 from medtune.models.endpoint_template import EndpointTemplate
 from medtune.models.interface import (
+    ChoiceScorer,
     DecodingSettings,
     LanguageModel,
-    ScoresChoices,
     choice_loglikelihoods,
 )
 from medtune.models.load import locate
-from medtune.models.open import EndpointRef, check_askable, read_endpoint_ref
+from medtune.models.open import EndpointRef, check_endpoint_tasks, read_endpoint_ref
 from medtune.recipe.schema import Endpoint, Evaluate
 
 PAIRS = [
@@ -50,7 +55,7 @@ def _key(monkeypatch):
 
 @pytest.fixture(scope="module")
 def local(tiny_model):
-    return LocalModel.load(locate(str(tiny_model)))
+    return CausalModel.load(locate(str(tiny_model)))
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +114,7 @@ def check_equal(ours, theirs):
 
 def test_it_is_a_language_model_that_scores_choices(service):
     assert isinstance(EndpointModel(remote(service)), LanguageModel)
-    assert isinstance(EndpointModel(remote(service)), ScoresChoices)
+    assert isinstance(EndpointModel(remote(service)), ChoiceScorer)
 
 
 def test_answers_equal_the_local_model_s(service, local):
@@ -148,7 +153,7 @@ def test_without_bos_the_first_token_counts_nowhere(service, local, scorer):
 
 
 def test_the_prompt_of_the_recipe_is_put_around_the_question(service, tiny_model):
-    local = LocalModel.load(locate(str(tiny_model)), prompt="Q: {question}")
+    local = CausalModel.load(locate(str(tiny_model)), prompt="Q: {question}")
     check_equal(
         EndpointModel(remote(service, prompt="Q: {question}")).loglikelihoods(PAIRS),
         local.loglikelihoods(PAIRS),
@@ -167,7 +172,7 @@ def test_families_are_written_as_the_local_template_writes_them(name, tiny_model
         Message("assistant", "Crystals."),
         Message("user", "Why?"),
     ]
-    tokenizer = LocalModel.load(locate(str(tiny_model))).tokenizer
+    tokenizer = CausalModel.load(locate(str(tiny_model))).tokenizer
     bos = "<|begin_of_text|>" if name == "llama-3" else "<bos>" if name == "gemma" else "<s>"
     eos = "<|endoftext|>" if name == "phi-3" else "</s>"
     tokenizer.bos_token, tokenizer.eos_token, tokenizer.chat_template = bos, eos, TEMPLATES[name]
@@ -244,7 +249,7 @@ def test_a_prompt_asked_alone_is_asked_once_for_all_its_answers(service, scorer)
     ],
 )
 def test_where_joined_tokens_divide(tokens, sent, border, first):
-    assert joined_start(tokens, sent, border) == first
+    assert answer_start_by_text(tokens, sent, border) == first
 
 
 @pytest.mark.parametrize(
@@ -256,7 +261,7 @@ def test_where_joined_tokens_divide(tokens, sent, border, first):
     ],
 )
 def test_where_tokens_part_from_those_of_the_prompt(tokens, prompt, text, first):
-    assert parted_start(ENDPOINT, tokens, prompt, text) == first
+    assert answer_start_by_prompt(ENDPOINT, tokens, prompt, text) == first
 
 
 @pytest.mark.parametrize(
@@ -270,7 +275,7 @@ def test_where_tokens_part_from_those_of_the_prompt(tokens, prompt, text, first)
 )
 def test_tokens_that_are_not_the_answer_s_are_refused(tokens, prompt, text):
     with pytest.raises(ModelError, match="does not give the log-probabilities"):
-        parted_start(ENDPOINT, tokens, prompt, text)
+        answer_start_by_prompt(ENDPOINT, tokens, prompt, text)
 
 
 # What is sent, and what is kept
@@ -406,7 +411,7 @@ def test_a_prompt_cut_by_the_server_is_refused(service, scorer):
 def test_infinity_is_no_log_probability():
     given = {"tokens": ["a", "b"], "token_logprobs": [None, float("-inf")]}
     with pytest.raises(ModelError, match="token 2 of 2"):
-        read_echo(ENDPOINT, {"choices": [{"logprobs": given}], "usage": {"prompt_tokens": 2}})
+        parse_echo(ENDPOINT, {"choices": [{"logprobs": given}], "usage": {"prompt_tokens": 2}})
 
 
 # What the recipe says
@@ -433,13 +438,13 @@ def test_tasks_of_likelihood_are_let_through_where_the_endpoint_echoes(service):
         {"task": "classification"},
         {"task": "multiple_choice", "source": "medqa"},
     ]
-    check_askable(Evaluate(tasks=tasks), remote(service))
+    check_endpoint_tasks(Evaluate(tasks=tasks), remote(service))
     with pytest.raises(RecipeError, match="needs likelihoods"):
-        check_askable(Evaluate(tasks=tasks), remote(service, likelihoods="none"))
+        check_endpoint_tasks(Evaluate(tasks=tasks), remote(service, likelihoods="none"))
     with pytest.raises(RecipeError, match=r"model\.chat_template"):
-        check_askable(Evaluate(tasks=tasks), remote(service, template="auto"))
+        check_endpoint_tasks(Evaluate(tasks=tasks), remote(service, template="auto"))
     with pytest.raises(RecipeError, match="beam search"):
-        check_askable(Evaluate(tasks=tasks, decoding={"beams": 2}), remote(service))
+        check_endpoint_tasks(Evaluate(tasks=tasks, decoding={"beams": 2}), remote(service))
 
 
 def test_what_is_measured_depends_on_the_template_and_what_was_trained_or_answered_does_not(

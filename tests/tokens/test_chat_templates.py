@@ -105,7 +105,7 @@ def test_a_terminator_that_is_only_an_added_special_token_stops_generation(tiny_
     from tokenizers import AddedToken
     from transformers import AutoTokenizer
 
-    from medtune.models.causal import LocalModel
+    from medtune.models.causal import CausalModel
     from medtune.models.load import load_weights, locate
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
@@ -115,7 +115,7 @@ def test_a_terminator_that_is_only_an_added_special_token_stops_generation(tiny_
     tokenizer.chat_template = TEMPLATES["llama-3"]
     import torch
 
-    local = LocalModel(
+    local = CausalModel(
         load_weights(locate(str(tiny_model)), torch.float32, "sdpa"), tokenizer, "m", "f"
     )
     assert tokenizer.convert_tokens_to_ids("<|eot_id|>") in local.stop_ids()

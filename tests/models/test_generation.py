@@ -113,7 +113,7 @@ def test_two_questions_do_not_share_their_luck():
 
 def test_models_with_states_are_left_to_transformers(tiny_model):
     from medtune.conversation import user_asks
-    from medtune.models.causal import LocalModel
+    from medtune.models.causal import CausalModel
     from medtune.models.interface import DecodingSettings
     from medtune.models.load import load_tokenizer, locate
 
@@ -122,7 +122,9 @@ def test_models_with_states_are_left_to_transformers(tiny_model):
     config = MambaConfig(
         vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, state_size=4
     )
-    mamba = LocalModel(AutoModelForCausalLM.from_config(config).eval(), tokenizer, "mamba", "mamba")
+    mamba = CausalModel(
+        AutoModelForCausalLM.from_config(config).eval(), tokenizer, "mamba", "mamba"
+    )
     assert not keeps_keys_alone(mamba.model)
     asked = [
         user_asks(text)

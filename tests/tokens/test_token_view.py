@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from medtune.conversation import Conversation, Message
 from medtune.tokens.encode import Encoder
 from medtune.tokens.lengths import histogram
-from medtune.tokens.token_view import Piece, View, bars, plain, visible
+from medtune.tokens.token_view import TokenView, ViewedToken, bars, plain, visible
 
 TOKENIZERS = ("tiny", "gpt2", "llama", "mistral", "t5")
 
@@ -50,7 +50,7 @@ def test_special_tokens_are_marked(tokenizer_for):
 
 
 def piece(text, state="context", special=False, unseen=""):
-    return Piece(0, text, state, special, unseen)
+    return ViewedToken(0, text, state, special, unseen)
 
 
 def test_plain_text_marks_states_boundaries_and_what_is_invisible():
@@ -59,7 +59,7 @@ def test_plain_text_marks_states_boundaries_and_what_is_invisible():
         piece(".", "supervised"), piece(" more", "cut"), piece("", "cut"), piece("</s>", "supervised", special=True),
         piece("x", "cut", unseen="\t"),
     )  # fmt: skip
-    assert plain(View("i", pieces)) == "‹<s>›│Why│?│↵\n⟦ So│.⟧~~ more│‥~~⟦‹</s>›⟧~~{␉}x~~"
+    assert plain(TokenView("i", pieces)) == "‹<s>›│Why│?│↵\n⟦ So│.⟧~~ more│‥~~⟦‹</s>›⟧~~{␉}x~~"
 
 
 @given(st.text(max_size=60))

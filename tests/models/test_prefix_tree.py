@@ -12,10 +12,10 @@ from medtune.conversation import Message, user_asks
 from medtune.errors import ModelError
 from medtune.models import causal as local
 from medtune.models import prefix_tree as branches
-from medtune.models.causal import LocalModel
-from medtune.models.interface import choice_loglikelihoods, plain_choices
+from medtune.models.causal import CausalModel
+from medtune.models.interface import choice_loglikelihoods, choices_from_pairs
 from medtune.models.load import locate
-from medtune.models.prefix_tree import Tree, group_by_prefix, score_in_batches
+from medtune.models.prefix_tree import PromptTree, group_by_prefix, score_in_batches
 
 LABELS = [
     "Surgery",
@@ -38,7 +38,7 @@ ASKED = [
 
 @pytest.fixture(scope="module")
 def model(tiny_model):
-    return LocalModel.load(locate(str(tiny_model)))
+    return CausalModel.load(locate(str(tiny_model)))
 
 
 def of_kind(kind, tokenizer):
@@ -71,8 +71,8 @@ def of_kind(kind, tokenizer):
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "mistral", "gemma2"])
 def test_equal_to_scoring_each_answer_alone(model, kind):
     if kind != "llama":
-        model = LocalModel(of_kind(kind, model.tokenizer), model.tokenizer, kind, kind)
-    together, alone = choice_loglikelihoods(model, ASKED), plain_choices(model, ASKED)
+        model = CausalModel(of_kind(kind, model.tokenizer), model.tokenizer, kind, kind)
+    together, alone = choice_loglikelihoods(model, ASKED), choices_from_pairs(model, ASKED)
     for ours, theirs in zip(together, alone, strict=True):
         assert (ours.prompt, ours.texts) == (theirs.prompt, theirs.texts)
         assert (ours.tokens, ours.bytes, ours.prompt_cut) == (theirs.tokens, theirs.bytes, 0)
@@ -82,7 +82,7 @@ def test_equal_to_scoring_each_answer_alone(model, kind):
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "mistral", "gemma2"])
 def test_what_questions_begin_with_is_computed_once_and_changes_nothing(model, kind, monkeypatch):
     if kind != "llama":
-        model = LocalModel(of_kind(kind, model.tokenizer), model.tokenizer, kind, kind)
+        model = CausalModel(of_kind(kind, model.tokenizer), model.tokenizer, kind, kind)
     shots = [
         m
         for i in range(2)
@@ -99,7 +99,7 @@ def test_what_questions_begin_with_is_computed_once_and_changes_nothing(model, k
     )
     monkeypatch.setattr(local, "TOKENS_AT_ONCE", 60)  # several batches, each worth saving
     together = choice_loglikelihoods(model, [*asked, *ASKED])
-    alone = plain_choices(model, [*asked, *ASKED])
+    alone = choices_from_pairs(model, [*asked, *ASKED])
     assert len(computed) == 1
     assert computed[0] > 20
     for ours, theirs in zip(together, alone, strict=True):
@@ -123,7 +123,7 @@ def test_where_a_layer_attends_twice_nothing_is_shared(model, monkeypatch):
         "num_hidden_layers": 2,
     }
     config = transformers.DiffLlamaConfig(**size, num_attention_heads=4, num_key_value_heads=2)
-    model = LocalModel(
+    model = CausalModel(
         transformers.AutoModelForCausalLM.from_config(config).eval(), model.tokenizer, "d", "d"
     )
     shots = [
@@ -137,7 +137,7 @@ def test_where_a_layer_attends_twice_nothing_is_shared(model, monkeypatch):
     ]
     monkeypatch.setattr(local, "TOKENS_AT_ONCE", 60)
     for ours, theirs in zip(
-        choice_loglikelihoods(model, asked), plain_choices(model, asked), strict=True
+        choice_loglikelihoods(model, asked), choices_from_pairs(model, asked), strict=True
     ):
         assert ours.loglikelihoods == pytest.approx(theirs.loglikelihoods, abs=1e-4)
 
@@ -145,11 +145,11 @@ def test_where_a_layer_attends_twice_nothing_is_shared(model, monkeypatch):
 def test_a_short_beginning_of_long_prompts_is_left_where_it_is():
     start = np.arange(20)
     long = [
-        Tree(np.concatenate([start, [n], np.arange(300, 400)]), (np.array([7]),), (0,))
+        PromptTree(np.concatenate([start, [n], np.arange(300, 400)]), (np.array([7]),), (0,))
         for n in range(40, 60)
     ]
     short = [
-        Tree(np.concatenate([start, [n], np.arange(300, 320)]), (np.array([7]),), (0,))
+        PromptTree(np.concatenate([start, [n], np.arange(300, 320)]), (np.array([7]),), (0,))
         for n in range(40, 60)
     ]
     assert [len(ids) for ids, _ in group_by_prefix(long, 100)] == [0]
@@ -166,7 +166,9 @@ def test_a_short_beginning_of_long_prompts_is_left_where_it_is():
 )
 def test_beginnings_are_of_all_their_prompts_and_every_prompt_has_one_place(prompts, worth):
     starts = [np.arange(k, k + 20) for k in (0, 100, 200)]
-    trees = [Tree(np.concatenate([starts[k], rest]), (np.array([7]),), (0,)) for k, rest in prompts]
+    trees = [
+        PromptTree(np.concatenate([starts[k], rest]), (np.array([7]),), (0,)) for k, rest in prompts
+    ]
     groups = group_by_prefix(trees, worth)
     assert sorted(number for _, members in groups for number in members) == list(range(len(trees)))
     for ids, members in groups:
@@ -178,7 +180,7 @@ def test_beginnings_are_of_all_their_prompts_and_every_prompt_has_one_place(prom
 
 
 def test_what_a_token_sees_is_the_way_to_it_from_the_beginning():
-    tree = Tree(np.array([1, 2, 3, 4]), (np.array([5, 6]), np.array([8])), (0, 0)).after(2)
+    tree = PromptTree(np.array([1, 2, 3, 4]), (np.array([5, 6]), np.array([8])), (0, 0)).after(2)
     seen, distance = tree.seen()
     assert seen.astype(int).tolist() == [
         [1, 1, 1, 0, 0, 0, 0],
@@ -224,7 +226,7 @@ def test_a_prompt_too_long_loses_its_beginning_and_says_so(model):
 
 def test_cutting_keeps_the_first_token_and_the_last_and_scores_as_if_nothing_had_been_before(model):
     rows = [np.array([1, *range(5, 40), 50, 51]), np.array([1, *range(5, 40), 60])]
-    tree, cut = Tree.of(rows, [36, 36]).cut(20)
+    tree, cut = PromptTree.of(rows, [36, 36]).cut(20)
     assert cut == 18
     assert tree.prompt.tolist() == [1, *range(23, 40)]
     short = [np.array([1, *range(23, 40), 50, 51]), np.array([1, *range(23, 40), 60])]
@@ -233,12 +235,12 @@ def test_cutting_keeps_the_first_token_and_the_last_and_scores_as_if_nothing_had
 
 
 def test_answers_that_begin_alike_share_what_is_not_scored_alone():
-    tree = Tree.of([np.array([1, 2, 3, 4]), np.array([1, 2, 3, 5, 6])], [2, 2])
+    tree = PromptTree.of([np.array([1, 2, 3, 4]), np.array([1, 2, 3, 5, 6])], [2, 2])
     assert (tree.prompt.tolist(), [b.tolist() for b in tree.branches]) == (
         [1, 2],
         [[3, 4], [3, 5, 6]],
     )
-    early = Tree.of(
+    early = PromptTree.of(
         [np.array([1, 2, 9, 4]), np.array([1, 2, 3, 4])], [3, 3]
     )  # a border inside a token
     assert (early.prompt.tolist(), early.firsts) == ([1, 2], (1, 1))
