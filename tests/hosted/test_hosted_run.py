@@ -162,7 +162,7 @@ def test_the_whole_way(done, call, work, server):
 
     # The run is a model like any other.
     asked = call("ask", "runs/try", "How is asthma treated?", "--quiet")
-    assert asked.out.startswith("Asthma is treated with inhaled medicines")
+    assert asked.out.startswith("Inhaled medicines open")
     assert server.bodies("chat")[-1]["messages"][0] == {"role": "system", "content": "Be brief."}
     assert (
         server.bodies("chat")[-1]["messages"][1]["content"]
@@ -344,7 +344,7 @@ def test_settings_of_local_training_are_said_to_be_unused(call, server):
 def test_identifiers_that_would_be_sent_are_said(call, work, questions_csv):
     lines = questions_csv.read_text().splitlines()
     lines[1] = lines[1].replace(
-        "This is note 0.", "Call the patient John Smith at 555-123-4567. MRN: 1234567."
+        "Note 0.", "Call the patient John Smith at 555-123-4567. MRN: 1234567."
     )
     questions_csv.write_text("\n".join(lines) + "\n")
     assert "WOULD BE SENT" in call("run", "try.yaml", "--dry-run").out
