@@ -1,14 +1,17 @@
 """The word lists of the rules: data files beside the code that uses them, read once.
 
 ``.txt``: words divided by blanks; lines that begin with ``#`` are comments. ``.toml``: several
-lists by name, each a string of words divided by blanks, or an array of phrases, in which a phrase
-may be a regular expression of its spellings.
+lists by name, each a string of words divided by blanks, or an array of phrases. A phrase may be a
+regular expression of its spellings; in it ``{name}`` stands for any entry of another list.
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+_REFERENCE = re.compile(r"\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class WordLists:
 
     def one_of(self, *names: str) -> str:
         """The entries of these lists as alternatives of a regular expression, without brackets."""
-        return "|".join(entry for name in names for entry in self[name])
+        entries = (entry for name in names for entry in self[name])
+        return "|".join(_REFERENCE.sub(lambda m: f"(?:{self.one_of(m[1])})", e) for e in entries)
 
 
 @cache

@@ -2,43 +2,47 @@
 
 import re
 
-from medtune.text.identifiers.spans import Place, Rule, before, words
+from medtune.text.identifiers.spans import Offsets, before, rule
+from medtune.text.word_lists import NUMBERS, lists_beside
 
 _I = re.IGNORECASE
-_UNITS = "one|two|three|four|five|six|seven|eight|nine"
-_SPOKEN = rf"(?:ninety(?:[- ](?:{_UNITS}))?|(?:one |a )?hundred(?:(?: and)? (?:{_UNITS}|ten|eleven|twelve))?)"
+_LISTS = lists_beside(__file__)
+_UNITS = NUMBERS.one_of("units")
+_SPOKEN = (
+    rf"(?:ninety(?:[- ](?:{_UNITS}))?|(?:one |a )?hundred(?:(?: and)? (?:{_UNITS}|ten|eleven"
+    rf"|twelve))?)"
+)
 _OLD = rf"(?:9\d|1[01]\d|12[0-5]|{_SPOKEN})(?![\w%/]|\.\d|,\d{{3}})"
 _DIGITS = r"(?:9[\dOl]|1[01]\d|12[0-5])"
-_YEARS = r"[- ]{0,2}(?:(?:years?|yrs?\.?|y)(?:[- ]{1,2}(?:olds?|of age)|(?:ole?d)\b)|y\.?[ /]?\.?o\b\.?|y/?o(?=[MF]?\b)|yo(?=[MF]\b))"
-_GROUP = re.compile(
-    r"(?:over|above|older than|under|below|up to|least|beyond|than|between|to|from|[-–><≥≤=]|beyond|past|ages?d?|and)\s?(?:the age of |ages? )?$",
-    _I,
+_YEARS = (
+    r"[- ]{0,2}(?:(?:years?|yrs?\.?|y)(?:[- ]{1,2}(?:olds?|of age)|(?:ole?d)\b)"
+    r"|y\.?[ /]?\.?o\b\.?|y/?o(?=[MF]?\b)|yo(?=[MF]\b))"
 )
+_GROUP = re.compile(rf"(?:{_LISTS.one_of('groups')})\s?(?:the age of |ages? )?$", _I)
 _OR_OLDER = re.compile(
     r"\s?(?:\+|(?:or|and) (?:older|over|above|up|more|beyond)|to \d|[-–] ?\d|and \d)", _I
 )
 _AGE_BEFORE = re.compile(r"\bage\w?(?:\W{0,3}(?:is|was|of|at))?\W{0,3}$", _I)
-_ONE = (
-    r"(?:he|she|i|you|patient|pt|mother|father|grandmother|grandfather|grandma|grandpa|husband|wife|mom|mum|dad|aunt|uncle|sister|"
-    r"brother|nana|granny|gran|grandad|lady|gentleman|woman|man|neighbou?r|friend|who|mr\.? \w+|mrs\.? \w+|ms\.? \w+)"
-)
+_ONE = rf"(?:{_LISTS.one_of('persons')})"
 _SAID = re.compile(
-    rf"\b{_ONE}(?:['’](?:s|ll be|m|re)|['’]?ll be| is| was| are| am| will be| turns| turned| just turned| would be| be)?"
-    r"(?: now| already| almost| nearly| about| about to be| going to be| going on| turning| just| only){0,2},? $|"
-    r"\b(?:died|dead|passed(?: away)?|lived|living|deceased|dying|(?:still )?alive|well)(?: suddenly| peacefully)? (?:at|until|till|to(?: be)?|to (?:the )?age)(?: about| nearly)? $|"
-    r"\b(?:now|turn(?:s|ed|ing)?) $|\b(?:(?:she|he)['’]?s|i['’]?m|you['’]re|(?:she|he|i|you)['’]ll be)(?: now)? $",
+    rf"\b{_ONE}(?:['’](?:s|ll be|m|re)|['’]?ll be| is| was| are| am| will be| turns| turned"
+    rf"| just turned| would be| be)?"
+    r"(?: now| already| almost| nearly| about| about to be| going to be| going on| turning"
+    r"| just| only){0,2},? $|"
+    r"\b(?:died|dead|passed(?: away)?|lived|living|deceased|dying|(?:still )?alive|well)"
+    r"(?: suddenly| peacefully)? (?:at|until|till|to(?: be)?|to (?:the )?age)(?: about"
+    r"| nearly)? $|"
+    r"\b(?:now|turn(?:s|ed|ing)?) $|\b(?:(?:she|he)['’]?s|i['’]?m|you['’]re"
+    r"|(?:she|he|i|you)['’]ll be)(?: now)? $",
     _I,
 )
 _AFTER = re.compile(
-    r"(?:[.;!?)](?:\s|$)|,(?! ?\d)| *$| ?\n|\s(?:and|now|but|with|who|lives?|today|in|this|next|already|when|on|or so|of|from|at|he|she|if|so|last|yesterday|tomorrow|soon|years young|,|\.)\b| ,| \.)"
+    rf"(?:[.;!?)](?:\s|$)|,(?! ?\d)| *$| ?\n|\s(?:{_LISTS.one_of('followers')})\b| ,| \.)"
 )
-_NO_UNIT = re.compile(
-    r"\s?(?:%|mg|mcg|ml|kg|lbs?|pounds|bpm|beats|degrees|percent|minutes?|hours?|days?|weeks?|months?|times|mm|cm|points?|units?|cases|people|patients|the|of the)",
-    _I,
-)
+_NO_UNIT = re.compile(rf"\s?(?:{_LISTS.one_of('units')})", _I)
 
 
-def _age(match: re.Match[str]) -> Place | None:
+def _age(match: re.Match[str]) -> Offsets | None:
     """An age of one person.
 
     "over 90" and "90 or older" are the group that the rule itself allows.
@@ -57,7 +61,7 @@ def _age(match: re.Match[str]) -> Place | None:
     return start, end
 
 
-def _aged(match: re.Match[str]) -> Place | None:
+def _aged(match: re.Match[str]) -> Offsets | None:
     end = match.end()
     if re.search(r"\b(?:mean|median|average|maximum|minimum|avg)\W{1,3}$", before(match, 12), _I):
         return None
@@ -68,14 +72,14 @@ def _aged(match: re.Match[str]) -> Place | None:
     )
 
 
-def _bare_years(match: re.Match[str]) -> Place | None:
+def _bare_years(match: re.Match[str]) -> Offsets | None:
     """97 years, where the word age stands before it."""
     lead = before(match, 16)
     single = _AGE_BEFORE.search(lead) and not re.search(r"aged $|ages $", lead, _I)
     return match.span() if single and not _OR_OLDER.match(match.string, match.end()) else None
 
 
-def _said(match: re.Match[str]) -> Place | None:
+def _said(match: re.Match[str]) -> Offsets | None:
     """She is 92 and lives alone; died at 97."""
     if re.search(r"\b(?:mean|median|average)\W{1,3}(?:age\W{1,3})?$", before(match, 16), _I):
         return None
@@ -86,23 +90,78 @@ def _said(match: re.Match[str]) -> Place | None:
 _SOMEONE = re.compile(rf"(?:\b(?i:{_ONE}|nan)|\b[A-Z][a-z]{{2,20}}) \($")
 
 
-def _bracketed(match: re.Match[str]) -> Place | None:
+def _bracketed(match: re.Match[str]) -> Offsets | None:
     """My nan (94)."""
     return match.span("v") if _SOMEONE.search(before(match, 24)) else None
 
 
-_NEEDS = words("year years yr yrs y yo age aged ages old")
+_NEEDS = frozenset("year years yr yrs y yo age aged ages old".split())
 
 AGES = (
-    Rule("age", re.compile(rf"(?<![\w.,/$-])(?:aged? )?{_DIGITS}{_YEARS}", _I), words("year years yr yrs y yo yof yom"), check=_age),
-    Rule("age", re.compile(rf"\b(?:aged )?{_SPOKEN}{_YEARS}", _I), words("ninety hundred"), words("year years yr yrs y yo"), False, _age),
-    Rule("age", re.compile(rf"\b(?:aged?|age at \w{{1,20}}|at age|age (?:is|was|of))[\s:]{{1,3}}{_OLD}(?:[ -](?:years?|yrs?|y)\b)?", _I), words("age aged"), digits=False, check=_aged),
-    Rule("age", re.compile(r"\b(?i:(?<!ean )(?<!ian )(?<!rage )(?:patient )?age(?: ?/ ?sex| \(years\)| at \w{1,20})?) ?[:=-]? {0,2}(?P<v>(?:9\d|1[01]\d)(?: ?(?:years|yrs?|y)\b)?)(?![\w%-]|\.\d)"), words("age")),
-    Rule("age", re.compile(r"(?<![\w.,/$-])(?:9\d|1[01]\d) ?(?:years?|yrs?|Y)\b(?! of)", _I), _NEEDS, words("age aged"), check=_bare_years),
-    Rule("age", re.compile(r"(?<![\w.,/$-])(?:9\d|1[01]\d)[ -]?(?:(?:years?|yrs?)[- ](?=male|female|man|woman|lady|gentleman)|(?:[MF]\b|/[MF]\b)(?!/))"), words("M F year yr years yrs"), check=_age),
-    Rule("age", re.compile(rf"(?<![\w.,/-]){_OLD.split('(?![')[0]}(?:st|nd|rd|th) birthday", _I), words("birthday"), digits=False),
-    Rule("age", re.compile(r"[91](?<![\w.,/$-].)\d(?:(?<=9\d)|(?<=1[01])\d)(?![\w%/-]|\.\d)"), check=_said),
-    Rule("age", re.compile(rf"\b{_SPOKEN}\b(?!-)", _I), words("ninety hundred"), digits=False, check=_said),
-    Rule("age", re.compile(r"\((?P<v>(?:9\d|10\d)(?: ?y(?:rs?|ears?|/?o)?)?)\)", _I), words("("), check=_bracketed),
-    Rule("age", re.compile(r"\b[A-Z][a-z]{2,20}, (?P<v>9\d|10\d)(?=,|\)| and\b)"), words(",")),
-)  # fmt: skip
+    rule(
+        "age",
+        rf"(?<![\w.,/$-])(?:aged? )?{_DIGITS}{_YEARS}",
+        needs="year years yr yrs y yo yof yom",
+        check=_age,
+        flags=_I,
+    ),
+    rule(
+        "age",
+        rf"\b(?:aged )?{_SPOKEN}{_YEARS}",
+        needs="ninety hundred",
+        also="year years yr yrs y yo",
+        digits=False,
+        check=_age,
+        flags=_I,
+    ),
+    rule(
+        "age",
+        rf"\b(?:aged?|age at \w{{1,20}}|at age|age (?:is|was|of))[\s:]{{1,3}}{_OLD}"
+        rf"(?:[ -](?:years?|yrs?|y)\b)?",
+        needs="age aged",
+        digits=False,
+        check=_aged,
+        flags=_I,
+    ),
+    rule(
+        "age",
+        r"\b(?i:(?<!ean )(?<!ian )(?<!rage )(?:patient )?age(?: ?/ ?sex| \(years\)"
+        r"| at \w{1,20})?) ?[:=-]? {0,2}(?P<v>(?:9\d|1[01]\d)(?: ?(?:years|yrs?|y)\b)?)"
+        r"(?![\w%-]|\.\d)",
+        needs="age",
+    ),
+    rule(
+        "age",
+        r"(?<![\w.,/$-])(?:9\d|1[01]\d) ?(?:years?|yrs?|Y)\b(?! of)",
+        needs=_NEEDS,
+        also="age aged",
+        check=_bare_years,
+        flags=_I,
+    ),
+    rule(
+        "age",
+        r"(?<![\w.,/$-])(?:9\d|1[01]\d)[ -]?(?:(?:years?|yrs?)[- ](?=male|female|man|woman"
+        r"|lady|gentleman)|(?:[MF]\b|/[MF]\b)(?!/))",
+        needs="M F year yr years yrs",
+        check=_age,
+    ),
+    rule(
+        "age",
+        rf"(?<![\w.,/-]){_OLD.split('(?![')[0]}(?:st|nd|rd|th) birthday",
+        needs="birthday",
+        digits=False,
+        flags=_I,
+    ),
+    rule("age", r"[91](?<![\w.,/$-].)\d(?:(?<=9\d)|(?<=1[01])\d)(?![\w%/-]|\.\d)", check=_said),
+    rule(
+        "age", rf"\b{_SPOKEN}\b(?!-)", needs="ninety hundred", digits=False, check=_said, flags=_I
+    ),
+    rule(
+        "age",
+        r"\((?P<v>(?:9\d|10\d)(?: ?y(?:rs?|ears?|/?o)?)?)\)",
+        needs="(",
+        check=_bracketed,
+        flags=_I,
+    ),
+    rule("age", r"\b[A-Z][a-z]{2,20}, (?P<v>9\d|10\d)(?=,|\)| and\b)", needs=","),
+)

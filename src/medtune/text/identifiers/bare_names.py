@@ -8,14 +8,14 @@ from medtune.text.identifiers.lexicon import NO_PERSON, NOT_NAMES, PLACES, fold,
 from medtune.text.identifiers.names import led_to
 from medtune.text.identifiers.persons import CAPS, NAME, WORD, WORDS, suffixed
 from medtune.text.identifiers.roles import beside
-from medtune.text.identifiers.spans import Place, Rule, Span, before
+from medtune.text.identifiers.spans import Offsets, Span, before, rule
 
 _ROW = re.compile(
     r"[ \t]*(?:$|\n|\d|/|\(|[MF]\b|(?:MRN|DOB|[0O]OB|SSN|DATE|ADM|AGE|SEX|ID|ROOM|BED)\b)", re.I
 )
 
 
-def _anywhere(match: re.Match[str]) -> Place | Span | None:
+def _anywhere(match: re.Match[str]) -> Offsets | Span | None:
     """By what leads to it or stands beside it; else by itself, unless it is a saint's."""
     if match["v"].lower() in NOT_NAMES:  # "It", "The", "Hello": two in three
         return None
@@ -27,29 +27,29 @@ def _anywhere(match: re.Match[str]) -> Place | Span | None:
     )
 
 
-def _bare(match: re.Match[str]) -> Place | None:
+def _bare(match: re.Match[str]) -> Offsets | None:
     """The first name of a run, with the initials and surnames around it."""
-    found = list(WORDS.finditer(match.string, *match.span()))
-    first = next((i for i in range(len(found)) if _begins(found, i)), None)
+    words = list(WORDS.finditer(match.string, *match.span()))
+    first = next((i for i in range(len(words)) if _begins(words, i)), None)
     if first is None:
         return None
     last = first
-    while last + 1 < len(found) and _goes_on(found[last], found[last + 1]):
+    while last + 1 < len(words) and _goes_on(words[last], words[last + 1]):
         last += 1
-    while last > first and len(found[last].group()) < 3 and not _is_initial(found[last]):
+    while last > first and len(words[last].group()) < 3 and not _is_initial(words[last]):
         last -= 1
-    while first and _leads(found[first - 1]):
+    while first and _leads(words[first - 1]):
         first -= 1
-    end = suffixed(match.string, found[last].end())
-    return None if NO_PERSON.match(match.string, end) else (found[first].start(), end)
+    end = suffixed(match.string, words[last].end())
+    return None if NO_PERSON.match(match.string, end) else (words[first].start(), end)
 
 
-def _begins(found: list[re.Match[str]], i: int) -> bool:
+def _begins(words: list[re.Match[str]], i: int) -> bool:
     """A given name that is no other word; or a given name and a surname of which one is none."""
-    word = name_status(found[i].group())
-    if word.sufficient and not found[i].group().isupper():
+    word = name_status(words[i].group())
+    if word.sufficient and not words[i].group().isupper():
         return True
-    rest = [w.group() for w in found[i + 1 : i + 3] if not _is_initial(w)]
+    rest = [w.group() for w in words[i + 1 : i + 3] if not _is_initial(w)]
     if not rest or not (word.given or word.surname):
         return False
     after = name_status(rest[0])
@@ -85,7 +85,7 @@ def _goes_on(word: re.Match[str], following: re.Match[str]) -> bool:
     return low not in NOT_NAMES and (after.unambiguous or after.surname)
 
 
-def _reversed(match: re.Match[str]) -> Place | None:
+def _reversed(match: re.Match[str]) -> Offsets | None:
     """Ferraro, Gina; and MCBRIDE , ROSE."""
     first, last = name_status(match["first"]), name_status(match["last"])
     low = fold(match["last"])
@@ -106,6 +106,17 @@ def _reversed(match: re.Match[str]) -> Place | None:
 
 
 BARE = (
-    Rule("name", re.compile(rf"(?<![\w'’.-])(?P<last>{CAPS}|{WORD}) ?, {{1,2}}(?P<first>{CAPS}|{WORD})(?: [A-Z]\b\.?)?(?![\w'’-])"), digits=False, check=_reversed),
-    Rule("name", re.compile(rf"(?<![\w'’.-])(?P<v>{NAME}|{CAPS}(?: {{1,2}}(?:{CAPS}|[A-Z]\b\.?)){{0,3}}(?!\w))"), digits=False, check=_anywhere),
-)  # fmt: skip
+    rule(
+        "name",
+        rf"(?<![\w'’.-])(?P<last>{CAPS}|{WORD}) ?, {{1,2}}(?P<first>{CAPS}|{WORD})"
+        rf"(?: [A-Z]\b\.?)?(?![\w'’-])",
+        digits=False,
+        check=_reversed,
+    ),
+    rule(
+        "name",
+        rf"(?<![\w'’.-])(?P<v>{NAME}|{CAPS}(?: {{1,2}}(?:{CAPS}|[A-Z]\b\.?)){{0,3}}(?!\w))",
+        digits=False,
+        check=_anywhere,
+    ),
+)

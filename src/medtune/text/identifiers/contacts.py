@@ -8,55 +8,61 @@ the time.
 import re
 
 from medtune.text.identifiers.check_digits import digits_of, is_ip, is_phone
-from medtune.text.identifiers.spans import Place, Rule, Span, before, words
+from medtune.text.identifiers.spans import Offsets, Span, before, rule
+from medtune.text.word_lists import lists_beside
 
 _I = re.IGNORECASE
+_LISTS = lists_beside(__file__)
 _TRAILING = ").,;:!?]}'*"
 _LOCAL = r"(?<![\w.+%-])[\w.+%'-]{1,64}+"
 _DOMAIN = r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}+"
 _AT_DOMAIN = r"[\w-]{1,63}(?:(?:\.|\s?[\[(]\s?dot\s?[\])]\s?|\sdot\s)[\w-]{1,63}){1,4}"
 _DOMAIN_END = (
-    r"\.(?:(?:com|org|net|edu|gov|info|biz|health)(?:\.[a-z]{2})?|(?:co|org|ac|nhs|gov)\.uk|(?P<country>de|fr|eu|ca|au|uk|nl|pl|ch|ie|nz))"
+    r"\.(?:(?:com|org|net|edu|gov|info|biz|health)(?:\.[a-z]{2})?|(?:co|org|ac|nhs|gov)\.uk"
+    r"|(?P<country>de|fr|eu|ca|au|uk|nl|pl|ch|ie|nz))"
     r"(?![\w@-]|\.[a-z])(?:/[^\s<>\"']{0,500}+)?"
 )
 _HOST = re.compile(r"(?<![\w.@/-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,4}$")
 _LOCAL_BEFORE = re.compile(_LOCAL + r"\s?$")
 
 # Ten digits as they are written in North America; the groups are set apart.
-_NANP = r"(?<![\w./+-])(?:\+?1[-. ]{0,2})?(?:\(\d{3}\)[-. ]?|\d{3}(?P<sep>[-./ ]))\d{3}[-. ]\d{4}(?![-/]?\d)"
-_LETTERED = r"[18](?<![\w-].)(?:(?<=1)-8|(?<=8))(?:00|33|44|55|66|77|88)-(?=[A-Z0-9-]{0,8}[A-Z])[A-Z0-9]{1,7}(?:-[A-Z0-9]{1,7}){0,2}(?![\w-])"
+_NANP = (
+    r"(?<![\w./+-])(?:\+?1[-. ]{0,2})?(?:\(\d{3}\)[-. ]?|\d{3}(?P<sep>[-./ ]))\d{3}[-. ]\d{4}"
+    r"(?![-/]?\d)"
+)
+_LETTERED = (
+    r"[18](?<![\w-].)(?:(?<=1)-8|(?<=8))(?:00|33|44|55|66|77|88)-(?=[A-Z0-9-]{0,8}[A-Z])"
+    r"[A-Z0-9]{1,7}(?:-[A-Z0-9]{1,7}){0,2}(?![\w-])"
+)
 _SPACED = r"[(\d](?<![\w./+-].)(?:1? ?[-.]? ?\d{2,3}) ?\)? ?[-.]? ?\d{3} ?[-.] ?\d{4}(?![-/]?\d)"
 _EXTENSION = r"(?:,?\s?(?i:ext(?:ension)?\.?|x)\s?\d{1,6}\b)?"
 _ANY = r"(?<![\w.])(?P<v>\+?\(?\d[\d ()./-]{5,20}\d" + _EXTENSION + r")(?!\d)"
-_INTERNATIONAL = r"[+0](?<![\w+.,-].)(?:(?<=\+)|(?<!\d 0)0(?=[1-9]))\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d[\d .-]{5,14}\d(?![\w-])"
-_NATIONAL = r"[(0](?<![\w.,/:-].)(?<!\d .)(?:(?<=\()0)?\d{1,4}\)?[ /-]\d{3,4}[ -]?\d{3,5}(?![\w/-])"
-_FILLER = (
-    r"(?:[\s:.,#=()/–-]|(?:numbers?|n[o0]s?|is|are|at|to|on|me|us|him|her|them|home|work|office|or|the|clinic|ward|desk|line|directly|back|my|mine)"
-    r"\b){0,10}$"
+_INTERNATIONAL = (
+    r"[+0](?<![\w+.,-].)(?:(?<=\+)|(?<!\d 0)0(?=[1-9]))\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d"
+    r"[\d .-]{5,14}\d(?![\w-])"
 )
+_NATIONAL = r"[(0](?<![\w.,/:-].)(?<!\d .)(?:(?<=\()0)?\d{1,4}\)?[ /-]\d{3,4}[ -]?\d{3,5}(?![\w/-])"
+_FILLER = rf"(?:[\s:.,#=()/–-]|(?:{_LISTS.one_of('fillers')})\b){{0,10}}$"
 _WORDS_BETWEEN = (
     r"(?:(?!\b(?:phone|tel|telephone|call|cell|mobile|office|or)\b|\. |[;\n\d]).){0,40}$"
 )
 _FAX = re.compile(
-    rf"(?:\b(?:e-?fax|fax(?:ed|es|ing)?|facsimile|telefax|fx)\b(?:{_FILLER}|{_WORDS_BETWEEN})|(?:^|[\s,;|])F\b{_FILLER})",
+    rf"(?:\b(?:{_LISTS.one_of('fax')})\b(?:{_FILLER}|{_WORDS_BETWEEN})|(?:^|[\s,;|])F\b{_FILLER})",
     _I,
 )
 _PHONE = re.compile(
-    r"(?:\b(?:(?:tele|cell)?phone|tel|ph|mobile|pager|beeper|whats ?app|hotline|helpline|dial|cell(?=\s?(?:phone|numb|no|:|#|is))|"
-    rf"call(?:ed|ing|back)?|reach(?:ed|able)?|contact|text(?:ed)?)\b|(?:home|work|office|daytime|evening|emergency)(?= ?(?:#|:|numb|no\b))|(?:^|[\s,;|])[TPMC](?=:)){_FILLER}",
+    rf"(?:\b(?:{_LISTS.one_of('phones')})\b|(?:{_LISTS.one_of('lines')})(?= ?(?:#|:|numb"
+    rf"|no\b))|(?:^|[\s,;|])[TPMC](?=:)){_FILLER}",
     _I,
 )
-_CALLS = words(
-    "phone telephone tel ph mobile pager beeper whats whatsapp hotline helpline dial cell call called calling callback reach "
-    "reached reachable contact text texted cellphone T P M C fax faxed faxes faxing facsimile telefax fx F efax home work office daytime evening emergency"
-)
+_CALLS = _LISTS.words("call_words")
 
 
-def _url(match: re.Match[str]) -> Place | None:
+def _url(match: re.Match[str]) -> Offsets | None:
     return match.start(), match.start() + len(match.group().rstrip(_TRAILING))
 
 
-def _domain(match: re.Match[str]) -> Place | None:
+def _domain(match: re.Match[str]) -> Offsets | None:
     """The name of the host before .com.
 
     Before the two letters of a country it must be longer: they may be a word.
@@ -67,15 +73,16 @@ def _domain(match: re.Match[str]) -> Place | None:
     return match.start() - len(host.group()), match.start() + len(match.group().rstrip(_TRAILING))
 
 
-def _spelled_out(match: re.Match[str]) -> Place | None:
+def _spelled_out(match: re.Match[str]) -> Offsets | None:
     local = _LOCAL_BEFORE.search(before(match, 66))
     return (match.start() - len(local.group()), match.end()) if local else None
 
 
-def _ip(match: re.Match[str]) -> Place | None:
+def _ip(match: re.Match[str]) -> Offsets | None:
     context = before(match, 30).lower()
     numbering = re.search(
-        r"(?:\bec(?: (?:number|no\.?))?(?: of the \w+)?(?: is)?|section|version|ver\.?|release|v\.?|chapter|table|§)\s*$",
+        r"(?:\bec(?: (?:number|no\.?))?(?: of the \w+)?(?: is)?|section|version|ver\.?"
+        r"|release|v\.?|chapter|table|§)\s*$",
         context,
     )
     if numbering or not is_ip(match.group()):
@@ -132,22 +139,62 @@ def _foreign(match: re.Match[str]) -> Span | None:
 
 
 CONTACTS = (
-    Rule("url", re.compile(r"(?i:\b(?:https?|ftp)://|\bwww\.)[^\s<>\"']{2,2000}"), words("http https ftp www"), digits=False, check=_url),
-    Rule("email", re.compile(rf"{_LOCAL} ?@ ?[\w-]{{1,63}}(?: ?\. ?[\w-]{{1,63}}){{0,4}} ?[.,] ?(?:com|org|net|edu|gov|de|fr|uk|ca|au|info|example)\b", _I), words("@"), digits=False),
-    Rule("email", re.compile(rf"{_LOCAL}@{_DOMAIN}"), words("@"), digits=False),
-    Rule("email", re.compile(rf"[\[(]\s?(?i:at)\s?[\])]\s?(?i:{_AT_DOMAIN})"), words("at"), words("( ["), False, _spelled_out),
-    Rule("email", re.compile(rf"(?:(?<![\w.])[\w-]{{1,30}} (?:dot|underscore|dash) ){{0,3}}{_LOCAL} at [\w-]{{1,63}}(?: dot [\w-]{{2,63}}){{1,3}}", _I), words("dot"), words("at"), False),
-    Rule("url", re.compile(_DOMAIN_END), digits=False, check=_domain),
-    Rule("ip", re.compile(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?![\w]|\.\d)"), check=_ip),
-    Rule("ip", re.compile(r"(?<![\w:.])(?=[0-9a-f:]{0,8}[0-9a-f]{2})[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){3,7}(?![\w:])", _I), words(":"), check=_ip),
-)  # fmt: skip
+    rule(
+        "url",
+        r"(?i:\b(?:https?|ftp)://|\bwww\.)[^\s<>\"']{2,2000}",
+        needs="http https ftp www",
+        digits=False,
+        check=_url,
+    ),
+    rule(
+        "email",
+        rf"{_LOCAL} ?@ ?[\w-]{{1,63}}(?: ?\. ?[\w-]{{1,63}}){{0,4}} ?[.,] ?(?:com|org|net"
+        rf"|edu|gov|de|fr|uk|ca|au|info|example)\b",
+        needs="@",
+        digits=False,
+        flags=_I,
+    ),
+    rule("email", rf"{_LOCAL}@{_DOMAIN}", needs="@", digits=False),
+    rule(
+        "email",
+        rf"[\[(]\s?(?i:at)\s?[\])]\s?(?i:{_AT_DOMAIN})",
+        needs="at",
+        also="( [",
+        digits=False,
+        check=_spelled_out,
+    ),
+    rule(
+        "email",
+        rf"(?:(?<![\w.])[\w-]{{1,30}} (?:dot|underscore|dash) ){{0,3}}{_LOCAL} at "
+        rf"[\w-]{{1,63}}(?: dot [\w-]{{2,63}}){{1,3}}",
+        needs="dot",
+        also="at",
+        digits=False,
+        flags=_I,
+    ),
+    rule("url", _DOMAIN_END, digits=False, check=_domain),
+    rule("ip", r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?![\w]|\.\d)", check=_ip),
+    rule(
+        "ip",
+        r"(?<![\w:.])(?=[0-9a-f:]{0,8}[0-9a-f]{2})[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){3,7}(?![\w:])",
+        needs=":",
+        check=_ip,
+        flags=_I,
+    ),
+)
 
 PHONES = (
-    Rule("phone", re.compile(_NANP + _EXTENSION), check=_nanp),
-    Rule("phone", re.compile(_SPACED), check=_spaced),
-    Rule("phone", re.compile(_LETTERED)),
-    Rule("phone", re.compile(_INTERNATIONAL), check=_foreign),
-    Rule("phone", re.compile(_NATIONAL), check=_foreign),
-    Rule("phone", re.compile(r"\b(?i:pager|beeper|bleep|extension|ext\.?|pgr|(?:reach(?:ed)?|call|contact|office|desk|ward)(?: me| us)?(?: at| on)?(?= x\d))(?: ?(?:numbers?|no\.?|#|is|:|at)){0,2} ?(?P<v>x?\d{4,6})(?![\w-]|\.\d)"), words("pager beeper bleep extension ext pgr reach reached call contact office desk ward")),
-    Rule("phone", re.compile(_ANY), _CALLS, check=_called),
-)  # fmt: skip
+    rule("phone", _NANP + _EXTENSION, check=_nanp),
+    rule("phone", _SPACED, check=_spaced),
+    rule("phone", _LETTERED),
+    rule("phone", _INTERNATIONAL, check=_foreign),
+    rule("phone", _NATIONAL, check=_foreign),
+    rule(
+        "phone",
+        r"\b(?i:pager|beeper|bleep|extension|ext\.?|pgr|(?:reach(?:ed)?|call|contact|office"
+        r"|desk|ward)(?: me| us)?(?: at| on)?(?= x\d))(?: ?(?:numbers?|no\.?|#|is|:"
+        r"|at)){0,2} ?(?P<v>x?\d{4,6})(?![\w-]|\.\d)",
+        needs="pager beeper bleep extension ext pgr reach reached call contact office desk ward",
+    ),
+    rule("phone", _ANY, needs=_CALLS, check=_called),
+)

@@ -1,71 +1,44 @@
-"""Numbers that a label announces: medical record, account, licence, serial number, and what they
-are called in forms.
+"""Numbers that a label announces: medical record, account, licence, serial number; in digits, as
+forms write them, and in words, as dialogues do.
 """
 
 import re
 
 from medtune.text.identifiers.check_digits import digits_of
-from medtune.text.identifiers.spans import Span, before, words
+from medtune.text.identifiers.spans import Span, before, rule
+from medtune.text.word_lists import NUMBERS, lists_beside
+
+_LISTS = lists_beside(__file__)
 
 _I = re.IGNORECASE
 
 # What may stand between "medical record" and its number; a scan may have read N0 for No and lD for
 # ID.
 LINK = (
-    r"(?:\s?(?:numbers?\b|n[o0]s?\b\.?|nr\b\.?|num\b\.?|[il1]ds?\b|identifier\b|identification\b|code\b|is\b|was\b|are\b|it['’]?s\b|ending\b|in\b|"
-    r"\((?:if known|optional|required|self|spouse|home|[a-z /]{2,20})\)|[:#=–,;()/\]\[.-])){0,6}+\s{0,4}"
+    r"(?:\s?(?:numbers?\b|n[o0]s?\b\.?|nr\b\.?|num\b\.?|[il1]ds?\b|identifier\b"
+    r"|identification\b|code\b|is\b|was\b|are\b|it['’]?s\b|ending\b|in\b|"
+    r"\((?:if known|optional|required|self|spouse|home|[a-z /]{2,20})\)"
+    r"|[:#=–,;()/\]\[.-])){0,6}+\s{0,4}"
 )
 VALUE = (
-    r"(?<![A-Za-z0-9])(?P<v>(?:[A-Z]{1,5} (?=[A-Za-z/-]{0,6}(?:\d|O\d)))?(?=[A-Za-z/-]{0,6}(?:\d|O\d))[A-Za-z0-9]{1,24}+(?: ?[-/] ?[A-Za-z0-9]{1,20}+|\.\d{1,9}+){0,6}"
-    r"(?: (?:\d{3,6}|\d{2}(?= \d{3})|(?=[A-Z]{0,3}\d)(?=\d{0,3}[A-Z])[A-Z0-9]{4,8})\b(?![-/.]\d| ?(?:mg|ml|mcg|years?)\b)){0,4})"
+    r"(?<![A-Za-z0-9])(?P<v>(?:[A-Z]{1,5} (?=[A-Za-z/-]{0,6}(?:\d|O\d)))?(?=[A-Za-z/-]{0,6}"
+    r"(?:\d|O\d))[A-Za-z0-9]{1,24}+(?: ?[-/] ?[A-Za-z0-9]{1,20}+|\.\d{1,9}+){0,6}"
+    r"(?: (?:\d{3,6}|\d{2}(?= \d{3})|(?=[A-Z]{0,3}\d)(?=\d{0,3}[A-Z])[A-Z0-9]{4,8})\b"
+    r"(?![-/.]\d| ?(?:mg|ml|mcg|years?)\b)){0,4})"
 )
-_NO = r"(?:ids?|[il1]d|identifiers?|identification|numbers?|n[o0]s?\.?|nr\.?|num\.?|#)"
+_NO = rf"(?:{_LISTS.one_of('number')})"
 
-_RECORD = (
-    rf"m ?r ?n|mr ?(?:{_NO})|med(?:ical)?\.? ?(?:rec(?:ord)?s?|chart)\.?|(?:health|hosp(?:ital)?\.?|clinic|unit|case|path|adm|charts?|patient|pt\.?|encounter|visit|"
-    r"accession|acc\.?(?!t)|specimen|sample|admission|study|subject|participant|requisition|order|file|folder|lab|barcode|registration|reg\.?|referral|episode|"
-    rf"x-?ray|radiology|pathology|slide|dossier|wristband|armband|surgical|trauma) ?(?:record |registration |reg\.? |reference |file |chart )?(?:{_NO}|mrn)|"
-    rf"(?:duplicate |merged )?charts?|records? ?{_NO}|(?:nhs|chi|h&c|phn|emr|ehr|epic|empi|hcn|ihi|ur|crn|uhid|hn|opd|ipd?|cpr|fin|csn) ?{_NO}|"
-    rf"empi|emrn|nhs|case(?= ?:)|accession|urn|nhi|mpi|pmi|pid|hrn|(?:study )?(?:subject|participant)|uhid|csn|chi|phn|patient ?{_NO}|our ref(?:erence)?\.?|your ref(?:erence)?\.?|ref(?:erence)?\.? ?{_NO}"
-)
-_ACCOUNT = (
-    r"(?:bank |patient |billing |checking |savings |hospital |guarantor )?(?:account|accts?\.?|a/c|acc\.?)(?: ?har)?|"
-    rf"(?:insurance |health plan |group |dental |claim |medical )?(?:pol(?:icy)?|claim|gro?u?p|invoice|bill|statement|contract|authori[sz]ation|auth|case ref|payment)(?: ?{_NO}| ?:)|claim|invoice|member|subscriber|bcbs|aetna|cigna|humana|tricare|(?:bcbs|aetna|cigna|humana|uhc|kaiser|blue cross|anthem|tricare|plan|insurer)(?: member)? ?{_NO}|"
-    rf"(?:health )?plan ?(?:beneficiary )?{_NO}|(?:member(?:ship)?|mbr|subscriber|insurance|beneficiary|medicare|medicaid|tricare|hicn?|mbi|insured|payer|payor|"
-    rf"cardholder|guarantor|financial|fin|har|enrollee|policy ?holder|certificate holder|rx ?(?:grp|group|bin|pcn)?|health card|ohip|billing)(?:['’]s)? ?(?:beneficiary |card |policy )?(?:{_NO}|:)|"
-    r"hicn|mbi|har|medicaid|medicare|iban|routing(?: number)?|sort code|credit card|debit card|(?:credit |debit |insurance |medicare |health )?card|(?:card|visa|mastercard|amex|discover|account|debit|credit)(?: number)? ending(?: in| with)?|policy"
-)
-_LICENCE = (
-    r"(?:driver['’]?s?['’]?|driving|medical|state|nursing|physician|professional|pharmacy|pilot|commercial|operator['’]?s?)? ?licen[sc]ed?|lic\b\.?|dea|d\.e\.a\.|npi|n\.p\.i\.|upin|"
-    rf"passport|certificate|gmc|nmc|hcpc|ahpra|bmdc|mci|c?dl|permit|(?:provider|prescriber|physician|doctor|registration|council|board|bon|visa|badge|state|national|voter|certification) ?{_NO}|bar ?{_NO}"
-)
-_DEVICE = (
-    rf"ser(?:ial|\.)?(?: ?(?:{_NO}|s))?|s ?/ ?n|(?-i:SN)|sn ?[:#]|(?:device|implant|pump|pacemaker|generator|meter|transmitter|sensor|lead|icd|monitor|ventilator|"
-    rf"machine|unit serial|hearing aid|cpap|pacer|glucometer|scooter|wheelchair|prosthesis|stimulator|recorder|asset) ?(?:serial|sn|{_NO})(?: ?{_NO})?|imei|udi|mac address"
-)
 
-LABEL_WORDS = words(
-    "path adm licensed licenced bon accession acc urn nhi mpi pmi pid hrn participant bill payment bcbs aetna cigna humana uhc kaiser blue anthem insurer visa mastercard amex discover debit "
-    "credit state national voter certification pacer glucometer scooter wheelchair ser no nr id n num # registration reg file folder lab sample subject referral ref med rec hosp charts empi uhid csn chi cdl lic permit "
-    "financial har fin card iban tricare health statement contract guarantor rx bin hcpc ahpra badge council board visa lead monitor "
-    "ventilator machine hearing prosthesis stimulator recorder cpap icd serial s sn device implant pump pacemaker generator meter transmitter sensor imei udi mac mrn mr record records health hospital "
-    "clinic unit case chart patient pt encounter visit accession specimen admission study requisition order nhs chi phn emr ehr epic "
-    "patientid license licence lic dea npi upin passport certificate gmc nmc dl provider prescriber account acct a policy claim group "
-    "invoice plan member membership subscriber insurance insured beneficiary medicare medicaid hic hicn mbi payer routing sort card"
-)
+LABEL_WORDS = _LISTS.words("label_words")
 
 
 _LABELS = tuple(
-    (kind, count, re.compile(rf"(?:^|[^A-Za-z0-9])(?:{label}){LINK}$", _I))
-    for kind, count, label in (
-        ("device", 3, _DEVICE),
-        ("record", 4, _RECORD),
-        ("licence", 4, _LICENCE),
-        ("account", 4, _ACCOUNT),
-    )
+    (kind, count, re.compile(rf"(?:^|[^A-Za-z0-9])(?:{_LISTS.one_of(kind)}){LINK}$", _I))
+    for kind, count in (("device", 3), ("record", 4), ("licence", 4), ("account", 4))
 )
 NO_VALUE = re.compile(
-    r"(?:1-)?8(?:00|33|44|55|66|77|88)-\d{3}-\d{4}|1-\d{3}-\d{3}-\d{4}|(?:19|20)\d\d|\d{1,2}/\d{1,2}/\d{2,4}|(?:19|20)\d\d-\d\d-\d\d|(?:19|20)\d\d-(?:19|20)\d\d"
+    r"(?:1-)?8(?:00|33|44|55|66|77|88)-\d{3}-\d{4}|1-\d{3}-\d{3}-\d{4}|(?:19|20)\d\d"
+    r"|\d{1,2}/\d{1,2}/\d{2,4}|(?:19|20)\d\d-\d\d-\d\d|(?:19|20)\d\d-(?:19|20)\d\d"
 )
 
 
@@ -125,14 +98,64 @@ def _near(value: str, context: str) -> str | None:
 
 _QUANTITY = re.compile(r"\d{1,3}(?:,\d{3})+$|\d+(?:mg|ml|mcg|kg)$", _I)
 _NEAR = tuple(
-    (kind, re.compile(rf"(?<![A-Za-z0-9])(?:{label})(?![A-Za-z])(?=[^\d.;]{{0,30}}$|[^\d.;]{{0,20}}\? ?(?:\[?\w+\]?:? )?[^\d.;]{{0,12}}$)", _I))
-    for kind, label in (
-        ("record", r"mrn|medical record(?: number)?|charts?(?: number)?|record number|hospital number|patient id"),
-        ("licence", r"npi|dea(?: number)?|(?:driver['’]?s?['’]? |medical )?licen[sc]e(?: number)?|passport(?: number)?|\bcdl"),
-        ("account", r"account(?: number)?|member id|policy(?: number)?|card(?: number)?|subscriber id|insurance (?:number|id)|claim number"),
-        ("device", r"serial(?: number)?|implant card|device id"),
-        ("ssn", r"ssn|social security(?: number)?"),
+    (
+        kind,
+        re.compile(
+            rf"(?<![A-Za-z0-9])(?:{_LISTS.one_of(f'near_{kind}')})(?![A-Za-z])"
+            rf"(?=[^\d.;]{{0,30}}$|[^\d.;]{{0,20}}\? ?(?:\[?\w+\]?:? )?[^\d.;]{{0,12}}$)",
+            _I,
+        ),
     )
-)  # fmt: skip
+    for kind in ("record", "licence", "account", "device", "ssn")
+)
 # Charts 88213470 and 88213471.
 _AGAIN = re.compile(r"(?=[A-Za-z0-9/-]{0,20}\d{3})[A-Za-z0-9/-]{4,20} ?(?:and|,|&|/|or) $")
+
+
+# Numbers that a dialogue spells out (three one two, five five five): what they are, the label
+# before them says.
+_DIGIT = rf"(?:zero|oh|{NUMBERS.one_of('units')})"
+_SIGN = rf"(?:(?:double |triple )?{_DIGIT}|[a-z](?!['’])|hundred|dash|hyphen|slash)"
+_GAP = r"[ ,-]{1,3}"
+# Two digits side by side; what belongs to them on both sides is found from there.
+_TWO_DIGITS = rf"\b{_DIGIT}{_GAP}{_DIGIT}\b"
+_SIGNS_BEFORE = re.compile(rf"(?<![\w'’-])(?:{_SIGN}{_GAP}){{1,12}}$", _I)
+_SIGNS_AFTER = re.compile(rf"(?:{_GAP}{_SIGN}(?![\w'’])){{0,20}}", _I)
+_SPOKEN_LABELS = tuple(
+    (kind, re.compile(rf"\b(?:{_LISTS.one_of(f'spoken_{kind}')})\b", _I))
+    for kind in ("ssn", "fax", "phone", "record", "licence", "account", "device", "vehicle", "zip")
+)
+
+
+def _spelled(match: re.Match[str]) -> Span | None:
+    """Seven digits or more are a number in themselves.
+
+    Fewer, or letters among them, need a label.
+    """
+    left, right = (
+        _SIGNS_BEFORE.search(before(match, 60)),
+        _SIGNS_AFTER.match(match.string, match.end()),
+    )
+    start = match.start() - (len(left.group()) if left else 0)
+    end = right.end() if right else match.end()
+    digits = len(re.findall(_DIGIT, match.string[start:end], _I))
+    context = match.string[max(0, start - 90) : start]
+    near = [(m.end(), kind) for kind, label in _SPOKEN_LABELS for m in label.finditer(context)]
+    kind = (
+        max(near)[1]
+        if near and digits > 2
+        else {7: "phone", 9: "ssn", 10: "phone", 11: "phone"}.get(digits)
+    )
+    return Span(kind, start, end) if kind and end - start > 15 else None
+
+
+SPOKEN = (
+    rule(
+        "phone",
+        _TWO_DIGITS,
+        needs=frozenset({"zero", "oh"}) | NUMBERS.words("units"),
+        digits=False,
+        check=_spelled,
+        flags=_I,
+    ),
+)

@@ -1,8 +1,9 @@
 """What a name looks like, and which of the words that look like one belong to it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 from medtune.text.identifiers.lexicon import (
     AMBIGUOUS_NAMES,
@@ -14,10 +15,16 @@ from medtune.text.identifiers.lexicon import (
     PLACEHOLDERS,
     name_status,
 )
-from medtune.text.identifiers.spans import Place
+from medtune.text.identifiers.spans import Check, Offsets, Rule, rule
+from medtune.text.word_lists import read_lists
+
+PEOPLE = read_lists(Path(__file__).with_name("people.toml"))
 
 _U, _L = "A-ZÀ-ÖØ-ÞĀ-žƠƯḀ-ỹ", "a-zß-öø-ÿĀ-žơưḀ-ỹ"
-WORD = rf"(?:[OD]['’]|Mc|Mac|Fitz|De|La|Le|Di|[AaEe]l-)?[{_U}][{_L}]{{1,24}}+(?:[-'’][{_U}][{_L}]{{1,24}}+)?"
+WORD = (
+    rf"(?:[OD]['’]|Mc|Mac|Fitz|De|La|Le|Di|[AaEe]l-)?[{_U}][{_L}]{{1,24}}+"
+    rf"(?:[-'’][{_U}][{_L}]{{1,24}}+)?"
+)
 CAPS = rf"(?:[OD]['’]|MC)?[{_U}]{{2,24}}+(?:-[{_U}]{{2,24}}+)?"
 INITIAL = rf"[{_U}](?:\.(?:-?[{_U}]\.)?|(?![\w'’.]))"
 _NICKNAME = rf"(?:[\"“'][{_U}][{_L}]{{1,24}}[\"”'] )?"
@@ -35,11 +42,11 @@ WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 @lru_cache(maxsize=1 << 16)
 def is_known(word: str) -> bool:
     """Whether a word is a usual given name or surname, or one of the lexicon and no other word."""
-    found = name_status(word)
+    status = name_status(word)
     return (
         word.lower() in COMMON_GIVEN_NAMES
         or word.lower() in COMMON_SURNAMES
-        or ((found.given or found.surname) and found.unambiguous)
+        or ((status.given or status.surname) and status.unambiguous)
     )
 
 
@@ -50,7 +57,7 @@ def person(
     known: bool = False,
     whole: bool = False,
     initial: bool = False,
-) -> Place | None:
+) -> Offsets | None:
     """The name up to the first word that is none (``whole``: only the first word is asked).
 
     ``least``: so many words it must have. ``known``: one of them must be a usual name. ``initial``:
@@ -101,17 +108,17 @@ def _ends_name(word: re.Match[str], text: str, inside: bool) -> bool:
     return not initial
 
 
-def full(match: re.Match[str]) -> Place | None:
+def full(match: re.Match[str]) -> Offsets | None:
     """At least two words, or one that is a usual name."""
     return person(match, least=2) or person(match, known=True)
 
 
-def known(match: re.Match[str]) -> Place | None:
+def known(match: re.Match[str]) -> Offsets | None:
     """One of the words must be a usual name."""
     return person(match, known=True)
 
 
-def small(match: re.Match[str]) -> Place | None:
+def small(match: re.Match[str]) -> Offsets | None:
     """A name in small letters where the context says that one stands here.
 
     A second word must be a usual name.
@@ -119,12 +126,12 @@ def small(match: re.Match[str]) -> Place | None:
     return _small(match, False)
 
 
-def small_known(match: re.Match[str]) -> Place | None:
+def small_known(match: re.Match[str]) -> Offsets | None:
     """A name in small letters where the context alone does not say so: it must be a usual one."""
     return _small(match, True)
 
 
-def _small(match: re.Match[str], must_know: bool) -> Place | None:
+def _small(match: re.Match[str], must_know: bool) -> Offsets | None:
     start, end = match.span("v")
     first, *more = match["v"].split(" ")
     if (
@@ -141,7 +148,7 @@ def _small(match: re.Match[str], must_know: bool) -> Place | None:
     return (start, end) if surname else (start, start + len(first))
 
 
-def addressed(match: re.Match[str]) -> Place | None:
+def addressed(match: re.Match[str]) -> Offsets | None:
     """A person spoken to (okay, great, so Karen …): a given name that is no other word."""
     name = match["v"].lower()
     return (
@@ -151,14 +158,16 @@ def addressed(match: re.Match[str]) -> Place | None:
     )
 
 
-def repeated(texts: Sequence[str], places: Sequence[Sequence[Place]]) -> re.Pattern[str] | None:
+def repeated_names(
+    texts: Sequence[str], offsets: Sequence[Sequence[Offsets]]
+) -> re.Pattern[str] | None:
     """A pattern for every further mention of the names found in a record, as they were written
     there.
     """
     words = {
         word
-        for text, found in zip(texts, places, strict=True)
-        for start, end in found
+        for text, in_text in zip(texts, offsets, strict=True)
+        for start, end in in_text
         for word in WORDS.findall(text[start:end])
         if _is_telling(word)
     }
@@ -166,8 +175,8 @@ def repeated(texts: Sequence[str], places: Sequence[Sequence[Place]]) -> re.Patt
     # together are repeated.
     words |= {
         re.sub(r"\s+", " ", text[start:end])
-        for text, found in zip(texts, places, strict=True)
-        for start, end in found
+        for text, in_text in zip(texts, offsets, strict=True)
+        for start, end in in_text
         if " " in text[start:end]
     }
     if not words:
@@ -190,3 +199,18 @@ def _is_telling(word: str) -> bool:
     ):
         return False
     return not word.islower() or low in COMMON_GIVEN_NAMES
+
+
+def name_rule(
+    pattern: str,
+    *,
+    needs: str | frozenset[str] = frozenset(),
+    also: str = "",
+    check: Check = person,
+    word: Callable[[str], bool] | None = None,
+    flags: int = 0,
+) -> Rule:
+    """A rule for names: as ``rule``, and a text without a digit may hold one."""
+    return rule(
+        "name", pattern, needs=needs, also=also, digits=False, check=check, word=word, flags=flags
+    )

@@ -6,79 +6,72 @@ import re
 from functools import lru_cache
 
 from medtune.text.identifiers.lexicon import NAMED_THING, NO_PERSON, NOT_NAMES, fold, name_status
-from medtune.text.identifiers.persons import CAPS, LOWER, NAME, WORD, WORDS, is_known, person
-from medtune.text.identifiers.spans import Check, Place, Rule, before, words
+from medtune.text.identifiers.persons import (
+    CAPS,
+    LOWER,
+    NAME,
+    PEOPLE,
+    WORD,
+    WORDS,
+    is_known,
+    name_rule,
+    person,
+)
+from medtune.text.identifiers.spans import Offsets, before
 
 _I = re.IGNORECASE
-RELATIVES = (
-    r"husband|wife|son|daughter|mother|father|brother|sister|uncle|aunt|auntie|aunty|cousin|nephew|niece|grandson|granddaughter|"
-    r"grandmother|grandfather|grandma|grandpa|granny|partner|fiance|fiancee|fiancé|fiancée|boyfriend|girlfriend|mom|mum|mommy|mummy|dad|daddy|"
-    r"friend|neighbor|neighbour|roommate|flatmate|housemate|caregiver|caretaker|carer|hubby|stepson|stepdaughter|stepmother|stepfather|spouse|"
-    r"guardian|baby|twins?|kid|child|(?:mother|father|son|daughter|brother|sister)-in-law|colleague|coworker|co-worker|buddy"
-)
-_WORKERS = (
-    r"nurse|aide|therapist|physio|social worker|case worker|caseworker|case manager|resident|intern|fellow|registrar|midwife|doula|dietitian|"
-    r"nutritionist|pharmacist|technician|technologist|tech|paramedic|medic|trainer|coach|teacher|tutor|attorney|lawyer|"
-    r"solicitor|chaplain|pastor|rabbi|imam|landlord|landlady|employer|supervisor|boss|manager|interpreter|coordinator|"
-    r"counselor|counsellor|psychologist|psychiatrist|secretary|officer|sergeant|deputy|detective|constable|judge|captain|lieutenant|"
-    r"surgeon|hospitalist|cardiologist|oncologist|neurologist|urologist|nephrologist|radiologist|pathologist|gynecologist|dermatologist|audiologist|pulmonologist|endocrinologist|gastroenterologist|rheumatologist|hematologist|ophthalmologist|anesthesiologist|student|scribe|clerk|receptionist|dentist|orderly|phlebotomist|sonographer|"
-    r"donor|recipient|claimant|plaintiff|defendant|witness|decedent|doc|sitter|babysitter|nanny|housekeeper|attendant|"
-    r"practitioner|hygienist|assistant|associate|advocate|mentor|sponsor|inmate|veteran|senator|councilman|executor"
-)
-_SHORT = r"RN|LPN|CNA|LVN|NP|PA|PA-C|CRNA|EMT|MA|SW|LCSW|PT|OT|SLP|RT|CM|Sgt|Lt|Capt|Col|Cpl|Pvt|Hon|Esq|Fr|Sr|Br"
-_PATIENTS = r"pt|patient|client|Baby (?:Girl|Boy)|BG|BB|infant"
-_HONOURS = r"Se[ñn]or(?:a|ita)?|Sra?|Srta|Do[ñn]a|Mme|Mlle|Monsieur|Signora?|Fr[äa]ulein|Sir|Dame|Lord|Lady|Sheikh|Pan[i]?|Doc|Nurse|Sister|Brother|Officer|Deputy|Sergeant|Sheriff|Detective|Constable|Chaplain|Pastor|Rabbi|Imam|Judge|Captain|Lieutenant|Coach|Senator|Principal|Auntie|Aunty|Uncle|Aunt|Grandma|Grandpa"
-_SAYS = (
-    r"(?:is|was|has|had|will|would|can|could|said|says|told|tells|came|comes|went|gave|gives|called|calls|wants|wanted|needs|needed|"
-    r"took|takes|thinks|thought|lives|lived|does|did|and i|and me|asked|asks|reports|reported|states|stated|denies|denied|"
-    r"presents|presented|seen|complains|feels|felt|got|gets|goes|just|doesn['’]t|isn['’]t|wasn['’]t|hasn['’]t|won['’]t|"
-    r"can['’]t|didn['’]t|here|again|who|keeps|started|stopped|sees|saw|drove|brought|helps|helped|died|passed|fell|noticed|picked)"
-)
+RELATIVES = PEOPLE.one_of("relatives")
+RELATIVE_WORDS = re.sub(r"[()?:|]", " ", RELATIVES)
+_WORKERS = PEOPLE.one_of("workers")
+_SHORT = PEOPLE.one_of("short_roles")
+_PATIENTS = PEOPLE.one_of("patients")
+_HONOURS = PEOPLE.one_of("honours")
+_SAYS = rf"(?:{PEOPLE.one_of('verbs_of_people')})"
 _TAIL = re.compile(NAMED_THING)
 
 
 _CLAUSE = re.compile(rf" ?(?:$|[,.;:)\n]|['’]s\b)| {_SAYS}\b")
 
 
-def _worker(match: re.Match[str], role: str) -> Place | None:
+def _worker(match: re.Match[str], role: str) -> Offsets | None:
     """A usual name after a role.
 
     Any other only where the role stands in running text, not in a heading.
     """
-    found = person(match)
-    if found is None or _TAIL.match(match.string, found[1]):
+    offsets = person(match)
+    if offsets is None or _TAIL.match(match.string, offsets[1]):
         return None
-    first = next(WORDS.finditer(match.string, *found)).group()
-    if first.isupper() and len(first) > 1 and not _listed(match.string, found):
+    first = next(WORDS.finditer(match.string, *offsets)).group()
+    if first.isupper() and len(first) > 1 and not _listed(match.string, offsets):
         return None
     heading = role[0].isupper() and not role.isupper()
     unknown = not is_known(first) and not name_status(first).unambiguous
-    listed = _listed(match.string, found)
-    cut_off = _CLAUSE.match(match.string, found[1]) or " " in match.string[slice(*found)]
-    return None if unknown or not (listed or cut_off) or (heading and not listed) else found
+    listed = _listed(match.string, offsets)
+    cut_off = _CLAUSE.match(match.string, offsets[1]) or " " in match.string[slice(*offsets)]
+    return None if unknown or not (listed or cut_off) or (heading and not listed) else offsets
 
 
-def _listed(text: str, place: Place) -> bool:
-    return any(is_known(word) for word in WORDS.findall(text[slice(*place)]) if len(word) > 1)
+def _listed(text: str, offsets: Offsets) -> bool:
+    return any(is_known(word) for word in WORDS.findall(text[slice(*offsets)]) if len(word) > 1)
 
 
-def _listed_person(match: re.Match[str]) -> Place | None:
-    found = person(match)
+def _listed_person(match: re.Match[str]) -> Offsets | None:
+    offsets = person(match)
     return (
-        found
-        if found and _listed(match.string, found) and not _TAIL.match(match.string, found[1])
+        offsets
+        if offsets and _listed(match.string, offsets) and not _TAIL.match(match.string, offsets[1])
         else None
     )
 
 
-def _plain(match: re.Match[str]) -> Place | None:
+def _plain(match: re.Match[str]) -> Offsets | None:
     """Any word that is no other: the context is that of a person."""
-    found = person(match)
-    if found is None or _TAIL.match(match.string, found[1]):
+    offsets = person(match)
+    if offsets is None or _TAIL.match(match.string, offsets[1]):
         return None
-    first = max(WORDS.findall(match.string[slice(*found)]), key=len)
+    first = max(WORDS.findall(match.string[slice(*offsets)]), key=len)
     return (
-        found
+        offsets
         if is_known(first) or name_status(first).unambiguous or name_status(first).surname
         else None
     )
@@ -89,66 +82,62 @@ def _stands_alone(word: str) -> bool:
     return len(word) > 3 and name_status(word).sufficient
 
 
-def _small(match: re.Match[str]) -> Place | None:
+def _small(match: re.Match[str]) -> Offsets | None:
     return match.span("v") if _stands_alone(match["v"]) else None
 
 
-def _small_surname(match: re.Match[str]) -> Place | None:
-    found = name_status(match["v"])
+def _small_surname(match: re.Match[str]) -> Offsets | None:
+    status = name_status(match["v"])
     return (
         match.span("v")
-        if found.unambiguous and (found.given or found.surname) and len(match["v"]) > 3
+        if status.unambiguous and (status.given or status.surname) and len(match["v"]) > 3
         else None
     )
 
 
-def _rule(
-    pattern: str, needs: frozenset[str] | str = "", check: Check = person, flags: int = 0
-) -> Rule:
-    held = words(needs) if isinstance(needs, str) else needs
-    word = _stands_alone if check is _small else None
-    return Rule("name", re.compile(pattern, flags), held, digits=False, check=check, word=word)
-
-
 _LAST_WORDS = frozenset(re.findall(r"[^\W\d_]+", f"{RELATIVES}|{_WORKERS}|{_SHORT}".lower()))
 _ROLE_BEFORE = re.compile(
-    rf"\b(?P<role>(?i:{_WORKERS}|{RELATIVES})|{_SHORT})(?:[,:]? {{1,2}}| \()(?:(?:named|called|is) )?$"
+    rf"\b(?P<role>(?i:{_WORKERS}|{RELATIVES})|{_SHORT})(?:[,:]? {{1,2}}| \()"
+    rf"(?:(?:named|called|is) )?$"
 )
 _PATIENT_BEFORE = re.compile(
     rf"\b(?:(?i:{_PATIENTS})\.?:?|[Pp]er(?: (?:{_SHORT}|Dr)\.?)?) {{1,2}}$"
 )
-_TITLES = words(
-    "señor señora se senor senora senorita sra srta don doña do mme mlle monsieur signor signora officer deputy sergeant sheriff detective constable chaplain pastor rabbi imam judge captain lieutenant coach senator principal auntie aunty uncle aunt grandma grandpa sir dame lord lady sheikh doc nurse sister brother fr pani"
-)
-_DEGREES = r"(?:M\.?D|D\.?O|R\.?N|N\.?P|PA|PA-C|LPN|CNM|CRNA|APRN|FNP|DDS|PhD|DPM|MBBS|FRCS|FRCP|MRCP|PharmD|LCSW|PT|OT|RD|MPH|DC|OD)"
+_TITLES = PEOPLE.words("honour_words")
+_DEGREES = rf"(?:{PEOPLE.one_of('degrees_of_initialled')})"
 _INITIALS = r"(?:[A-Z]\.(?: ?|-)){1,3}|[A-Z] (?:[A-Z] )?"
 _BY = re.compile(
-    r"(?:\b(?:by|with|per|from|signed|sign|attn|c/o|cc|re|regards|wishes|faithfully|sincerely|yours|thanks|dr|prof|pt|patient|nurse|"
-    r"resident|not signed)[.:,]*)\s{0,3}$", _I
-)  # fmt: skip
+    r"(?:\b(?:by|with|per|from|signed|sign|attn|c/o|cc|re|regards|wishes|faithfully"
+    r"|sincerely|yours|thanks|dr|prof|pt|patient|nurse|"
+    r"resident|not signed)[.:,]*)\s{0,3}$",
+    _I,
+)
 _CLOSED = re.compile(rf",? {_DEGREES}(?!\w)")
 _CLOSED_OFF = re.compile(r"[.),;:]? *(?:$|\n|[(,;:.)]|(?:and|to|on|at|for|who|in|is|was)\b| {2})")
 _THEIRS = r"(?:his|her|their|my|our|the patient['’]s|\w+['’]s)"
 _AFTERWARDS = re.compile(
-    rf"(?:, | ?\()(?:{_THEIRS} (?:\w+ )?(?i:{RELATIVES}|{_WORKERS})\b|(?:mom|mother|father|dad|wife|husband|son|daughter|sister|brother) (?:of|to)\b)|"
+    rf"(?:, | ?\()(?:{_THEIRS} (?:\w+ )?(?i:{RELATIVES}|{_WORKERS})\b|(?:mom|mother|father"
+    rf"|dad|wife|husband|son|daughter|sister|brother) (?:of|to)\b)|"
     rf"['’]s (?:\w+ )?(?i:{RELATIVES})\b|"
     r" (?:wrote|writes|replied|commented|posted) ?:| ?<\S+@| \(\S+@| ?\[\d"
 )
 _LISTED_AFTER = re.compile(
-    r",? {1,2}(?:(?:here|speaking|calling)\b|\(?\d{1,3} ?[MFmf]\b|9\d,|(?:SSN|MRN|DOB|NHS|Medicaid|Medicare)\b)"
+    r",? {1,2}(?:(?:here|speaking|calling)\b|\(?\d{1,3} ?[MFmf]\b|9\d,|(?:SSN|MRN|DOB|NHS"
+    r"|Medicaid|Medicare)\b)"
 )
 _STARTS = re.compile(r"(?:^|[.!?\n] {0,2})$")
 _HUMAN = re.compile(
-    r" (?:denies|denied|complains|complained|told|lives|phoned|has been (?:afebrile|well|stable|doing|feeling|sleeping|eating|drinking|having|taking|walking|working|living|vomiting|coughing|crying|seen|admitted|transferred|discharged)|thinks|wonders)\b"
+    rf" (?:denies|denied|complains|complained|told|lives|phoned"
+    rf"|has been (?:{PEOPLE.one_of('states_of_people')})|thinks|wonders)\b"
 )
 
 
-def _degreed(match: re.Match[str]) -> Place | None:
+def _degreed(match: re.Match[str]) -> Offsets | None:
     """Halvorsen RN: a word that is no other, or a usual name, before a degree."""
     return _plain(match) if not match["v"].isupper() else None
 
 
-def beside(match: re.Match[str]) -> Place | None:
+def beside(match: re.Match[str]) -> Offsets | None:
     """A name by what stands before it (a role) or after it (a relation, a number, a verb of
     people).
     """
@@ -157,14 +146,14 @@ def beside(match: re.Match[str]) -> Place | None:
     last = last.rsplit("-", 1)[-1]
     if last in _LINKS or last in _LAST_WORDS:
         role = _ROLE_BEFORE.search(context)
-        if role and (found := _worker(match, role["role"])):
-            return found
+        if role and (offsets := _worker(match, role["role"])):
+            return offsets
     if (
         last in _AFTER_WORDS
         and _PATIENT_BEFORE.search(context)
-        and (found := _listed_person(match))
+        and (offsets := _listed_person(match))
     ):
-        return found
+        return offsets
     end = match.end("v")
     if match.string[end : end + 1] not in _GOING_ON or match["v"].isupper():
         return None
@@ -178,13 +167,13 @@ def beside(match: re.Match[str]) -> Place | None:
 
 
 _GOING_ON = (" ", ",", "'", "’")
-_LINKS = words("named called is")
-_AFTER_WORDS = words("pt patient client girl boy bg bb infant per dr") | words(
-    _SHORT.lower().replace("|", " ")
+_LINKS = frozenset("named called is".split())
+_AFTER_WORDS = frozenset("pt patient client girl boy bg bb infant per dr".split()) | frozenset(
+    _SHORT.lower().split("|")
 )
 
 
-def _initialled(match: re.Match[str]) -> Place | None:
+def _initialled(match: re.Match[str]) -> Offsets | None:
     """S.
 
     Papadopoulos: a surname of the lexicon; or any word that is no other, where people stand.
@@ -209,13 +198,49 @@ def _initialled(match: re.Match[str]) -> Place | None:
 
 
 ROLES = (
-    _rule(rf"(?<![\w'’.-])(?P<v>{WORD}),? (?:RN|LPN|CNA|NP|PA-C|MD|DO|PharmD|LCSW|PhD|DDS|FNP|CRNA)(?!\w)", words("rn lpn cna np pa md do pharmd lcsw phd dds fnp crna"), _degreed),
-    _rule(rf"(?<![\w'’./-])(?P<v>(?P<initials>{_INITIALS})(?P<last>{WORD}|{CAPS}))(?!\w)", "", _initialled),
-    _rule(rf"\b(?:BABY|Baby|INFANT|Infant) (?:Girl|Boy|GIRL|BOY|girl|boy) (?:of )?(?P<v>{WORD}|{CAPS})", words("baby infant"), _plain),
-    _rule(rf"\b(?:{_HONOURS})\.? {{1,2}}(?P<v>{NAME})", _TITLES, _plain),
-    _rule(rf"\b(?:C/O|c/o|RX FOR|Rx for|ATTN|PT|PT NAME|PATIENT|RE|FOR|[A-Z]{{2,11}}ED BY|SIGNED|MOTHER|FATHER)[ .:]{{1,4}}(?P<v>{CAPS}(?:,? {CAPS})?)(?= {{2}}|\s*$|\n|[,.(]| \d)", words("c rx attn pt patient re for by signed mother father"), _listed_person),
-    _rule(rf"\b(?:its|it['’]s|this is|[iI]['’]?m|my name is|name['’]?s|call me) (?P<v>{LOWER})(?= ?(?:again|here|[,.!]|and i\b|from\b|$|\n))", "its it this i im my name call", _small),
-    _rule(rf"\b(?:patient|pt|mr|mrs|ms|dr|doctor|nurse) (?P<v>{LOWER})(?= {_SAYS}\b)", "patient pt mr mrs ms dr doctor nurse", _small_surname),
-    _rule(rf"(?<![\w'’.-])(?P<v>{LOWER}) (?={_SAYS}\b)", "", _small),
-    _rule(rf"(?:[\]:.,!?;]|^) ?(?:(?:no|yes|yeah|so|well|and|hi|hey|oh|okay|ok|thanks|thank you) )?(?:, )?(?P<v>{LOWER})(?= ?[,.?!](?: (?:that|my|his|her|she|he|it|i|what|how|you|can|the|and|are|do|thanks|$)|\s*$|\s*\[))", "", _small, re.M),
-)  # fmt: skip
+    name_rule(
+        rf"(?<![\w'’.-])(?P<v>{WORD}),? (?:RN|LPN|CNA|NP|PA-C|MD|DO|PharmD|LCSW|PhD|DDS|FNP"
+        rf"|CRNA)(?!\w)",
+        needs="rn lpn cna np pa md do pharmd lcsw phd dds fnp crna",
+        check=_degreed,
+    ),
+    name_rule(
+        rf"(?<![\w'’./-])(?P<v>(?P<initials>{_INITIALS})(?P<last>{WORD}|{CAPS}))(?!\w)",
+        check=_initialled,
+    ),
+    name_rule(
+        rf"\b(?:BABY|Baby|INFANT|Infant) (?:Girl|Boy|GIRL|BOY|girl|boy) (?:of )?"
+        rf"(?P<v>{WORD}|{CAPS})",
+        needs="baby infant",
+        check=_plain,
+    ),
+    name_rule(rf"\b(?:{_HONOURS})\.? {{1,2}}(?P<v>{NAME})", needs=_TITLES, check=_plain),
+    name_rule(
+        rf"\b(?:C/O|c/o|RX FOR|Rx for|ATTN|PT|PT NAME|PATIENT|RE|FOR|[A-Z]{{2,11}}ED BY"
+        rf"|SIGNED|MOTHER|FATHER)[ .:]{{1,4}}(?P<v>{CAPS}(?:,? {CAPS})?)(?= {{2}}|\s*$|\n"
+        rf"|[,.(]| \d)",
+        needs="c rx attn pt patient re for by signed mother father",
+        check=_listed_person,
+    ),
+    name_rule(
+        rf"\b(?:its|it['’]s|this is|[iI]['’]?m|my name is|name['’]?s|call me) "
+        rf"(?P<v>{LOWER})(?= ?(?:again|here|[,.!]|and i\b|from\b|$|\n))",
+        needs="its it this i im my name call",
+        check=_small,
+        word=_stands_alone,
+    ),
+    name_rule(
+        rf"\b(?:patient|pt|mr|mrs|ms|dr|doctor|nurse) (?P<v>{LOWER})(?= {_SAYS}\b)",
+        needs="patient pt mr mrs ms dr doctor nurse",
+        check=_small_surname,
+    ),
+    name_rule(rf"(?<![\w'’.-])(?P<v>{LOWER}) (?={_SAYS}\b)", check=_small, word=_stands_alone),
+    name_rule(
+        rf"(?:[\]:.,!?;]|^) ?(?:(?:no|yes|yeah|so|well|and|hi|hey|oh|okay|ok|thanks"
+        rf"|thank you) )?(?:, )?(?P<v>{LOWER})(?= ?[,.?!](?: (?:that|my|his|her|she|he|it|i"
+        rf"|what|how|you|can|the|and|are|do|thanks|$)|\s*$|\s*\[))",
+        check=_small,
+        word=_stands_alone,
+        flags=re.M,
+    ),
+)

@@ -3,17 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from medtune.text.identifiers.addresses import ADDRESSES, ZIPS
 from medtune.text.identifiers.ages import AGES
 from medtune.text.identifiers.bare_names import BARE
 from medtune.text.identifiers.contacts import CONTACTS, PHONES
 from medtune.text.identifiers.dates import DATES
+from medtune.text.identifiers.labelled_numbers import SPOKEN
 from medtune.text.identifiers.names import NAMES
 from medtune.text.identifiers.numbers import NUMBERS
-from medtune.text.identifiers.persons import repeated
-from medtune.text.identifiers.places import ADDRESSES, ZIPS
+from medtune.text.identifiers.persons import repeated_names
 from medtune.text.identifiers.roles import ROLES
-from medtune.text.identifiers.spans import Span, Taken, apply
-from medtune.text.identifiers.spoken_numbers import SPOKEN
+from medtune.text.identifiers.spans import Span, TakenSpans, apply
 
 # The most specific first: what a rule has taken, no later one can have.
 RULES = (
@@ -41,18 +41,19 @@ def find_all(texts: Sequence[str]) -> list[list[Span]]:
 
     A name found in one place is found again wherever it is repeated.
     """
-    found = [Taken(len(text)) for text in texts]
-    for text, taken in zip(texts, found, strict=True):
+    taken_spans = [TakenSpans(len(text)) for text in texts]
+    for text, taken in zip(texts, taken_spans, strict=True):
         apply(RULES, text, taken)
-    places = [
-        [(span.start, span.end) for span in taken.spans if span.kind == "name"] for taken in found
+    names = [
+        [(span.start, span.end) for span in taken.spans if span.kind == "name"]
+        for taken in taken_spans
     ]
-    again = repeated(texts, places)
+    again = repeated_names(texts, names)
     if again is not None:
-        for text, taken in zip(texts, found, strict=True):
+        for text, taken in zip(texts, taken_spans, strict=True):
             for match in again.finditer(text):
                 taken.add(Span("name", *match.span()))
-    return [sorted(taken.spans, key=lambda span: span.start) for taken in found]
+    return [sorted(taken.spans, key=lambda span: span.start) for taken in taken_spans]
 
 
 def find_identifiers(text: str) -> Counter[str]:

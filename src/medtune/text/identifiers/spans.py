@@ -19,13 +19,13 @@ class Span:
     end: int
 
 
-Place = tuple[int, int]
+Offsets = tuple[int, int]
 # A check narrows a match or refuses it; one that tells kinds apart by their context yields a span
 # of the kind it found.
-Check = Callable[[re.Match[str]], Place | Span | None]
+Check = Callable[[re.Match[str]], Offsets | Span | None]
 
 
-def whole(match: re.Match[str]) -> Place | None:
+def whole(match: re.Match[str]) -> Offsets | None:
     """The named group ``v`` where a pattern has one (what stands before it is context), else all
     that matched.
     """
@@ -38,11 +38,6 @@ def before(match: re.Match[str], count: int) -> str:
     """
     start = match.start("v") if "v" in match.re.groupindex else match.start()
     return match.string[max(0, start - count) : start]
-
-
-def words(text: str) -> frozenset[str]:
-    """A set from a block of words."""
-    return frozenset(text.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +67,25 @@ class Rule:
         )
 
 
-class Taken:
+def rule(
+    kind: str,
+    pattern: str,
+    *,
+    needs: str | frozenset[str] = frozenset(),
+    also: str | frozenset[str] = frozenset(),
+    digits: bool = True,
+    check: Check = whole,
+    word: Callable[[str], bool] | None = None,
+    flags: int = 0,
+) -> Rule:
+    """A rule from the text of a pattern; ``needs`` and ``also`` may be words divided by blanks."""
+    needs, also = (
+        frozenset(words.split()) if isinstance(words, str) else words for words in (needs, also)
+    )
+    return Rule(kind, re.compile(pattern, flags), needs, also, digits, check, word)
+
+
+class TakenSpans:
     """The spans found so far; a later one that overlaps an earlier one is refused."""
 
     def __init__(self, length: int) -> None:
@@ -86,7 +99,7 @@ class Taken:
             self.spans.append(span)
 
 
-def apply(rules: Iterable[Rule], text: str, taken: Taken) -> None:
+def apply(rules: Iterable[Rule], text: str, taken: TakenSpans) -> None:
     """Add what the rules find."""
     tokens = frozenset(_TOKEN.findall(text))
     held = tokens | {token.lower() for token in tokens}
@@ -95,5 +108,5 @@ def apply(rules: Iterable[Rule], text: str, taken: Taken) -> None:
         if not rule.worth_trying(held, digits):
             continue
         for match in rule.pattern.finditer(text):
-            if found := rule.check(match):
-                taken.add(found if isinstance(found, Span) else Span(rule.kind, *found))
+            if result := rule.check(match):
+                taken.add(result if isinstance(result, Span) else Span(rule.kind, *result))
