@@ -20,6 +20,9 @@ class One(Task):
     def __init__(self, metric):
         self.metrics = (metric,)
 
+    def run(self, model, items, settings):
+        raise NotImplementedError
+
 
 def samples(scores, prompt="short", groups=None):
     return [

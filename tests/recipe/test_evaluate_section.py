@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from medtune.data.sources import multiple_choice
-from medtune.recipe.evaluate import EXAMINATIONS, Evaluate, TaskSpec
+from medtune.evaluation.tasks.multiple_choice import EXAMINATIONS
+from medtune.recipe.evaluate import Evaluate, TaskSpec
 
 
 def test_an_examination_is_named_by_its_source():

@@ -14,8 +14,9 @@ import pytest
 from command_line import run_command
 from medtune.conversation import read_conversations
 from medtune.data.prepare import prepare
+from medtune.evaluation.tasks import TASKS, TaskSettings
 from medtune.recipe.read import read_run_recipe, shipped_recipes
-from medtune.runs.baselines import majority, tfidf_svm
+from medtune.recipe.schema import Decoding
 
 NAMES = (
     "mtsamples-specialty",
@@ -143,10 +144,15 @@ def test_the_faithful_split_has_the_published_sizes_and_its_leak(real_data, tmp_
     assert "Which medical specialty" not in one.question
 
 
+def baselines(splits, labels):
+    """Samples of each baseline on the test split."""
+    settings = TaskSettings(0, Decoding(), (), None, labels=tuple(labels))
+    return TASKS["classification"].baseline_samples(splits["train"], splits["test"], settings)
+
+
 def test_done_right_nothing_leaks_and_word_counts_reach_what_is_known(real_data, tmp_path):
     """TRAPS: about 0.89 accuracy and 0.87 macro-F1 on 14 specialties, deduplicated and grouped."""
     from medtune.evaluation.evaluate import score
-    from medtune.evaluation.tasks import TASKS
 
     found = prepared("mtsamples-specialty", tmp_path, real_data)
     assert found.audit["leaked"] == 0
@@ -154,9 +160,7 @@ def test_done_right_nothing_leaks_and_word_counts_reach_what_is_known(real_data,
     assert found.audit["labels"]["selected"]["texts_with_several_labels"] == 0
     splits = found.splits
     labels = sorted({c.label for name in SPLITS for c in splits[name]})
-    scores = score(
-        TASKS["classification"], tfidf_svm(splits["train"], splits["test"], labels), 200, 0
-    )
+    scores = score(TASKS["classification"], baselines(splits, labels)["tfidf_svm"], 200, 0)
     assert scores["accuracy"]["value"] == pytest.approx(0.89, abs=0.03)
     assert scores["macro_f1"]["value"] == pytest.approx(0.87, abs=0.04)
 
@@ -164,15 +168,12 @@ def test_done_right_nothing_leaks_and_word_counts_reach_what_is_known(real_data,
 def test_label_sets_are_mostly_hit_by_word_counts(real_data, tmp_path):
     """TRAPS: hit@1 about 0.92."""
     from medtune.evaluation.evaluate import score
-    from medtune.evaluation.tasks import TASKS
     from medtune.evaluation.tasks.classification import right_labels
 
     splits = prepared("mtsamples-label-sets", tmp_path, real_data).splits
     labels = sorted({label for c in splits["train"] + splits["test"] for label in right_labels(c)})
     assert len(labels) == 40
-    scores = score(
-        TASKS["classification"], tfidf_svm(splits["train"], splits["test"], labels), 200, 0
-    )
+    scores = score(TASKS["classification"], baselines(splits, labels)["tfidf_svm"], 200, 0)
     assert scores["hit_at_1"]["value"] == pytest.approx(0.92, abs=0.03)
 
 
@@ -183,7 +184,8 @@ def test_the_majority_is_trainings_not_tests(made_up, tmp_path):
     splits = prepared("mtsamples-specialty", tmp_path, made_up).splits
     train, test = splits["train"], splits["test"]
     always = Counter(c.label for c in train).most_common(1)[0][1]
-    (named,) = {next(iter(sample["score"]["top"])) for sample in majority(train, test, [])}
+    samples = baselines(splits, sorted({c.label for c in (*train, *test)}))["majority"]
+    (named,) = {next(iter(sample["score"]["top"])) for sample in samples}
     assert sum(c.label == named for c in train) == always
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from medtune.conversation import Conversation
-from medtune.evaluation.encoders import encoder_version
 from medtune.evaluation.statistics import Interval, bootstrap_interval, proportion_interval, wilson
-from medtune.evaluation.tasks import TASKS, Sample, Task, TaskSettings
+from medtune.evaluation.tasks import Sample, Task, TaskSettings, task_of
 from medtune.files import (
     read_json,
     read_json_lines,
@@ -78,14 +77,14 @@ def evaluate(
     """
     results = {}
     for job in jobs:
-        name, task, settings = job.spec.key, TASKS[job.spec.task], job.settings
+        name, task, settings = job.spec.key, task_of(job.spec), job.settings
         wanted = [
             job.spec.model_dump(mode="json"),
             settings.as_dict(),
             [i.as_dict() for i in job.items],
             resamples,
         ]
-        key = sha256_json([name, model.fingerprint, judged_by(job.spec), *wanted])
+        key = sha256_json([name, model.fingerprint, task.fingerprint(job.spec), *wanted])
         results[name] = _kept(directory, name, key)
         if results[name]:
             say(f"{name}: kept from before")
@@ -107,16 +106,6 @@ def evaluate(
             },
         )
     return results
-
-
-def judged_by(spec: TaskSpec) -> str:
-    """Hash of what a task's scores depend on beside its settings: its prompts and rules, its
-    encoder, a file it reads.
-    """
-    own = getattr(TASKS[spec.task], "fingerprint", "")
-    encoder = encoder_version(spec.encoder) if spec.task == "answers" else ""
-    file = sha256_file(Path(spec.source)) if spec.source and Path(spec.source).is_file() else ""
-    return sha256_json([own, encoder, file])
 
 
 def _kept(directory: Path, name: str, key: str) -> Scores:

@@ -126,20 +126,13 @@ def check_endpoint_tasks(wanted: Evaluate, remote: EndpointRef | None = None) ->
 def _check_generates(wanted: Evaluate) -> None:
     """Raises ``RecipeError`` at the first task that needs likelihoods."""
     for spec in wanted.tasks:
-        if spec.task == "perplexity":
-            fix = "Leave it out: --set evaluate.tasks=[answers,topics]."
-        elif spec.task == "classification" and spec.scoring == "likelihood":
-            fix = "Set its scoring to generation."
-        elif spec.task == "multiple_choice" and spec.primary != "generation":
-            fix = "Set its primary to generation."
-        elif spec.task == "forgetting":
-            fix = "Leave it out."
-        else:
+        task = spec.declared
+        if task.needs(spec) == "generation":
             continue
         raise RecipeError(
             f"{spec.key} needs likelihoods, and a chat endpoint gives none",
             where="evaluate.tasks",
-            fix=f"{fix} Or, where the server echoes log-probabilities: model.endpoint.likelihoods: echo.",
+            fix=f"{task.without_likelihoods} Or, where the server echoes log-probabilities: model.endpoint.likelihoods: echo.",
         )
 
 

@@ -1,5 +1,7 @@
 """What all sections share: strictness, and the kinds of values."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +11,13 @@ class Section(BaseModel):
     """A part of a recipe: unknown keys are errors, values do not change after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Marks a text that is one of ``names``, which are known only when a recipe is read."""
+
+    names: Callable[[], list[str]]
 
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -14,9 +14,8 @@ from medtune.recipe.base import Positive, Section, Share, as_list, off
 
 
 class Columns(Section):
-    """Which column of a file plays which part.
-
-    Left out: columns are recognised by their usual names.
+    """Which column of a file plays which part. Left out: columns are recognised by their usual
+    names.
     """
 
     question: str | None = Field(None, description="What the user asks.")
@@ -96,7 +95,9 @@ class SourceSpec(Section):
 
 
 class Clean(Section):
-    """Repairs of texts, each counted and shown with examples in the audit; each can be switched off."""
+    """Repairs of texts, each counted and shown with examples in the audit; each can be switched
+    off.
+    """
 
     encoding: bool = Field(
         True, description="Text decoded wrongly somewhere before (mojibake), by ftfy."

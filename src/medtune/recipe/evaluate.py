@@ -3,7 +3,7 @@ is spoken with.
 """
 
 from functools import partial
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -14,9 +14,10 @@ from pydantic import (
     model_validator,
 )
 
-from medtune.recipe.base import Positive, Section, Share
+from medtune.recipe.base import OneOf, Positive, Section, Share
 from medtune.recipe.extensions import check_extension
 from medtune.recipe.model import Endpoint
+from medtune.recipe.tasks import TaskDeclaration, expanded, find_task, packaged_tasks
 
 TOPICS = [
     "What are the symptoms and treatment for paracetamol poisoning?",
@@ -27,22 +28,6 @@ TOPICS = [
 ]
 
 
-TaskName = Literal[
-    "perplexity",
-    "answers",
-    "topics",
-    "classification",
-    "multiple_choice",
-    "rubric",
-    "safety",
-    "forgetting",
-]
-EXAMINATIONS = (
-    "medqa",
-    "medmcqa",
-    "pubmedqa",
-    "mmlu_medical",
-)  # each a name for multiple_choice on that source
 Primary = Literal["letters", "texts", "texts_per_byte", "texts_pmi", "generation"]
 
 
@@ -61,27 +46,12 @@ class Judge(Section):
     max_new_tokens: Positive = Field(300, description="Tokens of one judgement at most.")
 
 
-# Settings that some tasks alone read.
-ONLY = {
-    "limit": tuple(name for name in get_args(TaskName) if name != "topics"),
-    "source": ("multiple_choice", "rubric", "forgetting"),
-    "split": ("multiple_choice", "forgetting"),
-    "shots": ("perplexity", "answers", "classification", "multiple_choice", "rubric"),
-    "primary": ("multiple_choice",),
-    "permutations": ("multiple_choice",),
-    "samples": ("answers",),
-    "confidence": ("answers", "classification", "multiple_choice"),
-    "encoder": ("answers",),
-    "judge": ("rubric", "safety"),
-    "scoring": ("classification",),
-    "temperature": ("classification",),
-}
-
-
 class TaskSpec(Section):
     """One task of the measurement."""
 
-    task: TaskName = Field(description="What is measured.")
+    task: Annotated[str, OneOf(lambda: list(packaged_tasks()))] = Field(
+        description="What is measured; `FILE.py:CLASS` for a task of your own."
+    )
     name: Annotated[str, Field(pattern=r"^[a-z][\w-]*$")] | None = Field(
         None, description="Under which its figures are kept; null: the task's name."
     )
@@ -140,40 +110,29 @@ class TaskSpec(Section):
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
         values = {"task": value} if isinstance(value, str) else value
-        named = values.get("task") if isinstance(values, dict) else None
-        if named in EXAMINATIONS:
-            return {"name": named, "source": named, **values, "task": "multiple_choice"}
-        return values
+        return expanded(values) if isinstance(values, dict) else values
 
-    @field_validator("task", mode="before")
+    @field_validator("task")
     @classmethod
-    def _is_known(cls, value: Any) -> Any:
-        known = get_args(TaskName)
-        if isinstance(value, str) and value not in known:
-            raise ValueError(f"there is no such task; tasks: {', '.join([*known, *EXAMINATIONS])}")
+    def _is_known(cls, value: str) -> str:
+        find_task(value)
         return value
 
     @model_validator(mode="after")
     def _settings_apply(self) -> "TaskSpec":
         """A setting that the task does not read would be ignored silently."""
-        for field, tasks in ONLY.items():
-            if (
-                self.task not in tasks
-                and getattr(self, field) != type(self).model_fields[field].default
-            ):
-                raise ValueError(f"{field} is not for {self.task}; only for: {', '.join(tasks)}")
-        if self.task == "rubric" and self.judge is None:
-            raise ValueError(
-                "rubric needs a judge: {task: rubric, judge: {name: …, endpoint: {base_url: …}}}"
-            )
-        if self.primary == "generation" and (self.confidence or self.permutations > 1):
-            raise ValueError(
-                "primary: generation has no likelihoods: it goes without confidence and permutations"
-            )
-        if self.scoring == "generation" and self.confidence:
-            raise ValueError("scoring: generation has no likelihoods: it goes without confidence")
-        if self.temperature and self.scoring != "generation":
-            raise ValueError("temperature is for scoring: generation")
+        declared = self.declared
+        for field, info in list(type(self).model_fields.items()):
+            if field in ("task", "name", *declared.settings):
+                continue
+            if getattr(self, field) != info.default:
+                readers = [
+                    task.name for task in packaged_tasks().values() if field in task.settings
+                ]
+                raise ValueError(
+                    f"{field} is not for {declared.name}; only for: {', '.join(readers)}"
+                )
+        declared.check(self)
         return self
 
     @model_serializer(mode="wrap")
@@ -190,7 +149,12 @@ class TaskSpec(Section):
     @property
     def key(self) -> str:
         """Name of its files and figures."""
-        return self.name or self.task
+        return self.name or self.declared.name
+
+    @property
+    def declared(self) -> TaskDeclaration:
+        """The task itself."""
+        return find_task(self.task)
 
 
 class Decoding(Section):
@@ -231,9 +195,7 @@ class Evaluate(Section):
 
     tasks: list[TaskSpec] = Field(
         default_factory=lambda: [
-            TaskSpec(task="perplexity"),
-            TaskSpec(task="answers"),
-            TaskSpec(task="topics"),
+            TaskSpec(task=task.name) for task in packaged_tasks().values() if task.by_default
         ],
         description="Tasks, by name or as `{task: …, limit: …}`; medqa, medmcqa, pubmedqa and mmlu_medical are multiple_choice "
         "on that source.",

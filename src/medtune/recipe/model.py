@@ -12,9 +12,8 @@ from medtune.recipe.extensions import check_extension
 
 
 class Endpoint(Section):
-    """A service that serves the model over the OpenAI-compatible interface.
-
-    Only with this are texts sent anywhere.
+    """A service that serves the model over the OpenAI-compatible interface. Only with this are
+    texts sent anywhere.
     """
 
     base_url: str = Field(

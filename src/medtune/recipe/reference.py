@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from medtune.recipe.base import OneOf
 from medtune.recipe.extensions import extension_names
 from medtune.recipe.schema import PretrainRecipe, Recipe
 
@@ -28,6 +29,15 @@ def _type_text(annotation: Any) -> str:
         return "mapping"
     return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(
         name, name
+    )
+
+
+def _field_type(field: FieldInfo) -> str:
+    marks = [mark for mark in field.metadata if isinstance(mark, OneOf)]
+    return (
+        ", ".join(f"`{name}`" for name in marks[0].names())
+        if marks
+        else _type_text(field.annotation)
     )
 
 
@@ -76,7 +86,7 @@ def _section(model: type[BaseModel], prefix: str) -> list[str]:
             )
         cells = (
             f"`{name}`",
-            _type_text(field.annotation),
+            _field_type(field),
             _default_text(field),
             (field.description or "") + _names_beyond(f"{prefix}.{name}"),
         )

@@ -13,7 +13,7 @@ from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RecipeError
 from medtune.evaluation.comparison.leaderboard import same_items
 from medtune.evaluation.evaluate import evaluate, read_samples
-from medtune.evaluation.tasks import TASKS, Sample, Task
+from medtune.evaluation.tasks import Sample, Task, task_of
 from medtune.files import read_json, sha256_json, whole_directory, write_json
 from medtune.models.load import LocalModelRef, load_tokenizer
 from medtune.models.open import ModelRef, open_model, resolve_model
@@ -51,7 +51,7 @@ class EvalSet:
     @property
     def tasks(self) -> dict[str, Task]:
         """Its tasks by key."""
-        return {spec.key: TASKS[spec.task] for spec in self.recipe.evaluate.tasks}
+        return {spec.key: task_of(spec) for spec in self.recipe.evaluate.tasks}
 
     @classmethod
     def of_run(cls, paths: RunPaths, recipe: Recipe, place: Path) -> "EvalSet":

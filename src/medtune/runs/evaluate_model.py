@@ -52,14 +52,14 @@ def with_decodings(recipe: Recipe, seeds: int) -> Recipe:
     with a seed of its own.
     """
     specs = recipe.evaluate.tasks
-    if not any(spec.task == "answers" for spec in specs):
+    if not any("samples" in spec.declared.settings for spec in specs):
         raise RecipeError(
             "no task samples answers",
             where="--seeds",
             fix="Add the task answers; several trainings: medtune run --seeds.",
         )
     tasks = [
-        spec.model_copy(update={"samples": seeds}) if spec.task == "answers" else spec
+        spec.model_copy(update={"samples": seeds}) if "samples" in spec.declared.settings else spec
         for spec in specs
     ]
     return recipe.model_copy(
@@ -111,7 +111,7 @@ def evaluate_model(
     wanted = recipe.evaluate
     if isinstance(found, EndpointRef):
         check_endpoint_tasks(wanted, found)
-        asked = sum(len(job.settings.drawn(job.items)) for job in jobs)
+        asked = sum(len(job.settings.draw(job.items)) for job in jobs)
         say(f"the prompts of {asked:,} items are sent to {found.endpoint.base_url}")
     loaded = open_model(
         found,

@@ -14,7 +14,7 @@ from medtune.data.row_store import to_batch
 from medtune.data.rows import Row
 from medtune.evaluation.comparison.paired import compare_metric, paired_samples
 from medtune.evaluation.evaluate import score
-from medtune.evaluation.tasks import Sample, Task
+from medtune.evaluation.tasks import Sample, Task, task_of
 from medtune.files import read_json, sha256_file, sha256_json, write_json
 from medtune.progress import say
 from medtune.recipe.schema import Recipe
@@ -30,7 +30,9 @@ def overlap_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> N
     words with train.
     """
     keys = {
-        spec.key for spec in recipe.evaluate.tasks if spec.task == "multiple_choice" and spec.source
+        spec.key
+        for spec in recipe.evaluate.tasks
+        if spec.source and task_of(spec).source_holds == "rows"
     }
     if not keys:
         return
@@ -48,9 +50,7 @@ def overlap_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> N
         if not needed:
             return
         jobs = [job for job in TaskItems(recipe, run.data, data_dir).jobs() if job.spec.key in keys]
-        rows = [
-            (job.spec.key, _row(item)) for job in jobs for item in job.settings.drawn(job.items)
-        ]
+        rows = [(job.spec.key, _row(item)) for job in jobs for item in job.settings.draw(job.items)]
         items = Items.of(rows, ngram)
         found = contamination(items, _training(run.data / "train.parquet"))
         known = overlapping(items, _training(run.data / "train.parquet"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from medtune.data.contamination import benchmark_sources
 from medtune.data.sources.open import source_files
 from medtune.errors import RecipeError
-from medtune.evaluation.evaluate import judged_by
+from medtune.evaluation.tasks import task_of
 from medtune.files import sha256_file, sha256_json
 from medtune.models.load import LocalModelRef, context_length, load_tokenizer, read_config
 from medtune.models.open import EndpointRef, ModelRef, check_endpoint_tasks, resolve_model
@@ -184,7 +184,7 @@ class Plan:
         recipe = self.recipe
         wanted = [
             recipe.evaluate.model_dump(mode="json"),
-            [judged_by(spec) for spec in recipe.evaluate.tasks],
+            [task_of(spec).fingerprint(spec) for spec in recipe.evaluate.tasks],
         ]
         model = self._template_inputs()
         if recipe.model.endpoint and recipe.model.endpoint.likelihoods != "none":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RecipeError
 from medtune.evaluation.published import figure_named
-from medtune.evaluation.tasks.rubric import rubrics
+from medtune.evaluation.tasks import task_of
 from medtune.models.load import context_length, read_config
 from medtune.models.open import EndpointRef
 from medtune.models.quantization import require_bitsandbytes
@@ -56,11 +56,11 @@ def _check_tasks(plan: Plan) -> None:
     measured.
     """
     for spec in plan.recipe.evaluate.tasks:
-        if spec.task == "rubric":
-            rubrics(spec.source)
-        if spec.task == "forgetting" and plan.is_seq2seq:
+        task = task_of(spec)
+        task.check_source(spec)
+        if task.needs(spec) == "text likelihood" and plan.is_seq2seq:
             raise RecipeError(
-                "forgetting needs the likelihood of plain text, and an encoder-decoder gives none",
+                f"{task.name} needs the likelihood of plain text, and an encoder-decoder gives none",
                 where="evaluate.tasks",
                 fix="Leave it out.",
             )

@@ -10,7 +10,7 @@ from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RunError
 from medtune.evaluation.evaluate import evaluate, read_samples, score
 from medtune.evaluation.published import figure_named
-from medtune.evaluation.tasks import TASKS, Task
+from medtune.evaluation.tasks import Task, task_of
 from medtune.files import sha256_file, whole_directory, whole_file, write_json
 from medtune.hosted.fine_tuning import train_hosted
 from medtune.hosted.quote import endpoint_of
@@ -256,7 +256,7 @@ def check_base_untouched(plan: Plan) -> None:
 
 def tasks_of(recipe: Recipe) -> dict[str, Task]:
     """The recipe's tasks, by the key of their files and figures."""
-    return {spec.key: TASKS[spec.task] for spec in recipe.evaluate.tasks}
+    return {spec.key: task_of(spec) for spec in recipe.evaluate.tasks}
 
 
 def samples_of(

@@ -16,15 +16,13 @@ from medtune.data.eval_items import Benchmark, read_benchmark
 from medtune.data.rows import bare_question
 from medtune.data.sources.open import source_files
 from medtune.errors import DataError
+from medtune.evaluation.decisions import MetricName, main_metric
 from medtune.evaluation.evaluate import Job
-from medtune.evaluation.tasks import TaskSettings
+from medtune.evaluation.tasks import TaskSettings, task_of
 from medtune.evaluation.tasks.classification import is_classified, right_labels
 from medtune.files import sha256_file
 from medtune.progress import say
 from medtune.recipe.schema import Arm, Recipe, TaskSpec
-
-ARMS_LEAVE_OUT = ("topics", "forgetting")  # not scored; the same however the model is asked
-BESIDE = (*ARMS_LEAVE_OUT, "safety")  # what no verdict begins with
 
 BARE = {
     "permutations": 1,
@@ -43,32 +41,32 @@ class LabelSpace:
     set_size: int = 1
 
 
-def classifications(recipe: Recipe) -> list[TaskSpec]:
-    """The recipe's tasks that ask for labels."""
-    return [spec for spec in recipe.evaluate.tasks if spec.task == "classification"]
-
-
 def main_task(recipe: Recipe) -> TaskSpec | None:
     """The task that the verdict speaks of: the prediction of answers where it is measured, else
     the first on the run's items.
     """
-    wanted = [spec for spec in recipe.evaluate.tasks if spec.task not in BESIDE]
-    return next(
-        (spec for spec in wanted if spec.task == "perplexity"), wanted[0] if wanted else None
-    )
+    names = [
+        MetricName(spec.key, metric.name, task_of(spec).benefit)
+        for spec in recipe.evaluate.tasks
+        for metric in task_of(spec).metrics
+        if metric.better
+    ]
+    main = main_metric(names)
+    specs = {spec.key: spec for spec in recipe.evaluate.tasks}
+    return specs[main.task] if main and main.benefit else None
 
 
 def label_space(recipe: Recipe, data: Path) -> LabelSpace:
     """Of the splits in a directory; empty where the recipe classifies nothing."""
-    if not classifications(recipe):
+    if not any(task_of(spec).labelled for spec in recipe.evaluate.tasks):
         return LabelSpace()
     labels: set[str] = set()
     sizes: Counter[int] = Counter()
     for split in ("train", "test"):
         for chunk in iter_conversations(data / f"{split}.parquet"):
-            found = [right_labels(item) for item in chunk if is_classified(item)]
-            labels.update(label for some in found for label in some)
-            sizes.update(len(some) for some in found if split == "train")
+            of_chunk = [right_labels(item) for item in chunk if is_classified(item)]
+            labels.update(label for of_item in of_chunk for label in of_item)
+            sizes.update(len(of_item) for of_item in of_chunk if split == "train")
     return LabelSpace(tuple(sorted(labels)), sizes.most_common(1)[0][0] if sizes else 1)
 
 
@@ -102,7 +100,7 @@ class TaskItems:
         settings, items, made = self.settings(), self.split(self.recipe.evaluate.split), []
         for spec in self.recipe.evaluate.tasks:
             if arm:
-                if spec.task in ARMS_LEAVE_OUT:
+                if not task_of(spec).in_variants:
                     continue
                 spec = spec.model_copy(update=BARE)
             shots = spec.shots + (arm.shots if arm else 0)
@@ -151,8 +149,7 @@ def drawn(
     """
     if not shots:
         return ()
-    if spec.task == "multiple_choice":
-        pool = [item for item in pool if item.options and item.answer]
+    pool = [item for item in pool if task_of(spec).can_demonstrate(item)]
     if len(pool) < shots:
         raise DataError(
             f"{shots} worked examples are wanted and there are {len(pool)} rows to draw from",
@@ -168,12 +165,12 @@ def _unmeasured(own: Benchmark, settings: TaskSettings) -> Sequence[Conversation
     """
     if own.examples:
         return own.examples
-    measured = {item.group for item in settings.drawn(own.items)}
+    measured = {item.group for item in settings.draw(own.items)}
     return [item for item in own.items if item.group not in measured]
 
 
 def _benchmark(spec: TaskSpec, data_dir: Path | None) -> Benchmark | None:
-    if spec.task != "multiple_choice" or spec.source is None:
+    if spec.source is None or task_of(spec).source_holds != "rows":
         return None
     return _read(spec.source, spec.split, data_dir)
 

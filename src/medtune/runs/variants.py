@@ -14,7 +14,7 @@ from medtune.recipe.schema import Arm, Recipe
 from medtune.runs.plan import Plan
 from medtune.runs.stage import RunDirectory
 from medtune.runs.stages import samples_of, tasks_of, trained_model
-from medtune.runs.task_items import ARMS_LEAVE_OUT, TaskItems, source_hashes
+from medtune.runs.task_items import TaskItems, source_hashes
 
 UNCHANGED = (("base as it is", "base", "before"), ("tuned as it is", "tuned", "after"))
 
@@ -67,7 +67,7 @@ def arms_of_task(run: RunDirectory, recipe: Recipe, key: str) -> dict[str, Any] 
     metric = next((metric for metric in task.metrics if metric.better), None)
     return (
         None
-        if metric is None or task.name in ARMS_LEAVE_OUT
+        if metric is None or not task.in_variants
         else arms_of_run(run, recipe, key, task, metric)
     )
 

@@ -1,4 +1,4 @@
-"""The tasks by name."""
+"""The tasks of the package: this list, and the class of each, is all that names them."""
 
 from medtune.evaluation.tasks.answers import Answers
 from medtune.evaluation.tasks.classification import Classification
@@ -7,7 +7,7 @@ from medtune.evaluation.tasks.multiple_choice import MultipleChoice
 from medtune.evaluation.tasks.perplexity import Perplexity
 from medtune.evaluation.tasks.rubric import Rubric
 from medtune.evaluation.tasks.safety import Safety
-from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
+from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings, find, task_of
 from medtune.evaluation.tasks.topics import Topics
 
 _ALL: tuple[Task, ...] = (
@@ -22,4 +22,4 @@ _ALL: tuple[Task, ...] = (
 )
 TASKS = {task.name: task for task in _ALL}
 
-__all__ = ["TASKS", "Metric", "Sample", "Task", "TaskSettings"]
+__all__ = ["TASKS", "Metric", "Sample", "Task", "TaskSettings", "find", "task_of"]

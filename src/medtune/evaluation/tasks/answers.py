@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -11,10 +11,11 @@ from medtune.errors import ModelError
 from medtune.evaluation.confidence.scores import clusters
 from medtune.evaluation.encoders import encoder_version, open_encoder
 from medtune.evaluation.similarity import Encoder, similarities
-from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
+from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
 from medtune.evaluation.text_metrics import NO_COUNTS, bleu, bleu_counts, rouge_l, token_f1
 from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import say, track
+from medtune.recipe.schema import TaskSpec
 from medtune.text.quantities.doses import dose_agreement
 from medtune.text.word_counts import repeated_words
 
@@ -44,7 +45,7 @@ def _mean_of(name: str) -> Metric:
     )
 
 
-class Answers:
+class Answers(Task):
     """Overlap with the reference, nearness in meaning, its quantities, whether the answer ends
     by itself and repeats itself.
 
@@ -56,8 +57,13 @@ class Answers:
     """
 
     name = "answers"
-    title = "Answers to held-out questions"
-    metrics: Sequence[Metric] = (
+    title = "Answers to test questions"
+    missing = "overlap of generated answers with references"
+    version = "4"
+    settings = ("limit", "shots", "samples", "confidence", "encoder")
+    by_default = True
+    side_by_side = 5
+    metrics: ClassVar[Sequence[Metric]] = (
         Metric("rouge_l", "ROUGE-L F1", lambda s: (s["score"]["rouge_l"], 1), "higher"),
         Metric("sampled_rouge_l", "ROUGE-L F1, sampled answers", _sampled_overlap, "higher"),
         Metric("token_f1", "Token F1", lambda s: (s["score"]["token_f1"], 1), "higher"),
@@ -85,12 +91,9 @@ class Answers:
         Metric("words", "Words in an answer", lambda s: (s["score"]["words"], 1), None),
     )
 
-    @property
-    def fingerprint(self) -> str:
-        """Changes with the packaged encoder, so that results without it are not taken for whole
-        once it is there.
-        """
-        return f"4 {encoder_version('auto')}"
+    def depends_on(self, spec: TaskSpec) -> Sequence[str]:
+        """The encoder: results without it are not taken for whole once it is there."""
+        return [encoder_version(spec.encoder)]
 
     def run(
         self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
@@ -99,9 +102,9 @@ class Answers:
 
         What more is kept, the task's settings say.
         """
-        chosen = settings.drawn(items)
+        chosen = settings.draw(items)
         encoder = open_encoder(settings.spec.encoder) if settings.spec else None
-        asked = [settings.asked(item.prompt) for item in chosen]
+        asked = [settings.conversation(item.prompt) for item in chosen]
         with track("answers", len(chosen), "answers") as bar:
             outputs = model.generate(asked, settings.decoding_settings(), bar.advance)
         samples = [_sample(item, made) for item, made in zip(chosen, outputs, strict=True)]

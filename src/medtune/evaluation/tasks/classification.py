@@ -4,15 +4,18 @@ generated answer names.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from medtune.conversation import Conversation
 from medtune.errors import DataError
-from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
+from medtune.evaluation.tasks.baselines import MAJORITY, TFIDF_SVM, ChoiceItem
+from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
 from medtune.models.interface import LanguageModel, choice_loglikelihoods
 from medtune.progress import say, track
+from medtune.recipe.schema import TaskSpec
+from medtune.recipe.tasks import Need
 from medtune.text.answer_parsing import SEPARATOR, parse_label, parse_labels
 
 TIE = 1e-5  # log-likelihoods nearer than this are equal: rounding of float32 decides nothing
@@ -46,7 +49,11 @@ def classified(items: Sequence[Conversation], settings: TaskSettings) -> list[Co
         say(
             f"classification: {len(items) - len(found):,} of {len(items):,} items have no label as their answer"
         )
-    return settings.drawn(found)
+    return settings.draw(found)
+
+
+def _choice_item(item: Conversation, options: Sequence[str]) -> ChoiceItem:
+    return ChoiceItem(item.question, right_labels(item), options, bool(item.labels))
 
 
 def sample_of(
@@ -119,7 +126,7 @@ def _cut(sample: Sample) -> tuple[float, float]:
     return (float(sample["prompt_cut"] > 0), 1) if "prompt_cut" in sample else (0, 0)
 
 
-class Classification:
+class Classification(Task):
     """Accuracy and macro-F1 over the fixed list of labels.
 
     For texts with several labels hit@1, micro- and macro-F1.
@@ -131,8 +138,12 @@ class Classification:
     """
 
     name = "classification"
-    title = "Classification of the held-out texts"
-    metrics: Sequence[Metric] = (
+    title = "Classification"
+    settings = ("limit", "shots", "confidence", "scoring", "temperature")
+    without_likelihoods = "Set its scoring to generation."
+    labelled = True
+    baselines = (MAJORITY, TFIDF_SVM)
+    metrics: ClassVar[Sequence[Metric]] = (
         Metric("accuracy", "Accuracy", lambda s: _if_sets(s, False), "higher", right_or_wrong=True),
         Metric("hit_at_1", "First label is one of the set", lambda s: _if_sets(s, True), "higher", right_or_wrong=True),
         Metric("macro_f1", "Macro-F1 over all labels", class_counts, "higher", figure=macro_f1),
@@ -141,6 +152,39 @@ class Classification:
         Metric("accuracy_per_byte", "Accuracy by likelihood per byte", lambda s: _where_known(s, "per_byte"), None),
         Metric("prompts_cut", "Prompts cut to the model's context", _cut, None),
     )  # fmt: skip
+
+    def check(self, spec: TaskSpec) -> None:
+        """Confidence needs likelihoods; a temperature, generation."""
+        if spec.scoring == "generation" and spec.confidence:
+            raise ValueError("scoring: generation has no likelihoods: it goes without confidence")
+        if spec.temperature and spec.scoring != "generation":
+            raise ValueError("temperature is for scoring: generation")
+
+    def needs(self, spec: TaskSpec) -> Need:
+        """By the way of scoring."""
+        return "generation" if spec.scoring == "generation" else "likelihood"
+
+    def select(
+        self, items: Sequence[Conversation], settings: TaskSettings
+    ) -> Sequence[Conversation]:
+        """The items with labels, at most ``limit`` of them."""
+        return classified(items, settings)
+
+    def baseline_samples(
+        self, train: Sequence[Conversation], items: Sequence[Conversation], settings: TaskSettings
+    ) -> dict[str, list[Sample]]:
+        """One sample a text and baseline, of the labels in the data."""
+        items = self.select(items, settings)
+        known = [_choice_item(item, settings.labels) for item in train if is_classified(item)]
+        asked = [_choice_item(item, settings.labels) for item in items]
+        sets = {"sets": True} if any(item.is_set for item in (*known, *asked)) else {}
+        return {
+            baseline.name: [
+                sample_of(item, settings.labels, choice.top, choice.named) | sets
+                for item, choice in zip(items, baseline.choose(known, asked), strict=True)
+            ]
+            for baseline in self.baselines
+        }
 
     def run(
         self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
@@ -169,7 +213,7 @@ def _likeliest(
     advance: Any,
 ) -> list[Sample]:
     found = choice_loglikelihoods(
-        model, [(settings.asked(item.prompt), options) for item in items], advance
+        model, [(settings.conversation(item.prompt), options) for item in items], advance
     )
     sets = any(item.labels for item in items)
     samples = []
@@ -234,7 +278,7 @@ def _choose_further(
         found = choice_loglikelihoods(
             model,
             [
-                (settings.asked(item.prompt), answers)
+                (settings.conversation(item.prompt), answers)
                 for item, answers in zip(items, longer, strict=True)
             ],
         )
@@ -258,7 +302,9 @@ def _generated(
     decoding = settings.decoding_settings()
     if warmth:  # sampled as such: no nucleus, no beams
         decoding = replace(decoding, temperature=warmth, seed=settings.seed, beams=1)
-    outputs = model.generate([settings.asked(item.prompt) for item in items], decoding, advance)
+    outputs = model.generate(
+        [settings.conversation(item.prompt) for item in items], decoding, advance
+    )
     sets = any(item.labels for item in items)
     samples = []
     for item, made in zip(items, outputs, strict=True):

@@ -4,14 +4,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from medtune.conversation import Conversation
 from medtune.errors import DataError, ModelError
-from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
+from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
 from medtune.evaluation.tasks.text_likelihood import bits_per_byte, scored
-from medtune.files import read_json_lines, sha256_paths
+from medtune.files import read_json_lines, sha256_file
 from medtune.models.interface import LanguageModel, Likelihood
 from medtune.progress import say, track
+from medtune.recipe.schema import TaskSpec
+from medtune.recipe.tasks import Need
 
 HERE = Path(__file__).parents[1] / "forgetting"
 COLUMN = "text"
@@ -88,17 +91,28 @@ def _of_table(path: Path, split: str | None) -> Iterator[Passage]:
             yield Passage(name, kind, str(row.get(COLUMN) or "").strip(), group)
 
 
-class Forgetting:
+class Forgetting(Task):
     """Bits per byte of texts from their beginning, summed over all; what rises was forgotten."""
 
     name = "forgetting"
-    title = "Prediction of general text"
-    metrics: Sequence[Metric] = (bits_per_byte("Bits per byte, general text"),)
+    title = "General text"
+    missing = "what was forgotten: general language after training"
+    settings = ("limit", "source", "split")
+    own_items = "passages that come with medtune"
+    source_holds = "file"
+    always_whole = True
+    benefit = False
+    in_variants = False
+    section = "forgetting"
+    metrics: ClassVar[Sequence[Metric]] = (bits_per_byte("Bits per byte, general text"),)
 
-    @property
-    def fingerprint(self) -> str:
-        """Changes with the packaged passages, so that older results are not taken for new ones."""
-        return sha256_paths([HERE / "passages.jsonl"])
+    def needs(self, spec: TaskSpec) -> Need:
+        """Of text that answers nothing."""
+        return "text likelihood"
+
+    def depends_on(self, spec: TaskSpec) -> Sequence[str]:
+        """The packaged passages."""
+        return [sha256_file(HERE / "passages.jsonl")]
 
     def run(
         self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
@@ -108,7 +122,7 @@ class Forgetting:
         Raises ``ModelError`` where the model gives no likelihood of plain text, ``DataError`` where
         a file holds none.
         """
-        chosen = settings.drawn(_passages(settings))
+        chosen = settings.draw(_passages(settings))
         with track("forgetting", len(chosen), "texts") as bar:
             scores = model.text_loglikelihoods([passage.text for passage in chosen], bar.advance)
         if len(scores) < len(chosen):

@@ -5,20 +5,23 @@ generated answer, read strictly.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from medtune.conversation import Conversation, Message
 from medtune.data.rows import bare_question
 from medtune.errors import DataError
+from medtune.evaluation.tasks.baselines import CHANCE, CONSTANT, ChoiceItem
 from medtune.evaluation.tasks.classification import class_counts, macro_f1, tied_best
-from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
+from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
 from medtune.models.interface import LanguageModel, choice_loglikelihoods
 from medtune.progress import say, track
 from medtune.recipe.schema import TaskSpec
+from medtune.recipe.tasks import Need
 from medtune.text.answer_parsing import named_option
 
+EXAMINATIONS = ("medqa", "medmcqa", "pubmedqa", "mmlu_medical")  # tasks by these names, too
 PREMISE = "Answer:"  # what the options follow where the question is left out (PMI)
 INSTRUCTION = "Answer with the letter of the right option alone."
 
@@ -50,7 +53,7 @@ class Worded:
             )
         ]
         asked = _user(item, "\n".join(filter(None, [_lines(item, order), instruction])))
-        return self.settings.asked(asked, examples)
+        return self.settings.conversation(asked, examples)
 
     def bare(self, item: Conversation) -> tuple[Message, ...]:
         """The question alone; the worked examples answer with the right option's text."""
@@ -62,7 +65,7 @@ class Worded:
                 Message("assistant", _right(example)),
             )
         ]
-        return self.settings.asked(_user(item, bare_question(item.question)), examples)
+        return self.settings.conversation(_user(item, bare_question(item.question)), examples)
 
 
 def _user(item: Conversation, text: str) -> tuple[Message, ...]:
@@ -133,6 +136,11 @@ def right_share(sample: Sample, top: dict[str, float]) -> float:
     return sum(weight for option, weight in top.items() if option in sample["labels"])
 
 
+def _answered(sample: Sample, top: dict[str, float]) -> Sample:
+    scores = {"correct": right_share(sample, top), "top": top, "predicted": top}
+    return {**sample, "prompt_cut": 0, "score": scores}
+
+
 def _described(name: str) -> Callable[[Sample], tuple[float, float]]:
     return lambda sample: (sample["score"][name], 1) if name in sample["score"] else (0, 0)
 
@@ -141,7 +149,7 @@ def _macro(sample: Sample) -> list[float]:
     return class_counts(sample) if sample["classes"] else [0.0, 0.0, 0.0]
 
 
-class MultipleChoice:
+class MultipleChoice(Task):
     """Accuracy of the score that the recipe names.
 
     Ties count by their share, unread answers are wrong.
@@ -153,7 +161,13 @@ class MultipleChoice:
 
     name = "multiple_choice"
     title = "Questions with options"
-    metrics: Sequence[Metric] = (
+    missing = "medical knowledge (multiple-choice examinations)"
+    settings = ("limit", "source", "split", "shots", "primary", "permutations", "confidence")
+    aliases: ClassVar = {source: {"source": source} for source in EXAMINATIONS}
+    without_likelihoods = "Set its primary to generation."
+    source_holds = "rows"
+    baselines = (CONSTANT, CHANCE)
+    metrics: ClassVar[Sequence[Metric]] = (
         Metric(
             "accuracy",
             "Accuracy",
@@ -193,6 +207,46 @@ class MultipleChoice:
         ),
     )
 
+    def check(self, spec: TaskSpec) -> None:
+        """A generated answer has no likelihoods to be sure by, or to turn."""
+        if spec.primary == "generation" and (spec.confidence or spec.permutations > 1):
+            raise ValueError(
+                "primary: generation has no likelihoods: it goes without confidence and permutations"
+            )
+
+    def needs(self, spec: TaskSpec) -> Need:
+        """By the primary score."""
+        return "generation" if spec.primary == "generation" else "likelihood"
+
+    def scored_by(self, spec: TaskSpec) -> str:
+        """Of which texts."""
+        return f"log-likelihood of {spec.primary.replace('_', ' ')}"
+
+    def can_demonstrate(self, item: Conversation) -> bool:
+        """A worked example needs options and a right one."""
+        return bool(item.options and item.answer)
+
+    def select(
+        self, items: Sequence[Conversation], settings: TaskSettings
+    ) -> Sequence[Conversation]:
+        """The questions with options and a right one, at most ``limit`` of them."""
+        return answerable(items, settings)
+
+    def baseline_samples(
+        self, train: Sequence[Conversation], items: Sequence[Conversation], settings: TaskSettings
+    ) -> dict[str, list[Sample]]:
+        """One sample a question and baseline; none of them looks at the training rows."""
+        items = self.select(items, settings)
+        samples = [multiple_choice_sample(item, names_of(items)) for item in items]
+        asked = [ChoiceItem(s["question"], s["labels"], s["options"]) for s in samples]
+        return {
+            baseline.name: [
+                _answered(sample, choice.top)
+                for sample, choice in zip(samples, baseline.choose((), asked), strict=True)
+            ]
+            for baseline in self.baselines
+        }
+
     def run(
         self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
     ) -> list[Sample]:
@@ -225,7 +279,7 @@ def answerable(items: Sequence[Conversation], settings: TaskSettings) -> list[Co
         say(
             f"multiple_choice: {len(items) - len(found):,} of {len(items):,} rows have no options or no answer"
         )
-    return settings.drawn(found)
+    return settings.draw(found)
 
 
 def _scored(
@@ -241,7 +295,7 @@ def _scored(
         texts = choice_loglikelihoods(
             model, [(worded.bare(item), item.options or ()) for item in items], bar.advance
         )
-        premise = worded.settings.asked((Message("user", PREMISE),), ())
+        premise = worded.settings.conversation((Message("user", PREMISE),), ())
         alone = choice_loglikelihoods(
             model, [(premise, item.options or ()) for item in items], bar.advance
         )

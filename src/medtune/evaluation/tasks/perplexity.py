@@ -4,17 +4,20 @@ The answer alone, and the whole text.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from medtune.conversation import Conversation
-from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
+from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
 from medtune.evaluation.tasks.text_likelihood import bits, bits_per_byte, scored
 from medtune.models.interface import LanguageModel, Likelihood
 from medtune.progress import track
+from medtune.recipe.schema import TaskSpec
+from medtune.recipe.tasks import Need
 
 
-class Perplexity:
+class Perplexity(Task):
     """NLL summed over all items, exponentiated once.
 
     Bits per byte let models with other tokenizers compare.
@@ -25,8 +28,13 @@ class Perplexity:
     """
 
     name = "perplexity"
-    title = "Prediction of the held-out answers"
-    metrics: Sequence[Metric] = (
+    title = "Prediction of held-out answers"
+    missing = "prediction of held-out answers"
+    settings = ("limit", "shots")
+    by_default = True
+    always_whole = True
+    without_likelihoods = "Leave it out: --set evaluate.tasks=[answers,topics]."
+    metrics: ClassVar[Sequence[Metric]] = (
         bits_per_byte("Bits per byte, answer"),
         Metric(
             "perplexity",
@@ -34,6 +42,7 @@ class Perplexity:
             lambda s: (-s["loglikelihoods"][0], s["tokens"]),
             "lower",
             np.exp,
+            per_token=True,
         ),
         Metric(
             "word_perplexity",
@@ -56,17 +65,23 @@ class Perplexity:
             lambda s: (-s.get("text_loglikelihood", 0), s.get("text_tokens", 0)),
             "lower",
             np.exp,
+            per_token=True,
         ),
     )
+
+    def needs(self, spec: TaskSpec) -> Need:
+        """Log-likelihoods of the answers; those of whole texts where the model has such."""
+        return "likelihood"
 
     def run(
         self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
     ) -> list[Sample]:
         """Score every item twice: the answer after its prompt, and both from the beginning."""
-        items = settings.drawn(items)
+        items = settings.draw(items)
         with track("perplexity", (1 if settings.examples else 2) * len(items), "texts") as bar:
             answers = model.loglikelihoods(
-                [(settings.asked(item.prompt), item.reference) for item in items], bar.advance
+                [(settings.conversation(item.prompt), item.reference) for item in items],
+                bar.advance,
             )
             # The whole text of an item, not of the worked examples before it.
             whole_texts = [] if settings.examples else [a.prompt + a.text for a in answers]

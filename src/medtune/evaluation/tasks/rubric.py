@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -10,11 +11,14 @@ from medtune.errors import RecipeError
 from medtune.evaluation.judge.agreement import clipped, crossing, item_score, kappa
 from medtune.evaluation.judge.judge import Case, Judge, open_judge
 from medtune.evaluation.judge.rubrics import RubricItem, packaged_rubrics, read_rubrics
-from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
-from medtune.files import sha256_json, sha256_paths
+from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
+from medtune.files import sha256_paths
 from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import say, track
+from medtune.recipe.schema import TaskSpec
 from medtune.text.safety.prompts import prompts_version
+
+JUDGE_CODE = Path(__file__).parents[1] / "judge"
 
 
 def _score(sample: Sample) -> tuple[float, float]:
@@ -47,7 +51,7 @@ def _agreed(sample: Sample) -> tuple[float, float]:
     return both + neither, sum(counts)
 
 
-class Rubric:
+class Rubric(Task):
     """The share of the points that could be reached.
 
     Judgements are a model's, and as good as it agrees with people.
@@ -58,7 +62,11 @@ class Rubric:
 
     name = "rubric"
     title = "Answers judged by criteria"
-    metrics: Sequence[Metric] = (
+    missing = "answers judged by criteria, by another model"
+    settings = ("limit", "source", "shots", "judge")
+    own_items = "prompts and criteria that come with medtune"
+    source_holds = "file"
+    metrics: ClassVar[Sequence[Metric]] = (
         Metric(
             "rubric_score",
             "Points of the rubric, judged by a model",
@@ -76,11 +84,20 @@ class Rubric:
         ),
     )
 
-    @property
-    def fingerprint(self) -> str:
-        """Changes with the packaged prompts and with the way a judge is asked."""
-        code = Path(__file__).parent.parent / "judge"
-        return sha256_json([prompts_version(), sha256_paths(sorted(code.glob("*.py")))])
+    def check(self, spec: TaskSpec) -> None:
+        """Somebody must judge."""
+        if spec.judge is None:
+            raise ValueError(
+                "rubric needs a judge: {task: rubric, judge: {name: …, endpoint: {base_url: …}}}"
+            )
+
+    def check_source(self, spec: TaskSpec) -> None:
+        """A rubric that cannot be read is an error before anything is asked."""
+        rubrics(spec.source)
+
+    def depends_on(self, spec: TaskSpec) -> Sequence[str]:
+        """The packaged prompts, and the way a judge is asked."""
+        return [prompts_version(), sha256_paths(sorted(JUDGE_CODE.glob("*.py")))]
 
     def run(
         self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
@@ -98,7 +115,7 @@ class Rubric:
         chosen = _drawn(rubrics(settings.spec.source), settings)
         system = next((m for item in items[:1] for m in item.messages if m.role == "system"), None)
         with track("rubric", len(chosen), "answers") as bar:
-            prompts = [settings.asked(_with_system(item.prompt, system)) for item in chosen]
+            prompts = [settings.conversation(_with_system(item.prompt, system)) for item in chosen]
             answers = model.generate(prompts, settings.decoding_settings(), bar.advance)
         return judged(
             chosen, answers, open_judge(settings.spec.judge, getattr(settings, "cache", None))

@@ -2,23 +2,24 @@
 determine.
 """
 
+import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 
 from medtune.conversation import Conversation, Message, user_asks
+from medtune.errors import RecipeError
 from medtune.evaluation.statistics import Figure, ratio
+from medtune.evaluation.tasks.baselines import Baseline
+from medtune.files import sha256_file, sha256_json, sha256_paths
 from medtune.models.interface import DecodingSettings, LanguageModel
 from medtune.recipe.schema import Decoding, Recipe, TaskSpec
+from medtune.recipe.tasks import TaskDeclaration, find_task
 
-WHOLE = (
-    "perplexity",
-    "safety",
-    "forgetting",
-)  # not measured on fewer texts unless their own limit says so
 Sample = dict[str, Any]
 Item = TypeVar("Item")
 
@@ -37,7 +38,8 @@ class Metric:
     step. ``better`` is None for a description that is neither good nor bad; only the others are
     tested. A ``right_or_wrong`` ratio gets Wilson's interval and McNemar's test, as far as its
     items allow. Where an item may be missing (a judgement that could not be read), ``paired_only``
-    compares the items that both sides have.
+    compares the items that both sides have. Figures ``per_token`` compare only between models
+    with the same tokenizer.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Metric:
     figure: Figure | None = None
     right_or_wrong: bool = False
     paired_only: bool = False
+    per_token: bool = False
 
     def columns(self, samples: Sequence[Sample]) -> np.ndarray:
         """What is summed, [samples, k]."""
@@ -95,25 +98,29 @@ class TaskSettings:
     @classmethod
     def of(cls, recipe: Recipe, labels: tuple[str, ...] = (), set_size: int = 1) -> "TaskSettings":
         """What a recipe says, with the labels of its data where there are any."""
-        wanted = recipe.evaluate
-        topics = tuple(wanted.topics)
+        evaluate = recipe.evaluate
         return cls(
-            recipe.seed, wanted.decoding, topics, wanted.limit, labels=labels, set_size=set_size
+            recipe.seed,
+            evaluate.decoding,
+            tuple(evaluate.topics),
+            evaluate.limit,
+            labels=labels,
+            set_size=set_size,
         )
 
     def for_task(self, spec: TaskSpec) -> "TaskSettings":
         """The same for one task, whose own settings go first."""
-        own = spec.limit is not None or spec.task in WHOLE
-        return replace(self, spec=spec, limit=spec.limit if own else self.limit)
+        whole = task_of(spec).always_whole
+        return replace(self, spec=spec, limit=spec.limit if spec.limit or whole else self.limit)
 
-    def drawn(self, items: Sequence[Item]) -> list[Item]:
+    def draw(self, items: Sequence[Item]) -> list[Item]:
         """At most ``limit`` of the items, drawn by seed, in their old order."""
         if self.limit is None or self.limit >= len(items):
             return list(items)
         picked = np.random.default_rng(self.seed).permutation(len(items))[: self.limit]
         return [items[i] for i in sorted(picked)]
 
-    def asked(
+    def conversation(
         self, prompt: Sequence[Message], examples: Sequence[Message] | None = None
     ) -> tuple[Message, ...]:
         """The conversation that is put to the model: the system message, worked examples, then
@@ -121,47 +128,136 @@ class TaskSettings:
 
         ``examples`` are their turns, where a task words them itself.
         """
-        own = tuple(message for message in prompt if message.role == "system")
-        rest = tuple(message for message in prompt if message.role != "system")
-        head = own if self.system is None else (Message("system", self.system),)
+        system = tuple(message for message in prompt if message.role == "system")
+        turns = tuple(message for message in prompt if message.role != "system")
+        head = system if self.system is None else (Message("system", self.system),)
         if examples is None:
             examples = [
                 m
                 for item in self.examples
                 for m in (*user_asks(item.question), Message("assistant", item.reference))
             ]
-        return (*head, *examples, *rest)
+        return (*head, *examples, *turns)
 
     def decoding_settings(self, *, sampled: bool = False) -> DecodingSettings:
         """Greedy (or beam) decoding for figures; sampled from the seed, for reading."""
-        wanted = self.decoding
+        decoding = self.decoding
         return DecodingSettings(
-            wanted.max_new_tokens,
-            wanted.temperature if sampled else 0.0,
-            wanted.top_p if sampled else 1.0,
+            decoding.max_new_tokens,
+            decoding.temperature if sampled else 0.0,
+            decoding.top_p if sampled else 1.0,
             self.seed if sampled else 0,
-            wanted.beams,
-            wanted.no_repeat_ngram,
+            decoding.beams,
+            decoding.no_repeat_ngram,
         )
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values."""
-        own = {"decoding": self.decoding.model_dump(), "spec": self.spec and self.spec.model_dump()}
-        return (
-            asdict(replace(self, examples=(), cache=None))
-            | own
-            | {"examples": [item.id for item in self.examples]}
-        )
+        return asdict(replace(self, examples=(), cache=None)) | {
+            "decoding": self.decoding.model_dump(),
+            "spec": self.spec and self.spec.model_dump(),
+            "examples": [item.id for item in self.examples],
+        }
 
 
-class Task(Protocol):
-    """One small class a task."""
+class Task(TaskDeclaration, ABC):
+    """One way of measuring a model; what everybody else needs to know of it stands here.
 
-    name: str
-    title: str
-    metrics: Sequence[Metric]
+    ``title`` heads its part of a report, ``missing`` says what a reader does not learn where it was
+    not measured. It is measured on rows of the run, or on ``own_items``, named so; ``source`` of a
+    recipe names ``rows`` of another data set, or a ``file`` that the task reads itself. ``benefit``:
+    training was for it, so a verdict may begin with it, and what is no benefit has a part of the
+    report to itself, called ``section``. ``version`` changes whenever samples or figures are made in
+    another way.
+    """
 
+    title: ClassVar[str]
+    metrics: ClassVar[Sequence[Metric]]
+    version: ClassVar[str] = "1"
+    missing: ClassVar[str] = ""
+
+    own_items: ClassVar[str] = ""
+    source_holds: ClassVar[Literal["rows", "file", ""]] = ""
+    labelled: ClassVar[bool] = False  # asks for labels, of the data's whole list
+    always_whole: ClassVar[bool] = False  # not measured on fewer items unless its own limit says so
+    baselines: ClassVar[Sequence[Baseline]] = ()
+
+    benefit: ClassVar[bool] = True
+    in_variants: ClassVar[bool] = True  # measured again for every other way to use the models
+    section: ClassVar[Literal["tasks", "harm", "forgetting"]] = "tasks"
+    side_by_side: ClassVar[int] = 0  # answers before and after, shown in a report
+
+    @abstractmethod
     def run(
         self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
     ) -> list[Sample]:
         """One sample an item, in the items' order."""
+
+    def select(
+        self, items: Sequence[Conversation], settings: TaskSettings
+    ) -> Sequence[Conversation]:
+        """Those of the items that are measured. Raises ``DataError`` where there are none."""
+        return settings.draw(items)
+
+    def baseline_samples(
+        self, train: Sequence[Conversation], items: Sequence[Conversation], settings: TaskSettings
+    ) -> dict[str, list[Sample]]:
+        """Samples of each of ``baselines`` on the items that ``run`` would measure."""
+        return {}
+
+    def can_demonstrate(self, item: Conversation) -> bool:
+        """Whether an item can be a worked example before a question."""
+        return True
+
+    def scored_by(self, spec: TaskSpec) -> str:
+        """What is scored where nothing is generated, for people."""
+        return "log-likelihood"
+
+    def check_source(self, spec: TaskSpec) -> None:
+        """Read what the task reads itself, before anything is measured.
+
+        Raises ``DataError``.
+        """
+
+    def depends_on(self, spec: TaskSpec) -> Sequence[str]:
+        """Versions and hashes of what the figures depend on: packaged items, rules, an encoder."""
+        return ()
+
+    def fingerprint(self, spec: TaskSpec) -> str:
+        """Changes with what the figures depend on beside the settings, the items and the model:
+        results of another one are not taken for whole.
+        """
+        source = Path(spec.source) if spec.source else None
+        return sha256_json(
+            [
+                self.version,
+                *self.depends_on(spec),
+                sha256_paths(_own_file(type(self))),
+                sha256_file(source) if source and source.is_file() else "",
+            ]
+        )
+
+
+def _own_file(task: type[Task]) -> list[Path]:
+    """The file of a task that is none of the package's: whoever writes one changes it often."""
+    if task.__module__.startswith(f"{__package__}."):
+        return []
+    file = getattr(sys.modules[task.__module__], "__file__", None)
+    return [Path(file)] if file else []
+
+
+def task_of(spec: TaskSpec) -> Task:
+    """The task of a recipe's entry. Raises ``RecipeError`` where its class measures nothing."""
+    return find(spec.task)
+
+
+def find(reference: str) -> Task:
+    """A task by its name or by ``FILE.py:CLASS``."""
+    task = find_task(reference)
+    if not isinstance(task, Task):
+        raise RecipeError(
+            f"{reference} is no task that can be measured",
+            where="evaluate.tasks",
+            fix=f"Derive its class from {__package__}.Task.",
+        )
+    return task

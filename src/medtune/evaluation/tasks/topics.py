@@ -3,9 +3,10 @@ few plain counts.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from medtune.conversation import Conversation, user_asks
-from medtune.evaluation.tasks.task import Metric, Sample, TaskSettings
+from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
 from medtune.models.interface import LanguageModel
 from medtune.progress import track
 from medtune.text.word_counts import distinct_n, repeated_words, sentence_count, words
@@ -19,7 +20,7 @@ def _ratio(pair: Sequence[int]) -> tuple[float, float]:
     return float(pair[0]), float(pair[1])
 
 
-class Topics:
+class Topics(Task):
     """Counts of the greedy answers.
 
     Preparation proves the questions' subjects absent from training.
@@ -27,7 +28,15 @@ class Topics:
 
     name = "topics"
     title = "Demonstration questions"
-    metrics: Sequence[Metric] = (
+    missing = "behaviour on demonstration questions"
+    version = "2"
+    settings = ()
+    by_default = True
+    own_items = "demonstration questions"
+    benefit = False
+    in_variants = False
+    side_by_side = 50
+    metrics: ClassVar[Sequence[Metric]] = (
         Metric("words", "Words in an answer", lambda s: (s["score"]["words"], 1), None),
         Metric("sentences", "Sentences in an answer", lambda s: _count(s, "sentences"), None),
         Metric(
@@ -47,8 +56,6 @@ class Topics:
         ),
     )
 
-    fingerprint = "2"  # older samples hold no counts of sentences
-
     def run(
         self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
     ) -> list[Sample]:
@@ -59,7 +66,9 @@ class Topics:
         system = next(
             (m.content for item in items[:1] for m in item.messages if m.role == "system"), None
         )
-        prompts = [settings.asked(user_asks(question, system)) for question in settings.topics]
+        prompts = [
+            settings.conversation(user_asks(question, system)) for question in settings.topics
+        ]
         with track("topics", 2 * len(prompts), "answers") as bar:
             greedy_answers = model.generate(prompts, settings.decoding_settings(), bar.advance)
             sampled_answers = model.generate(
