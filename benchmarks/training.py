@@ -106,7 +106,7 @@ def make_rows(data_dir: Path, model: Path, count: int) -> list[tuple[list[int], 
     encoder = Encoder(load_tokenizer(locate(str(model))), LIMIT)
     chosen = random.Random(0).sample(rows, count)
     encoded = [
-        encoder.encode(Conversation(row.place, "", row.source, row.messages)) for row in chosen
+        encoder.encode(Conversation(row.location, "", row.source, row.messages)) for row in chosen
     ]
     return [(row.ids.tolist(), int((~row.supervised).sum())) for row in encoded]
 

@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from preparing import items, pairs, run
 
-from medtune.data.audit import listed, words
-from medtune.data.label_statistics import ceiling
+from medtune.data.audit import counts_in_words
+from medtune.data.audit_facts import word_counts
+from medtune.data.label_statistics import label_ceiling
 
 
 def test_the_ceiling_of_labels_that_overlap():
     # Text 1: A twice and B once, so two of three; text 2: a tie, one of two; text 3: certain. 4 of
     # 6.
-    found = ceiling(np.array([1, 1, 1, 2, 2, 3, 4]), ["A", "A", "B", "A", "C", "B", None])
-    assert found == {
+    found = label_ceiling(np.array([1, 1, 1, 2, 2, 3, 4]), ["A", "A", "B", "A", "C", "B", None])
+    assert found.model_dump() == {
         "rows": 6,
         "texts": 3,
         "classes": 3,
@@ -32,16 +33,16 @@ def test_the_ceiling_of_labels_that_overlap():
 
 
 def test_without_labels_there_is_no_ceiling():
-    assert ceiling(np.array([1, 2]), [None, None]) is None
-    assert ceiling(np.zeros(0), []) is None
-    assert run(pairs(20)).audit["labels"] == {}
+    assert label_ceiling(np.array([1, 2]), [None, None]) is None
+    assert label_ceiling(np.zeros(0), []) is None
+    assert run(pairs(20)).audit.as_json()["labels"] == {}
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from("ABC")), min_size=1, max_size=12))
 def test_no_classifier_beats_the_ceiling_and_one_reaches_it(rows):
     texts, labels = zip(*rows, strict=True)
-    found = ceiling(np.array(texts), labels)["ceiling"]
+    found = label_ceiling(np.array(texts), labels).ceiling
 
     def share(answers):
         return sum(answers[text] == label for text, label in rows) / len(rows)
@@ -61,22 +62,22 @@ def test_no_classifier_beats_the_ceiling_and_one_reaches_it(rows):
     ],
 )
 def test_lengths(counts, expected):
-    assert words(np.array(counts)) == expected
+    assert word_counts(np.array(counts)).model_dump() == expected
 
 
 def test_counts_in_words():
     assert (
-        listed({"empty_answer": 1200, "repeated": 0, "too_short": 2})
+        counts_in_words({"empty_answer": 1200, "repeated": 0, "too_short": 2})
         == "empty answer 1,200, too short 2"
     )
-    assert listed({"repeated": 0}) == listed({}) == "nothing"
+    assert counts_in_words({"repeated": 0}) == counts_in_words({}) == "nothing"
 
 
 def test_splits_are_described_by_what_is_in_their_files():
     rows = [row | {"answer": row["answer"] + " More." * (i % 4)} for i, row in enumerate(pairs(40))]
     prepared = run(rows)
     splits = prepared.splits
-    for name, facts in prepared.audit["splits"].items():
+    for name, facts in prepared.audit.as_json()["splits"].items():
         lengths = [len(c.reference.split()) for c in splits[name]]
         assert facts["rows"] == len(splits[name])
         assert facts["groups"] == len({c.group for c in splits[name]})
@@ -86,7 +87,7 @@ def test_splits_are_described_by_what_is_in_their_files():
 
 
 def test_an_audit_is_plain_json():
-    audit = run("notes", contradictions="label_sets", limit=100).audit
+    audit = run("notes", contradictions="label_sets", limit=100).audit.as_json()
     assert json.loads(json.dumps(audit)) == audit
 
 
@@ -98,7 +99,7 @@ OFF = dict.fromkeys(
 
 @pytest.mark.parametrize("rule", sorted(OFF))
 def test_a_rule_switched_off_is_listed(rule):
-    cleaning = run(pairs(5), clean={rule: OFF[rule]}).audit["cleaning"]
+    cleaning = run(pairs(5), clean={rule: OFF[rule]}).audit.as_json()["cleaning"]
     assert cleaning["off"] == [rule]
 
 
@@ -113,7 +114,7 @@ DAMAGED = [
 
 
 def test_rules_are_counted_by_rows_and_can_all_be_switched_off():
-    on = run(DAMAGED, columns={"label": "label"}).audit["cleaning"]
+    on = run(DAMAGED, columns={"label": "label"}).audit.as_json()["cleaning"]
     counted = {rule: entry["rows"] for rule, entry in on["rules"].items()}
     every = ("blanks", "line_endings", "markup", "literal_newlines", "labels", "boilerplate")
     assert counted == dict.fromkeys(every, 120)
@@ -123,7 +124,7 @@ def test_rules_are_counted_by_rows_and_can_all_be_switched_off():
     }
     assert all(len(entry["examples"]) == 3 for entry in on["rules"].values())
     prepared = run(DAMAGED, clean=OFF)
-    off = prepared.audit["cleaning"]
+    off = prepared.audit.as_json()["cleaning"]
     assert off["rules"] == {}
     assert sorted(off["off"]) == sorted(OFF)
     assert off["boilerplate"] == {}
@@ -136,7 +137,7 @@ def test_listings_hide_identifiers():
     rows = [
         {"question": "Whom to call?", "answer": f"Call 555-123-456{i} at once."} for i in range(3)
     ]
-    audit = run([*pairs(20), *rows]).audit
+    audit = run([*pairs(20), *rows]).audit.as_json()
     assert len(audit["contradictions_listed"][0]) == 3
     assert "555" not in json.dumps(audit)
 
@@ -147,7 +148,7 @@ def test_listings_hide_identifiers_at_the_end_of_an_excerpt():
         {"question": "Whom to write?", "answer": f"{lead}jane.roe@example.org says {i}."}
         for i in range(2)
     ]
-    assert "jane" not in json.dumps(run([*pairs(20), *rows]).audit)
+    assert "jane" not in json.dumps(run([*pairs(20), *rows]).audit.as_json())
 
 
 def test_learned_boilerplate_hides_identifiers():
@@ -155,4 +156,4 @@ def test_learned_boilerplate_hides_identifiers():
         {"question": f"What is {i}?", "answer": f"It is {i}. Write to jane.roe@example.org"}
         for i in range(120)
     ]
-    assert "roe" not in json.dumps(run(rows).audit)
+    assert "roe" not in json.dumps(run(rows).audit.as_json())

@@ -159,8 +159,8 @@ def rows_or_error(path, source=None):
         assert error.fix
         return None
     assert rows
-    assert len({row.place for row in rows}) == len(rows)
-    assert all(path.stem in row.place for row in rows)
+    assert len({row.location for row in rows}) == len(rows)
+    assert all(path.stem in row.location for row in rows)
     return rows
 
 

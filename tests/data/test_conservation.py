@@ -95,7 +95,7 @@ def outcome(rows, seed, chosen, size=1000, processes=1, demonstrations=()):
             prepared = run(rows, demonstrations, seed, **chosen)
         except DataError as error:
             return str(error).split(":", 1)[-1]
-    return prepared.audit, prepared.splits
+    return prepared.audit.as_json(), prepared.splits
 
 
 @settings(

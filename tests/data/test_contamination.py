@@ -37,9 +37,8 @@ def training(rows, size=3):
 
 
 def facts(sets, rows, ngram=13, size=3):
-    found = contamination(
-        Items.of(((name, r) for name, rs in sets.items() for r in rs), ngram), training(rows, size)
-    )
+    items = Items.of(((name, r) for name, rs in sets.items() for r in rs), ngram)
+    found = {n: c.model_dump() for n, c in contamination(items, training(rows, size)).items()}
     return {
         n: (f["items"], f["overlapping"], f["mostly"], f["training_rows"]) for n, f in found.items()
     }, found
@@ -185,7 +184,7 @@ def test_preparation_compares_with_the_benchmarks_that_are_here_and_names_the_re
     )
     rows = [*pairs(40), {"question": "Tell me more.", "answer": f"Well, {' '.join(SHARED)}."}]
     prepared = run(rows, data_dir=place)
-    found = prepared.audit["contamination"]
+    found = prepared.audit.as_json()["contamination"]
     train = prepared.splits["train"]
     learnt = [c for c in train if "number 3?" in c.question or "shared1" in c.reference]
     assert found["sets"]["medqa"]["items"] == 3
@@ -210,7 +209,7 @@ def test_long_runs_shared_by_training_and_held_out_rows_are_counted():
     ]
     prepared = run(rows)
     sizes = {name: len(split) for name, split in prepared.splits.items()}
-    held_out = prepared.audit["contamination"]["sets"][HELD_OUT]
+    held_out = prepared.audit.as_json()["contamination"]["sets"][HELD_OUT]
     assert held_out["items"] == held_out["overlapping"] == sizes["validation"] + sizes["test"]
     assert held_out["training_rows"] == sizes["train"]
     assert held_out["mostly"] == 0
@@ -218,23 +217,25 @@ def test_long_runs_shared_by_training_and_held_out_rows_are_counted():
 
 def test_what_is_trained_on_is_no_benchmark(tmp_path):
     place = medqa(tmp_path / "data", [f"Question number {i}?" for i in range(30)])
-    found = run("medqa", data_dir=place).audit["contamination"]
+    found = run("medqa", data_dir=place).audit.as_json()["contamination"]
     assert set(found["sets"]) == {HELD_OUT}
     assert "medqa" in found["not_compared"]
 
 
 def test_what_is_trained_on_is_no_benchmark_by_whatever_name(tmp_path):
     place = medqa(tmp_path / "data", [f"Question number {i}?" for i in range(30)])
-    found = run(str(place / "medqa.parquet"), data_dir=place).audit["contamination"]
+    found = run(str(place / "medqa.parquet"), data_dir=place).audit.as_json()["contamination"]
     assert set(found["sets"]) == {HELD_OUT}
 
 
 def test_it_can_be_switched_off_and_told_what_to_compare_with(tmp_path):
     place = medqa(tmp_path / "data", ["What is disease number 3?"])
-    assert run(pairs(20), data_dir=place, contamination={"check": False}).audit[
+    assert run(pairs(20), data_dir=place, contamination={"check": False}).audit.as_json()[
         "contamination"
     ] == {"checked": False}
-    only = run(pairs(20), data_dir=place, contamination={"against": []}).audit["contamination"]
+    only = run(pairs(20), data_dir=place, contamination={"against": []}).audit.as_json()[
+        "contamination"
+    ]
     assert set(only["sets"]) == {HELD_OUT}
     assert len(items(run(pairs(20), data_dir=place))) == 20
 

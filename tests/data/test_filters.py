@@ -38,8 +38,8 @@ class TestWhere:
     def test_labels_are_compared_after_cleaning_and_the_rest_is_counted(self, tmp_path):
         prepared = of_classes(tmp_path, {"A": 30, "B": 20, "C": 10}, where={"label": ["A", "C"]})
         assert Counter(c.label for c in items(prepared)) == {"A": 30, "C": 10}
-        assert prepared.audit["dropped"]["outside_where"] == 20
-        assert accounted(prepared.audit)
+        assert prepared.audit.as_json()["dropped"]["outside_where"] == 20
+        assert accounted(prepared.audit.as_json())
 
     def test_several_fields_must_all_hold(self, tmp_path):
         rows = [
@@ -61,7 +61,7 @@ class TestWhere:
     def test_nothing_named_keeps_everything(self, tmp_path):
         prepared = of_classes(tmp_path, {"A": 9, "B": 9})
         assert len(items(prepared)) == 18
-        assert "outside_where" not in prepared.audit["dropped"]
+        assert "outside_where" not in prepared.audit.as_json()["dropped"]
 
 
 class TestPerLabel:
@@ -72,14 +72,15 @@ class TestPerLabel:
         texts = [{c.question for c in items(prepared)} for prepared in drawn]
         assert Counter(c.label for c in items(drawn[0])) == {"A": 10, "B": 10}
         assert texts[0] == texts[1] != texts[2]
-        assert drawn[0].audit["dropped"]["beyond_per_label"] == 45
-        assert accounted(drawn[0].audit)
+        assert drawn[0].audit.as_json()["dropped"]["beyond_per_label"] == 45
+        assert accounted(drawn[0].audit.as_json())
 
     def test_a_label_of_fewer_rows_is_said(self, tmp_path):
         prepared = of_classes(tmp_path, {"A": 40, "B": 6}, per_label=20)
         assert Counter(c.label for c in items(prepared)) == {"A": 20, "B": 6}
         assert any(
-            "label B: 20 rows asked for and 6 usable" in note for note in prepared.audit["warnings"]
+            "label B: 20 rows asked for and 6 usable" in note
+            for note in prepared.audit.as_json()["warnings"]
         )
 
     def test_rows_without_any_label_are_refused(self):
@@ -101,13 +102,21 @@ class TestSplitByRow:
         return run(table(tmp_path, rows), **CLASSES, **ALONE, split=shares)
 
     def test_rows_are_their_own_groups(self, doubled):
-        assert len({c.group for c in items(doubled)}) == doubled.audit["groups"]["count"] == 80
+        assert (
+            len({c.group for c in items(doubled)})
+            == doubled.audit.as_json()["groups"]["count"]
+            == 80
+        )
 
     def test_the_leak_is_reported_as_large_as_it_is(self, doubled):
         known = {c.question for c in doubled.splits["train"]}
         leaked = sum(c.question in known for name in SPLITS[1:] for c in doubled.splits[name])
         assert leaked > 5
-        assert doubled.audit["leaked"] == doubled.audit["leaked_by"]["question"] == leaked
+        assert (
+            doubled.audit.as_json()["leaked"]
+            == doubled.audit.as_json()["leaked_by"]["question"]
+            == leaked
+        )
         assert shared_with_training(doubled.splits) == leaked
 
     def test_the_same_rows_grouped_leak_nothing(self, tmp_path):
@@ -116,7 +125,7 @@ class TestSplitByRow:
             for i in range(40)
             for label in "AB"
         ]
-        assert run(table(tmp_path, rows), **CLASSES, **ALONE).audit["leaked"] == 0
+        assert run(table(tmp_path, rows), **CLASSES, **ALONE).audit.as_json()["leaked"] == 0
 
     def test_shares_of_each_class_are_exact(self, tmp_path):
         shares = {"train": 0.9090909, "validation": 0.0454546, "test": 0.0454545, "group_by": []}
@@ -134,5 +143,5 @@ class TestSplitByRow:
 def test_all_rows_may_train():
     prepared = run(pairs(13), split={"train": 1, "validation": 0, "test": 0})
     assert [len(prepared.splits[name]) for name in SPLITS] == [13, 0, 0]
-    assert not any("test split" in note for note in prepared.audit["warnings"])
+    assert not any("test split" in note for note in prepared.audit.as_json()["warnings"])
     assert len(run(pairs(1), split={"train": 1, "validation": 0, "test": 0}).splits["train"]) == 1

@@ -7,7 +7,8 @@ import csv
 import pytest
 from preparing import pairs, run, table
 
-from medtune.data.label_statistics import leaning
+from medtune.data.audit import AnswerPositions, Audit
+from medtune.data.label_statistics import skewed_letter
 from medtune.data.prepare import prepare
 from medtune.data.splits import SPLITS
 from medtune.recipe.read import read_run_recipe
@@ -34,15 +35,17 @@ def test_a_table_of_texts_and_labels_is_split_by_text_and_every_class_is_everywh
 ):
     path = notes(tmp_path, CLASSES)
     prepared = prepare(Data(source=str(path), columns=columns), 0, [], None, tmp_path / "out")
-    assert prepared.audit["groups"]["count"] == 80
-    assert prepared.audit["labels"]["selected"]["classes"] == 4
-    assert all(set(prepared.audit["splits"][name]["labels"]) == set(CLASSES) for name in SPLITS)
+    assert prepared.audit.as_json()["groups"]["count"] == 80
+    assert prepared.audit.as_json()["labels"]["selected"]["classes"] == 4
+    assert all(
+        set(prepared.audit.as_json()["splits"][name]["labels"]) == set(CLASSES) for name in SPLITS
+    )
 
 
 def test_one_class_is_noted(tmp_path):
     audit = prepare(
         Data(source=str(notes(tmp_path, ["Urology"]))), 0, [], None, tmp_path / "out"
-    ).audit
+    ).audit.as_json()
     assert any("one class only (Urology)" in note for note in audit["warnings"])
 
 
@@ -56,7 +59,7 @@ def test_two_files_of_one_name_keep_their_own_shares(tmp_path):
     first = table(tmp_path / "d1", pairs(50), "my file.jsonl")
     second = table(tmp_path / "d2", pairs(100, 50), "my file.jsonl")
     data = Data(source=[{"name": str(first), "weight": 1}, {"name": str(second), "weight": 3}])
-    audit = prepare(data, 0, [], None, tmp_path / "out").audit
+    audit = prepare(data, 0, [], None, tmp_path / "out").audit.as_json()
     assert [(source["name"], source["rows"]) for source in audit["sources"]] == [
         ("my file", 50),
         ("my file 2", 100),
@@ -74,7 +77,7 @@ def test_label_sets_leave_the_figures_as_they_came(tmp_path):
         {"question": row["text"], "answer": row["label"], "label": row["label"]} for row in rows
     ]
     audits = {
-        policy: run(rows, contradictions=policy).audit["labels"]
+        policy: run(rows, contradictions=policy).audit.as_json()["labels"]
         for policy in ("group", "label_sets")
     }
     assert audits["group"]["as_read"] == audits["label_sets"]["as_read"]
@@ -87,7 +90,7 @@ def test_a_benchmark_that_stands_in_training_is_noted(tmp_path):
     rows = [{"question": f"What is {i}?", "answer": f"It is {i}: {long} {i}."} for i in range(60)]
     mine, benchmark = table(tmp_path, rows), table(tmp_path, rows, "benchmark.jsonl")
     data = Data(source=str(mine), contamination={"against": [str(benchmark)]})
-    audit = prepare(data, 0, [], None, tmp_path / "out").audit
+    audit = prepare(data, 0, [], None, tmp_path / "out").audit.as_json()
     assert any("stand mostly in training rows" in note for note in audit["warnings"])
 
 
@@ -96,7 +99,7 @@ def test_a_chain_that_holds_much_of_the_data_is_noted():
         *pairs(40),
         *({"question": f"Why {i}?", "answer": "See your doctor about it soon."} for i in range(20)),
     ]
-    assert any("one group holds 20 rows" in note for note in run(rows).audit["warnings"])
+    assert any("one group holds 20 rows" in note for note in run(rows).audit.as_json()["warnings"])
 
 
 def test_yes_and_no_tie_nothing_together():
@@ -104,12 +107,14 @@ def test_yes_and_no_tie_nothing_together():
         {"question": f"Is illness {i} common?", "answer": "Yes." if i % 3 else "No."}
         for i in range(60)
     ]
-    assert run(rows).audit["groups"]["count"] == 60
+    assert run(rows).audit.as_json()["groups"]["count"] == 60
 
 
 def test_an_audit_needs_no_splits(tmp_path):
     path = table(tmp_path, [{"question": "What is gout?", "answer": "Crystals in a joint."}])
-    audit = prepare(Data(source=str(path)), 0, [], None, tmp_path / "out", must_split=False).audit
+    audit = prepare(
+        Data(source=str(path)), 0, [], None, tmp_path / "out", must_split=False
+    ).audit.as_json()
     assert audit["rows"]["drawn"] == 1
 
 
@@ -119,11 +124,11 @@ def test_a_source_too_small_for_its_rows_is_said(tmp_path):
         table(tmp_path, pairs(20, 500), "small.jsonl"),
     )
     sources = [{"name": str(big), "rows": 30}, {"name": str(small), "rows": 5000}]
-    audit = prepare(Data(source=sources), 0, [], None, tmp_path / "out").audit
+    audit = prepare(Data(source=sources), 0, [], None, tmp_path / "out").audit.as_json()
     assert audit["unfilled"] == {"small": {"asked": 5000, "there": 20}}
     assert any("small: 5,000 rows asked for and 20 usable" in note for note in audit["warnings"])
-    assert "(5,000 asked for)" in audit_text(audit)
-    assert run(pairs(40)).audit["unfilled"] == {}
+    assert "(5,000 asked for)" in audit_text(Audit.model_validate(audit))
+    assert run(pairs(40)).audit.as_json()["unfilled"] == {}
 
 
 def test_conversations_that_end_with_a_user_are_counted(tmp_path):
@@ -137,9 +142,15 @@ def test_conversations_that_end_with_a_user_are_counted(tmp_path):
 
     rows = [turns(i, "user", "assistant") for i in range(30)]
     rows += [turns(i, "user", "assistant", "user") for i in range(100, 107)]
-    audit = prepare(Data(source=str(table(tmp_path, rows))), 0, [], None, tmp_path / "out").audit
+    audit = prepare(
+        Data(source=str(table(tmp_path, rows))), 0, [], None, tmp_path / "out"
+    ).audit.as_json()
     assert audit["ending_with_a_user"] == 7
-    line = next(line for line in audit_text(audit).splitlines() if "ending with a user" in line)
+    line = next(
+        line
+        for line in audit_text(Audit.model_validate(audit)).splitlines()
+        if "ending with a user" in line
+    )
     assert "7  (that turn is not learnt)" in line
 
 
@@ -159,31 +170,35 @@ def choices(place, keys, options=4):
 def test_places_of_right_options_are_counted_and_a_lean_is_noted(tmp_path):
     audit = prepare(
         Data(source=str(choices(tmp_path, "BBBABCBDBB" * 8))), 0, [], None, tmp_path / "out"
-    ).audit
+    ).audit.as_json()
     assert audit["answer_positions"] == {
         "rows": 80,
         "counts": {"A": 8, "B": 56, "C": 8, "D": 8},
         "even": dict.fromkeys("ABCD", 20.0),
     }
     assert any("lean to B: always B is right for 70%" in note for note in audit["warnings"])
-    assert "B 56 (20)" in audit_text(audit)
+    assert "B 56 (20)" in audit_text(Audit.model_validate(audit))
 
 
 def test_even_places_are_no_lean_and_prose_has_none(tmp_path):
     audit = prepare(
         Data(source=str(choices(tmp_path, "ABCD" * 20))), 0, [], None, tmp_path / "out"
-    ).audit
-    assert leaning(audit["answer_positions"]) is None
-    assert run(pairs(40)).audit["answer_positions"] == {}
+    ).audit.as_json()
+    assert skewed_letter(AnswerPositions(**audit["answer_positions"])) is None
+    assert run(pairs(40)).audit.as_json()["answer_positions"] == {}
 
 
 def test_fewer_options_count_as_they_are():
     even = {"A": 20.0, "B": 20.0, "C": 7.5, "D": 7.5}  # 25 questions of two options and 30 of four
-    assert leaning({"rows": 55, "counts": {"A": 20, "B": 20, "C": 8, "D": 7}, "even": even}) is None
-    assert leaning({"rows": 55, "counts": {"A": 15, "B": 14, "C": 19, "D": 7}, "even": even}) == "C"
+
+    def skewed(counts):
+        return skewed_letter(AnswerPositions(rows=55, counts=counts, even=even))
+
+    assert skewed({"A": 20, "B": 20, "C": 8, "D": 7}) is None
+    assert skewed({"A": 15, "B": 14, "C": 19, "D": 7}) == "C"
 
 
 def test_one_group_is_one_group():
-    audit = run([*pairs(5), *pairs(5, 10)]).audit
+    audit = run([*pairs(5), *pairs(5, 10)]).audit.as_json()
     assert any("the test split has 1 group:" in note for note in audit["warnings"])
-    assert " 1 groups" not in audit_text(audit)
+    assert " 1 groups" not in audit_text(Audit.model_validate(audit))

@@ -78,7 +78,7 @@ def test_the_file_selects_what_memory_selects(tmp_path, policy):
     )
     of_file = select(gathered(tmp_path, whole, 9), settings, ["mine"], 0)
     in_memory = select(index_rows(whole, [], 12), settings, ["mine"], 0)
-    assert np.array_equal(of_file.place, in_memory.place)
+    assert np.array_equal(of_file.split, in_memory.split)
     assert np.array_equal(of_file.group, in_memory.group)
     assert of_file.near["answer"] > 0
 

@@ -164,7 +164,7 @@ def test_entity_label_and_id_are_carried(tmp_path):
 
 def test_rows_know_their_place(tmp_path):
     rows = rows_of(load(tmp_path, [{"question": "q", "answer": str(i)} for i in range(3)]))
-    assert [row.place for row in rows] == [f"mine.jsonl, row {i}" for i in (1, 2, 3)]
+    assert [row.location for row in rows] == [f"mine.jsonl, row {i}" for i in (1, 2, 3)]
 
 
 def test_messages_of_both_spellings_in_one_file(tmp_path):

@@ -11,8 +11,10 @@ from medtune.data.rows import Row
 from medtune.errors import DataError
 
 
-def row(question, answer="Rest.", place="mine.csv, row 1", **fields):
-    return Row((Message("user", question), Message("assistant", answer)), "mine", place, **fields)
+def row(question, answer="Rest.", location="mine.csv, row 1", **fields):
+    return Row(
+        (Message("user", question), Message("assistant", answer)), "mine", location, **fields
+    )
 
 
 IDENTIFIED = row(
@@ -65,7 +67,7 @@ def test_off_does_not_look():
 
 def test_refuse_names_the_row_and_the_kinds_but_never_the_value():
     with pytest.raises(DataError) as caught:
-        scan_row(replace(IDENTIFIED, place="mine.csv, row 2"), "refuse")
+        scan_row(replace(IDENTIFIED, location="mine.csv, row 2"), "refuse")
     text = str(caught.value)
     assert "mine.csv, row 2" in text
     assert "email, name, record" in text
@@ -75,7 +77,7 @@ def test_refuse_names_the_row_and_the_kinds_but_never_the_value():
 
 ROWS = [
     row("What is gout?"),
-    row("Mail jane@x.org about gout?", place="mine.csv, row 2"),
+    row("Mail jane@x.org about gout?", location="mine.csv, row 2"),
     row("Why?", "Call 555-123-4567."),
 ]
 

@@ -28,7 +28,7 @@ def test_every_row_is_accounted_for():
         {"question": "Whom to call?", "answer": "Call 555-123-4567 for help."},
     ]
     prepared = run(rows, limit=30, identifiers="drop")
-    audit = prepared.audit
+    audit = prepared.audit.as_json()
     assert audit["dropped"] == {
         "empty_question": 1,
         "empty_answer": 2,
@@ -57,13 +57,13 @@ def test_planted_copies_never_leak():
     ]
     for seed in range(5):
         prepared = run([*pairs(30), *copies], seed=seed)
-        assert prepared.audit["leaked"] == 0
+        assert prepared.audit.as_json()["leaked"] == 0
         assert shared_with_training(prepared.splits) == 0
         assert len({c.group for c in items(prepared)}) == 30
-        groups = prepared.audit["groups"]
+        groups = prepared.audit.as_json()["groups"]
         assert (groups["count"], groups["largest"], groups["entities"]) == (30, 2, False)
-        assert prepared.audit["duplicates"]["same_question"] == 3
-        assert prepared.audit["duplicates"]["questions_with_several_answers"] == 3
+        assert prepared.audit.as_json()["duplicates"]["same_question"] == 3
+        assert prepared.audit.as_json()["duplicates"]["questions_with_several_answers"] == 3
 
 
 def test_ids_stay_unique_where_masking_makes_rows_equal():
@@ -75,8 +75,8 @@ def test_ids_stay_unique_where_masking_makes_rows_equal():
     found = items(prepared)
     assert not any("555" in c.reference for c in found)
     assert len({c.id for c in found}) == len(found)
-    assert prepared.audit["identifiers"]["rows"] == 3
-    assert len(found) + sum(prepared.audit["dropped"].values()) == 23
+    assert prepared.audit.as_json()["identifiers"]["rows"] == 3
+    assert len(found) + sum(prepared.audit.as_json()["dropped"].values()) == 23
 
 
 def conversations(count, *texts, start=0):
@@ -123,7 +123,7 @@ def test_demonstration_subjects_never_train():
         prepared = run(rows, TOPICS, seed=seed)
         tests = {c.question for c in prepared.splits["test"]}
         assert {row["question"] for row in on_subject} <= tests
-        assert prepared.audit["demonstrations"]["rows_kept_out_of_training"] == 3
+        assert prepared.audit.as_json()["demonstrations"]["rows_kept_out_of_training"] == 3
     without = [{c.question for c in run(rows, seed=s).splits["test"]} for s in range(5)]
     assert any({row["question"] for row in on_subject} - tests for tests in without)
 
@@ -135,8 +135,8 @@ def test_rows_on_a_subject_are_left_out_where_their_group_is_too_large_for_test(
         *pairs(30),
     ]
     prepared = run(rows, TOPICS)
-    assert prepared.audit["dropped"]["demonstration_subject"] == 1
-    assert prepared.audit["demonstrations"]["rows_kept_out_of_training"] == 1
+    assert prepared.audit.as_json()["dropped"]["demonstration_subject"] == 1
+    assert prepared.audit.as_json()["demonstrations"]["rows_kept_out_of_training"] == 1
     assert not any("botulism" in c.question for c in items(prepared))
     assert len(items(prepared)) == 60
 
@@ -154,14 +154,14 @@ def test_curated_keeps_the_demonstration_subjects_out_of_training(seed):
 def test_every_specialty_of_the_notes_keeps_the_shares_of_the_split():
     prepared = run("notes", split={"train": 0.6, "validation": 0.2, "test": 0.2})
     for name, share in (("train", 0.6), ("validation", 0.2), ("test", 0.2)):
-        for count in prepared.audit["splits"][name]["labels"].values():
+        for count in prepared.audit.as_json()["splits"][name]["labels"].values():
             assert abs(count - share * 22) < 2
 
 
 def test_the_same_seed_gives_the_same_conversations(tmp_path):
     path = table(tmp_path, pairs(60))
     once, again = run(path, seed=3, limit=30), run(path, seed=3, limit=30)
-    assert once.audit == again.audit
+    assert once.audit.as_json() == again.audit.as_json()
     assert once.splits == again.splits
     assert items(once) != items(run(path, seed=4, limit=30))
 
@@ -177,7 +177,7 @@ def test_the_order_of_python_hashes_changes_nothing(tmp_path):
     program = (
         "import sys, pathlib; from medtune.data.prepare import prepare; from medtune.recipe.schema import Data, TOPICS\n"
         "found = prepare(Data(source=sys.argv[1], limit=40), 1, TOPICS, None, pathlib.Path(sys.argv[2]))\n"
-        "print(found.audit, found.splits)"
+        "print(found.audit.as_json(), found.splits)"
     )
     outputs = [
         subprocess.run(
@@ -208,7 +208,7 @@ def test_all_answers_empty_names_the_file_and_counts():
 
 def test_a_few_answers_of_one_word_are_left_out_and_counted():
     rows = [*pairs(40), {"question": "And now?", "answer": "Rest."}]
-    assert run(rows).audit["dropped"]["too_short"] == 1
+    assert run(rows).audit.as_json()["dropped"]["too_short"] == 1
 
 
 def test_answers_that_are_short_by_habit_stay():
@@ -219,8 +219,8 @@ def test_answers_that_are_short_by_habit_stay():
     prepared = run(
         rows, split={"train": 0.8, "validation": 0.1, "test": 0.1, "group_by": ["question"]}
     )
-    assert "too_short" not in prepared.audit["dropped"]
-    assert prepared.audit["rows"]["drawn"] == 60
+    assert "too_short" not in prepared.audit.as_json()["dropped"]
+    assert prepared.audit.as_json()["rows"]["drawn"] == 60
 
 
 def test_rows_of_a_single_subject_cannot_be_split():
@@ -236,7 +236,7 @@ def test_rows_that_all_contradict_each_other_leave_an_error_not_a_crash():
 
 def test_missing_values_in_a_conversation_column_are_counted_as_empty(tmp_path):
     rows = [*conversations(20, "question {}", "answer {}"), {"messages": []}, {"messages": None}]
-    assert run(table(tmp_path, rows)).audit["dropped"]["empty_question"] == 2
+    assert run(table(tmp_path, rows)).audit.as_json()["dropped"]["empty_question"] == 2
 
 
 def test_the_texts_of_patients_are_not_told(capfd):
@@ -269,5 +269,5 @@ def test_two_files_of_one_name_are_counted_apart(tmp_path):
         table(tmp_path, pairs(20), "a/rows.jsonl"),
         table(tmp_path, pairs(5, 50), "b/rows.jsonl"),
     )
-    audit = run([str(one), str(two)]).audit
+    audit = run([str(one), str(two)]).audit.as_json()
     assert [source["rows"] for source in audit["sources"]] == [20, 5]

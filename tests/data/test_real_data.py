@@ -33,7 +33,7 @@ def nine_tenths(count, of):
 
 
 def rows_changed(prepared, rule):
-    return prepared.audit["cleaning"]["rules"].get(rule, {"rows": 0})["rows"]
+    return prepared.audit.as_json()["cleaning"]["rules"].get(rule, {"rows": 0})["rows"]
 
 
 class TestMedQuAD:
@@ -50,7 +50,7 @@ class TestMedQuAD:
         ]
 
     def test_rows_and_what_was_left_out(self, prepared, answered):
-        audit = prepared.audit
+        audit = prepared.audit.as_json()
         rows, dropped = audit["rows"], audit["dropped"]
         assert rows["read"] == 42_248
         assert dropped["empty_answer"] == 42_248 - len(answered)
@@ -65,7 +65,7 @@ class TestMedQuAD:
         for question, answer in answered:
             answers[plain(question)].add(plain(answer))
         several = sum(len(found) > 1 for found in answers.values())
-        assert prepared.audit["duplicates"]["questions_with_several_answers"] == several
+        assert prepared.audit.as_json()["duplicates"]["questions_with_several_answers"] == several
         assert nine_tenths(several, 1_396)
 
     def test_tables_and_leftovers(self, prepared, answered):
@@ -99,10 +99,10 @@ class TestMedQuAD:
 
         After repairs, with three-word runs at 0.8, rather more answers are alike.
         """
-        assert 700 <= prepared.audit["duplicates"]["near_answer"] <= 1_600
+        assert 700 <= prepared.audit.as_json()["duplicates"]["near_answer"] <= 1_600
 
     def test_nothing_leaks_where_a_random_split_would(self, prepared):
-        audit = prepared.audit
+        audit = prepared.audit.as_json()
         assert (
             len(items(prepared))
             == audit["rows"]["drawn"]
@@ -126,7 +126,7 @@ class TestMedQuAD:
         assert not [question for question in learnt if SUBJECTS.search(question)]
 
     def test_only_headings_and_notes_of_the_tables_are_boilerplate(self, prepared):
-        learned = prepared.audit["cleaning"]["boilerplate"]["medquad"]
+        learned = prepared.audit.as_json()["cleaning"]["boilerplate"]["medquad"]
         assert learned["opening"] == {}
         assert list(learned["closing"]) == [
             "In these cases, the sign or symptom may be rare or common."
@@ -147,7 +147,9 @@ class TestMTSamples:
 
     def test_defects(self, prepared, notes):
         assert (
-            prepared.audit["dropped"]["empty_question"] == sum(not text for text, _ in notes) == 33
+            prepared.audit.as_json()["dropped"]["empty_question"]
+            == sum(not text for text, _ in notes)
+            == 33
         )
         assert (
             rows_changed(prepared, "labels")
@@ -170,7 +172,7 @@ class TestMTSamples:
         total = sum(sum(counts.values()) for counts in labels.values())
         sharing = sum(sum(counts.values()) for counts in labels.values() if len(counts) > 1)
         ceiling = sum(max(counts.values()) for counts in labels.values()) / total
-        found = prepared.audit["labels"]["as_read"]
+        found = prepared.audit.as_json()["labels"]["as_read"]
         assert (found["rows"], found["texts"], found["classes"]) == (total, len(labels), 40)
         assert found["rows_sharing_text_with_another_label"] == sharing
         assert found["ceiling"] == pytest.approx(ceiling)
@@ -187,9 +189,9 @@ class TestMTSamples:
         assert (
             sum(map(len, texts))
             == len(set.union(*texts))
-            == prepared.audit["labels"]["selected"]["texts"]
+            == prepared.audit.as_json()["labels"]["selected"]["texts"]
         )
-        assert prepared.audit["leaked_share_of_a_random_split"] > 0.7
+        assert prepared.audit.as_json()["leaked_share_of_a_random_split"] > 0.7
 
 
 class TestDialogues:
@@ -208,7 +210,7 @@ class TestDialogues:
         ]
 
     def test_greetings_are_learned_and_gone(self, magic, real_data):
-        habits = magic.audit["cleaning"]["boilerplate"]["healthcaremagic"]
+        habits = magic.audit.as_json()["cleaning"]["boilerplate"]["healthcaremagic"]
         assert {"hi", "hello"} <= set(map(plain, habits["opening"]))
         assert {"take care", "hope this helps"} <= set(map(plain, habits["closing"]))
         greeting = re.compile(r"(hi|hello),", re.I)
@@ -223,7 +225,7 @@ class TestDialogues:
 
         After brands and good-byes are gone, answers that stopped inside those end whole.
         """
-        assert 90 <= magic.audit["cleaning"]["cut_off_answers"] <= 172
+        assert 90 <= magic.audit.as_json()["cleaning"]["cut_off_answers"] <= 172
 
     @pytest.fixture(scope="class")
     def generated(self, real_data):
@@ -231,7 +233,7 @@ class TestDialogues:
 
     def test_generated_dialogues(self, generated, real_data):
         rows = raw(real_data, "genmedgpt")
-        assert generated.audit["duplicates"]["same_question"] == len(rows) - len(
+        assert generated.audit.as_json()["duplicates"]["same_question"] == len(rows) - len(
             {plain(r["input"]) for r in rows}
         )
         assert not [
@@ -247,7 +249,7 @@ class TestDialogues:
 class TestWikiDoc:
     def test_patient_part(self, real_data):
         rows = raw(real_data, "wikidoc_patient_information")
-        audit = run("wikidoc_patient", data_dir=real_data, **FAST).audit
+        audit = run("wikidoc_patient", data_dir=real_data, **FAST).audit.as_json()
         assert audit["rows"]["read"] == len(rows) == 5_337
         assert audit["dropped"]["repeated"] == len(rows) - len(
             {(r["input"], r["output"]) for r in rows}
@@ -276,7 +278,7 @@ class TestWikiDoc:
 class TestOptions:
     def test_mmlu_repeats(self, real_data):
         rows = raw(real_data, "mmlu_medical")
-        audit = run("mmlu_medical", data_dir=real_data, **FAST).audit
+        audit = run("mmlu_medical", data_dir=real_data, **FAST).audit.as_json()
         distinct = {
             (plain(r["question"]), *(plain(r[x]) for x in "ABCD"), r["answer"]) for r in rows
         }
@@ -294,7 +296,7 @@ class TestOptions:
         assert not (bare[1] | bare[2]) & bare[0]
 
     def test_pubmedqa(self, real_data):
-        found = run("pubmedqa", data_dir=real_data, **FAST).audit["labels"]["as_read"]
+        found = run("pubmedqa", data_dir=real_data, **FAST).audit.as_json()["labels"]["as_read"]
         assert (found["rows"], found["largest"], found["smallest"], found["classes"]) == (
             1000,
             552,
@@ -311,15 +313,15 @@ class TestOptions:
     )
 
     def test_headings_and_complaints_of_notes_are_no_boilerplate(self, real_data):
-        learned = run("aci_bench", data_dir=real_data, **FAST).audit["cleaning"]["boilerplate"][
-            "aci_bench"
-        ]
+        learned = run("aci_bench", data_dir=real_data, **FAST).audit.as_json()["cleaning"][
+            "boilerplate"
+        ]["aci_bench"]
         assert not set(self.CONTENT) & set(learned["opening"])
 
     def test_findings_are_no_boilerplate(self, real_data):
-        learned = run("mts_dialog", data_dir=real_data, **FAST).audit["cleaning"]["boilerplate"][
-            "mts_dialog"
-        ]
+        learned = run("mts_dialog", data_dir=real_data, **FAST).audit.as_json()["cleaning"][
+            "boilerplate"
+        ]["mts_dialog"]
         assert not {"noncontributory", "unremarkable"} & (
             set(learned["opening"]) | set(learned["closing"])
         )

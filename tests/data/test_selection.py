@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from preparing import SPLITS, items, pairs, run, table
 
-from medtune.data.selection import mixture, repeated
+from medtune.data.selection import mixture, repeats_earlier
 from medtune.errors import DataError
 from medtune.recipe.schema import Data
 
@@ -28,7 +28,7 @@ def of_classes(tmp_path, rows, **settings):
 
 
 def test_repeated_marks_all_but_the_first():
-    assert repeated(np.array([3, 1, 3, 3, 2, 1])).tolist() == [
+    assert repeats_earlier(np.array([3, 1, 3, 3, 2, 1])).tolist() == [
         False,
         False,
         True,
@@ -36,7 +36,7 @@ def test_repeated_marks_all_but_the_first():
         False,
         True,
     ]
-    assert repeated(np.zeros(0)).tolist() == []
+    assert repeats_earlier(np.zeros(0)).tolist() == []
 
 
 SAME_ASKED = [
@@ -70,7 +70,7 @@ class TestContradictions:
         found = [c for c in items(prepared) if "gout" in c.question]
         assert sorted(c.reference for c in found) == sorted(answers)
         assert len({c.group for c in found}) == bool(answers)
-        audit = prepared.audit
+        audit = prepared.audit.as_json()
         assert audit["dropped"]["contradictory"] == dropped
         assert audit["contradictions"] == {"policy": policy, "sets": 1}
         assert audit["duplicates"]["questions_with_several_answers"] == 1
@@ -80,7 +80,9 @@ class TestContradictions:
         ]
 
     def test_one_question_with_one_answer_in_two_spellings_is_no_contradiction(self):
-        audit = run([*pairs(20), SAME_ASKED[0], SAME_ASKED[2]], contradictions="drop").audit
+        audit = run(
+            [*pairs(20), SAME_ASKED[0], SAME_ASKED[2]], contradictions="drop"
+        ).audit.as_json()
         assert audit["dropped"]["contradictory"] == 0
 
     def test_the_same_last_question_after_another_talk_is_no_contradiction(self, tmp_path):
@@ -96,7 +98,7 @@ class TestContradictions:
         rows = [talk(i, f"It hurts in place {i}.", f"Do thing {i}.") for i in range(20)]
         audit = run(
             table(tmp_path, rows), contradictions="drop", split={"group_by": ["answer"]}
-        ).audit
+        ).audit.as_json()
         assert audit["contradictions"]["sets"] == 0
 
     @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ class TestContradictions:
         found = [c for c in items(prepared) if "two classes" in c.question]
         assert sorted(c.reference for c in found) == labels
         assert len({c.group for c in found}) == bool(labels)
-        audit = prepared.audit
+        audit = prepared.audit.as_json()
         assert (audit["dropped"]["contradictory"], audit["dropped"]["repeated"]) == (dropped, 1)
         assert audit["duplicates"]["texts_with_several_labels"] == 1
         assert audit["duplicates"]["questions_with_several_answers"] == 0
@@ -130,7 +132,7 @@ class TestContradictions:
         prepared = of_classes(tmp_path, [*labelled(20), *TWICE], contradictions="label_sets")
         splits = prepared.splits
         for name in SPLITS:
-            assert prepared.audit["splits"][name]["labels"] == dict(
+            assert prepared.audit.as_json()["splits"][name]["labels"] == dict(
                 Counter(c.label for c in splits[name])
             )
 
@@ -156,7 +158,7 @@ class TestNearDuplicates:
             for c in items(prepared)
             if "word1 " in (c.question if part == "question" else c.reference)
         ]
-        audit = prepared.audit
+        audit = prepared.audit.as_json()
         leaves_one = policy == "drop" and part == "answer"
         assert len(found) == (1 if leaves_one else 3)
         assert len({c.group for c in found}) == (3 if policy == "off" else 1)
@@ -180,8 +182,8 @@ class TestNearDuplicates:
                 for i in (1, 2)
             ),
         ]
-        assert run(rows).audit["duplicates"]["near_question"] == 0
-        low = run(rows, near_duplicates={"min_words": 8, "threshold": 0.6}).audit
+        assert run(rows).audit.as_json()["duplicates"]["near_question"] == 0
+        low = run(rows, near_duplicates={"min_words": 8, "threshold": 0.6}).audit.as_json()
         assert low["duplicates"]["near_question"] == 1
 
     def test_what_is_not_grouped_by_is_not_tied(self):
@@ -190,7 +192,7 @@ class TestNearDuplicates:
 
     def test_exact_repeats_are_not_counted_as_near(self):
         rows = [*self.rows("answer"), {"question": "Text 9 it is.", "answer": NEAR[0]}]
-        assert run(rows).audit["duplicates"]["near_answer"] == 2
+        assert run(rows).audit.as_json()["duplicates"]["near_answer"] == 2
 
 
 class TestMixtures:
@@ -206,7 +208,7 @@ class TestMixtures:
     def drawn(self, source, **settings):
         prepared = run(source, **settings)
         found = Counter(c.source for c in items(prepared))
-        rows = prepared.audit["rows"]
+        rows = prepared.audit.as_json()["rows"]
         assert rows["not_drawn"] == rows["usable"] - sum(found.values())
         return found
 
@@ -265,7 +267,7 @@ class TestLimits:
         assert Counter(c.source for c in found) == expected
 
     def test_a_limit_above_the_rows_keeps_all(self):
-        assert run(pairs(20), limit=100).audit["rows"] == {
+        assert run(pairs(20), limit=100).audit.as_json()["rows"] == {
             "read": 20,
             "usable": 20,
             "drawn": 20,
@@ -275,21 +277,21 @@ class TestLimits:
 
 class TestEdges:
     def test_one_class_is_said(self, tmp_path):
-        audit = of_classes(tmp_path, labelled(30, labels="A")).audit
+        audit = of_classes(tmp_path, labelled(30, labels="A")).audit.as_json()
         assert any("one class only (Class A)" in w for w in audit["warnings"])
         assert audit["labels"]["as_read"]["classes"] == 1
 
     def test_classes_with_one_test_item_are_said(self, tmp_path):
         audit = of_classes(
             tmp_path, [*labelled(60, labels="A"), *labelled(10, 100, labels="B")]
-        ).audit
+        ).audit.as_json()
         assert audit["splits"]["test"]["labels"] == {"Class A": 6, "Class B": 1}
         assert any("1 of 2 classes has one test item" in w for w in audit["warnings"])
 
     def test_classes_without_a_test_item_are_said(self, tmp_path):
         audit = of_classes(
             tmp_path, [*labelled(60, labels="A"), *labelled(1, 100, labels="B")]
-        ).audit
+        ).audit.as_json()
         assert any("1 of 2 classes is trained and not tested" in w for w in audit["warnings"])
 
     def test_questions_with_options_are_not_one_class(self, tmp_path):
@@ -306,7 +308,8 @@ class TestEdges:
             for i in range(30)
         ]
         assert not any(
-            "one class" in w for w in run(table(tmp_path, rows, "medqa.jsonl")).audit["warnings"]
+            "one class" in w
+            for w in run(table(tmp_path, rows, "medqa.jsonl")).audit.as_json()["warnings"]
         )
 
     @pytest.mark.parametrize("count", [0, 1, 2])

@@ -17,7 +17,7 @@ ROWS = st.builds(
         st.builds(Message, st.sampled_from(["system", "user", "assistant"]), TEXT), max_size=3
     ).map(tuple),
     source=TEXT,
-    place=TEXT,
+    location=TEXT,
     entity=MAYBE,
     label=MAYBE,
     id=MAYBE,

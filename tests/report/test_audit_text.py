@@ -41,9 +41,9 @@ def test_rows_add_up_as_shown(audit):
 
 def test_every_rule_that_changed_something_is_shown_with_its_rows(audit):
     text = audit_text(audit)
-    assert audit["cleaning"]["rules"]
-    for rule, entry in audit["cleaning"]["rules"].items():
-        assert f"  {RULES[rule]:<28}{entry['rows']:>10,}" in text
+    assert audit.cleaning.rules
+    for rule, entry in audit.cleaning.rules.items():
+        assert f"  {RULES[rule]:<28}{entry.rows:>10,}" in text
 
 
 def test_examples_show_before_and_after_only_when_asked(audit):
@@ -93,11 +93,11 @@ def test_what_is_not_grouped_by_and_lies_on_both_sides_is_counted_by_kind(tmp_pa
     found = prepare(settings, 0, [], None, tmp_path / "out").audit
     text = " ".join(audit_text(found).split())
     assert (
-        f"leaked: {found['leaked']} (held-out rows that share with a training row what the recipe does not group by"
+        f"leaked: {found.leaked} (held-out rows that share with a training row what the recipe does not group by"
         in text
     )
-    assert f"by: answer {found['leaked']})" in text
-    assert found["leaked"] > 0
+    assert f"by: answer {found.leaked})" in text
+    assert found.leaked > 0
     assert "leaked: 0 (no held-out row shares one of these" in " ".join(
         audit_text(of_one_kind(tmp_path)).split()
     )

@@ -46,8 +46,8 @@ def test_card_gives_verdict_licence_hash_and_warning(card, finished, figures_of)
     assert figures.verdict in body
     assert "not for clinical use" in body
     assert figures.state["base"]["weights_sha256"] in body
-    for source in figures.audit["sources"]:
-        assert source["licence"] in body
+    for source in figures.audit.sources:
+        assert source.licence in body
     assert all(f"- {text}" in body for text in figures.not_measured())
     assert "medtune run recipe.yaml" in body
 

@@ -70,7 +70,7 @@ def test_the_texts_hold_the_runs_own_figures(finished, figures_of):
     figures = figures_of(finished)
     items = by_id(figures, 0)
     assert figures.state["base"]["weights_sha256"] in items["6a"]["text"]
-    assert figures.audit["sources"][0]["files"][0]["sha256"] in items["5a"]["text"]
+    assert figures.audit.sources[0].files[0].sha256 in items["5a"]["text"]
     assert figures.verdict in items["2"]["text"]
     assert "{question}" in items["6c"]["text"]
     assert f"{figures.metrics['train']['supervised_tokens']:,}" in items["6b"]["text"]

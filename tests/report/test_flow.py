@@ -4,20 +4,23 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from medtune.data.audit import Audit, GroupAudit, RowCounts, SourceAudit, SplitAudit
 from medtune.report.flow_diagram import flow_picture
 
 
 @pytest.fixture
 def audit():
-    return {
-        "sources": [{"name": "my.csv"}, {"name": 'a<b> & "c".csv'}],
-        "rows": {"read": 12_345, "usable": 12_300, "drawn": 1_000, "not_drawn": 11_300},
-        "dropped": {"empty_answer": 45, "empty_question": 0, "repeated": 7},
-        "groups": {"count": 987},
-        "splits": {"train": {"rows": 800}, "validation": {"rows": 101}, "test": {"rows": 99}},
-        "leaked": 0,
-        "leaked_share_of_a_random_split": 0.2,
-    }
+    sources = ["my.csv", 'a<b> & "c".csv']
+    splits = {"train": 800, "validation": 101, "test": 99}
+    return Audit.model_construct(
+        sources=[SourceAudit.model_construct(name=name) for name in sources],
+        rows=RowCounts(read=12_345, usable=12_300, drawn=1_000, not_drawn=11_300),
+        dropped={"empty_answer": 45, "empty_question": 0, "repeated": 7},
+        groups=GroupAudit.model_construct(count=987),
+        splits={name: SplitAudit.model_construct(rows=rows) for name, rows in splits.items()},
+        leaked=0,
+        leaked_share_of_a_random_split=0.2,
+    )
 
 
 def texts(svg):
@@ -47,12 +50,13 @@ def test_names_are_escaped(audit):
 
 
 def test_nothing_left_out_is_said(audit):
-    audit["dropped"], audit["rows"]["not_drawn"] = {"repeated": 0}, 0
+    rows = audit.rows.model_copy(update={"not_drawn": 0})
+    audit = audit.model_copy(update={"dropped": {"repeated": 0}, "rows": rows})
     assert "nothing left out" in texts(flow_picture(audit))
 
 
 def test_all_boxes_lie_inside_the_picture(audit):
-    audit["dropped"] = {f"reason_{n}": 1 for n in range(20)}
+    audit = audit.model_copy(update={"dropped": {f"reason_{n}": 1 for n in range(20)}})
     root = ElementTree.fromstring(flow_picture(audit))
     _, _, width, height = (float(v) for v in root.get("viewBox").split())
     for box in root.iter("rect"):

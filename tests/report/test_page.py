@@ -134,9 +134,7 @@ def test_page_opens_with_the_verdict_and_holds_every_part(finished, figures_of):
     ):
         assert heading in page.text
     assert all(text in page.text for text in figures.not_measured())
-    assert all(
-        source["files"][0]["sha256"][:16] in page.text for source in figures.audit["sources"]
-    )
+    assert all(source.files[0].sha256[:16] in page.text for source in figures.audit.sources)
     assert sum(tag == "svg" and name == "viewbox" for tag, name, _ in page.attributes) >= 4
 
 

@@ -134,7 +134,7 @@ def test_the_faithful_split_has_the_published_sizes_and_its_leak(real_data, tmp_
     known = {c.question for c in found.splits["train"]}
     assert 450 < len(known) < 490  # published: 467 texts in 500 rows
     assert (
-        found.audit["leaked"]
+        found.audit.as_json()["leaked"]
         >= sum(c.question in known for n in SPLITS[1:] for c in found.splits[n])
         > 0
     )
@@ -155,9 +155,9 @@ def test_done_right_nothing_leaks_and_word_counts_reach_what_is_known(real_data,
     from medtune.evaluation.evaluate import score
 
     found = prepared("mtsamples-specialty", tmp_path, real_data)
-    assert found.audit["leaked"] == 0
-    assert found.audit["labels"]["selected"]["classes"] == 14
-    assert found.audit["labels"]["selected"]["texts_with_several_labels"] == 0
+    assert found.audit.as_json()["leaked"] == 0
+    assert found.audit.as_json()["labels"]["selected"]["classes"] == 14
+    assert found.audit.as_json()["labels"]["selected"]["texts_with_several_labels"] == 0
     splits = found.splits
     labels = sorted({c.label for name in SPLITS for c in splits[name]})
     scores = score(TASKS["classification"], baselines(splits, labels)["tfidf_svm"], 200, 0)

@@ -29,7 +29,7 @@ def test_prepared_data_are_used_again_until_an_input_changes(recipe, tmp_path, q
     assert audit_if_prepared(Plan.make(recipe(), None), root) is None
     execute(recipe(), root, None, stages=("prepare",))
     audit = audit_if_prepared(Plan.make(recipe(), None), root)
-    assert audit == read_json(root / "data" / "audit.json")
+    assert audit.as_json() == read_json(root / "data" / "audit.json")
     assert audit_if_prepared(Plan.make(recipe("train.epochs=9"), None), root) == audit
     assert audit_if_prepared(Plan.make(recipe("data.clean.blanks=false"), None), root) is None
     assert audit_if_prepared(Plan.make(recipe("train.max_length=64"), None), root) is None
@@ -48,7 +48,7 @@ def test_a_trial_uses_the_runs_data_where_they_are_and_writes_nothing(recipe, tm
     root = tmp_path / "run"
     with prepared_data(Plan.make(recipe(), None), root) as (audit, place):
         assert not root.exists()
-        assert audit["rows"]["read"] == 40
+        assert audit.rows.read == 40
         assert (place / "train.parquet").exists()
     assert not place.exists()
     execute(recipe(), root, None, stages=("prepare",))

@@ -87,10 +87,10 @@ def audit_source(
 
     settings = data_settings(source, options.overrides or [])
     with tempfile.TemporaryDirectory() as temporary:
-        found = prepare(
+        audit = prepare(
             settings, 0, [], options.existing_data_dir(), Path(temporary), must_split=False
         ).audit
-    options.show(found, lambda: audit_text(found, examples=options.examples))
+    options.show(audit.as_json(), lambda: audit_text(audit, examples=options.examples))
 
 
 app.command("versions")(versions)

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from medtune.cli.common import Options, RecipeName, offers, print_json
 
 if TYPE_CHECKING:
+    from medtune.data.audit import RunAudit
     from medtune.hosted.chat_file import ChatReport
 
 Form = Literal["openai", "parquet", "hub"]
@@ -52,7 +53,6 @@ def export_data(
     epochs: Epochs = None,
 ) -> None:
     """Write a recipe's splits for a hosted service, for other tools, or for a model hub."""
-    from medtune.files import write_json
     from medtune.runs.plan import Plan
     from medtune.runs.preparation import prepared_data
     from medtune.tokens.chat_counter import token_counter
@@ -63,7 +63,7 @@ def export_data(
     settings = options.run_recipe(recipe)
     plan = Plan.make(settings, options.existing_data_dir())
     with prepared_data(plan, options.run_directory(settings.name, recipe)) as (audit, splits):
-        write_json(out / "audit.json", audit)
+        audit.write(out / "audit.json")
         if to == "openai":
             prompt = settings.model.prompt
             reports = _chat_files(
@@ -144,9 +144,9 @@ def _check_place(out: Path, to: str) -> None:
     ):
         others.append(card.name)
     if others:
-        listed = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
+        names = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
         raise DataError(
-            f"the directory holds other files ({listed})",
+            f"the directory holds other files ({names})",
             where=f"--out {out}",
             fix="Name a new directory.",
         )
@@ -155,7 +155,7 @@ def _check_place(out: Path, to: str) -> None:
 def _chat_files(
     splits: Path,
     out: Path,
-    audit: dict[str, Any],
+    audit: "RunAudit",
     prompt: str | None,
     check_file: Callable[[Path, int], "ChatReport"],
 ) -> dict[str, "ChatReport"]:
@@ -165,10 +165,10 @@ def _chat_files(
     from medtune.tokens.chat_counter import wrap_questions
 
     reports = {}
-    for split, facts in audit["splits"].items():
+    for split, facts in audit.splits.items():
         path = out / f"{split}.jsonl"
         path.unlink(missing_ok=True)  # of an earlier export with another split
-        if facts["rows"]:
+        if facts.rows:
             rows = chain.from_iterable(iter_conversations(splits / f"{split}.parquet"))
             write_chat_lines(
                 path, (replace(row, messages=wrap_questions(row.messages, prompt)) for row in rows)
@@ -177,16 +177,16 @@ def _chat_files(
     return reports
 
 
-def _parquet_files(splits: Path, out: Path, audit: dict[str, Any]) -> dict[str, int]:
+def _parquet_files(splits: Path, out: Path, audit: "RunAudit") -> dict[str, int]:
     from medtune.files import whole_file
 
-    for split in audit["splits"]:
+    for split in audit.splits:
         with whole_file(out / f"{split}.parquet") as temporary:
             shutil.copyfile(splits / f"{split}.parquet", temporary)
-    return {split: facts["rows"] for split, facts in audit["splits"].items()}
+    return {split: facts.rows for split, facts in audit.splits.items()}
 
 
-def _hub(splits: Path, out: Path, audit: dict[str, Any], name: str) -> dict[str, int]:
+def _hub(splits: Path, out: Path, audit: "RunAudit", name: str) -> dict[str, int]:
     from medtune.report.dataset_card import write_hub_dataset
 
     return write_hub_dataset(out, splits, audit, name)

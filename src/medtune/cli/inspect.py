@@ -70,10 +70,10 @@ def inspect(
             shown = split or "train"
             chosen = list(islice(stream(place / f"{shown}.parquet"), rows))
         else:
-            shown, row = _by_id(place, [split] if split else list(audit["splits"]), id)
+            shown, row = _by_id(place, [split] if split else list(audit.splits), id)
             chosen = [row]
         views = [encoder.view(conversation) for conversation in chosen]
-        facts = audit["tokens"]["splits"][shown]
+        facts = audit.tokens.splits[shown].model_dump()
         if tokenizer:
             line = None if plan.is_seq2seq else encoder.max_length
             facts = _measured(encoder, place / f"{shown}.parquet", line)

@@ -18,7 +18,7 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.
 @offers("overrides out seed data_dir examples dry_run json quiet verbose")
 def prepare(recipe: RecipeName, *, options: Options) -> None:
     """Read, clean, group and split the data; write the splits and the audit."""
-    from medtune.files import read_json
+    from medtune.data.audit import read_audit
     from medtune.report.audit_text import audit_text
     from medtune.runs.plan import Plan
     from medtune.runs.preparation import audit_if_prepared, prepared_data
@@ -38,9 +38,11 @@ def prepare(recipe: RecipeName, *, options: Options) -> None:
         from medtune.runs.pipeline import execute
 
         execute(settings, directory, data_dir, stages=("prepare",))
-        audit = read_json(audit_file)
+        audit = read_audit(audit_file)
     outcome = "Nothing was written." if options.dry_run else f"Audit: {audit_file.resolve()}"
-    options.show(audit, lambda: f"{audit_text(audit, examples=options.examples)}\n\n{outcome}")
+    options.show(
+        audit.as_json(), lambda: f"{audit_text(audit, examples=options.examples)}\n\n{outcome}"
+    )
 
 
 @offers("overrides out seed data_dir json quiet verbose yes cancel")

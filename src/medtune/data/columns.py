@@ -59,40 +59,40 @@ def _find(names: list[str], candidates: list[str]) -> str | None:
     return next((lowered[c] for c in candidates if c in lowered), None)
 
 
-def resolve_columns(names: list[str], wanted: Columns, where: str) -> Columns:
+def resolve_columns(names: list[str], explicit: Columns, where: str) -> Columns:
     """The columns to use: those of the recipe, checked; the rest by their usual names.
 
     Unsure is an error.
     """
-    for part, name in wanted.model_dump(exclude_none=True).items():
+    for part, name in explicit.model_dump(exclude_none=True).items():
         if name not in names:
             raise DataError(
                 f"no column {name!r}",
                 where=where,
                 fix=f"data.columns.{part} must be one of: {', '.join(names)}.",
             )
-    found = wanted.model_dump()
-    if not found["messages"] and not (found["question"] or found["answer"]):
-        found["messages"] = _find(names, MESSAGES) if not _find(names, ANSWER) else None
-    if not found["messages"]:
+    parts = explicit.model_dump()
+    if not parts["messages"] and not (parts["question"] or parts["answer"]):
+        parts["messages"] = _find(names, MESSAGES) if not _find(names, ANSWER) else None
+    if not parts["messages"]:
         # A table of texts and labels: the label is the answer.
-        found["answer"] = (
-            found["answer"] or _find(names, ANSWER) or found["label"] or _find(names, LABEL)
+        parts["answer"] = (
+            parts["answer"] or _find(names, ANSWER) or parts["label"] or _find(names, LABEL)
         )
-        rest = [name for name in names if name not in (found["answer"], found["context"])]
-        labelled = found["answer"] is not None and found["answer"].lower().strip() in LABEL
-        if labelled or found["label"] == found["answer"]:
-            found["label"] = found["label"] or found["answer"]
-            found["question"] = found["question"] or _find(rest, TEXT)
-        found["question"] = found["question"] or _find(rest, QUESTION)
-        if not found["question"] or not found["answer"]:
-            missing = "question" if not found["question"] else "answer"
+        rest = [name for name in names if name not in (parts["answer"], parts["context"])]
+        labelled = parts["answer"] is not None and parts["answer"].lower().strip() in LABEL
+        if labelled or parts["label"] == parts["answer"]:
+            parts["label"] = parts["label"] or parts["answer"]
+            parts["question"] = parts["question"] or _find(rest, TEXT)
+        parts["question"] = parts["question"] or _find(rest, QUESTION)
+        if not parts["question"] or not parts["answer"]:
+            missing = "question" if not parts["question"] else "answer"
             raise DataError(
                 f"cannot tell which column holds the {missing}",
                 where=where,
                 fix=f"{_columns_here(names)} Give --set data.columns.question=… and data.columns.answer=…",
             )
-    taken = {value for value in found.values() if value}
+    taken = {value for value in parts.values() if value}
     for part, candidates in (
         ("entity", ENTITY),
         ("label", LABEL),
@@ -100,8 +100,8 @@ def resolve_columns(names: list[str], wanted: Columns, where: str) -> Columns:
         ("context", CONTEXT),
     ):
         rest = [name for name in names if name not in taken]
-        found[part] = found[part] or _find(rest, candidates)
-    return Columns(**found)
+        parts[part] = parts[part] or _find(rest, candidates)
+    return Columns(**parts)
 
 
 def _columns_here(names: list[str]) -> str:
@@ -125,7 +125,7 @@ def alpaca_instruction(names: list[str], columns: Columns, explicit: Columns) ->
     )
 
 
-def text_of(row: dict[str, Any], column: str | None, place: str) -> str:
+def text_of(row: dict[str, Any], column: str | None, location: str) -> str:
     """A field as text, as it stands: cleaning counts what it takes off.
 
     Empty where there is none; a list is an error.
@@ -141,7 +141,7 @@ def text_of(row: dict[str, Any], column: str | None, place: str) -> str:
         kind = {list: "a list", dict: "an object", bytes: "bytes"}[type(value)]
         raise DataError(
             f"the column {column!r} holds {kind}, not a text",
-            where=place,
+            where=location,
             fix="Name a text column, or data.columns.messages for whole conversations.",
         )
     return str(value)
@@ -151,7 +151,7 @@ def _or_none(text: str) -> str | None:
     return text if text.strip() else None
 
 
-def parse_messages(value: Any, place: str) -> tuple[Message, ...]:
+def parse_messages(value: Any, location: str) -> tuple[Message, ...]:
     """A list of {role, content} or {from, value} as messages.
 
     Nothing at all is an empty conversation.
@@ -161,25 +161,27 @@ def parse_messages(value: Any, place: str) -> tuple[Message, ...]:
     if not isinstance(value, list):
         raise DataError(
             "the conversation is not a list of messages",
-            where=place,
+            where=location,
             fix='Write [{"role": "user", "content": …}, …].',
         )
     messages = []
     for turn in value:
         if not isinstance(turn, dict):
             raise DataError(
-                "a turn is not an object", where=place, fix='Write {"role": "user", "content": …}.'
+                "a turn is not an object",
+                where=location,
+                fix='Write {"role": "user", "content": …}.',
             )
         # A table that holds both spellings has an empty value under the other one.
-        name = text_of(turn, "role" if turn.get("role") else "from", place).strip().lower()
+        name = text_of(turn, "role" if turn.get("role") else "from", location).strip().lower()
         if name not in ROLE_NAMES:
             raise DataError(
-                f"unknown role {name!r}", where=place, fix=f"Roles: {', '.join(ROLE_NAMES)}."
+                f"unknown role {name!r}", where=location, fix=f"Roles: {', '.join(ROLE_NAMES)}."
             )
         messages.append(
             Message(
                 ROLE_NAMES[name],
-                text_of(turn, "value" if turn.get("content") is None else "content", place),
+                text_of(turn, "value" if turn.get("content") is None else "content", location),
             )
         )
     return tuple(messages)
@@ -203,20 +205,20 @@ class Layout:
             parts["instruction" if self.constant is None else "system"] = self.instruction
         return parts
 
-    def row(self, row: dict[str, Any], source: str, place: str) -> Row:
+    def row(self, row: dict[str, Any], source: str, location: str) -> Row:
         """One row of the table."""
         columns = self.columns
         talk = columns.messages
         return Row(
-            messages=parse_messages(row.get(talk), place) if talk else self._pair(row, place),
+            messages=parse_messages(row.get(talk), location) if talk else self._pair(row, location),
             source=source,
-            place=place,
-            entity=text_of(row, columns.entity, place).strip() or None,
-            label=_or_none(text_of(row, columns.label, place)),
-            id=text_of(row, columns.id, place).strip() or None,
+            location=location,
+            entity=text_of(row, columns.entity, location).strip() or None,
+            label=_or_none(text_of(row, columns.label, location)),
+            id=text_of(row, columns.id, location).strip() or None,
         )
 
-    def _pair(self, row: dict[str, Any], place: str) -> tuple[Message, ...]:
+    def _pair(self, row: dict[str, Any], location: str) -> tuple[Message, ...]:
         """Question and answer as a conversation.
 
         Lists of turns in both columns (TRL's conversational pairs) are joined.
@@ -224,17 +226,17 @@ class Layout:
         columns = self.columns
         asked, answered = row.get(columns.question or ""), row.get(columns.answer or "")
         if isinstance(asked, list) and isinstance(answered, list):
-            return parse_messages(asked, place) + parse_messages(answered, place)
+            return parse_messages(asked, location) + parse_messages(answered, location)
         question, answer = (
-            text_of(row, columns.question, place),
-            text_of(row, columns.answer, place),
+            text_of(row, columns.question, location),
+            text_of(row, columns.answer, location),
         )
-        told = text_of(row, self.instruction, place) if self.constant is None else ""
-        system = text_of(row, columns.system, place) or self.constant or ""
+        instruction = text_of(row, self.instruction, location) if self.constant is None else ""
+        system = text_of(row, columns.system, location) or self.constant or ""
         # A context without a question asks nothing; an instruction without an input does.
         parts = (
-            [told, text_of(row, columns.context, place), question]
-            if (question + told).strip()
+            [instruction, text_of(row, columns.context, location), question]
+            if (question + instruction).strip()
             else []
         )
         asks = Message("user", "\n\n".join(part for part in parts if part.strip()))
@@ -259,13 +261,13 @@ def find_layout(table: Table, explicit: Columns) -> Layout:
 
 def _constant(table: Table, column: str) -> str | None:
     """The one text of a column of several rows; nothing where there are two."""
-    found: set[str] = set()
+    texts: set[str] = set()
     rows = 0
     for rows, value in enumerate(table.column(column), 1):
-        found.add(text_of({column: value}, column, f"{table.path.name}, row {rows}"))
-        if len(found) > 1:
+        texts.add(text_of({column: value}, column, f"{table.path.name}, row {rows}"))
+        if len(texts) > 1:
             return None
-    return found.pop() if rows > 1 else None
+    return texts.pop() if rows > 1 else None
 
 
 def layout_rows(table: Table, layout: Layout, source: str) -> Callable[[], Iterator[Row]]:

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from medtune.data.audit import ContaminationAudit, OverlapCounts, OverlapPair
 from medtune.data.dedup import normalize, normalized_word_hashes, run_hashes, text_hash
 from medtune.data.row_store import CHUNK, RowStore, from_batch
 from medtune.data.rows import Row, Source, bare_question
@@ -38,13 +38,13 @@ def benchmark_sources(settings: Data, data_dir: Path | None) -> list[str]:
 
     Never what is trained on.
     """
-    wanted = settings.contamination
-    if not wanted.check:
+    overlap = settings.contamination
+    if not overlap.check:
         return []
     names = (
         [n for n in BENCHMARKS if KNOWN[n].find(data_dir)]
-        if wanted.against is None
-        else wanted.against
+        if overlap.against is None
+        else overlap.against
     )
     trained = {
         path.resolve() for source in settings.source for path in source_files(source.name, data_dir)
@@ -87,11 +87,11 @@ class Sought:
 
 @dataclass(frozen=True)
 class Items:
-    """The items: the set and place of each, and the (hash, item) pairs [n] of all their runs."""
+    """The items: the set and location of each, and the (hash, item) pairs [n] of all their runs."""
 
     names: tuple[str, ...]
     set_of: np.ndarray
-    places: Sequence[str]
+    locations: Sequence[str]
     pair_hash: np.ndarray
     pair_item: np.ndarray
     sought: Sought
@@ -101,15 +101,15 @@ class Items:
         """From (name of the set, row)."""
         hashes: list[np.ndarray] = []
         items: list[np.ndarray] = []
-        places: list[str] = []
+        locations: list[str] = []
         set_of: list[int] = []
         names: dict[str, int] = {}
         stream = iter(rows)
         while chunk := list(islice(stream, CHUNK)):
             values, owner = _item_hashes([row for _, row in chunk], ngram)
             hashes.append(values)
-            items.append(owner + len(places))
-            places += [row.place for _, row in chunk]
+            items.append(owner + len(locations))
+            locations += [row.location for _, row in chunk]
             set_of += [names.setdefault(name, len(names)) for name, _ in chunk]
         pair_hash = np.concatenate(hashes) if hashes else np.zeros(0, np.uint64)
         pair_item = np.concatenate(items).astype(np.int64) if items else np.zeros(0, np.int64)
@@ -118,13 +118,14 @@ class Items:
         bits = np.zeros(len(unique), np.uint32)
         np.bitwise_or.at(bits, inverse, (1 << owners[pair_item]).astype(np.uint32))
         sought = Sought(ngram, unique, bits)
-        return cls(tuple(names), owners, places, inverse, pair_item, sought)
+        return cls(tuple(names), owners, locations, inverse, pair_item, sought)
 
     def having(self, position: int) -> list[int]:
         """The first item of each set that has a hash."""
-        found = self.pair_item[self.pair_hash == position]
+        owners = self.pair_item[self.pair_hash == position]
         return [
-            int(found[self.set_of[found] == number][0]) for number in np.unique(self.set_of[found])
+            int(owners[self.set_of[owners] == number][0])
+            for number in np.unique(self.set_of[owners])
         ]
 
 
@@ -160,7 +161,7 @@ def search(
     """Search a batch of training rows.
 
     The positions of the hashes found, the sets [rows] that each row overlaps with as bits, and a
-    few (place, item).
+    few (location, item).
     """
     rows = from_batch(batch)
     values, owner = _row_hashes(rows, sought.ngram)
@@ -168,28 +169,28 @@ def search(
     owner = np.append(owner, np.arange(len(rows)))
     position = np.searchsorted(sought.hashes, values)
     inside = position < len(sought.hashes)
-    found = np.zeros(len(values), bool)
-    found[inside] = sought.hashes[position[inside]] == values[inside]
+    known = np.zeros(len(values), bool)
+    known[inside] = sought.hashes[position[inside]] == values[inside]
     bits = np.zeros(len(rows), np.uint32)
-    np.bitwise_or.at(bits, owner[found], sought.sets[position[found]])
+    np.bitwise_or.at(bits, owner[known], sought.sets[position[known]])
     return (
-        np.unique(position[found]),
+        np.unique(position[known]),
         bits,
-        _first_rows(rows, owner[found], position[found], sought.sets),
+        _first_rows(rows, owner[known], position[known], sought.sets),
     )
 
 
 def _first_rows(
     rows: Sequence[Row], owner: np.ndarray, position: np.ndarray, sets: np.ndarray
 ) -> list[tuple[str, int]]:
-    """(place, position of a hash) for the first rows of a batch that meet each set."""
+    """(location, position of a hash) for the first rows of a batch that meet each set."""
     order = np.lexsort((position, owner))
     owner, position = owner[order], position[order]
     listed: list[tuple[str, int]] = []
     for bit in range(int(sets.max(initial=0)).bit_length()):
         mine = np.flatnonzero(sets[position] >> bit & 1)
         first = np.unique(owner[mine], return_index=True)[1][:LISTED]
-        listed += [(rows[owner[i]].place, int(position[i])) for i in mine[first]]
+        listed += [(rows[owner[i]].location, int(position[i])) for i in mine[first]]
     return listed
 
 
@@ -199,11 +200,11 @@ def overlapping(items: Items, training: Iterable[pa.RecordBatch]) -> list[bool]:
     for positions, _, _ in ordered_map(search, items.sought, training):
         hit[positions] = True
     shared = np.bincount(items.pair_item, weights=hit[items.pair_hash], minlength=len(items.set_of))
-    found: list[bool] = (shared > 0).tolist()
-    return found
+    overlaps: list[bool] = (shared > 0).tolist()
+    return overlaps
 
 
-def contamination(items: Items, training: Iterable[pa.RecordBatch]) -> dict[str, dict[str, Any]]:
+def contamination(items: Items, training: Iterable[pa.RecordBatch]) -> dict[str, OverlapCounts]:
     """Set → its items, how many overlap with a training row and how many mostly, the training
     rows concerned, a list.
     """
@@ -212,75 +213,74 @@ def contamination(items: Items, training: Iterable[pa.RecordBatch]) -> dict[str,
     hit = np.zeros(len(items.sought.hashes), bool)
     rows = np.zeros(len(items.names), np.int64)
     examples: list[tuple[str, int]] = []
-    for positions, bits, found in ordered_map(search, items.sought, training):
+    for positions, bits, batch_examples in ordered_map(search, items.sought, training):
         hit[positions] = True
         rows += [int((bits >> number & 1).sum()) for number in range(len(items.names))]
-        examples += found
+        examples += batch_examples
     runs = np.bincount(items.pair_item, minlength=len(items.set_of))
     shared = np.bincount(items.pair_item, weights=hit[items.pair_hash], minlength=len(items.set_of))
-    facts: dict[str, dict[str, Any]] = {}
+    counts = {}
     for number, name in enumerate(items.names):
         mine = items.set_of == number
-        listed = list(islice(_overlaps(items, number, examples), LISTED))
-        facts[name] = {
-            "items": int(mine.sum()),
-            "overlapping": int((shared[mine] > 0).sum()),
-            "mostly": int((shared[mine] > MOSTLY * np.maximum(runs[mine], 1)).sum()),
-            "training_rows": int(rows[number]),
-            "examples": listed,
-        }
-    return facts
+        counts[name] = OverlapCounts(
+            items=int(mine.sum()),
+            overlapping=int((shared[mine] > 0).sum()),
+            mostly=int((shared[mine] > MOSTLY * np.maximum(runs[mine], 1)).sum()),
+            training_rows=int(rows[number]),
+            examples=list(islice(_overlaps(items, number, examples), LISTED)),
+        )
+    return counts
 
 
 def _overlaps(
     items: Items, number: int, examples: Iterable[tuple[str, int]]
-) -> Iterator[dict[str, str]]:
+) -> Iterator[OverlapPair]:
     """Each training row and item of the set ``number`` that were found to share a hash, once."""
     seen = set()
-    for place, position in examples:
+    for location, position in examples:
         if not items.sought.sets[position] >> number & 1:
             continue  # looking for the items of a hash costs a pass over all of them
         pair = (
-            place,
+            location,
             next(item for item in items.having(position) if items.set_of[item] == number),
         )
         if pair not in seen:
             seen.add(pair)
-            yield {"training": pair[0], "item": items.places[pair[1]]}
+            yield OverlapPair(training=pair[0], item=items.locations[pair[1]])
 
 
 def check_contamination(
-    rows: RowStore, place: np.ndarray, settings: Data, benchmarks: dict[str, Source]
-) -> dict[str, Any]:
-    """The audit's part.
+    rows: RowStore, split: np.ndarray, settings: Data, benchmarks: dict[str, Source]
+) -> ContaminationAudit:
+    """The overlap of training rows with held-out rows and with ``benchmarks``.
 
-    ``place`` [rows] is each row's split (0 is training, above it held out, below it left out).
+    ``split`` [rows] is each row's split (0 is training, above it held out, below it left out).
     """
     if not settings.contamination.check:
-        return {"checked": False}
+        return ContaminationAudit(checked=False)
 
     def sought() -> Iterator[tuple[str, Row]]:
-        yield from ((HELD_OUT, row) for row in _held_out(rows, place))
+        yield from ((HELD_OUT, row) for row in _held_out(rows, split))
         for name, source in benchmarks.items():
             yield from ((name, row) for row in source.read())
 
     def training() -> Iterator[pa.RecordBatch]:
         for start, batch in rows.positioned():
-            yield batch.take(pa.array(np.flatnonzero(place[start : start + batch.num_rows] == 0)))
+            yield batch.take(pa.array(np.flatnonzero(split[start : start + batch.num_rows] == 0)))
 
-    found = contamination(Items.of(sought(), settings.contamination.ngram), training())
-    return {
-        "checked": True,
-        "ngram": settings.contamination.ngram,
-        "sets": found,
-        "not_compared": [name for name in BENCHMARKS if name not in benchmarks],
-    }
+    sets = contamination(Items.of(sought(), settings.contamination.ngram), training())
+    return ContaminationAudit(
+        checked=True,
+        ngram=settings.contamination.ngram,
+        sets=sets,
+        not_compared=[name for name in BENCHMARKS if name not in benchmarks],
+    )
 
 
-def _held_out(rows: RowStore, place: np.ndarray) -> Iterator[Row]:
-    positions = np.flatnonzero(place > 0)
+def _held_out(rows: RowStore, split: np.ndarray) -> Iterator[Row]:
+    positions = np.flatnonzero(split > 0)
     if len(positions) > HELD_OUT_SAMPLE:
         positions = positions[np.linspace(0, len(positions) - 1, HELD_OUT_SAMPLE).astype(int)]
     for start, batch in rows.positioned():
-        here = positions[(positions >= start) & (positions < start + batch.num_rows)] - start
-        yield from from_batch(batch.take(pa.array(here)))
+        inside = positions[(positions >= start) & (positions < start + batch.num_rows)] - start
+        yield from from_batch(batch.take(pa.array(inside)))

@@ -120,11 +120,11 @@ def _band_values(signature: np.ndarray, chosen: np.ndarray, band: slice) -> np.n
     """One 64-bit hash for each chosen text [n], of the part ``band`` of its signature."""
     values = np.zeros(len(chosen), dtype=np.uint64)
     for block in range(0, len(chosen), BLOCK):
-        here = values[block : block + BLOCK]
+        part = values[block : block + BLOCK]
         with np.errstate(over="ignore"):
             for column in signature[chosen[block : block + BLOCK], band].T:
-                here[:] = (here ^ column.astype(np.uint64)) * np.uint64(0x100000001B3)
-                here ^= here >> np.uint64(29)
+                part[:] = (part ^ column.astype(np.uint64)) * np.uint64(0x100000001B3)
+                part ^= part >> np.uint64(29)
     return values
 
 
@@ -153,17 +153,17 @@ def similar_pairs(
     """
     chosen = np.arange(len(signature)) if chosen is None else chosen
     rows, count = band_rows(threshold), max(1, len(chosen))
-    found = np.zeros(0, dtype=np.int64)  # a pair as one number
+    known = np.zeros(0, dtype=np.int64)  # a pair as one number
     for start in range(0, PERMUTATIONS - rows + 1, rows):
         left, right = _candidates(_band_values(signature, chosen, slice(start, start + rows)))
-        pairs = np.setdiff1d(np.minimum(left, right) * count + np.maximum(left, right), found)
-        alike = [found]
+        pairs = np.setdiff1d(np.minimum(left, right) * count + np.maximum(left, right), known)
+        alike = [known]
         for block in range(0, len(pairs), BLOCK):
-            some = pairs[block : block + BLOCK]
-            a, b = signature[chosen[some // count]], signature[chosen[some % count]]
-            alike.append(some[(a == b).mean(axis=1) >= threshold - SLACK])
-        found = np.sort(np.concatenate(alike))
-    return np.stack([found // count, found % count], axis=1)
+            new = pairs[block : block + BLOCK]
+            a, b = signature[chosen[new // count]], signature[chosen[new % count]]
+            alike.append(new[(a == b).mean(axis=1) >= threshold - SLACK])
+        known = np.sort(np.concatenate(alike))
+    return np.stack([known // count, known % count], axis=1)
 
 
 def components(count: int, pairs: np.ndarray) -> np.ndarray:

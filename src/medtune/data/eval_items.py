@@ -51,12 +51,12 @@ def read_benchmark(source: str, split: str | None, data_dir: Path | None) -> Ben
     opened = open_source(source, data_dir, Columns())
     rows = [_trimmed(row) for row in opened.read()]
     parts = sorted({row.published_split for row in rows if row.published_split})
-    wanted = split or (TEST if TEST in parts else None)
-    if wanted is not None and wanted not in parts:
-        here = ", ".join(parts) or "none: the file has no column split"
-        raise DataError(f"no part {wanted!r} in {source}", where=WHERE, fix=f"Parts here: {here}.")
-    chosen = [row for row in rows if wanted is None or row.published_split == wanted]
-    rest = [row for row in rows if wanted is not None and row.published_split != wanted]
+    part = split or (TEST if TEST in parts else None)
+    if part is not None and part not in parts:
+        named = ", ".join(parts) or "none: the file has no column split"
+        raise DataError(f"no part {part!r} in {source}", where=WHERE, fix=f"Parts here: {named}.")
+    chosen = [row for row in rows if part is None or row.published_split == part]
+    rest = [row for row in rows if part is not None and row.published_split != part]
     if not chosen:
         raise DataError(f"{source} has no rows", where=WHERE, fix="Name a file with questions.")
     for row in chosen:
@@ -105,12 +105,12 @@ def _check(row: Row) -> None:
     if "" in (row.options or ()):
         letter = ascii_uppercase[(row.options or ()).index("")]
         fix = "Give every option a text, or leave the row out."
-        raise DataError(f"option {letter} is empty", where=row.place, fix=fix)
+        raise DataError(f"option {letter} is empty", where=row.location, fix=fix)
 
 
 def _once(rows: list[Row], seen: set[str]) -> list[Conversation]:
     """Rows as conversations, equal ones once; none of a group in ``seen``."""
-    made: dict[str, Conversation] = {}
+    by_digest: dict[str, Conversation] = {}
     for row in rows:
         group = f"q-{text_hash(normalize(bare_question(row.question))):016x}"
         if group in seen:
@@ -119,7 +119,7 @@ def _once(rows: list[Row], seen: set[str]) -> list[Conversation]:
         digest = text_hash(normalize(" | ".join([row.question, *options, key, row.label or ""])))
         known = f"{row.source}-{row.id}" if row.id else row.source
         name = f"{known[:KNOWN]}-{digest:016x}"
-        made.setdefault(
+        by_digest.setdefault(
             f"{digest:016x}",
             Conversation(
                 name,
@@ -132,4 +132,4 @@ def _once(rows: list[Row], seen: set[str]) -> list[Conversation]:
                 row.labels,
             ),
         )
-    return list(made.values())
+    return list(by_digest.values())

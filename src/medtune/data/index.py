@@ -194,7 +194,7 @@ _INNER = {"keys": ("rows", "parts", "values"), "near": ("rows", "parts", "texts"
 
 def _columns(part: Index, start: int) -> dict[str, np.ndarray]:
     """All arrays of a chunk whose first row is the row ``start``, signatures aside."""
-    found = {
+    columns = {
         field.name: getattr(part, field.name) for field in fields(Index) if field.name not in _INNER
     }
     inner = {
@@ -202,4 +202,4 @@ def _columns(part: Index, start: int) -> dict[str, np.ndarray]:
         for name, keys in _INNER.items()
         for key in keys
     }
-    return found | inner | {f"{name}.rows": inner[f"{name}.rows"] + start for name in _INNER}
+    return columns | inner | {f"{name}.rows": inner[f"{name}.rows"] + start for name in _INNER}

@@ -29,7 +29,7 @@ def scan_row(row: Row, policy: str) -> tuple[Row | None, Counter[str]]:
     if policy == "refuse":
         raise DataError(
             f"identifiers found ({', '.join(sorted(counts))}) and data.identifiers is refuse",
-            where=row.place,
+            where=row.location,
             fix="Remove them, or set data.identifiers to mask or drop.",
         )
     return (None if policy == "drop" else _masked_row(row, texts, mask_spans(texts, spans))), counts

@@ -11,12 +11,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from medtune.conversation import Conversation, read_conversations
-from medtune.data import audit as facts
+from medtune.data.audit import (
+    Audit,
+    IdentifierAudit,
+    SourceAudit,
+    SourceFile,
+    counted,
+    counts_in_words,
+)
+from medtune.data.audit_facts import build_audit
 from medtune.data.cleaning import Tally
 from medtune.data.contamination import check_contamination, open_benchmarks
 from medtune.data.index import Index, IndexFile
@@ -38,13 +45,14 @@ from medtune.recipe.schema import Data
 class Prepared:
     """The audit, and the directory in which the splits lie as Parquet."""
 
-    audit: dict[str, Any]
-    place: Path
+    audit: Audit
+    directory: Path
 
     @property
     def splits(self) -> dict[str, list[Conversation]]:
         """The conversations by split, read whole."""
-        return {name: list(read_conversations(self.place / f"{name}.parquet")) for name in SPLITS}
+        files = {name: self.directory / f"{name}.parquet" for name in SPLITS}
+        return {name: list(read_conversations(file)) for name, file in files.items()}
 
 
 @dataclass
@@ -62,20 +70,20 @@ def prepare(
     seed: int,
     demonstrations: Sequence[str],
     data_dir: Path | None,
-    place: Path,
+    directory: Path,
     *,
     must_split: bool = True,
 ) -> Prepared:
-    """Read, clean, group, split and audit; the splits are written to the directory ``place``.
+    """Read, clean, group, split and audit; the splits are written to ``directory``.
 
     ``demonstrations`` are questions whose subjects must not be trained on. Raises ``DataError``
     where a source cannot be read or leaves too few rows to split; with ``must_split`` false (for an
     audit alone) one row is enough.
     """
-    place.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     sources, benchmarks = _opened(settings, data_dir), open_benchmarks(settings, data_dir)
     done = _Progress(Tally(), Counter(), Counter())
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY_MARK, dir=place) as scratch:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY_MARK, dir=directory) as scratch:
         repaired = _repair(sources, settings, Path(scratch) / "repaired", done)
         habits = learn_habits(repaired.batches(), done.read, settings)
         rows, index = _judge(
@@ -85,30 +93,28 @@ def prepare(
         check_found(settings.where, done.tally.counted)
         _enough(index, settings, done, _least(settings) if must_split else 1)
         selection = select(index, settings, [source.name for source in sources], seed)
-        splits = {
-            name: facts.split_facts(index, selection, number) for number, name in enumerate(SPLITS)
-        }
         if must_split:
-            _check_splits(splits, settings, selection)
-        audit = {
-            "sources": [_source_facts(source, done.read[source.name]) for source in sources],
-            **facts.row_facts(done.read.total(), done.tally, selection),
-            "cleaning": facts.cleaning_facts(done.tally, settings, habits.boilerplate),
-            **facts.selection_facts(index, selection, settings, seed, demonstrations),
-            "identifiers": {
-                "policy": settings.identifiers,
-                "found": dict(sorted(done.identifiers.items())),
-                "rows": done.identified,
-            },
-            "splits": splits,
-            "warnings": facts.warnings(index, selection, splits),
-            "contamination": check_contamination(rows, selection.place, settings, benchmarks),
-            **facts.listings(rows, selection),
-        }
-        audit["warnings"] += facts.overlap_warnings(audit["contamination"])
-        write_splits(rows, index, selection, place)
+            _check_splits(settings, selection)
+        audit = build_audit(
+            [_source_audit(source, done.read[source.name]) for source in sources],
+            done.tally,
+            habits.boilerplate,
+            IdentifierAudit(
+                policy=settings.identifiers,
+                counts=dict(sorted(done.identifiers.items())),
+                rows=done.identified,
+            ),
+            rows,
+            index,
+            selection,
+            check_contamination(rows, selection.split, settings, benchmarks),
+            demonstrations,
+            settings,
+            seed,
+        )
+        write_splits(rows, index, selection, directory)
     _tell(audit)
-    return Prepared(audit, place)
+    return Prepared(audit, directory)
 
 
 def _opened(settings: Data, data_dir: Path | None) -> list[Source]:
@@ -185,48 +191,55 @@ def _enough(index: Index, settings: Data, done: _Progress, least: int) -> None:
     if usable < least:
         dropped = done.tally.dropped | Counter(repeated=len(index) - usable)
         raise DataError(
-            f"only {facts.some(usable, 'usable row')} of {done.read.total():,}",
+            f"only {counted(usable, 'usable row')} of {done.read.total():,}",
             where=", ".join(spec.name for spec in settings.source),
-            fix=f"At least {least} {'are' if least > 1 else 'is'} needed. Left out: {facts.listed(dropped)}.",
+            fix=f"At least {least} {'are' if least > 1 else 'is'} needed. Left out: {counts_in_words(dropped)}.",
         )
 
 
-def _check_splits(splits: dict[str, dict[str, Any]], settings: Data, selection: Selection) -> None:
+def _check_splits(settings: Data, selection: Selection) -> None:
+    """Raise ``DataError`` where a split that the recipe asks for is empty."""
     shares = settings.split.model_dump()
-    empty = [name for name in SPLITS if not splits[name]["rows"] and shares[name] > 0]
+    empty = [
+        name
+        for number, name in enumerate(SPLITS)
+        if shares[name] > 0 and not (selection.split == number).any()
+    ]
     groups = int(selection.group.max(initial=-1)) + 1
     if empty:
         raise DataError(
-            f"nothing is left for {' and '.join(empty)}: all rows fall into {facts.some(groups, 'group')}",
+            f"nothing is left for {' and '.join(empty)}: all rows fall into "
+            f"{counted(groups, 'group')}",
             where="data.split",
             fix="Give more rows, or fewer of data.split.group_by.",
         )
 
 
-def _source_facts(source: Source, rows: int) -> dict[str, Any]:
+def _source_audit(source: Source, rows: int) -> SourceAudit:
     files = source.files
     digest = file_hash(files[0]) if len(files) == 1 else sha256_paths(list(files))
     name = files[0].name if len(files) == 1 else f"{len(files)} files below {files[0].parent.name}"
-    return {
-        "name": source.name,
-        "licence": source.licence,
-        "published": source.published,
-        "columns": source.columns,
-        "rows": rows,
-        "files": [{"name": name, "sha256": digest, "rows": rows}],
-    }
-
-
-def _tell(audit: dict[str, Any]) -> None:
-    for source in audit["sources"]:
-        taken = ", ".join(f"{part} = {name}" for part, name in source["columns"].items())
-        say(f"{source['name']}: {source['rows']:,} rows" + (f" ({taken})" if taken else ""))
-    say(f"left out: {facts.listed(audit['dropped'])}; not drawn: {audit['rows']['not_drawn']:,}")
-    repaired = {rule: entry["rows"] for rule, entry in audit["cleaning"]["rules"].items()}
-    say(f"rows repaired: {facts.listed(repaired)}")
-    sizes = ", ".join(f"{name} {split['rows']:,}" for name, split in audit["splits"].items())
-    say(
-        f"splits: {sizes}; leaked {audit['leaked']:,} (a random split would leak {audit['leaked_share_of_a_random_split']:.0%})"
+    return SourceAudit(
+        name=source.name,
+        licence=source.licence,
+        published=source.published,
+        columns=source.columns,
+        rows=rows,
+        files=[SourceFile(name=name, sha256=digest, rows=rows)],
     )
-    for warning in audit["warnings"]:
+
+
+def _tell(audit: Audit) -> None:
+    for source in audit.sources:
+        columns = ", ".join(f"{part} = {name}" for part, name in source.columns.items())
+        say(f"{source.name}: {source.rows:,} rows" + (f" ({columns})" if columns else ""))
+    say(f"left out: {counts_in_words(audit.dropped)}; not drawn: {audit.rows.not_drawn:,}")
+    repaired = {rule: entry.rows for rule, entry in audit.cleaning.rules.items()}
+    say(f"rows repaired: {counts_in_words(repaired)}")
+    sizes = ", ".join(f"{name} {split.rows:,}" for name, split in audit.splits.items())
+    say(
+        f"splits: {sizes}; leaked {audit.leaked:,} (a random split would leak "
+        f"{audit.random_split.share:.0%})"
+    )
+    for warning in audit.warnings:
         say(f"note: {warning}")

@@ -14,7 +14,7 @@ from medtune.data.rows import Row
 CHUNK = 1_000  # rows in a batch
 
 _MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
-_TEXTS = ("source", "place", "entity", "label", "id", "answer_key", "published_split")
+_TEXTS = ("source", "location", "entity", "label", "id", "answer_key", "published_split")
 SCHEMA = pa.schema(
     [
         ("messages", pa.list_(_MESSAGE)),
@@ -107,13 +107,13 @@ class RowStore:
 
     def rows_at(self, positions: Iterable[int]) -> dict[int, Row]:
         """Some rows by their positions."""
-        wanted, found = sorted(set(positions)), dict[int, Row]()
+        ordered, rows = sorted(set(positions)), dict[int, Row]()
         for start, batch in self.positioned():
-            here = [p - start for p in wanted if start <= p < start + batch.num_rows]
-            if here:
-                taken = from_batch(batch.take(pa.array(here)))
-                found |= {start + p: row for p, row in zip(here, taken, strict=True)}
-        return found
+            inside = [p - start for p in ordered if start <= p < start + batch.num_rows]
+            if inside:
+                taken = from_batch(batch.take(pa.array(inside)))
+                rows |= {start + p: row for p, row in zip(inside, taken, strict=True)}
+        return rows
 
     def remove(self) -> None:
         """Give the disk space back."""

@@ -10,7 +10,7 @@ from medtune.conversation import Message
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a source. ``place`` is for messages to people (``my.csv, row 7``).
+    """One row of a source. ``location`` is for messages to people (``my.csv, row 7``).
 
     ``labels`` holds the whole set where a text has several (``label`` is its first). ``options``
     are the texts of a multiple-choice question and ``answer_key`` the letter of the right one (A is
@@ -19,7 +19,7 @@ class Row:
 
     messages: tuple[Message, ...]
     source: str
-    place: str
+    location: str
     entity: str | None = None
     label: str | None = None
     id: str | None = None

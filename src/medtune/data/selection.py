@@ -17,7 +17,7 @@ from medtune.recipe.schema import Data
 
 @dataclass
 class Selection:
-    """Over all indexed rows: which stay, their ``group`` and ``place`` (index into SPLITS.
+    """Over all indexed rows: which stay, their ``group`` and ``split`` (index into SPLITS.
 
     Both −1 where left out).
 
@@ -28,7 +28,7 @@ class Selection:
 
     kept: np.ndarray
     group: np.ndarray
-    place: np.ndarray
+    split: np.ndarray
     keys: Keys
     dropped: Counter[str]
     not_drawn: int
@@ -51,8 +51,8 @@ def strata(index: Index, stratify_by: str) -> np.ndarray:
     return np.where(unlabelled, "" if stratify_by == "label" else index.source, index.label)
 
 
-def repeated(values: np.ndarray) -> np.ndarray:
-    """Whether each value [n] stood at an earlier place."""
+def repeats_earlier(values: np.ndarray) -> np.ndarray:
+    """Whether each value [n] stood at an earlier position."""
     first = np.unique(values, return_index=True)[1]
     later = np.ones(len(values), bool)
     later[first] = False
@@ -68,8 +68,8 @@ def contradictory_sets(index: Index, kept: np.ndarray) -> list[list[int]]:
     starts = np.flatnonzero(new)
     first = order[starts[np.cumsum(new) - 1]]  # of the rows that ask the same
     differing = np.unique(first[index.answer[order] != index.answer[first]])
-    wanted = np.isin(order[starts], differing)
-    parts = zip(starts[wanted], np.append(starts[1:], len(order))[wanted], strict=True)
+    differs = np.isin(order[starts], differing)
+    parts = zip(starts[differs], np.append(starts[1:], len(order))[differs], strict=True)
     return sorted(order[start:end].tolist() for start, end in parts)
 
 
@@ -131,7 +131,7 @@ def _near_duplicates(
         rows, numbers, texts = _near_clusters(index, kept, part, threshold)
         # Of each cluster the first text stands for itself; rows that repeat it exactly are no
         # near-duplicates.
-        later = ~np.isin(texts, texts[~repeated(numbers)])
+        later = ~np.isin(texts, texts[~repeats_earlier(numbers)])
         counts[name] = int(later.sum())
         if policy == "drop" and name == "answer":
             kept[rows[later]] = False
@@ -150,18 +150,18 @@ def mixture(sources: Sequence[str], settings: Data, names: Sequence[str]) -> dic
     """Source → rows to draw from it: its ``rows``, or its part by weight of as many as the
     scarcest source allows.
     """
-    there = Counter(sources)
+    usable = Counter(sources)
     quotas = {}
     weights = {
         name: spec.weight for name, spec in zip(names, settings.source, strict=True) if spec.weight
     }
     whole = sum(weights.values())
-    total = min((there[name] * whole / weight for name, weight in weights.items()), default=0.0)
+    total = min((usable[name] * whole / weight for name, weight in weights.items()), default=0.0)
     if settings.limit is not None:
         total = min(total, settings.limit)
     for name, spec in zip(names, settings.source, strict=True):
         if spec.rows is not None:
-            quotas[name] = min(spec.rows, there[name])
+            quotas[name] = min(spec.rows, usable[name])
     return quotas | _largest_remainders(
         {name: total * weight / whole for name, weight in weights.items()}
     )
@@ -171,13 +171,13 @@ def unfilled(
     sources: Sequence[str], settings: Data, names: Sequence[str]
 ) -> dict[str, tuple[int, int]]:
     """Source → (rows asked for, usable rows there), where there are too few."""
-    there = Counter(sources)
+    usable = Counter(sources)
     asked = {
         name: spec.rows
         for name, spec in zip(names, settings.source, strict=True)
         if spec.rows is not None
     }
-    return {name: (rows, there[name]) for name, rows in asked.items() if rows > there[name]}
+    return {name: (rows, usable[name]) for name, rows in asked.items() if rows > usable[name]}
 
 
 def _largest_remainders(exact: dict[str, float]) -> dict[str, int]:
@@ -229,7 +229,7 @@ def _groups(index: Index, kept: np.ndarray, keys: Keys, settings: Data) -> tuple
 def select(index: Index, settings: Data, names: Sequence[str], seed: int) -> Selection:
     """Decide over all rows. ``names`` are the sources' names in the recipe's order."""
     dropped: Counter[str] = Counter()
-    kept = ~repeated(index.conversation)
+    kept = ~repeats_earlier(index.conversation)
     dropped["repeated"] = len(index) - int(kept.sum())
     usable = int(kept.sum())
     sets, merged = _resolve_contradictions(index, kept, settings.contradictions)
@@ -248,8 +248,8 @@ def select(index: Index, settings: Data, names: Sequence[str], seed: int) -> Sel
     positions = np.flatnonzero(kept)
     forced = set(groups[index.on_subject[positions]].tolist())
     stratum = strata(index, settings.stratify_by)[positions].tolist()
-    group, place = np.full(len(index), -1, np.int64), np.full(len(index), -1, np.int8)
+    group, split = np.full(len(index), -1, np.int64), np.full(len(index), -1, np.int8)
     group[positions] = groups
-    place[positions] = split_groups(stratum, groups, settings.split, seed, forced)
+    split[positions] = split_groups(stratum, groups, settings.split, seed, forced)
     counted = (dropped, not_drawn, forced, merged, label, dict(near), lacking)
-    return Selection(kept, group, place, keys.only(kept), *counted, clusters, sets)
+    return Selection(kept, group, split, keys.only(kept), *counted, clusters, sets)

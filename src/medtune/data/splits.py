@@ -32,8 +32,8 @@ class Keys:
     @classmethod
     def of(cls, triples: Iterable[tuple[int, str, int]]) -> "Keys":
         """From (row, part, hash)."""
-        found = [(row, PARTS.index(part), value) for row, part, value in triples]
-        rows, parts, values = zip(*found, strict=True) if found else ((), (), ())
+        numbered = [(row, PARTS.index(part), value) for row, part, value in triples]
+        rows, parts, values = zip(*numbered, strict=True) if numbered else ((), (), ())
         return cls(np.array(rows, np.int64), np.array(parts, np.int8), np.array(values, np.uint64))
 
     def only(self, kept: np.ndarray) -> "Keys":
@@ -155,7 +155,7 @@ def split_groups(
     members = _strata_of_groups(strata, groups)
     shares = (split.train, split.validation, split.test)
     rng = np.random.default_rng(seed)
-    place = np.zeros(len(sizes), dtype=np.int8)
+    split_of_group = np.zeros(len(sizes), dtype=np.int8)
     carried = [0.0, 0.0, 0.0]
     forced = np.isin(np.arange(len(sizes)), list(forced_test))
     for stratum in sorted(members):
@@ -166,22 +166,22 @@ def split_groups(
         room = [share * total + rest for share, rest in zip(shares, carried, strict=True)]
         for group, size in zip(order, sizes[order].tolist(), strict=True):
             best = max(range(3), key=lambda i: room[i] / shares[i] if shares[i] else -1e18)
-            place[group] = to = 2 if forced[group] else best
+            split_of_group[group] = to = 2 if forced[group] else best
             room[to] -= size
         carried = room
-    placed: np.ndarray = place[groups]
-    return placed
+    split_of_row: np.ndarray = split_of_group[groups]
+    return split_of_row
 
 
-def leaked_rows(keys: Keys, places: np.ndarray) -> dict[str, int]:
+def leaked_rows(keys: Keys, splits: np.ndarray) -> dict[str, int]:
     """Rows outside train that share a question, answer, entity or near-duplicate with a training
     row, and in all.
     """
     numbers = keys.numbers()
     training = np.zeros(int(numbers.max()) + 1 if len(numbers) else 0, dtype=bool)
-    training[numbers[places[keys.rows] == 0]] = True
+    training[numbers[splits[keys.rows] == 0]] = True
     shared = (
-        training[numbers] & (places[keys.rows] != 0) if len(numbers) else np.zeros(0, dtype=bool)
+        training[numbers] & (splits[keys.rows] != 0) if len(numbers) else np.zeros(0, dtype=bool)
     )
     counts = {
         name: len(np.unique(keys.rows[shared & (keys.parts == part)]))

@@ -25,16 +25,16 @@ from medtune.recipe.schema import Data
 OUTSIDE, BEYOND = "outside_where", "beyond_per_label"
 
 
-def wanted(row: Row, where: Where, counted: Counter[str]) -> bool:
+def matches_where(row: Row, where: Where, counted: Counter[str]) -> bool:
     """Whether a repaired row has one of the values of every field that is named.
 
     Its values are counted.
     """
     named = [(field, values) for field, values in where if values is not None]
-    found = [(field, _names(row, field).intersection(values)) for field, values in named]
-    if not all(names for _, names in found):
+    matches = [(field, _names(row, field).intersection(values)) for field, values in named]
+    if not all(names for _, names in matches):
         return False
-    counted.update(_key(field, name) for field, names in found for name in names)
+    counted.update(_key(field, name) for field, names in matches for name in names)
     return True
 
 
@@ -173,7 +173,7 @@ def judge_chunk(context: Judging, batch: pa.RecordBatch) -> Judged:
     identifiers: Counter[str] = Counter()
     identified = 0
     for row in from_batch(batch):
-        if not wanted(row, settings.where, tally.counted):
+        if not matches_where(row, settings.where, tally.counted):
             tally.dropped[OUTSIDE] += 1
             continue
         judged = cleaner.judge(
@@ -181,9 +181,9 @@ def judge_chunk(context: Judging, batch: pa.RecordBatch) -> Judged:
         )
         if judged is None:
             continue
-        scanned, found = scan_row(judged, settings.identifiers)
-        identifiers += found
-        identified += bool(found)
+        scanned, counts = scan_row(judged, settings.identifiers)
+        identifiers += counts
+        identified += bool(counts)
         if scanned is None:
             tally.dropped["identifiers"] += 1
             continue

@@ -33,13 +33,13 @@ def with_label_sets(batch: pa.RecordBatch, merged: dict[int, list[str]]) -> pa.R
     return to_batch(rows)
 
 
-def write_splits(spool: RowStore, index: Index, selection: Selection, place: Path) -> None:
-    """``train.parquet``, ``validation.parquet`` and ``test.parquet`` in ``place``."""
+def write_splits(spool: RowStore, index: Index, selection: Selection, directory: Path) -> None:
+    """``train.parquet``, ``validation.parquet`` and ``test.parquet`` in ``directory``."""
     first = np.full(int(selection.group.max(initial=-1)) + 1, -1, np.int64)
     kept = np.flatnonzero(selection.kept)
     first[selection.group[kept][::-1]] = kept[::-1]
     schema = conversation_schema()
-    writers = {name: pq.ParquetWriter(place / f"{name}.parquet", schema) for name in SPLITS}
+    writers = {name: pq.ParquetWriter(directory / f"{name}.parquet", schema) for name in SPLITS}
     waiting: dict[str, list[pa.RecordBatch]] = {name: [] for name in SPLITS}
     try:
         for start, batch in spool.positioned():
@@ -50,7 +50,7 @@ def write_splits(spool: RowStore, index: Index, selection: Selection, place: Pat
             }
             batch = with_label_sets(batch, merged)
             for number, name in enumerate(SPLITS):
-                rows = np.flatnonzero(selection.place[start : start + batch.num_rows] == number)
+                rows = np.flatnonzero(selection.split[start : start + batch.num_rows] == number)
                 if len(rows):
                     heads = first[selection.group[start + rows]]
                     groups = [f"g-{value:016x}"[:14] for value in index.conversation[heads]]
@@ -58,7 +58,7 @@ def write_splits(spool: RowStore, index: Index, selection: Selection, place: Pat
                     waiting[name].append(
                         _conversations(batch.take(pa.array(rows)), digests, groups, schema)
                     )
-                if sum(some.num_rows for some in waiting[name]) >= ROW_GROUP:
+                if sum(batch.num_rows for batch in waiting[name]) >= ROW_GROUP:
                     _write(writers[name], waiting[name])
         for name in SPLITS:
             _write(writers[name], waiting[name])
@@ -78,8 +78,8 @@ def _conversations(
     rows: pa.RecordBatch, digests: list[str], groups: list[str], schema: pa.Schema
 ) -> pa.RecordBatch:
     ids = [
-        f"{source}-{own}-{digest[:6]}" if own else f"{source}-{digest[:12]}"
-        for source, own, digest in zip(
+        f"{source}-{row_id}-{digest[:6]}" if row_id else f"{source}-{digest[:12]}"
+        for source, row_id, digest in zip(
             rows.column("source").to_pylist(), rows.column("id").to_pylist(), digests, strict=True
         )
     ]

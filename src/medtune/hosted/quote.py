@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from medtune.data.audit import RunAudit, read_audit
 from medtune.errors import RecipeError, RunError
-from medtune.files import read_json
 from medtune.hosted.job import JobState, read_state, state_for
 from medtune.hosted.request import JobRequest, write_job_request
 from medtune.models.openai_client import api_key
@@ -39,7 +39,7 @@ class Quote(BaseModel):
     identifiers: dict[str, Any]
 
     @classmethod
-    def of(cls, request: JobRequest, recipe: Recipe, audit: dict[str, Any]) -> "Quote":
+    def of(cls, request: JobRequest, recipe: Recipe, audit: RunAudit) -> "Quote":
         """The quote of a request made from data with this audit."""
         settings, examples = recipe.train.hosted, request.reports["train"].examples
         batch = settings.batch_size
@@ -47,9 +47,9 @@ class Quote(BaseModel):
             recipe=recipe.name,
             model=recipe.model.name,
             endpoint=endpoint_of(recipe).base_url,
-            rows={name: split["rows"] for name, split in audit["splits"].items()},
-            dropped=audit["dropped"],
-            truncated_rows=audit["tokens"]["truncated_rows"],
+            rows={name: split.rows for name, split in audit.splits.items()},
+            dropped=audit.dropped,
+            truncated_rows=audit.tokens.truncated_rows,
             examples=examples,
             epochs=request.epochs,
             steps=None if batch == "auto" else -(-examples // batch) * request.epochs,
@@ -58,7 +58,7 @@ class Quote(BaseModel):
             usd_per_million_tokens=settings.usd_per_million_tokens,
             estimated_cost_usd=request.cost,
             budget_usd=settings.budget_usd,
-            identifiers=audit["identifiers"],
+            identifiers=audit.identifiers.model_dump(mode="json"),
         )
 
 
@@ -91,7 +91,7 @@ def confirm(recipe: Recipe, run: RunPaths, yes: bool) -> None:
     if state.is_alive:
         return
     api_key(endpoint_of(recipe))  # a missing key is an error before the question
-    text = quote_text(Quote.of(request, recipe, read_json(run.data / "audit.json")))
+    text = quote_text(Quote.of(request, recipe, read_audit(run.data / "audit.json")))
     if yes or state.agreed:
         say(text)
     else:

@@ -67,10 +67,10 @@ def _names(recipe: dict[str, Any]) -> list[str]:
 
 def _sources(figures: Figures) -> str:
     lines = ["| source | licence | rows | SHA-256 |", "|---|---|---|---|"]
-    for source in figures.audit["sources"]:
-        for file in source["files"]:
+    for source in figures.audit.sources:
+        for file in source.files:
             lines.append(
-                f"| {source['name']} ({file['name']}) | {source['licence']} | {file['rows']:,} | `{file['sha256'][:16]}…` |"
+                f"| {source.name} ({file.name}) | {source.licence} | {file.rows:,} | `{file.sha256[:16]}…` |"
             )
     return "\n".join(lines)
 
@@ -168,9 +168,9 @@ Holm over all tested metrics.
 
 {_sources(figures)}
 
-{audit["rows"]["drawn"]:,} rows used in {audit["groups"]["count"]:,} groups: training {audit["splits"]["train"]["rows"]:,}, validation
-{audit["splits"]["validation"]["rows"]:,}, test {audit["splits"]["test"]["rows"]:,}. Rows shared between training and the rest after normalisation:
-{audit["leaked"]}. Training rows cut to {audit["tokens"]["max_length"]} tokens: {audit["tokens"]["truncated_rows"]:,}.
+{audit.rows.drawn:,} rows used in {audit.groups.count:,} groups: training {audit.splits["train"].rows:,}, validation
+{audit.splits["validation"].rows:,}, test {audit.splits["test"].rows:,}. Rows shared between training and the rest after normalisation:
+{audit.leaked}. Training rows cut to {audit.tokens.max_length} tokens: {audit.tokens.truncated_rows:,}.
 
 ## Intended use
 

@@ -52,9 +52,9 @@ def _rows(figures: Figures, task: str) -> list[dict[str, Any]]:
         for side, title in SIDES.items()
         if task in figures.metrics[side]
     ]
-    ceiling = figures.audit["labels"].get("selected") if figures.audit["labels"] else None
-    if ceiling and not figures.audit["labels"]["label_sets"]:
-        most = {"value": ceiling["ceiling"], "low": None, "high": None}
+    labels = figures.audit.labels
+    if labels and labels.selected and not labels.label_sets:
+        most = {"value": labels.selected.ceiling, "low": None, "high": None}
         rows.append(
             {
                 "title": "the most that these labels allow (equal texts, different labels)",

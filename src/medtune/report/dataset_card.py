@@ -4,11 +4,12 @@ its metadata.
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medtune import __version__
+from medtune.data.audit import Audit, SourceAudit, counts_in_words
 from medtune.files import whole_file, write_text
 
 if TYPE_CHECKING:
@@ -25,10 +26,8 @@ MADE_BY = "Made with medtune"
 CONVERSATIONS = "Conversations as `messages` (role, content); `group` never lies in two splits."
 
 
-def write_hub_dataset(
-    place: Path, splits: Path, audit: dict[str, Any], name: str
-) -> dict[str, int]:
-    """Write ``data/<split>-00000-of-00001.parquet`` and ``README.md`` below ``place``.
+def write_hub_dataset(directory: Path, splits: Path, audit: Audit, name: str) -> dict[str, int]:
+    """Write ``data/<split>-00000-of-00001.parquet`` and ``README.md`` below ``directory``.
 
     Returns rows by split.
 
@@ -38,20 +37,21 @@ def write_hub_dataset(
     import pyarrow.parquet as pq
 
     files = {}
-    for split, facts in audit["splits"].items():
-        if facts["rows"]:
-            files[split] = place / "data" / f"{split}-00000-of-00001.parquet"
+    for split, facts in audit.splits.items():
+        if facts.rows:
+            files[split] = directory / "data" / f"{split}-00000-of-00001.parquet"
             with whole_file(files[split]) as temporary:
                 shutil.copyfile(splits / f"{split}.parquet", temporary)
     schema = pq.read_schema(next(iter(files.values())))
     write_text(
-        place / "README.md", dataset_card(audit, name, schema, {"default": files}, CONVERSATIONS)
+        directory / "README.md",
+        dataset_card(audit, name, schema, {"default": files}, CONVERSATIONS),
     )
-    return {split: audit["splits"][split]["rows"] for split in files}
+    return {split: audit.splits[split].rows for split in files}
 
 
 def dataset_card(
-    audit: dict[str, Any],
+    audit: Audit,
     name: str,
     schema: "pa.Schema",
     configs: dict[str, dict[str, Path]],
@@ -73,7 +73,7 @@ def dataset_card(
     metadata = {
         "pretty_name": name,
         "language": ["en"],
-        "license": _licences(audit["sources"]),
+        "license": _licences(audit.sources),
         "task_categories": ["question-answering", "text-generation"],
         "tags": ["medical", "medtune"],
         "size_categories": [next((word for most, word in SIZES if total < most), "n>1M")],
@@ -110,7 +110,7 @@ def _data_files(files: dict[str, Path]) -> list[dict[str, str]]:
     ]
 
 
-def _sections(audit: dict[str, Any], rows: dict[str, dict[str, int]]) -> list[str]:
+def _sections(audit: Audit, rows: dict[str, dict[str, int]]) -> list[str]:
     splits = [
         [config, split, f"{count:,}"]
         for config, counts in rows.items()
@@ -118,39 +118,46 @@ def _sections(audit: dict[str, Any], rows: dict[str, dict[str, int]]) -> list[st
     ]
     sources = [
         [
-            s["name"],
-            f"{sum(file['rows'] for file in s['files']):,}",
-            s["licence"],
-            s.get("published") or "–",
+            source.name,
+            f"{sum(file.rows for file in source.files):,}",
+            source.licence,
+            source.published or "–",
         ]
-        for s in audit["sources"]
+        for source in audit.sources
     ]
-    repaired = {
-        rule: entry["rows"] for rule, entry in audit.get("cleaning", {}).get("rules", {}).items()
-    }
-    share = audit["leaked_share_of_a_random_split"]
-    identifiers = audit["identifiers"]
     return [
         "## Splits\n\n" + _table(["configuration", "split", "rows"], splits),
         "## Sources and licences\n\n"
         + _table(["source", "rows read", "licence as stated", "published"], sources)
-        + "\n\nEach row keeps the licence of its source (column `source`). Check them before you share this data set.",
-        "## What was done\n\n"
-        f"- Rows read: {audit['rows']['read']:,}; usable: {audit['rows']['usable']:,}.\n"
-        f"- Left out: {_counts(audit['dropped'])}.\n"
-        f"- Rows repaired: {_counts(repaired)}.\n"
-        f"- Duplicates and contradictions among usable rows: {_counts(audit['duplicates'])}.\n"
-        f"- Held-out rows that share a question, answer or subject with training: {audit['leaked']} "
-        f"(a random split would have {share:.1%}).\n"
-        f"- Rows drawn: {audit['rows']['drawn']:,}; the figures above are of all rows read.\n"
-        + (
-            "- Patients' identifiers: not scanned."
-            if identifiers["policy"] == "off"
-            else f"- Patients' identifiers seen by a scan (policy: {identifiers['policy']}): {_counts(identifiers['found'])}. "
-            "The scan is an aid, not a guarantee."
-        ),
-        "## Use\n\nFor training and measuring language models. Not medical advice; answers may be wrong or out of date.",
+        + "\n\nEach row keeps the licence of its source (column `source`). Check them before you "
+        "share this data set.",
+        "## What was done\n\n" + "\n".join(f"- {line}" for line in _what_was_done(audit)),
+        "## Use\n\nFor training and measuring language models. Not medical advice; answers may be "
+        "wrong or out of date.",
     ]
+
+
+def _what_was_done(audit: Audit) -> Iterator[str]:
+    repaired = {rule: entry.rows for rule, entry in audit.cleaning.rules.items()}
+    repeats, identifiers = audit.duplicates.model_dump(), audit.identifiers
+    yield f"Rows read: {audit.rows.read:,}; usable: {audit.rows.usable:,}."
+    yield f"Left out: {counts_in_words(audit.dropped, 'none')}."
+    yield f"Rows repaired: {counts_in_words(repaired, 'none')}."
+    yield (
+        "Duplicates and contradictions among usable rows: " + counts_in_words(repeats, "none") + "."
+    )
+    yield (
+        "Held-out rows that share a question, answer or subject with training: "
+        f"{audit.leaked} (a random split would have {audit.random_split.share:.1%})."
+    )
+    yield f"Rows drawn: {audit.rows.drawn:,}; the figures above are of all rows read."
+    if identifiers.policy == "off":
+        yield "Patients' identifiers: not scanned."
+        return
+    yield (
+        f"Patients' identifiers seen by a scan (policy: {identifiers.policy}): "
+        f"{counts_in_words(identifiers.counts, 'none')}. The scan is an aid, not a guarantee."
+    )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -160,16 +167,11 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _counts(counts: dict[str, int]) -> str:
-    return (
-        ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count)
-        or "none"
+def _licences(sources: Sequence[SourceAudit]) -> list[str]:
+    stated = [re.sub(r"\s+", "-", source.licence.strip().lower()) for source in sources]
+    return list(
+        dict.fromkeys(licence if licence in HUB_LICENCES else "other" for licence in stated)
     )
-
-
-def _licences(sources: Sequence[dict[str, Any]]) -> list[str]:
-    found = [re.sub(r"\s+", "-", source["licence"].strip().lower()) for source in sources]
-    return list(dict.fromkeys(licence if licence in HUB_LICENCES else "other" for licence in found))
 
 
 def _feature(name: str, kind: "pa.DataType") -> dict[str, Any]:

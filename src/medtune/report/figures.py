@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from medtune.data.audit import RunAudit, read_audit
 from medtune.files import read_json, read_json_lines
 from medtune.report.verdict import ALPHA, FEW_GROUPS, verdict
 from medtune.run_paths import RunPaths
@@ -33,7 +34,7 @@ class Figures:
 
     recipe_text: str
     state: dict[str, Any]
-    audit: dict[str, Any]
+    audit: RunAudit
     metrics: dict[str, Any]
     log: list[dict[str, Any]]
     stats: dict[str, Any]
@@ -52,7 +53,7 @@ class Figures:
         return cls(
             recipe_text=run.recipe.read_text(encoding="utf-8"),
             state=read_json(run.state_file),
-            audit=read_json(run.data / "audit.json"),
+            audit=read_audit(run.data / "audit.json"),
             metrics=read_json(run.metrics),
             log=read_json_lines(log) if log.exists() and stats.exists() else [],
             stats=read_json(stats) if stats.exists() else {},
@@ -126,7 +127,7 @@ class Figures:
         """What this run says nothing about."""
         measured = self._measured()
         missing = [text for name, text in MEASURABLE.items() if name not in measured]
-        if not self.audit["groups"]["entities"]:
+        if not self.audit.groups.entities:
             missing.append(
                 "questions on new diseases: the data name no subject, so one disease may be learnt and tested"
             )

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from medtune.data.audit import read_audit
 from medtune.files import read_json, read_json_lines, whole_file, write_json
 from medtune.report.plots import BLUE, figure, save, smoothed
 from medtune.run_paths import RunPaths
@@ -63,8 +64,8 @@ def _trainer_stats(run: RunPaths) -> dict[str, Any]:
         read_json(run.train / "trainer_stats.json"),
         yaml.safe_load(run.recipe.read_text(encoding="utf-8")),
     )
-    audit = read_json(run.data / "audit.json")
-    rows = audit["splits"]["train"]["rows"] - audit["tokens"]["overlong_dropped"]
+    audit = read_audit(run.data / "audit.json")
+    rows = audit.splits["train"].rows - audit.tokens.overlong_dropped
     size = recipe["train"]["batch_size"] * recipe["train"]["gradient_accumulation"]
     # Each epoch ends with what is left of the rows, so a step takes fewer rows than `size` on
     # average.

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from medtune.data.audit import Histogram
 from medtune.files import whole_file, write_text
 
 BLUE, ORANGE, GREEN, RED, GREY = "#2f6fb7", "#c7681f", "#2a8c5b", "#c23b3b", "#8a8f98"
@@ -146,9 +147,9 @@ def perplexity_plot(pairs: Sequence[tuple[str, float, float]], directory: Path) 
         return save(drawn, directory, "perplexity")
 
 
-def lengths_plot(histogram: dict[str, Any], directory: Path) -> str:
+def lengths_plot(histogram: Histogram, directory: Path) -> str:
     """Rows by tokens, as bars over the histogram's own bins; the limit as a line."""
-    edges, counts, limit = histogram["edges"], histogram["counts"], histogram["limit"]
+    edges, counts, limit = histogram.edges, histogram.counts, histogram.limit
     with figure((7.2, 2.6)) as (drawn, axes):
         labels = [f"–{edge:,}" for edge in edges[1:]]
         over = [limit is not None and edge > limit for edge in edges[1:]]

@@ -46,8 +46,8 @@ def write_report(run: RunPaths) -> None:
 def pictures_of(figures: Figures, run: RunPaths) -> dict[str, Markup]:
     """Inline SVG by name; what there is nothing to draw from is left out."""
     pictures = {"flow": flow_picture(figures.audit)}
-    histogram = figures.audit["tokens"]["splits"]["train"]["histogram"]
-    if sum(histogram["counts"]):
+    histogram = figures.audit.tokens.splits["train"].histogram
+    if sum(histogram.counts):
         pictures["lengths"] = lengths_plot(histogram, run.plots)
     if any("loss" in row for row in figures.log):
         pictures["loss"] = loss_plot(figures.log, figures.stats.get("best_step"), run.plots)

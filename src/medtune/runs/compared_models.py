@@ -67,7 +67,7 @@ class EvalSet:
         data, inputs = place / "items", plan.prepare_inputs()
         if not (data / "inputs.json").exists() or read_json(data / "inputs.json") != inputs:
             with whole_directory(data) as temporary:
-                write_json(temporary / "audit.json", prepare_splits(plan, temporary))
+                prepare_splits(plan, temporary).write(temporary / "audit.json")
                 write_json(temporary / "inputs.json", inputs)
         return cls(recipe, data, place, data_dir=data_dir)
 

@@ -81,15 +81,15 @@ def estimate(recipe: Recipe, data_dir: Path | None) -> RunEstimate | Quote:
         if recipe.train.method == "hosted":
             with tempfile.TemporaryDirectory() as directory:
                 return Quote.of(write_job_request(recipe, data, Path(directory)), recipe, audit)
-        lengths = audit["tokens"]
+        lengths = audit.tokens
         memory = memory_from_splits(plan, data)
-    rows = audit["splits"]["train"]["rows"] - lengths["overlong_dropped"]
+    rows = audit.splits["train"].rows - lengths.overlong_dropped
     steps, repeats = steps_of(recipe.train, rows), repeats_of(recipe)
     # An epoch's last step takes what is left of the rows, so tokens are counted by epochs, not by
     # full steps.
     rows_per_step = recipe.train.batch_size * recipe.train.gradient_accumulation
     epochs = steps / math.ceil(rows / rows_per_step)
-    tokens = int(epochs * (lengths["splits"]["train"]["tokens"] - lengths["truncated_tokens"]))
+    tokens = int(epochs * (lengths.splits["train"].tokens - lengths.truncated_tokens))
     parameters, dtype = meta_parameter_count(plan), compute_dtype(recipe.model.dtype)
     flops = (6 if recipe.train.method == "full" else 4) * parameters * tokens
     seconds = flops / (UTILISATION * matrix_peak(dtype))
@@ -99,9 +99,9 @@ def estimate(recipe: Recipe, data_dir: Path | None) -> RunEstimate | Quote:
         parameters=parameters,
         method=recipe.train.method,
         dtype=str(dtype).removeprefix("torch."),
-        rows={name: split["rows"] for name, split in audit["splits"].items()},
-        dropped=audit["dropped"],
-        truncated_rows=lengths["truncated_rows"],
+        rows={name: split.rows for name, split in audit.splits.items()},
+        dropped=audit.dropped,
+        truncated_rows=lengths.truncated_rows,
         steps=steps,
         tokens=tokens,
         trainings=1 + len(repeats),

@@ -52,10 +52,12 @@ def overlap_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> N
         jobs = [job for job in TaskItems(recipe, run.data, data_dir).jobs() if job.spec.key in keys]
         rows = [(job.spec.key, _row(item)) for job in jobs for item in job.settings.draw(job.items)]
         items = Items.of(rows, ngram)
-        found = contamination(items, _training(run.data / "train.parquet"))
+        counts = contamination(items, _training(run.data / "train.parquet"))
         known = overlapping(items, _training(run.data / "train.parquet"))
+        ids: dict[str, list[str]] = {key: [] for key in counts}
         for (key, row), seen in zip(rows, known, strict=True):
-            found[key].setdefault("ids", []).extend([row.place] if seen else [])
+            ids[key] += [row.location] if seen else []
+        found = {key: counts[key].model_dump() | {"ids": ids[key]} for key in counts}
         place.parent.mkdir(exist_ok=True)
         write_json(place, {"ngram": ngram, "tasks": found})
         for key, facts in found.items():

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from medtune import __version__, progress
+from medtune.data.audit import RunAudit, read_audit
 from medtune.errors import RecipeError
 from medtune.evaluation.class_tables import tables_of_run
 from medtune.evaluation.comparison.by_source import by_source
@@ -312,21 +313,21 @@ def report_again(root: Path) -> Outcome:
     return Outcome(root, metrics, verdict(metrics) if metrics["change"] else "")
 
 
-def _dropped(audit: dict[str, Any]) -> dict[str, int]:
+def _dropped(audit: RunAudit) -> dict[str, int]:
     """Rows left out by reason.
 
     What was empty in one figure (the audit tells question and answer apart).
     """
-    reasons = dict(audit["dropped"])
+    reasons = dict(audit.dropped)
     empty = reasons.pop("empty_question") + reasons.pop("empty_answer")
-    return {"empty": empty, **reasons, "overlong": audit["tokens"]["overlong_dropped"]}
+    return {"empty": empty, **reasons, "overlong": audit.tokens.overlong_dropped}
 
 
 def collect_metrics(
     recipe: Recipe, run: RunDirectory, change: dict[str, Any], status: str
 ) -> dict[str, Any]:
     """The figures of the whole run, under the same keys in ``before``, ``after`` and ``change``."""
-    audit = read_json(run.data / "audit.json")
+    audit = read_audit(run.data / "audit.json")
     stats_path = run.train / "trainer_stats.json"
     stats = read_json(stats_path) if stats_path.exists() else {}
     wanted = (
@@ -347,11 +348,11 @@ def collect_metrics(
         "recipe": recipe.name,
         "status": status,
         "data": {
-            **{name: facts["rows"] for name, facts in audit["splits"].items()},
+            **{name: split.rows for name, split in audit.splits.items()},
             "dropped": _dropped(audit),
-            "leaked": audit["leaked"],
+            "leaked": audit.leaked,
             "measured_on": recipe.evaluate.split,
-            "truncated_rows": audit["tokens"]["truncated_rows"],
+            "truncated_rows": audit.tokens.truncated_rows,
         },
         "train": {name: stats[name] for name in wanted if name in stats},
         "before": scores_of(run.before, recipe),

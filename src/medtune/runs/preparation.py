@@ -8,13 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from medtune.conversation import iter_conversations
+from medtune.data.audit import RunAudit, TokenAudit, read_audit
 from medtune.data.prepare import prepare
 from medtune.data.splits import SPLITS
 from medtune.errors import DataError
-from medtune.files import read_json, whole_directory, write_json
+from medtune.files import whole_directory
 from medtune.progress import say, track
 from medtune.run_paths import RunPaths
 from medtune.runs.plan import Plan
@@ -24,40 +25,52 @@ if TYPE_CHECKING:
     from medtune.tokens.lengths import LengthTally
 
 
-def prepare_splits(plan: Plan, place: Path) -> dict[str, Any]:
-    """Write the splits to ``place``; the audit, completed with token lengths."""
+def prepare_splits(plan: Plan, directory: Path) -> RunAudit:
+    """Write the splits to ``directory``; the audit, completed with token lengths."""
     recipe = plan.recipe
     # The splits must not depend on which tasks are run: they are the same items for all of them.
-    audit = prepare(recipe.data, recipe.seed, recipe.evaluate.topics, plan.data_dir, place).audit
-    audit["tokens"] = _token_facts(plan, audit["splits"], place)
-    return audit
+    settings = recipe.data, recipe.seed, recipe.evaluate.topics, plan.data_dir
+    audit = prepare(*settings, directory).audit
+    rows = {name: split.rows for name, split in audit.splits.items()}
+    return RunAudit.model_validate(
+        {**audit.as_json(), "tokens": _token_audit(plan, rows, directory)}
+    )
 
 
-def _token_facts(plan: Plan, splits: dict[str, Any], place: Path) -> dict[str, Any]:
+def _token_audit(plan: Plan, rows: dict[str, int], directory: Path) -> TokenAudit:
+    """``rows`` by split. Raises ``DataError`` where no training row is left."""
     from medtune.tokens.lengths import length_summary
 
     overlong, limit = plan.recipe.data.overlong, plan.row_limit
-    tallies = _tallies(plan, splits, place)
-    facts = tallies["train"].facts()
+    tallies = _tallies(plan, rows, directory)
     # Question and answer of a sequence-to-sequence model have a limit each: no line in the
     # histogram is the limit.
     line = None if plan.is_seq2seq else limit
-    lengths = {name: length_summary(tally.lengths(), line) for name, tally in tallies.items()}
-    cut, rows = facts["truncated_rows"] + facts["overlong_dropped"], splits["train"]["rows"]
-    say(
-        f"tokens a row: median {lengths['train']['median']:.0f}, longest {lengths['train']['max']:,}; limit {limit}: "
-        f"{cut:,} of {rows:,} training rows {'left out' if overlong == 'drop' else 'cut'}"
+    audit = TokenAudit.model_validate(
+        {
+            "max_length": limit,
+            "overlong": overlong,
+            **tallies["train"].facts(),
+            "splits": {
+                name: length_summary(tally.lengths(), line) for name, tally in tallies.items()
+            },
+        }
     )
-    if rows == facts["overlong_dropped"]:
+    lengths, cut = audit.splits["train"], audit.truncated_rows + audit.overlong_dropped
+    say(
+        f"tokens a row: median {lengths.median:.0f}, longest {lengths.max:,}; limit {limit}: "
+        f"{cut:,} of {rows['train']:,} training rows {'left out' if overlong == 'drop' else 'cut'}"
+    )
+    if rows["train"] == audit.overlong_dropped:
         raise DataError(
             "every training row is overlong",
             where="data.overlong",
             fix="Raise train.max_length, or set truncate.",
         )
-    return {"max_length": limit, "overlong": overlong, **facts, "splits": lengths}
+    return audit
 
 
-def _tallies(plan: Plan, splits: dict[str, Any], place: Path) -> dict[str, "LengthTally"]:
+def _tallies(plan: Plan, rows: dict[str, int], directory: Path) -> dict[str, "LengthTally"]:
     from medtune.tokens.lengths import LengthTally
 
     measure = plan.measure()
@@ -66,9 +79,9 @@ def _tallies(plan: Plan, splits: dict[str, Any], place: Path) -> dict[str, "Leng
         name: LengthTally(measure, plan.recipe.data.overlong if name == "train" else "truncate")
         for name in SPLITS
     }
-    with track("counting tokens", sum(facts["rows"] for facts in splits.values()), "rows") as bar:
+    with track("counting tokens", sum(rows.values()), "rows") as bar:
         for name, tally in tallies.items():
-            for chunk in iter_conversations(place / f"{name}.parquet"):
+            for chunk in iter_conversations(directory / f"{name}.parquet"):
                 tally.add(chunk)
                 bar.advance(len(chunk))
     return tallies
@@ -81,23 +94,22 @@ def prepare_stage(plan: Plan, run: RunDirectory) -> None:
             return
         # Whatever was measured before was measured on other data or another base.
         shutil.rmtree(run.root / "eval", ignore_errors=True)
-        with whole_directory(run.data) as place:
-            write_json(place / "audit.json", prepare_splits(plan, place))
+        with whole_directory(run.data) as directory:
+            prepare_splits(plan, directory).write(directory / "audit.json")
 
 
-def audit_if_prepared(plan: Plan, root: Path) -> dict[str, Any] | None:
-    """The audit of a run whose data are there already, made from these very inputs; else None."""
+def audit_if_prepared(plan: Plan, root: Path) -> RunAudit | None:
+    """The audit of a run whose data are prepared already from these very inputs; else None."""
     paths = RunPaths(root)
     if not paths.state_file.exists() or not RunDirectory(root).is_done(
         "prepare", plan.prepare_inputs()
     ):
         return None
-    audit: dict[str, Any] = read_json(paths.data / "audit.json")
-    return audit
+    return read_audit(paths.data / "audit.json")
 
 
 @contextmanager
-def prepared_data(plan: Plan, root: Path) -> Iterator[tuple[dict[str, Any], Path]]:
+def prepared_data(plan: Plan, root: Path) -> Iterator[tuple[RunAudit, Path]]:
     """The audit and the splits' directory: of the run at ``root`` where it is prepared, else
     made for this block.
     """

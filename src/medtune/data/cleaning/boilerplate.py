@@ -163,8 +163,8 @@ class Boilerplate:
         for _ in range(ROUNDS):
             news = 0
             for edge, known in ((first_unit, opening), (last_unit, closing)):
-                found = _frequent(((edge(text), text) for text in rest), len(answers), share)
-                for form, (count, raw) in found.items():
+                frequent = _frequent(((edge(text), text) for text in rest), len(answers), share)
+                for form, (count, raw) in frequent.items():
                     if form in known or form in refused:
                         continue
                     if count < AT_EDGES * (count + step * elsewhere[form]):
@@ -195,8 +195,8 @@ class Boilerplate:
             body = body[:1].upper() + body[1:]
         return body if len(body.split()) >= KEPT_WORDS else text
 
-    def as_dict(self) -> dict[str, dict[str, int]]:
-        """For the audit: the phrases as written, identifiers masked."""
+    def masked(self) -> dict[str, dict[str, int]]:
+        """``opening`` and ``closing`` phrases as written → how often seen, identifiers masked."""
         return {
             side: {mask(self.written.get(form, form)): count for form, count in phrases.items()}
             for side, phrases in (("opening", self.opening), ("closing", self.closing))

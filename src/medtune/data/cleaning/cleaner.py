@@ -33,12 +33,12 @@ class Cleaner:
         self.settings = settings
         self.rules = text_rules(settings)
 
-    def text(self, text: str, place: str, tally: Tally, touched: set[str]) -> str:
+    def text(self, text: str, location: str, tally: Tally, touched: set[str]) -> str:
         """One text through all rules."""
         for name, rule in self.rules:
             repaired = rule(text)
             if repaired != text:
-                tally.changed(name, place, text, repaired)
+                tally.changed(name, location, text, repaired)
                 touched.add(name)
                 text = repaired
         return text
@@ -56,7 +56,7 @@ class Cleaner:
         )
         label = row.label
         if label is not None and self.settings.labels:
-            label = self._label(label, row.place, tally, touched)
+            label = self._label(label, row.location, tally, touched)
         messages = tuple(
             Message(
                 m.role,
@@ -67,7 +67,7 @@ class Cleaner:
             for m in row.messages
         )
         options = row.options and tuple(
-            self.text(o, row.place, tally, touched) for o in row.options
+            self.text(o, row.location, tally, touched) for o in row.options
         )
         entity = row.entity and " ".join(row.entity.split())
         tally.row(touched)
@@ -78,12 +78,12 @@ class Cleaner:
         )
 
     def _message(self, message: Message, row: Row, tally: Tally, touched: set[str]) -> str:
-        return self.text(message.content, row.place, tally, touched)
+        return self.text(message.content, row.location, tally, touched)
 
-    def _label(self, label: str, place: str, tally: Tally, touched: set[str]) -> str:
-        repaired = " ".join(self.text(label, place, Tally(), set()).split())
+    def _label(self, label: str, location: str, tally: Tally, touched: set[str]) -> str:
+        repaired = " ".join(self.text(label, location, Tally(), set()).split())
         if repaired != label:
-            tally.changed("labels", place, label, repaired)
+            tally.changed("labels", location, label, repaired)
             touched.add("labels")
         return repaired
 
@@ -139,7 +139,7 @@ class Cleaner:
             (a.content, b.content) for a, b in zip(row.messages, messages, strict=True) if a != b
         ]
         for before, after in pairs:
-            tally.changed(rule, row.place, before, after)
+            tally.changed(rule, row.location, before, after)
         if pairs:
             tally.row({rule})
         return replace(row, messages=messages) if pairs else row

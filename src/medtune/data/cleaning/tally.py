@@ -4,7 +4,6 @@ examples.
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from medtune.text.identifiers import mask_texts
 
@@ -31,13 +30,13 @@ class Tally:
     dropped: Counter[str] = field(default_factory=Counter)
     counted: Counter[str] = field(default_factory=Counter)
 
-    def changed(self, rule: str, place: str, before: str, after: str) -> None:
+    def changed(self, rule: str, location: str, before: str, after: str) -> None:
         """One text changed by one rule."""
         entry = self.rules.setdefault(rule, RuleTally())
         entry.texts += 1
         entry.characters += abs(len(before) - len(after))
         if len(entry.examples) < EXAMPLES:
-            entry.examples.append(_example(place, before, after))
+            entry.examples.append(_example(location, before, after))
 
     def row(self, rules: set[str]) -> None:
         """One row changed by these rules."""
@@ -55,10 +54,6 @@ class Tally:
         self.dropped += other.dropped
         self.counted += other.counted
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for the audit."""
-        return {rule: vars(entry) for rule, entry in self.rules.items()}
-
 
 def _first_difference(left: str, right: str) -> int:
     return next(
@@ -67,7 +62,7 @@ def _first_difference(left: str, right: str) -> int:
     )
 
 
-def _example(place: str, before: str, after: str) -> dict[str, str]:
+def _example(location: str, before: str, after: str) -> dict[str, str]:
     """Both texts around the first difference, identifiers masked: an audit is passed around.
 
     A wide window is masked before a narrow one is cut from it, so that no half of an identifier
@@ -77,4 +72,4 @@ def _example(place: str, before: str, after: str) -> dict[str, str]:
     old, new = mask_texts([before[start : start + 2 * MASKED], after[start : start + 2 * MASKED]])
     first = _first_difference(old, new)
     shown = slice(max(0, first - AROUND // 2), first + AROUND)
-    return {"place": place, "before": old[shown], "after": new[shown]}
+    return {"place": location, "before": old[shown], "after": new[shown]}

@@ -146,9 +146,9 @@ class _Window:
             if self.at < len(self.text) or not self._more():
                 return self.text[self.at : self.at + 1]
 
-    def line_at(self, place: int) -> int:
+    def line_at(self, location: int) -> int:
         """The line of a place in the window."""
-        return self.line + self.text.count("\n", 0, place)
+        return self.line + self.text.count("\n", 0, location)
 
     def _item(self) -> Any:
         while True:
@@ -199,12 +199,12 @@ class _Window:
         )
 
 
-def _object(path: Path, row: Any, place: str, fix: str = "") -> dict[str, Any]:
+def _object(path: Path, row: Any, location: str, fix: str = "") -> dict[str, Any]:
     if isinstance(row, dict):
         return row
     raise DataError(
         "not a JSON object",
-        where=f"{path}, {place}",
+        where=f"{path}, {location}",
         fix=fix or 'Write [{"question": …, "answer": …}, …] or JSON lines.',
     )
 

@@ -65,10 +65,10 @@ def check_nul(path: Path, text: str, line: int) -> None:
         )
 
 
-def check_unicode(path: Path, raw: str, value: Any, place: Callable[[], str]) -> None:
+def check_unicode(path: Path, raw: str, value: Any, location: Callable[[], str]) -> None:
     """JSON may spell half of a surrogate pair, which is no text and cannot be written again.
 
-    ``place`` says where in the file it is (``, line 7``); it is asked only for an error.
+    ``location`` says where in the file it is (``, line 7``); it is asked only for an error.
     """
     if not _HALF_PAIR.search(raw):
         return
@@ -79,7 +79,7 @@ def check_unicode(path: Path, raw: str, value: Any, place: Callable[[], str]) ->
     except UnicodeEncodeError as error:
         raise DataError(
             f"text that is no valid Unicode ({error.reason})",
-            where=f"{path}{place()}",
+            where=f"{path}{location()}",
             fix="Export it again.",
         ) from error
 

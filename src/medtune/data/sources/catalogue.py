@@ -43,20 +43,23 @@ class KnownSource:
 
     def find(self, data_dir: Path | None) -> Path | None:
         """Where it is: the first of its files that is here."""
-        return next(iter(self.found(data_dir)), None)
+        return next(iter(self.local_files(data_dir)), None)
 
-    def found(self, data_dir: Path | None) -> list[Path]:
+    def local_files(self, data_dir: Path | None) -> list[Path]:
         """All of its files that are here, of the first form that is."""
-        place = SHIPPED if self.packaged else data_dir
-        if place is None or not place.is_dir():
+        directory = SHIPPED if self.packaged else data_dir
+        if directory is None or not directory.is_dir():
             return []
         for pattern in self.files:
-            found = {
-                path for name in self.spelt(pattern) for path in place.glob(name) if path.is_file()
+            matches = {
+                path
+                for name in self.spelt(pattern)
+                for path in directory.glob(name)
+                if path.is_file()
             }
-            if found:
-                return sorted(found)
-        return [] if self.packaged else table_files(place / self.name)
+            if matches:
+                return sorted(matches)
+        return [] if self.packaged else table_files(directory / self.name)
 
     def rows(self) -> int | None:
         """Rows as published, or of the file that the package brings along."""

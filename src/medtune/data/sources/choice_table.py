@@ -36,18 +36,18 @@ def readings(answer: str, options: Options) -> dict[str, int]:
 
     Of a number the number as it stands, whatever it counts from.
     """
-    found = {}
-    place = _lettered(answer, options)
+    kinds = {}
+    position = _lettered(answer, options)
     texts = [text.strip() for text in options.texts]
     number = answer.removesuffix(".0")
-    if place is not None:
-        found[LETTER] = place
+    if position is not None:
+        kinds[LETTER] = position
     if texts.count(answer) == 1:
-        found[TEXT] = texts.index(answer)
+        kinds[TEXT] = texts.index(answer)
     # An object's names may be numbers themselves: then these are meant.
-    if place is None and re.fullmatch(r"[0-9]{1,2}", number) and int(number) <= len(texts):
-        found[NUMBER] = int(number)
-    return found
+    if position is None and re.fullmatch(r"[0-9]{1,2}", number) and int(number) <= len(texts):
+        kinds[NUMBER] = int(number)
+    return kinds
 
 
 def is_letter(answer: str) -> bool:
@@ -62,12 +62,12 @@ def _lettered(answer: str, options: Options) -> int | None:
         return names.index(answer.lower())
     letter, line = _LETTER.fullmatch(answer.upper()), _LINE.fullmatch(answer)
     given = letter or line
-    place = ord(given[1]) - ord("A") if given else len(names)
-    if place >= len(names) or (
-        not letter and line and options.texts[place].strip() != line[2].strip()
+    position = ord(given[1]) - ord("A") if given else len(names)
+    if position >= len(names) or (
+        not letter and line and options.texts[position].strip() != line[2].strip()
     ):
         return None
-    return place
+    return position
 
 
 @dataclass(frozen=True)
@@ -80,38 +80,38 @@ class Meaning:
     shown: frozenset[str]
     base: int | None
 
-    def place(self, fields: Fields, answer: str, options: Options) -> int:
+    def position(self, fields: Fields, answer: str, options: Options) -> int:
         """The place of the right option.
 
         Raises ``DataError`` where the answer names none, or one or another.
         """
-        found = readings(answer, options)
-        places = self._places(found, options)
-        if len(places) > 1:
-            places = (
-                self._places({kind: found[kind] for kind in self.shown & set(found)}, options)
-                or places
+        kinds = readings(answer, options)
+        positions = self._positions(kinds, options)
+        if len(positions) > 1:
+            positions = (
+                self._positions({kind: kinds[kind] for kind in self.shown & set(kinds)}, options)
+                or positions
             )
-        if len(places) == 1:
-            return places.pop()
-        said = f"the answer in the column {self.column!r} is {answer[:60]!r}"
-        if places:
+        if len(positions) == 1:
+            return positions.pop()
+        given = f"the answer in the column {self.column!r} is {answer[:60]!r}"
+        if positions:
             fix = 'Write the right option\'s letter and text, as in "A. …".'
             raise fields.fault(
-                f"{said}: {' or '.join(sorted(found))}, which name different options", fix
+                f"{given}: {' or '.join(sorted(kinds))}, which name different options", fix
             )
         last = chr(ord("A") + len(options.texts) - 1)
-        what = f"{said}: no letter from A to {last}, not the text of one option, and no option's number"
+        what = f"{given}: no letter from A to {last}, not the text of one option, and no option's number"
         raise fields.fault(
             what, f"Write the right option's letter, its text, or its number. {AS_PLAIN}"
         )
 
-    def _places(self, found: dict[str, int], options: Options) -> set[int]:
+    def _positions(self, kinds: dict[str, int], options: Options) -> set[int]:
         """All options that an answer may name."""
         bases = (0, 1) if self.base is None else (self.base,)
-        numbers = {found[NUMBER] - base for base in bases} if NUMBER in found else set()
-        named = {place for kind, place in found.items() if kind != NUMBER}
-        return named | {place for place in numbers if 0 <= place < len(options.texts)}
+        numbers = {kinds[NUMBER] - base for base in bases} if NUMBER in kinds else set()
+        named = {position for kind, position in kinds.items() if kind != NUMBER}
+        return named | {position for position in numbers if 0 <= position < len(options.texts)}
 
 
 def learn_meaning(column: str, where: str, answers: Iterable[tuple[str, str, Options]]) -> Meaning:
@@ -123,14 +123,14 @@ def learn_meaning(column: str, where: str, answers: Iterable[tuple[str, str, Opt
     """
     shown: dict[str, str] = {}
     bases: dict[int, str] = {}
-    for place, answer, options in answers:
-        found = readings(answer, options)
-        if len(found) > 1:
+    for location, answer, options in answers:
+        kinds = readings(answer, options)
+        if len(kinds) > 1:
             continue
-        for kind, number in found.items():
-            shown.setdefault(kind, place)
+        for kind, number in kinds.items():
+            shown.setdefault(kind, location)
             if kind == NUMBER and number in (0, len(options.texts)):
-                bases.setdefault(int(number > 0), place)
+                bases.setdefault(int(number > 0), location)
     if len(bases) > 1:
         what = (
             f"the column {column!r} counts the options from 0 ({bases[0]}) and from 1 ({bases[1]})"
@@ -164,10 +164,10 @@ class ChoiceLayout(Layout):
         """Part to column, for saying so."""
         return super().taken() | {"options": " ".join(self.options.columns)}
 
-    def row(self, row: dict[str, Any], source: str, place: str) -> Row:
+    def row(self, row: dict[str, Any], source: str, location: str) -> Row:
         """One row of the table. Without options it is a plain question, unless a letter answers."""
-        fields, plain = Fields(row, source, place), super().row(row, source, place)
-        part = text_of(row, self.split, place).strip().lower() or None
+        fields, plain = Fields(row, source, location), super().row(row, source, location)
+        part = text_of(row, self.split, location).strip().lower() or None
         options, answer = self.options.of(fields), plain.answer.strip()
         if not options.texts:
             if is_letter(answer):
@@ -175,20 +175,20 @@ class ChoiceLayout(Layout):
                     f"the answer is {answer!r} and there are no options", f"Give them. {AS_PLAIN}"
                 )
             return replace(plain, published_split=part)
-        made = choice_row(
+        choice = choice_row(
             fields, plain.question, list(options.texts), self._key(fields, answer, options)
         )
-        told = tuple(message for message in plain.messages if message.role == "system")
-        messages = (*told, *made.messages)
+        system = tuple(message for message in plain.messages if message.role == "system")
+        messages = (*system, *choice.messages)
         return replace(
-            made, messages=messages, entity=plain.entity, id=plain.id, published_split=part
+            choice, messages=messages, entity=plain.entity, id=plain.id, published_split=part
         )
 
     def _key(self, fields: Fields, answer: str, options: Options) -> str:
         if answer in MISSING and answer not in options.texts:
             return ""
-        place = self.meaning.place(fields, answer, options)
-        return ascii_uppercase[place : place + 1]
+        position = self.meaning.position(fields, answer, options)
+        return ascii_uppercase[position : position + 1]
 
 
 def find_choices(table: Table) -> ChoiceLayout | None:
@@ -199,15 +199,15 @@ def find_choices(table: Table) -> ChoiceLayout | None:
     Raises ``DataError`` where there are options, and a column that they need is not there or not to
     be understood.
     """
-    asked, said = _named(table.names, QUESTION), _key_column(table.names)
-    if said is None and (asked is None or _named(table.names, MESSAGES)):
+    asked, key_column = _named(table.names, QUESTION), _key_column(table.names)
+    if key_column is None and (asked is None or _named(table.names, MESSAGES)):
         return None
     options = find_options(table)
     if options is None:
         return None
     question, key = (
         _needed("question", asked, table, options),
-        _needed("answer", said, table, options),
+        _needed("answer", key_column, table, options),
     )
     layout, split = _beside(table, question, key), _named(table.names, ["split"])
     meaning = learn_meaning(key, str(table.path), _answers(table, options, key))
@@ -235,10 +235,10 @@ def _needed(part: str, column: str | None, table: Table, options: OptionColumns)
 def _beside(table: Table, question: str, key: str) -> Layout:
     """The layout of the columns beside the options."""
     by_label = plain_name(key) == _LABEL  # the usual reading would take it for a text and its class
-    wanted = Columns(
+    explicit = Columns(
         answer=key, question=question if by_label else None, id=_named(table.names, ["id"])
     )
-    layout = find_layout(table, wanted)
+    layout = find_layout(table, explicit)
     return replace(layout, columns=layout.columns.model_copy(update={"label": None}))
 
 
@@ -256,10 +256,10 @@ def _key_column(names: list[str]) -> str | None:
 def _answers(table: Table, options: OptionColumns, key: str) -> Iterator[tuple[str, str, Options]]:
     """Place, answer and options of each row that has both."""
     for number, row in enumerate(table.rows(), 1):
-        place = f"{table.path.name}, row {number}"
-        found, answer = (
-            options.of(Fields(row, table.path.stem, place)),
-            text_of(row, key, place).strip(),
+        location = f"{table.path.name}, row {number}"
+        row_options, answer = (
+            options.of(Fields(row, table.path.stem, location)),
+            text_of(row, key, location).strip(),
         )
-        if found.texts and answer:
-            yield place, answer, found
+        if row_options.texts and answer:
+            yield location, answer, row_options

@@ -21,11 +21,13 @@ class Fields:
 
     row: dict[str, Any]
     source: str
-    place: str
+    location: str
 
     def text(self, *names: str) -> str:
         """The first of these fields that is not empty, as text."""
-        return next((text for name in names if (text := text_of(self.row, name, self.place))), "")
+        return next(
+            (text for name in names if (text := text_of(self.row, name, self.location))), ""
+        )
 
     def texts(self, name: str) -> list[str]:
         """A list of texts, or the JSON text of one."""
@@ -39,20 +41,20 @@ class Fields:
             raise self.fault(
                 f"the column {name!r} holds no list of texts", "Use the file as it was published."
             )
-        return [text_of({name: item}, name, self.place) for item in value or []]
+        return [text_of({name: item}, name, self.location) for item in value or []]
 
-    def made(self, question: str, answer: str, **facts: Any) -> Row:
+    def conversation(self, question: str, answer: str, **facts: Any) -> Row:
         """The row as one question with its answer."""
         return Row(
             (Message("user", question), Message("assistant", answer)),
             self.source,
-            self.place,
+            self.location,
             **facts,
         )
 
     def fault(self, what: str, fix: str) -> DataError:
         """An error at this row."""
-        return DataError(what, where=self.place, fix=fix)
+        return DataError(what, where=self.location, fix=fix)
 
 
 Convert = Callable[[Fields], Row]
@@ -95,7 +97,7 @@ def pairs(needs: str, *, telling: bool = True, exact: bool = False, **columns: s
     layout = Layout(Columns(**columns))
     return Form(
         frozenset(needs.split()),
-        lambda table: lambda fields: layout.row(fields.row, fields.source, fields.place),
+        lambda table: lambda fields: layout.row(fields.row, fields.source, fields.location),
         layout.taken(),
         telling,
         exact,

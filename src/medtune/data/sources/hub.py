@@ -27,16 +27,16 @@ def fetch(known: KnownSource, data_dir: Path | None) -> list[Path]:
     except _faults() as error:
         raise _not_here(known, data_dir, _reason(error)) from error
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    wanted = [
+    matching = [
         path
         for path in files
         if any(fnmatch(path.relative_to(folder).as_posix(), p) for p in patterns)
     ]
-    if not wanted:
+    if not matching:
         raise _not_here(
             known, data_dir, f"{known.hub.repo} holds no {' or '.join(known.hub.files)}"
         )
-    return wanted
+    return matching
 
 
 def _snapshot(known: KnownSource, repo: str, patterns: list[str]) -> Path:
@@ -98,7 +98,7 @@ def _reason(error: Exception) -> str:
 
 
 def _not_here(known: KnownSource, data_dir: Path | None, why: str) -> DataError:
-    place = (
+    directory = (
         f"in {data_dir}"
         if data_dir
         else "in a directory, and name it with --data-dir or MEDTUNE_DATA"
@@ -108,5 +108,5 @@ def _not_here(known: KnownSource, data_dir: Path | None, why: str) -> DataError:
         f"{known.name} is not here ({known.title}; published: {known.published})"
         + (f": {why}" if why else ""),
         where="data.source",
-        fix=f"Get it there and put one of {', '.join(names)} {place}.",
+        fix=f"Get it there and put one of {', '.join(names)} {directory}.",
     )

@@ -35,7 +35,7 @@ def choice_row(
             _AS_PUBLISHED,
         )
     lines = [f"{letter}. {option}" for letter, option in zip(letters, options, strict=True)]
-    return fields.made(
+    return fields.conversation(
         "\n".join([question, "", *lines]) if question else "",
         lines[letters.index(key)] if key else "",
         options=tuple(options),
@@ -61,7 +61,7 @@ def _options_by_letter(fields: Fields) -> Row:
     options = fields.row.get("options")
     if not isinstance(options, dict) or "".join(sorted(options)) != ascii_uppercase[: len(options)]:
         raise fields.fault("the column 'options' is no object of A, B, C, …", _AS_PUBLISHED)
-    texts = [text_of(options, letter, fields.place) for letter in sorted(options)]
+    texts = [text_of(options, letter, fields.location) for letter in sorted(options)]
     return choice_row(
         fields, fields.text("question"), texts, fields.text("answer_idx").upper(), fields.text("id")
     )
@@ -138,14 +138,14 @@ def _first_number(table: Table) -> int:
 def _decision(fields: Fields) -> Row:
     """PubMedQA: the abstract without its conclusion, then the question; the conclusion answers."""
     context = fields.row.get("context")
-    inner = Fields(context, fields.source, fields.place) if isinstance(context, dict) else fields
+    inner = Fields(context, fields.source, fields.location) if isinstance(context, dict) else fields
     contexts = inner.texts("CONTEXTS" if "CONTEXTS" in inner.row else "contexts")
     question, decision = fields.text("question", "QUESTION"), fields.text("final_decision").lower()
     if decision and decision not in DECISIONS:
         raise fields.fault(
             f"final_decision is {decision!r}", f"It must be one of: {', '.join(DECISIONS)}."
         )
-    return fields.made(
+    return fields.conversation(
         "\n\n".join([*contexts, question]) if question else "",
         fields.text("long_answer", "LONG_ANSWER"),
         label=decision or None,

@@ -49,7 +49,7 @@ def source_files(source: str, data_dir: Path | None) -> list[Path]:
     """
     known = KNOWN.get(source)
     if known:
-        return known.found(data_dir) or fetch(known, data_dir)
+        return known.local_files(data_dir) or fetch(known, data_dir)
     for path in (Path(source), *([data_dir / source] if data_dir else [])):
         if path.is_dir():
             return _directory_files(path)
@@ -222,8 +222,8 @@ class _Part:
     @classmethod
     def of(cls, owner: KnownSource, table: Table, *, alone: bool) -> "_Part":
         """The part with its form. A file named ``train`` that is the only one was not split."""
-        found = next((form for form in FORMS[owner.name] if form.is_form_of(table)), None)
-        if found is None:
+        fitting = next((form for form in FORMS[owner.name] if form.is_form_of(table)), None)
+        if fitting is None:
             raise DataError(
                 f"not the columns of {owner.name} ({owner.columns})",
                 where=str(table.path),
@@ -232,12 +232,16 @@ class _Part:
         of_name = _SPLIT.search(table.path.stem.lower())
         split = of_name.group(1) if of_name else None
         return cls(
-            owner, table, found, found.bind(table), None if alone and split == "train" else split
+            owner,
+            table,
+            fitting,
+            fitting.bind(table),
+            None if alone and split == "train" else split,
         )
 
     def rows(self) -> Iterator[Row]:
         """Rows with the split they were published in: of the column, else of the file's name."""
         for number, values in enumerate(self.table.rows(), 1):
-            place = f"{self.table.path.name}, row {number}"
-            row = self.convert(Fields(values, self.owner.name, place))
-            yield replace(row, published_split=text_of(values, "split", place) or self.split)
+            location = f"{self.table.path.name}, row {number}"
+            row = self.convert(Fields(values, self.owner.name, location))
+            yield replace(row, published_split=text_of(values, "split", location) or self.split)

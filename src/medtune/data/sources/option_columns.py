@@ -49,18 +49,20 @@ class OptionColumns:
 
         None at all is allowed.
         """
-        found = self.read(fields)
-        count = max((place for place, text in enumerate(found.texts, 1) if text.strip()), default=0)
+        options = self.read(fields)
+        count = max(
+            (number for number, text in enumerate(options.texts, 1) if text.strip()), default=0
+        )
         if count == 1:
             raise fields.fault("the question has one option only", "Give it two or more, or none.")
         empty = next(
-            (place for place, text in enumerate(found.texts[:count]) if not text.strip()), None
+            (number for number, text in enumerate(options.texts[:count]) if not text.strip()), None
         )
         if empty is not None:
             raise fields.fault(
                 f"option {ascii_uppercase[empty]} is empty", "Give it a text, or leave the row out."
             )
-        return Options(found.names[:count], found.texts[:count])
+        return Options(options.names[:count], options.texts[:count])
 
 
 def plain_name(name: str) -> str:
@@ -97,19 +99,21 @@ def option_columns(names: Sequence[str], where: str) -> list[str]:
 
     One alone (``A``) may be anything and is none.
     """
-    for (prefix, numbered), places in _families(names).items():
-        meant = sum(place < _FIRST + numbered for place in places) > 1 and (prefix or not numbered)
+    for (prefix, numbered), names_at in _families(names).items():
+        meant = sum(number < _FIRST + numbered for number in names_at) > 1 and (
+            prefix or not numbered
+        )
         if not meant:
             continue
-        found = _ordered(places, numbered)
-        if not found:
-            spelt = ", ".join(name for place in sorted(places) for name in places[place])
+        ordered = _ordered(names_at, numbered)
+        if not ordered:
+            spelt = ", ".join(name for number in sorted(names_at) for name in names_at[number])
             raise DataError(
                 f"the options' columns are {spelt}: one is missing between or before them, or there twice",
                 where=where,
                 fix=f"Name them A, B, C, … without a gap, and a column that is no option otherwise. {AS_PLAIN}",
             )
-        return found
+        return ordered
     return []
 
 
@@ -119,21 +123,23 @@ def _families(names: Iterable[str]) -> dict[tuple[str, bool], dict[int, list[str
     """
     families: dict[tuple[str, bool], dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name in names:
-        if found := _NAME.fullmatch(plain_name(name)):
-            numbered = found[2].isdecimal()
-            place = int(found[2]) if numbered else ascii_lowercase.index(found[2])
-            families[found[1], numbered][place].append(name)
+        if match := _NAME.fullmatch(plain_name(name)):
+            numbered = match[2].isdecimal()
+            number = int(match[2]) if numbered else ascii_lowercase.index(match[2])
+            families[match[1], numbered][number].append(name)
     return families
 
 
-def _ordered(places: dict[int, list[str]], numbered: bool) -> list[str]:
+def _ordered(names_at: dict[int, list[str]], numbered: bool) -> list[str]:
     """The names in their order; nothing where one is missing or there twice.
 
     Numbers begin with 0 or with 1.
     """
-    first = min(places)
-    whole = all(len(places.get(first + step, ())) == 1 for step in range(len(places)))
-    return [places[place][0] for place in sorted(places)] if whole and first <= numbered else []
+    first = min(names_at)
+    whole = all(len(names_at.get(first + step, ())) == 1 for step in range(len(names_at)))
+    return (
+        [names_at[number][0] for number in sorted(names_at)] if whole and first <= numbered else []
+    )
 
 
 def _is_empty(value: Any) -> bool:
@@ -157,29 +163,29 @@ def _listed(fields: Fields, column: str) -> Options:
     value = fields.row.get(column)
     if _is_empty(value):
         return Options()
-    found = _parsed(value)
-    if found is None:
+    options = _parsed(value)
+    if options is None:
         raise fields.fault(
             f"the column {column!r} holds neither a list nor an object of options", _WRITE
         )
-    by_name = _by_name(fields, column, found) if isinstance(found, dict) else None
-    names = list(by_name) if by_name else list(ascii_uppercase[: len(found)])
+    by_name = _by_name(fields, column, options) if isinstance(options, dict) else None
+    names = list(by_name) if by_name else list(ascii_uppercase[: len(options)])
     return Options(
-        names, [_text(fields, column, item) for item in (by_name.values() if by_name else found)]
+        names, [_text(fields, column, item) for item in (by_name.values() if by_name else options)]
     )
 
 
-def _by_name(fields: Fields, column: str, found: dict[Any, Any]) -> dict[str, Any]:
+def _by_name(fields: Fields, column: str, options: dict[Any, Any]) -> dict[str, Any]:
     """An object of options in the order of its names: A, B, … or 1, 2, ….
 
     ARC writes the names and the texts as lists.
     """
-    label, text = found.get("label"), found.get("text")
+    label, text = options.get("label"), options.get("text")
     if isinstance(label, list) and isinstance(text, list) and len(label) == len(text):
-        found = dict(zip(label, text, strict=True))
-    named = {str(name): item for name, item in found.items()}
+        options = dict(zip(label, text, strict=True))
+    named = {str(name): item for name, item in options.items()}
     families = _families(named)
-    ordered = [_ordered(places, numbered) for (_, numbered), places in families.items()]
+    ordered = [_ordered(names_at, numbered) for (_, numbered), names_at in families.items()]
     if len(ordered) != 1 or len(ordered[0]) != len(named):
         names = ", ".join(named)[:60]
         raise fields.fault(
@@ -191,4 +197,4 @@ def _by_name(fields: Fields, column: str, found: dict[Any, Any]) -> dict[str, An
 def _text(fields: Fields, column: str, item: Any) -> str:
     if isinstance(item, list | dict | tuple | bytes):
         raise fields.fault(f"an option in the column {column!r} is no text", _WRITE)
-    return text_of({column: item}, column, fields.place)
+    return text_of({column: item}, column, fields.location)

@@ -20,13 +20,13 @@ _ALPACA = pairs(
 
 def _human_bot(fields: Fields) -> Row:
     """HealthCareMagic as chat text: ``<human>: … <bot>: …``."""
-    found = _HUMAN_BOT.fullmatch(fields.text("text"))
-    if not found:
+    match = _HUMAN_BOT.fullmatch(fields.text("text"))
+    if not match:
         raise fields.fault(
             "the column 'text' does not read <human>: … <bot>: …",
             "Use the file as it was published.",
         )
-    return fields.made(found[1].strip(), found[2].strip())
+    return fields.conversation(match[1].strip(), match[2].strip())
 
 
 QUESTION_ANSWER_FORMS: dict[str, tuple[Form, ...]] = {
@@ -95,7 +95,7 @@ NOTES_QUESTION = "Which medical specialty does this note belong to?"
 def _specialty(fields: Fields, text: str, label: str) -> Row:
     """A row without a text asks nothing, so that it is counted as empty and not learnt."""
     question = f"{text}\n\n{NOTES_QUESTION}" if text else ""
-    return fields.made(question, label.strip(), label=label or None)
+    return fields.conversation(question, label.strip(), label=label or None)
 
 
 def _mtsamples(fields: Fields) -> Row:
@@ -153,7 +153,7 @@ SECTION_QUESTION = "Write the section {section} of the clinical note of this con
 
 def _dialogue_note(fields: Fields) -> Row:
     dialogue = fields.text("dialogue")
-    return fields.made(
+    return fields.conversation(
         f"{dialogue}\n\n{NOTE_QUESTION}" if dialogue else "",
         fields.text("note"),
         id=fields.text("encounter_id") or None,
@@ -164,7 +164,7 @@ def _section(fields: Fields) -> Row:
     """The header of the section is in the question: it is not what is learnt."""
     dialogue = fields.text("dialogue")
     asked = SECTION_QUESTION.format(section=fields.text("section_header"))
-    return fields.made(
+    return fields.conversation(
         f"{dialogue}\n\n{asked}" if dialogue else "",
         fields.text("section_text"),
         id=fields.text("ID", "id") or None,
@@ -216,12 +216,12 @@ def chat_turns(text: str) -> tuple[Message, ...] | None:
     if before.strip() or not _EXCHANGES.fullmatch("".join(marks)):
         return None
     turns = []
-    for mark, after, said in zip(marks, [*marks[1:], ""], texts, strict=True):
+    for mark, after, words in zip(marks, [*marks[1:], ""], texts, strict=True):
         if mark in ("<s>", "</s>") or after == "<<SYS>>":
-            if said:
+            if words:
                 return None  # text where the template has none
-        elif said or mark != "<<SYS>>":
-            turns.append(Message(_SPEAKER[mark], said))
+        elif words or mark != "<<SYS>>":
+            turns.append(Message(_SPEAKER[mark], words))
     return tuple(turns)
 
 
@@ -235,13 +235,13 @@ def _chat(fields: Fields) -> Row:
             "the column 'text' is no whole Llama-2 chat",
             "Each row must read: <s>[INST] question [/INST] answer </s>.",
         )
-    return Row(turns, fields.source, fields.place)
+    return Row(turns, fields.source, fields.location)
 
 
 def _term(term: str, meaning: str) -> Convert:
     def convert(fields: Fields) -> Row:
         name = fields.text(term)
-        return fields.made(
+        return fields.conversation(
             f"What is {name}?" if name else "", fields.text(meaning), entity=name or None
         )
 

@@ -16,7 +16,7 @@ import numpy as np
 from medtune.conversation import Conversation, read_conversations
 from medtune.data.prepare import prepare
 from medtune.data.splits import SPLITS
-from medtune.files import whole_directory, write_json, write_text
+from medtune.files import whole_directory, write_text
 from medtune.progress import say
 from medtune.recipe.schema import Data
 from medtune.report.dataset_card import dataset_card
@@ -114,8 +114,8 @@ def write_versions(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with whole_directory(out) as place:
-        with tempfile.TemporaryDirectory(dir=place) as temporary:
+    with whole_directory(out) as directory:
+        with tempfile.TemporaryDirectory(dir=directory) as temporary:
             audit = prepare(
                 Data(source=[wikidoc, medquad]), seed, [], data_dir, Path(temporary)
             ).audit
@@ -123,9 +123,7 @@ def write_versions(
                 name: read_conversations(Path(temporary) / f"{name}.parquet") for name in SPLITS
             }
         names = dict(
-            zip(
-                ("wikidoc", "medquad"), (source["name"] for source in audit["sources"]), strict=True
-            )
+            zip(("wikidoc", "medquad"), (source.name for source in audit.sources), strict=True)
         )
         schema = pa.schema([(column, pa.string()) for column in COLUMNS])
         files: dict[str, dict[str, Path]] = {}
@@ -135,7 +133,10 @@ def write_versions(
                 files[f"{version}_{family}"] = written = {}
                 for split, items in splits.items():
                     path = (
-                        place / "data" / f"{version}_{family}" / f"{split}-00000-of-00001.parquet"
+                        directory
+                        / "data"
+                        / f"{version}_{family}"
+                        / f"{split}-00000-of-00001.parquet"
                     )
                     path.parent.mkdir(parents=True, exist_ok=True)
                     pq.write_table(
@@ -144,10 +145,10 @@ def write_versions(
                     )
                     written[split] = path
             say(f"{version}: {', '.join(f'{split} {len(rows):,}' for split, rows in ids.items())}")
-        write_json(place / "audit.json", audit)
+        audit.write(directory / "audit.json")
         title = "Medical questions and answers, twelve versions"
         write_text(
-            place / "README.md",
+            directory / "README.md",
             dataset_card(audit, title, schema, files, ABOUT.format(short=short)),
         )
         return {

@@ -34,8 +34,8 @@ def bibliography(facts: Facts) -> str:
     known = [_entry(key, *ENTRIES[key]) for key in keys]
     base = f"@misc{{base, title = {{{facts.recipe['model']['name']}}}, note = {{base model}}}}"
     used = [
-        f"@misc{{data{number}, title = {{{source['name']}}}, howpublished = {{{source.get('published') or 'not stated'}}}, note = {{licence: {source['licence']}}}}}"
-        for number, source in enumerate(facts.figures.audit["sources"], 1)
+        f"@misc{{data{number}, title = {{{source.name}}}, howpublished = {{{source.published or 'not stated'}}}, note = {{licence: {source.licence}}}}}"
+        for number, source in enumerate(facts.figures.audit.sources, 1)
     ]
     return "\n".join([*known, base, *used])
 

@@ -1,7 +1,6 @@
 """What a run's audit says to the items of reporting checklists about data."""
 
-from typing import Any
-
+from medtune.data.audit import SplitAudit, TokenLengths
 from medtune.report.checklists.base import Facts
 
 ROLES = {"train": "training", "validation": "tuning", "test": "evaluation"}
@@ -9,7 +8,7 @@ ROLES = {"train": "training", "validation": "tuning", "test": "evaluation"}
 
 def names(facts: Facts) -> str:
     """The sources' names."""
-    return ", ".join(source["name"] for source in facts.figures.audit["sources"])
+    return ", ".join(source.name for source in facts.figures.audit.sources)
 
 
 def benchmarks(facts: Facts) -> list[str]:
@@ -35,14 +34,12 @@ def counts_text(counts: dict[str, int]) -> str:
 def sources(facts: Facts) -> str:
     """Item 5a: publisher, licence, file and hash of each source, and which role it has."""
     lines = []
-    for source in facts.figures.audit["sources"]:
-        files = "; ".join(
-            f"{f['name']}, {f['rows']:,} rows, SHA-256 {f['sha256']}" for f in source["files"]
-        )
-        published = source.get("published") or "where it was published: not stated"
-        lines.append(f"{source['name']} ({published}; licence: {source['licence']}): {files}.")
-    splits = facts.figures.audit["splits"]
-    roles = ", ".join(f"{ROLES[name]} {split['rows']:,} rows" for name, split in splits.items())
+    for source in facts.figures.audit.sources:
+        files = "; ".join(f"{f.name}, {f.rows:,} rows, SHA-256 {f.sha256}" for f in source.files)
+        published = source.published or "where it was published: not stated"
+        lines.append(f"{source.name} ({published}; licence: {source.licence}): {files}.")
+    splits = facts.figures.audit.splits
+    roles = ", ".join(f"{ROLES[name]} {split.rows:,} rows" for name, split in splits.items())
     lines.append(f"Divided into {roles}, by seed {facts.recipe['seed']}.")
     return "\n".join([*lines, *(f"Evaluation alone: {name}." for name in benchmarks(facts))])
 
@@ -51,67 +48,64 @@ def distribution(facts: Facts) -> str:
     """Item 5b: rows, lengths, labels and repeats."""
     audit = facts.figures.audit
     lines = [
-        _split_line(name, audit["splits"][name], audit["tokens"]["splits"][name])
-        for name in audit["splits"]
+        _split_line(name, audit.splits[name], audit.tokens.splits[name]) for name in audit.splits
     ]
-    repeats = f"Repeats among usable rows: {counts_text(audit['duplicates'])}."
+    repeats = f"Repeats among usable rows: {counts_text(audit.duplicates.model_dump())}."
     return "\n".join([*lines, repeats, "The language of the texts was not examined."])
 
 
-def _split_line(name: str, split: dict[str, Any], tokens: dict[str, Any]) -> str:
-    labels = f", {len(split['labels'])} labels" if split.get("labels") else ""
+def _split_line(name: str, split: SplitAudit, tokens: TokenLengths) -> str:
+    labels = f", {len(split.labels)} labels" if split.labels else ""
     return (
-        f"{ROLES[name]}: {split['rows']:,} rows in {split['groups']:,} groups{labels}; tokens: median {tokens['median']:,.0f}, "
-        f"95 % {tokens['p95']:,.0f}, longest {tokens['max']:,.0f}; words of an answer: median {split['answer_words']['median']:,.0f}."
+        f"{ROLES[name]}: {split.rows:,} rows in {split.groups:,} groups{labels}; tokens: median {tokens.median:,.0f}, "
+        f"95 % {tokens.p95:,.0f}, longest {tokens.max:,.0f}; words of an answer: median {split.answer_words.median:,.0f}."
     )
 
 
 def cleaning(facts: Facts) -> str:
     """Item 5d: what was repaired, in rows, the same rules for every source."""
     audit = facts.figures.audit
-    repaired = counts_text(
-        {rule: entry["rows"] for rule, entry in audit["cleaning"]["rules"].items()}
-    )
-    off = audit["cleaning"]["off"]
-    identifiers = audit["identifiers"]
+    repaired = counts_text({rule: entry.rows for rule, entry in audit.cleaning.rules.items()})
+    off = audit.cleaning.off
+    identifiers = audit.identifiers
     seen = (
         "not scanned for"
-        if identifiers["policy"] == "off"
-        else f"found in {identifiers['rows']:,} rows (policy: {identifiers['policy']})"
+        if identifiers.policy == "off"
+        else f"found in {identifiers.rows:,} rows (policy: {identifiers.policy})"
     )
     return (
         f"The same rules for every source. Rows repaired: {repaired}. Switched off: {', '.join(off) or 'none'}. "
-        f"Identifiers of patients: {seen}. Near-duplicates: {audit['near_duplicates']['policy']} "
-        f"(similarity from {audit['near_duplicates']['threshold']}). Contradictions: {audit['contradictions']['policy'].replace('_', ' ')}."
+        f"Identifiers of patients: {seen}. Near-duplicates: {audit.near_duplicates.policy} "
+        f"(similarity from {audit.near_duplicates.threshold}). Contradictions: {audit.contradictions.policy.replace('_', ' ')}."
     )  # fmt: skip
 
 
 def missing(facts: Facts) -> str:
     """Item 5e: rows left out by reason, rows cut, and how even the classes are."""
     audit = facts.figures.audit
-    tokens = audit["tokens"]
-    labels = audit["labels"].get("selected") if audit["labels"] else None
+    tokens = audit.tokens
+    labels = audit.labels.selected if audit.labels else None
     classes = (
-        f"{labels['classes']} classes of {labels['smallest']:,} to {labels['largest']:,} rows, not reweighted."
+        f"{labels.classes} classes of {labels.smallest:,} to {labels.largest:,} rows, not reweighted."
         if labels
         else "No label is learnt."
     )
     return (
-        f"Left out: {counts_text(audit['dropped'])}; not drawn because of a limit: {audit['rows']['not_drawn']:,}. "
-        f"Longer than {tokens['max_length']:,} tokens ({tokens['overlong']}): {tokens['truncated_rows']:,} rows cut, "
-        f"{tokens['overlong_dropped']:,} left out. {classes}"
+        f"Left out: {counts_text(audit.dropped)}; not drawn because of a limit: {audit.rows.not_drawn:,}. "
+        f"Longer than {tokens.max_length:,} tokens ({tokens.overlong}): {tokens.truncated_rows:,} rows cut, "
+        f"{tokens.overlong_dropped:,} left out. {classes}"
     )
 
 
 def shortening(facts: Facts) -> str:
     """Item 10: what was cut."""
-    tokens, changes = facts.figures.audit["tokens"], facts.changes
+    tokens, changes = facts.figures.audit.tokens, facts.changes
     cut = [
         f"{row['task']}: {row['after']:.1%}" for row in changes if row["metric"] == "prompts_cut"
     ]
     return (
-        f"Texts are not summarised. Training rows longer than {tokens['max_length']:,} tokens ({tokens['overlong']}): "
-        f"{tokens['truncated_rows']:,} cut by {tokens['truncated_tokens']:,} tokens in all, {tokens['lost_terminators']:,} of them "
+        f"Texts are not summarised. Training rows longer than {tokens.max_length:,} tokens ({tokens.overlong}): "
+        f"{tokens.truncated_rows:,} cut by {tokens.truncated_tokens:,} tokens in all, {tokens.lost_terminators:,} of them "
         f"without their end. Prompts cut to the model's context: {', '.join(cut) or 'counted in the samples of each task (prompt_cut)'}."
     )
 
@@ -119,25 +113,25 @@ def shortening(facts: Facts) -> str:
 def flow(facts: Facts) -> str:
     """Item 16a: from what was read to what was measured."""
     audit = facts.figures.audit
-    rows = audit["rows"]
-    splits = ", ".join(f"{name} {split['rows']:,}" for name, split in audit["splits"].items())
+    rows = audit.rows
+    splits = ", ".join(f"{name} {split.rows:,}" for name, split in audit.splits.items())
     return (
-        f"Read {rows['read']:,} rows; left out {counts_text(audit['dropped'])}; usable {rows['usable']:,}; used {rows['drawn']:,} "
-        f"in {audit['groups']['count']:,} groups; {splits}. Drawn as a picture in the report."
+        f"Read {rows.read:,} rows; left out {counts_text(audit.dropped)}; usable {rows.usable:,}; used {rows.drawn:,} "
+        f"in {audit.groups.count:,} groups; {splits}. Drawn as a picture in the report."
     )
 
 
 def shift(facts: Facts) -> str:
     """Item 16c: what development and evaluation share, and how far they differ."""
     audit = facts.figures.audit
-    train, test = audit["splits"]["train"], audit["splits"]["test"]
-    labels, others = set(train.get("labels") or ()), set(test.get("labels") or ())
+    train, test = audit.splits["train"], audit.splits["test"]
+    labels, others = set(train.labels), set(test.labels)
     unseen = (
         f" Labels of the test rows that training has not: {len(others - labels)}." if others else ""
     )
     return (
-        f"Answer words, median: training {train['answer_words']['median']:,.0f}, test {test['answer_words']['median']:,.0f}; "
-        f"question words: {train['question_words']['median']:,.0f} and {test['question_words']['median']:,.0f}.{unseen} "
+        f"Answer words, median: training {train.answer_words.median:,.0f}, test {test.answer_words.median:,.0f}; "
+        f"question words: {train.question_words.median:,.0f} and {test.question_words.median:,.0f}.{unseen} "
         + overlap(facts)
     )
 
@@ -145,40 +139,42 @@ def shift(facts: Facts) -> str:
 def overlap(facts: Facts) -> str:
     """What held-out rows share with training."""
     audit = facts.figures.audit
-    found = audit["contamination"]
+    found = audit.contamination
     sets = ", ".join(
-        f"{name.replace('_', ' ')} {entry['overlapping']:,} of {entry['items']:,}"
-        for name, entry in found.get("sets", {}).items()
+        f"{name.replace('_', ' ')} {entry.overlapping:,} of {entry.items:,}"
+        for name, entry in found.sets.items()
     )
     runs = (
-        f"Items that share a run of {found['ngram']} words with a training row: {sets}."
-        if found["checked"]
+        f"Items that share a run of {found.ngram} words with a training row: {sets}."
+        if found.checked
         else "Overlap of phrases: not measured."
     )
     return (
-        f"Held-out rows that share a text or subject with training: {audit['leaked']:,} (a random split: "
-        f"{audit['leaked_share_of_a_random_split']:.1%}). {runs}"
+        f"Held-out rows that share a text or subject with training: {audit.leaked:,} (a random split: "
+        f"{audit.leaked_share_of_a_random_split:.1%}). {runs}"
     )  # fmt: skip
 
 
 def data_problems(facts: Facts) -> str:
     """Item 19c: what the audit found wrong or narrow."""
     audit = facts.figures.audit
-    found = [f"{warning[:1].upper()}{warning[1:]}." for warning in audit["warnings"]]
+    found = [f"{warning[:1].upper()}{warning[1:]}." for warning in audit.warnings]
     repeats = {
-        name: count for name, count in audit["duplicates"].items() if "several" in name and count
+        name: count
+        for name, count in audit.duplicates.model_dump().items()
+        if "several" in name and count
     }
     if repeats:
         found.append(f"Contradictions: {counts_text(repeats)}.")
-    if len(audit["sources"]) == 1:
+    if len(audit.sources) == 1:
         found.append(f"All development data come from one source ({names(facts)}).")
-    if audit["tokens"]["truncated_rows"]:
-        found.append(f"{audit['tokens']['truncated_rows']:,} training rows were cut.")
+    if audit.tokens.truncated_rows:
+        found.append(f"{audit.tokens.truncated_rows:,} training rows were cut.")
     return " ".join([*found, "Whom the texts represent was not examined."])
 
 
 def annotation(facts: Facts) -> str:
     """Items 8: who labelled."""
-    if facts.figures.audit["labels"]:
+    if facts.figures.audit.labels:
         return "The labels are those published with the sources; nothing was labelled for this run."
     return "No text was labelled for this run."

@@ -23,8 +23,7 @@ def _independent(_: Facts) -> str:
 
 def _overlap(facts: Facts) -> str:
     public = "; ".join(
-        f"{s['name']}: {s.get('published') or 'not known to be public'}"
-        for s in facts.figures.audit["sources"]
+        f"{s.name}: {s.published or 'not known to be public'}" for s in facts.figures.audit.sources
     )
     return f"{data_items.overlap(facts)} Where the test rows come from ({public}): a public test set may have been read by the base model."
 

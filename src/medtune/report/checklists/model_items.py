@@ -141,7 +141,7 @@ def decisions(facts: Facts) -> str:
 
 def tuning(facts: Facts) -> str:
     """What was learnt of a row."""
-    share = facts.figures.audit["tokens"]["splits"]["train"]["supervised_share"]
+    share = facts.figures.audit.tokens.splits["train"].supervised_share
     shown = template(facts)
     return (
         f"A training row is a conversation{f' rendered as {shown!r} and the answer' if shown else ''}; the answer and its end-of-turn token are "
@@ -186,8 +186,8 @@ def access(facts: Facts) -> str:
 def availability(facts: Facts) -> str:
     """Items 14e: where the data are."""
     lines = [
-        f"{s['name']}: {s.get('published') or 'not published as far as known'}; licence {s['licence']}"
-        for s in facts.figures.audit["sources"]
+        f"{s.name}: {s.published or 'not published as far as known'}; licence {s.licence}"
+        for s in facts.figures.audit.sources
     ]
     return ". ".join(lines) + ". The splits lie in data/ of the run."  # fmt: skip
 

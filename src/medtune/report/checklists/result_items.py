@@ -19,8 +19,8 @@ def title(facts: Facts) -> str:
 
 def abstract(facts: Facts) -> str:
     """Items 2: with the main result and its interval."""
-    splits = facts.figures.audit["splits"]
-    rows = f"{splits['train']['rows']:,} training and {splits['test']['rows']:,} test rows, divided by groups."
+    splits = facts.figures.audit.splits
+    rows = f"{splits['train'].rows:,} training and {splits['test'].rows:,} test rows, divided by groups."
     return f"{title(facts)} {rows} {facts.figures.verdict}"
 
 
@@ -117,8 +117,8 @@ def counts(facts: Facts) -> Filled | str:
         for key, scores in sides.items()
         if scores
     ]
-    splits = facts.figures.audit["splits"]
-    return f"Training {splits['train']['rows']:,}, tuning {splits['validation']['rows']:,}; measured: {', '.join(parts)}."
+    splits = facts.figures.audit.splits
+    return f"Training {splits['train'].rows:,}, tuning {splits['validation'].rows:,}; measured: {', '.join(parts)}."
 
 
 def performance(facts: Facts) -> Filled:

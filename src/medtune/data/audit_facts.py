@@ -1,0 +1,293 @@
+"""The figures of the audit, computed from the index of rows and what was selected of it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from medtune.data.audit import (
+    Audit,
+    CleaningAudit,
+    ContaminationAudit,
+    ContradictionAudit,
+    DemonstrationAudit,
+    DuplicateCounts,
+    GroupAudit,
+    IdentifierAudit,
+    LeakCounts,
+    LearnedPhrases,
+    ListedRow,
+    RandomSplitLeaks,
+    RowCounts,
+    RuleAudit,
+    Shortage,
+    SourceAudit,
+    SplitAudit,
+    WordCounts,
+    counted,
+)
+from medtune.data.cleaning import Boilerplate, Tally
+from medtune.data.index import Index
+from medtune.data.label_statistics import answer_positions, label_audit, skewed_letter
+from medtune.data.row_store import RowStore
+from medtune.data.rows import Row
+from medtune.data.selection import Selection, repeats_earlier
+from medtune.data.splits import SPLITS, leaked_rows, random_split
+from medtune.recipe.schema import Data
+from medtune.text.identifiers import mask_texts
+
+LISTED = 10  # pairs and sets shown to a reader
+EXCERPT = 160  # characters of a listed text
+MANY_LABELS = 60  # of a split; more are not listed
+LARGE_GROUP = 0.1  # of all rows
+WIDE_INTERVALS = 30  # groups in the test split; with fewer a note says so
+
+
+def build_audit(
+    sources: Sequence[SourceAudit],
+    tally: Tally,
+    phrases: Mapping[str, Boilerplate],
+    identifiers: IdentifierAudit,
+    rows: RowStore,
+    index: Index,
+    selection: Selection,
+    contamination: ContaminationAudit,
+    demonstrations: Sequence[str],
+    settings: Data,
+    seed: int,
+) -> Audit:
+    """The audit of prepared rows.
+
+    Raises ``AssertionError`` where rows are lost or the group split leaks: faults of medtune.
+    """
+    read = sum(source.rows for source in sources)
+    row_counts, dropped = row_audit(read, tally, selection)
+    leaks, by_chance = leak_audit(selection, settings, seed)
+    splits = {name: split_audit(index, selection, number) for number, name in enumerate(SPLITS)}
+    groups = selection.group[selection.kept]
+    near, contradictory = listings(rows, selection)
+    return Audit(
+        sources=list(sources),
+        rows=row_counts,
+        dropped=dropped,
+        cleaning=cleaning_audit(tally, settings, phrases),
+        duplicates=duplicate_counts(index, selection),
+        near_duplicates=settings.near_duplicates,
+        contradictions=ContradictionAudit(
+            policy=settings.contradictions, sets=len(selection.contradictory)
+        ),
+        labels=label_audit(index, selection),
+        answer_positions=answer_positions(index, selection),
+        ending_with_a_user=int((index.left_open & selection.kept).sum()),
+        unfilled={
+            name: Shortage(asked=asked, usable=usable)
+            for name, (asked, usable) in selection.unfilled.items()
+        },
+        groups=GroupAudit(
+            count=int(groups.max()) + 1,
+            largest=int(np.bincount(groups).max()),
+            group_by=list(settings.split.group_by),
+            entities=bool(index.has_entity[selection.kept].any()),
+        ),
+        demonstrations=DemonstrationAudit(
+            questions=list(demonstrations),
+            rows_kept_out_of_training=int(np.isin(groups, list(selection.forced)).sum())
+            + selection.dropped["demonstration_subject"],
+        ),
+        leaked=leaks.any,
+        leaked_by=leaks,
+        leaked_share_of_a_random_split=by_chance.share,
+        random_split=by_chance,
+        identifiers=identifiers,
+        splits=splits,
+        warnings=[
+            *data_warnings(index, selection, splits),
+            *overlap_warnings(contamination),
+        ],
+        contamination=contamination,
+        near_duplicates_listed=near,
+        contradictions_listed=contradictory,
+    )
+
+
+def word_counts(counts: np.ndarray) -> WordCounts:
+    """Median, 95th percentile and maximum of word counts [n]."""
+    if not len(counts):
+        return WordCounts(median=0, p95=0, max=0)
+    ordered = np.sort(counts)
+    return WordCounts(
+        median=float(np.median(ordered)),
+        p95=int(ordered[int(0.95 * (len(ordered) - 1))]),
+        max=int(ordered[-1]),
+    )
+
+
+def split_audit(index: Index, selection: Selection, number: int) -> SplitAudit:
+    """The split ``number`` of SPLITS: rows, groups, sources, labels, lengths."""
+    rows = np.flatnonzero(selection.split == number)
+    labels = Counter(label for label in selection.label[rows] if label is not None)
+    return SplitAudit(
+        rows=len(rows),
+        groups=len(np.unique(selection.group[rows])),
+        sources=dict(Counter(index.source[rows].tolist())),
+        labels=dict(sorted(labels.items())) if len(labels) <= MANY_LABELS else {},
+        question_words=word_counts(index.question_words[rows]),
+        answer_words=word_counts(index.answer_words[rows]),
+    )
+
+
+def duplicate_counts(index: Index, selection: Selection) -> DuplicateCounts:
+    """Among usable rows: how many repeat an earlier question or answer exactly, and almost."""
+    usable = np.flatnonzero(~repeats_earlier(index.conversation))
+    prose = usable[~index.choice[usable]]
+    labelled = [bool(index.choice[rows[0]]) for rows in selection.contradictory]
+    return DuplicateCounts(
+        same_question=int(repeats_earlier(index.prompt[usable]).sum()),
+        same_answer=int(repeats_earlier(index.answer[prose]).sum()),
+        near_question=selection.near.get("question", 0),
+        near_answer=selection.near.get("answer", 0),
+        questions_with_several_answers=len(labelled) - sum(labelled),
+        texts_with_several_labels=sum(labelled),
+    )
+
+
+def data_warnings(
+    index: Index, selection: Selection, splits: Mapping[str, SplitAudit]
+) -> Iterator[str]:
+    """What a reader of figures must know about these data."""
+    for name, (asked, usable) in selection.unfilled.items():
+        yield (
+            f"{name}: {counted(asked, 'row')} asked for and {usable:,} usable, so all of them are "
+            "taken"
+        )
+    yield from _position_warnings(index, selection)
+    labels = Counter(selection.label[selection.kept & index.labelled].tolist())
+    yield from _label_warnings(labels, splits)
+    largest = int(np.bincount(selection.group[selection.kept]).max())
+    if largest > LARGE_GROUP * int(selection.kept.sum()):
+        yield (
+            f"one group holds {largest:,} rows: shared answers or subjects chain them together, so "
+            "it cannot be divided (fewer of data.split.group_by make smaller groups)"
+        )
+    groups = splits["test"].groups
+    if 0 < groups < WIDE_INTERVALS:
+        yield f"the test split has {counted(groups, 'group')}: intervals will be wide"
+    if not labels and not index.has_entity[selection.kept].any():
+        yield (
+            "no subject column: rows on one disease are not tied together (data.columns.entity "
+            "names it)"
+        )
+
+
+def _position_warnings(index: Index, selection: Selection) -> Iterator[str]:
+    positions = answer_positions(index, selection)
+    letter = skewed_letter(positions) if positions else None
+    if positions and letter:
+        share = positions.counts[letter] / positions.rows
+        even = positions.even[letter] / positions.rows
+        yield (
+            f"answers lean to {letter}: always {letter} is right for {share:.0%} of the "
+            f"multiple-choice rows (evenly spread {even:.0%}), so a model can gain by learning the "
+            "letter"
+        )
+
+
+def _label_warnings(labels: Counter[str], splits: Mapping[str, SplitAudit]) -> Iterator[str]:
+    """Classes that cannot be learnt or measured well; ``labels`` of all selected rows."""
+    if len(labels) == 1:
+        yield (
+            f"there is one class only ({next(iter(labels))}): nothing can be learnt to tell apart"
+        )
+    tested = splits["test"].labels if labels else {}
+    single = sum(count == 1 for count in tested.values())
+    if single:
+        verb = "has" if single == 1 else "have"
+        yield f"{single} of {len(tested)} classes {verb} one test item, so a score there is 0 or 1"
+    missing = len(set(splits["train"].labels) - set(tested)) if tested else 0
+    if missing:
+        verb = "is" if missing == 1 else "are"
+        yield (
+            f"{missing} of {len(tested) + missing} classes {verb} trained and not tested: too few "
+            "groups"
+        )
+
+
+def overlap_warnings(contamination: ContaminationAudit) -> Iterator[str]:
+    """A sentence for each benchmark of which training rows hold most of an item."""
+    for name, overlap in contamination.sets.items():
+        if name != "held_out" and overlap.mostly:
+            yield (
+                f"{overlap.mostly:,} of {overlap.items:,} items of {name} stand mostly in training "
+                "rows: a score on them is not to be believed (listed in audit.json)"
+            )
+
+
+def row_audit(read: int, tally: Tally, selection: Selection) -> tuple[RowCounts, dict[str, int]]:
+    """Rows read, usable and drawn, and rows left out by reason.
+
+    They add up, or this is a fault of medtune.
+    """
+    reasons = {name: tally.dropped.get(name, 0) for name in ("empty_question", "empty_answer")}
+    dropped = reasons | dict(tally.dropped) | dict(selection.dropped)
+    drawn = int(selection.kept.sum())
+    if read != drawn + selection.not_drawn + sum(dropped.values()):
+        raise AssertionError(
+            f"rows are lost: {read} read, {drawn} drawn, {selection.not_drawn} not drawn, {dropped}"
+        )
+    usable = drawn + selection.not_drawn + selection.dropped["demonstration_subject"]
+    counts = RowCounts(read=read, usable=usable, drawn=drawn, not_drawn=selection.not_drawn)
+    return counts, dropped
+
+
+def cleaning_audit(
+    tally: Tally, settings: Data, phrases: Mapping[str, Boilerplate]
+) -> CleaningAudit:
+    """What each rule changed, with examples; what is off; the phrases that were learned."""
+    return CleaningAudit(
+        rules={rule: RuleAudit.model_validate(vars(entry)) for rule, entry in tally.rules.items()},
+        off=[name for name, value in settings.clean if value is False or value == []],
+        boilerplate={
+            source: LearnedPhrases(opening=shown["opening"], closing=shown["closing"])
+            for source, learned in phrases.items()
+            for shown in [learned.masked()]
+        },
+        cut_off_answers=tally.counted["cut_off"],
+        cut_off_policy=settings.clean.cut_off,
+    )
+
+
+def leak_audit(
+    selection: Selection, settings: Data, seed: int
+) -> tuple[LeakCounts, RandomSplitLeaks]:
+    """The proof that nothing leaks, and what a random split would leak.
+
+    What the recipe does not group by may lie on both sides: that is counted.
+    """
+    splits = selection.split[selection.kept]
+    parted = leaked_rows(selection.keys.by(settings.split.group_by), splits)
+    if parted["any"]:
+        raise AssertionError(f"group split leaked: {parted}")
+    chance = random_split(len(splits), settings.split, seed)
+    by_chance = leaked_rows(selection.keys, chance)
+    share = by_chance["any"] / max(1, int((chance != 0).sum()))
+    leaks = leaked_rows(selection.keys, splits)
+    return LeakCounts(**leaks), RandomSplitLeaks(**by_chance, share=share)
+
+
+def listings(
+    rows: RowStore, selection: Selection
+) -> tuple[list[list[ListedRow]], list[list[ListedRow]]]:
+    """Near-duplicate pairs and contradictory sets for a reader, identifiers masked."""
+    near = [members[:2] for members in selection.clusters[:LISTED]]
+    contradictory = [members[:4] for members in selection.contradictory[:LISTED]]
+    texts = rows.rows_at(row for members in (*near, *contradictory) for row in members)
+    return _listed(near, texts), _listed(contradictory, texts)
+
+
+def _listed(sets: Sequence[Sequence[int]], texts: Mapping[int, Row]) -> list[list[ListedRow]]:
+    return [[_listed_row(texts[row]) for row in members] for members in sets]
+
+
+def _listed_row(row: Row) -> ListedRow:
+    question, answer = mask_texts([row.question, row.answer])  # whole: a cut identifier would stay
+    return ListedRow(location=row.location, question=question[:EXCERPT], answer=answer[:EXCERPT])
