@@ -137,7 +137,7 @@ def public_definitions(module: Module) -> Iterator[Definition]:
 
 
 def short_docstrings(module: Module) -> list[str]:
-    """`file:line: name: docstring` of every public thing that is described in four words or fewer."""
+    """`file:line: name: docstring` of every public thing with a docstring of few words."""
     short = []
     for node in ast.walk(module.tree):
         if isinstance(node, Definition) and not node.name.startswith("_"):
@@ -177,7 +177,7 @@ def long_lines(module: Module) -> int:
 
 
 def repeated_blocks(modules: list[Module]) -> int:
-    """Pairs of places where six lines or more are equal; blank lines, comments and imports aside."""
+    """Pairs of blocks of six or more equal lines; blank lines, comments, imports aside."""
     kept = {
         module.path: [
             line.strip()

@@ -42,9 +42,10 @@ HEAD = """# Architecture
 
 <!-- Made from the code by `make docs`, down to the next such line; a test compares it. -->
 
-The layout shows the way of the data: **recipe → data → tokens → models → training → evaluation → report**. A room, that is a
-folder or a file of `src/medtune/`, imports only from floors below it, never up and never in a circle; `tests/test_architecture.py`
-holds this. An arrow in the picture leads to what is imported; arrows that follow from others are left out.
+The layout shows the way of the data: **recipe → data → tokens → models → training → evaluation →
+report**. A room, that is a folder or a file of `src/medtune/`, imports only from floors below it,
+never up and never in a circle; `tests/test_architecture.py` holds this. An arrow in the picture
+leads to what is imported; arrows that follow from others are left out.
 """
 
 

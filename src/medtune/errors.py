@@ -1,6 +1,6 @@
-"""The errors a user meets.
+"""The errors a user meets: each says what is wrong, where, and what to do.
 
-Each says what is wrong, where, and what to do; each is also of its standard type.
+Each is also of its standard type (ValueError, RuntimeError).
 """
 
 

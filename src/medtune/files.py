@@ -114,7 +114,7 @@ def write_json(target: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read one JSON document."""
+    """Read one JSON document in UTF-8."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 

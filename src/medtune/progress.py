@@ -1,7 +1,6 @@
-"""What a person sees while work goes on: a bar with rate and time left on a terminal, plain
-lines in a pipe.
+"""Progress on standard error: a bar with rate and time left on a terminal, plain lines in a pipe.
 
-All of it goes to standard error; standard output is for results.
+Standard output is for results.
 """
 
 import contextlib
@@ -30,18 +29,18 @@ def configure(*, quiet: bool | None = None, verbose: bool | None = None) -> None
 
 
 def is_verbose() -> bool:
-    """Whether a traceback is wanted."""
+    """Whether details and tracebacks are shown (--verbose)."""
     return _settings.verbose
 
 
 def say(text: str) -> None:
-    """One line to the person, unless quiet."""
+    """Print one line to standard error, unless quiet."""
     if not _settings.quiet:
         print(text, file=sys.stderr, flush=True)
 
 
 def detail(text: str) -> None:
-    """One line for those who asked for more (``--verbose``)."""
+    """Print one line to standard error with ``--verbose``."""
     if _settings.verbose:
         say(text)
 

@@ -1,4 +1,4 @@
-"""Where everything of a run lies."""
+"""The files and directories of a run, by name."""
 
 from pathlib import Path
 
@@ -11,22 +11,22 @@ class RunPaths:
 
     @property
     def recipe(self) -> Path:
-        """The resolved recipe."""
+        """The resolved recipe, every default written out."""
         return self.root / "recipe.yaml"
 
     @property
     def state_file(self) -> Path:
-        """Status, stages, versions, hashes."""
+        """Status, stages, versions and hashes of the run."""
         return self.root / "run.json"
 
     @property
     def data(self) -> Path:
-        """Splits and audit."""
+        """Directory of the splits and the audit."""
         return self.root / "data"
 
     @property
     def model(self) -> Path:
-        """The trained model."""
+        """Directory of the trained model or adapter."""
         return self.root / "model"
 
     @property
@@ -51,12 +51,12 @@ class RunPaths:
 
     @property
     def comparison(self) -> Path:
-        """Before and after, paired."""
+        """Before and after, compared item by item."""
         return self.root / "eval" / "comparison.json"
 
     @property
     def plots(self) -> Path:
-        """PNG and SVG pictures."""
+        """Directory of the PNG and SVG plots."""
         return self.root / "plots"
 
     @property
@@ -66,10 +66,10 @@ class RunPaths:
 
     @property
     def page(self) -> Path:
-        """The report."""
+        """The report, one self-contained HTML file."""
         return self.root / "report.html"
 
     @property
     def card(self) -> Path:
-        """The model card."""
+        """The model card of the run."""
         return self.root / "README.md"

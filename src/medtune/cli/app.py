@@ -57,7 +57,7 @@ def options(
         False, "--version", callback=_version, is_eager=True, help="Show the version."
     ),
 ) -> None:
-    """Options before any verb."""
+    """Options that stand before any verb."""
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +20,8 @@ Temperature = Annotated[
     typer.Option(
         "--temperature",
         min=0,
-        help="0 is greedy (or beam search); above, sampled from --seed [default: as its recipe's chat.temperature].",
+        help="0 is greedy (or beam search); above, sampled from --seed "
+        "[default: as its recipe's chat.temperature].",
     ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of sampling.")]
@@ -79,7 +80,7 @@ def ask(
     print(f"\n{answer.notice}", file=sys.stderr)
 
 
-def _fields(answer: "Answer") -> dict[str, Any]:
+def _fields(answer: "Answer") -> dict[str, object]:
     """An answer for machines; what was not measured is null."""
     return {
         "answer": answer.text,

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+from dataclasses import asdict, dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +23,8 @@ def doctor(*, options: Options, self_test: SelfTest = False) -> None:
     if self_test:
         _self_test(json=options.json)
     else:
-        _environment(options.data_dir, json=options.json)
+        environment = _environment(options.data_dir)
+        options.show(asdict(environment), lambda: _environment_text(environment))
 
 
 def _self_test(*, json: bool) -> None:
@@ -42,11 +45,8 @@ def self_test_table(cases: list[dict[str, Any]]) -> str:
     """A line a case, at most 80 columns wide; what failed stands below with all its figures."""
     lines = [f"{'case':<{NAME_WIDTH}}{'expected':<{VALUE_WIDTH}}{'found':<{VALUE_WIDTH}}"]
     for case in cases:
-        expected, found = (_values(case[name]) for name in ("expected", "found"))
-        said = "ok" if case["ok"] else "FAILED"
-        lines.append(
-            f"{case['case']:<{NAME_WIDTH}}{expected:<{VALUE_WIDTH}}{found:<{VALUE_WIDTH}}{said}"
-        )
+        values = "".join(f"{_values(case[key]):<{VALUE_WIDTH}}" for key in ("expected", "found"))
+        lines.append(f"{case['case']:<{NAME_WIDTH}}{values}{'ok' if case['ok'] else 'FAILED'}")
     failed = [case for case in cases if not case["ok"]]
     lines += ["", f"{len(cases) - len(failed)} of {len(cases)} cases as they must be."]
     if failed:
@@ -55,73 +55,87 @@ def self_test_table(cases: list[dict[str, Any]]) -> str:
             for case in failed
         ]
         lines.append(
-            "Do not trust figures made here: compare the versions of numpy and scipy (medtune doctor) with the lock."
+            "Do not trust figures made here: compare the versions of numpy and scipy "
+            "(medtune doctor) with the lock."
         )
     return "\n".join(lines)
 
 
-def _values(found: Any) -> str:
+def _values(values: str | list[float]) -> str:
     """Numbers with three digits; an error that came instead stands below the table."""
-    return (
-        "an error"
-        if isinstance(found, str)
-        else " ".join(f"{round(value, 9):.3g}" for value in found)
-    )
+    if isinstance(values, str):
+        return "an error"
+    return " ".join(f"{round(value, 9):.3g}" for value in values)
 
 
-def _environment(data_dir: Any, *, json: bool) -> None:
+@dataclass(frozen=True)
+class _Environment:
+    """What `medtune doctor --json` prints."""
+
+    versions: dict[str, str]
+    hardware: dict[str, Any]
+    bfloat16_fast: bool
+    offline: bool
+    packaged_models: list[str]
+    data_dir: str | None
+    hosted: dict[str, str | bool | None]
+    compiler: str | None
+    free_disk_bytes: int
+
+
+def _environment(data_dir: Path | None) -> _Environment:
     from medtune.models.load import packaged_models
     from medtune.models.precision import fast_bfloat16
     from medtune.runs.environment import hardware, versions
 
-    hosted = {name: _installed(name) for name in ("openai", "bpe-openai")}
-    facts: dict[str, Any] = {
-        "versions": versions(),
-        "hardware": hardware(),
-        "bfloat16_fast": fast_bfloat16(),
-        "offline": os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"),
-        "packaged_models": packaged_models(),
-        "data_dir": str(data_dir) if data_dir else None,
-        "hosted": hosted | {"OPENAI_API_KEY": bool(os.environ.get("OPENAI_API_KEY"))},
-        "compiler": shutil.which("g++") or shutil.which("clang++"),
-        "free_disk_bytes": shutil.disk_usage(".").free,
+    clients = {name: _installed(name) for name in ("openai", "bpe-openai")}
+    return _Environment(
+        versions=versions(),
+        hardware=hardware(),
+        bfloat16_fast=fast_bfloat16(),
+        offline=os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"),
+        packaged_models=packaged_models(),
+        data_dir=str(data_dir) if data_dir else None,
+        hosted={**clients, "OPENAI_API_KEY": bool(os.environ.get("OPENAI_API_KEY"))},
+        compiler=shutil.which("g++") or shutil.which("clang++"),
+        free_disk_bytes=shutil.disk_usage(".").free,
+    )
+
+
+def _environment_text(environment: _Environment) -> str:
+    hardware = environment.hardware
+    lines = [
+        f"{name:<14}{version}" + (f"   pip install {name}" if version == "not installed" else "")
+        for name, version in environment.versions.items()
+    ]
+    rows = {
+        "processor": f"{hardware['processor']}, {hardware['cores']} cores",
+        "memory": f"{hardware['memory_bytes'] / 2**30:.1f} GiB",
+        "GPU": ", ".join(hardware["gpus"]) or "none: everything runs on the CPU",
+        "bfloat16": "multiplied in hardware"
+        if environment.bfloat16_fast
+        else "slow here: float32 is used",
+        "disk free": f"{environment.free_disk_bytes / 2**30:.1f} GiB",
+        "model hub": "off (HF_HUB_OFFLINE)"
+        if environment.offline
+        else "asked only for models that are not local",
+        "in package": ", ".join(environment.packaged_models)
+        or "no model: the package is incomplete",
+        "data": environment.data_dir
+        or "no --data-dir or MEDTUNE_DATA: only packaged data and files by path",
+        "hosted": _hosted_text(environment.hosted),
     }
-    if json:
-        print_json(facts)
-        return
-    for name, version in facts["versions"].items():
-        hint = f"   pip install {name}" if version == "not installed" else ""
-        typer.echo(f"{name:<14}{version}{hint}")
-    found = facts["hardware"]
-    typer.echo(
-        f"\nprocessor     {found['processor']}, {found['cores']} cores\nmemory        {found['memory_bytes'] / 2**30:.1f} GiB"
-    )
-    typer.echo(f"GPU           {', '.join(found['gpus']) or 'none: everything runs on the CPU'}")
-    typer.echo(
-        f"bfloat16      {'multiplied in hardware' if facts['bfloat16_fast'] else 'slow here: float32 is used'}"
-    )
-    typer.echo(f"disk free     {facts['free_disk_bytes'] / 2**30:.1f} GiB")
-    typer.echo(
-        f"model hub     {'off (HF_HUB_OFFLINE)' if facts['offline'] else 'asked only for models that are not local'}"
-    )
-    typer.echo(
-        f"in package    {', '.join(facts['packaged_models']) or 'no model: the package is incomplete'}"
-    )
-    typer.echo(
-        f"data          {facts['data_dir'] or 'no --data-dir or MEDTUNE_DATA: only packaged data and files by path'}"
-    )
-    typer.echo(f"hosted        {_hosted_text(facts['hosted'])}")
-    if not facts["compiler"]:
-        typer.echo(
-            "compiler      none: set train.compile=false for medtune pretrain (apt install g++)"
-        )
+    if not environment.compiler:
+        rows["compiler"] = "none: set train.compile=false for medtune pretrain (apt install g++)"
+    return "\n".join([*lines, "", *(f"{title:<14}{text}" for title, text in rows.items())])
 
 
-def _hosted_text(found: dict[str, Any]) -> str:
-    if not (found["openai"] and found["bpe-openai"]):
+def _hosted_text(clients: dict[str, str | bool | None]) -> str:
+    if not (clients["openai"] and clients["bpe-openai"]):
         return "no client for hosted services: pip install 'medtune[hosted]'"
-    key = "is set" if found["OPENAI_API_KEY"] else "is not set (a recipe may name another variable)"
-    return f"openai {found['openai']}, bpe-openai {found['bpe-openai']}; OPENAI_API_KEY {key}"
+    is_set = clients["OPENAI_API_KEY"]
+    key = "is set" if is_set else "is not set (a recipe may name another variable)"
+    return f"openai {clients['openai']}, bpe-openai {clients['bpe-openai']}; OPENAI_API_KEY {key}"
 
 
 def _installed(name: str) -> str | None:

@@ -1,6 +1,4 @@
-"""What an error looks like to a person: one or two lines, and the exit code that PRODUCT
-promises.
-"""
+"""What an error looks like to a person: one or two lines, and the exit code."""
 
 import errno
 import re
@@ -22,7 +20,7 @@ NO_ROOM = {
 
 
 class Terminated(SystemExit):
-    """SIGTERM came."""
+    """SIGTERM ended the process: exit code 143."""
 
 
 def _fail(message: str, code: int) -> int:
@@ -36,18 +34,18 @@ def _system_error(error: Exception) -> int | None:
     """
     if isinstance(error, OSError):
         return error.errno
-    found = re.search(r"\(os error (\d+)\)", str(error))
-    return int(found[1]) if found else None
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    return int(number[1]) if number else None
 
 
 def _unexpected(error: Exception) -> str:
     number = _system_error(error)
     if number in NO_ROOM:
-        place = getattr(error, "filename", None) or "while writing"
-        return f"{NO_ROOM[number]} ({place})\nMake room; the same command goes on."
+        where = getattr(error, "filename", None) or "while writing"
+        return f"{NO_ROOM[number]} ({where})\nMake room; the same command goes on."
     if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or error}\nMore with --verbose."
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}\nMore with --verbose."
     reason = str(error).splitlines()[0] if str(error) else "no further word"
     return f"{type(error).__name__}: {reason}\nMore with --verbose."
 

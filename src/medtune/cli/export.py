@@ -10,7 +10,7 @@ from medtune.cli.common import Options, offers, print_json
 
 
 class Form(StrEnum):
-    """What is written."""
+    """What an export holds: adapter or merged weights."""
 
     adapter = "adapter"
     merged = "merged"

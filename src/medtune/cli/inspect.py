@@ -65,18 +65,18 @@ def inspect(
     settings = options.run_recipe(recipe)
     plan = Plan.make(settings, options.existing_data_dir())
     encoder = _encoder(plan, tokenizer)
-    with prepared_data(plan, options.run_directory(settings.name, recipe)) as (audit, place):
+    with prepared_data(plan, options.run_directory(settings.name, recipe)) as (audit, splits):
         if id is None:
             shown = split or "train"
-            chosen = list(islice(stream(place / f"{shown}.parquet"), rows))
+            chosen = list(islice(stream(splits / f"{shown}.parquet"), rows))
         else:
-            shown, row = _by_id(place, [split] if split else list(audit.splits), id)
+            shown, row = _by_id(splits, [split] if split else list(audit.splits), id)
             chosen = [row]
         views = [encoder.view(conversation) for conversation in chosen]
         facts = audit.tokens.splits[shown].model_dump()
         if tokenizer:
             line = None if plan.is_seq2seq else encoder.max_length
-            facts = _measured(encoder, place / f"{shown}.parquet", line)
+            facts = _measured(encoder, splits / f"{shown}.parquet", line)
     # Only training rows are left out or refused for their length.
     overlong = settings.data.overlong if shown == "train" else "truncate"
     if options.json:
@@ -85,8 +85,10 @@ def inspect(
     else:
         _print(views, facts, shown, FATES[overlong])
         if plan.is_seq2seq:
-            limits = f"{plan.max_length:,} tokens of the question, {plan.max_target_length:,} of the answer"
-            typer.echo(f"limits: {limits}; what is above is {FATES[overlong]}")
+            typer.echo(
+                f"limits: {plan.max_length:,} tokens of the question, "
+                f"{plan.max_target_length:,} of the answer; what is above is {FATES[overlong]}"
+            )
 
 
 def _check_split(split: str | None) -> None:
@@ -108,13 +110,13 @@ def _encoder(plan: "Plan", name: str | None) -> "Encoder | PairEncoder":
     if name in packaged_models() or (Path(name) / "run.json").exists():
         name = str(locate(name).tokenizer)
     model = plan.recipe.model
-    place = _tokenizer_place(name)
+    location = _tokenizer_location(name)
     return plan.encoder(
-        load_tokenizer_only(place, model.chat_template, model.prompt, seq2seq=plan.is_seq2seq)
+        load_tokenizer_only(location, model.chat_template, model.prompt, seq2seq=plan.is_seq2seq)
     )
 
 
-def _tokenizer_place(name: str) -> str:
+def _tokenizer_location(name: str) -> str:
     """A path as it is, a hub name as the directory in the hub's cache: transformers would ask a
     dead line for a minute.
     """
@@ -131,7 +133,8 @@ def _tokenizer_place(name: str) -> str:
         raise ModelError(
             f"{name} is no directory, not in the hub's cache, and the hub does not give it",
             where="--tokenizer",
-            fix="Name a directory of tokenizer files, a model or a run, or fetch it where there is a network.",
+            fix="Name a directory of tokenizer files, a model or a run, "
+            "or fetch it where there is a network.",
         ) from error
 
 
@@ -142,18 +145,18 @@ def stream(path: Path) -> "Iterator[Conversation]":
     return chain.from_iterable(iter_conversations(path))
 
 
-def _by_id(place: Path, splits: list[str], wanted: str) -> "tuple[str, Conversation]":
+def _by_id(directory: Path, splits: list[str], row_id: str) -> "tuple[str, Conversation]":
     from difflib import get_close_matches
 
     from medtune.errors import DataError
 
     ids = []
     for split in splits:
-        for row in stream(place / f"{split}.parquet"):
-            if row.id == wanted:
+        for row in stream(directory / f"{split}.parquet"):
+            if row.id == row_id:
                 return split, row
             ids.append(row.id)
-    near = get_close_matches(wanted, ids, n=3)
+    near = get_close_matches(row_id, ids, n=3)
     fix = (
         f"Did you mean {' or '.join(near)}?"
         if near
@@ -161,7 +164,7 @@ def _by_id(place: Path, splits: list[str], wanted: str) -> "tuple[str, Conversat
         if ids
         else "There are no rows."
     )
-    raise DataError(f"no row {wanted} in {', '.join(splits)}", where="--id", fix=fix)
+    raise DataError(f"no row {row_id} in {', '.join(splits)}", where="--id", fix=fix)
 
 
 def _measured(encoder: "Encoder | PairEncoder", path: Path, limit: int | None) -> dict[str, Any]:
