@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from preparing import items, pairs, run
 
-from medtune.data.audit import counts_in_words
+from medtune.data.audit import Audit, counts_in_words
 from medtune.data.audit_facts import word_counts
 from medtune.data.label_statistics import label_ceiling
 
@@ -157,3 +157,14 @@ def test_learned_boilerplate_hides_identifiers():
         for i in range(120)
     ]
     assert "roe" not in json.dumps(run(rows).audit.as_json())
+
+
+def test_what_is_written_holds_every_key_and_reads_back_as_it_is(run):
+    audit = run(pairs(20)).audit
+    written = audit.as_json()
+    assert list(written) == [f.alias or name for name, f in Audit.model_fields.items()]
+    assert written["near_duplicates"] == {"policy": "group", "threshold": 0.8, "min_words": 12}
+    assert Audit.model_validate(written) == audit
+    assert Audit.model_validate(written).as_json() == written
+    unchecked = run(pairs(20), contamination={"check": False}).audit.as_json()
+    assert unchecked["contamination"] == {"checked": False}

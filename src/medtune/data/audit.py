@@ -10,7 +10,6 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from medtune.files import read_json, write_json
-from medtune.recipe.schema import NearDuplicates
 
 Number = int | float
 _Part = TypeVar("_Part")
@@ -110,6 +109,14 @@ class DuplicateCounts(AuditPart):
     near_answer: int
     questions_with_several_answers: int
     texts_with_several_labels: int
+
+
+class NearDuplicateAudit(AuditPart):
+    """The recipe's settings for texts that are almost the same."""
+
+    policy: str
+    threshold: float
+    min_words: int
 
 
 class ContradictionAudit(AuditPart):
@@ -308,7 +315,7 @@ class Audit(AuditPart):
     """Reason → rows."""
     cleaning: CleaningAudit
     duplicates: DuplicateCounts
-    near_duplicates: NearDuplicates
+    near_duplicates: NearDuplicateAudit
     contradictions: ContradictionAudit
     labels: OrEmpty[LabelAudit] = None
     answer_positions: OrEmpty[AnswerPositions] = None

@@ -17,6 +17,7 @@ from medtune.data.audit import (
     LeakCounts,
     LearnedPhrases,
     ListedRow,
+    NearDuplicateAudit,
     RandomSplitLeaks,
     RowCounts,
     RuleAudit,
@@ -72,7 +73,7 @@ def build_audit(
         dropped=dropped,
         cleaning=cleaning_audit(tally, settings, phrases),
         duplicates=duplicate_counts(index, selection),
-        near_duplicates=settings.near_duplicates,
+        near_duplicates=NearDuplicateAudit(**settings.near_duplicates.model_dump()),
         contradictions=ContradictionAudit(
             policy=settings.contradictions, sets=len(selection.contradictory)
         ),
