@@ -63,8 +63,8 @@ def make_tiny_model(place: Path, *, context: int = 256, seed: int = 0) -> Path:
 TOGETHER = {
     f"tests/{name}.py"
     for name in (
-        "cli/test_ask_confidence",
-        "cli/test_cli_ask_chat",
+        "cli/test_cli_chat_confidence",
+        "cli/test_cli_chat",
         "cli/test_cli_interruption",
         "data/test_near_duplicates",
         "data/test_real_data",

@@ -54,8 +54,8 @@ def test_its_shape_is_that_of_its_recipe():
 
 def test_it_predicts_medical_english_far_better_than_chance(base):
     text = "Patients with high blood pressure have an increased risk of heart disease and stroke."
-    made = base.text_loglikelihoods([text])[0]
-    bits = -made.loglikelihood / math.log(2) / made.bytes
+    scored = base.text_loglikelihoods([text])[0]
+    bits = -scored.loglikelihood / math.log(2) / scored.bytes
     assert bits < 2.0
 
 

@@ -11,13 +11,13 @@ from medtune.files import read_json
 @pytest.fixture
 def second(finished, tmp_path):
     """Another run on the same items: the first, its answers made a little worse."""
-    place = tmp_path / "second"
-    shutil.copytree(finished.place, place)
-    samples = place / "eval" / "after" / "perplexity.samples.jsonl"
+    run = tmp_path / "second"
+    shutil.copytree(finished.place, run)
+    samples = run / "eval" / "after" / "perplexity.samples.jsonl"
     rows = [json.loads(line) for line in samples.read_text().splitlines()]
     worse = [row | {"loglikelihoods": [row["loglikelihoods"][0] - 30]} for row in rows]
     samples.write_text("".join(json.dumps(row) + "\n" for row in worse))
-    return place
+    return run
 
 
 def test_two_runs_in_one_table(medtune, finished, second, tmp_path):
@@ -54,7 +54,7 @@ def test_the_runs_are_left_as_they_were(medtune, finished, second, hashes_of, tm
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["compare"], "nothing is named"),
         (["compare", "no-such-run"], "this is no run"),
@@ -65,10 +65,10 @@ def test_the_runs_are_left_as_they_were(medtune, finished, second, hashes_of, tm
         (["export", "run", "--to", "x", "--form", "merged", "--public"], "--push"),
     ],
 )
-def test_wrong_words_are_errors_of_two_lines(medtune, arguments, said):
+def test_wrong_words_are_errors_of_two_lines(medtune, arguments, message):
     done = medtune(*arguments)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) <= 2
 
@@ -84,5 +84,5 @@ def test_an_export_of_all_weights_answers_as_the_run(medtune, finished, tmp_path
         "export", finished.place, "--to", "out", "--form", "merged", "--dtype", "float32"
     )
     assert done.returncode == 0, done.stderr
-    said = [medtune("ask", place, "What is gout?").stdout for place in (finished.place, "out")]
-    assert said[0] == said[1] != ""
+    answers = [medtune("ask", run, "What is gout?").stdout for run in (finished.place, "out")]
+    assert answers[0] == answers[1] != ""

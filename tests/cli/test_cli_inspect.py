@@ -76,15 +76,15 @@ def test_one_row_by_its_id_of_whichever_split(medtune, small):
     rows = json.loads(medtune(*arguments, "--split", "test", "--rows", "2", "--json").stdout)[
         "rows"
     ]
-    wanted = rows[1]["id"]
-    shown = json.loads(medtune(*arguments, "--id", wanted, "--json").stdout)
+    row_id = rows[1]["id"]
+    shown = json.loads(medtune(*arguments, "--id", row_id, "--json").stdout)
     assert shown["rows"] == [rows[1]]
     assert shown["lengths"]["split"] == "test"
-    missing = medtune(*arguments, "--id", wanted[:-1])
+    missing = medtune(*arguments, "--id", row_id[:-1])
     assert missing.returncode == 2
-    assert f"no row {wanted[:-1]}" in missing.stderr
-    assert wanted in missing.stderr
-    elsewhere = medtune(*arguments, "--id", wanted, "--split", "train")
+    assert f"no row {row_id[:-1]}" in missing.stderr
+    assert row_id in missing.stderr
+    elsewhere = medtune(*arguments, "--id", row_id, "--split", "train")
     assert elsewhere.returncode == 2
 
 
@@ -119,7 +119,7 @@ def test_real_tokenizers_without_a_model(medtune, small, real_tokenizers, name, 
 
 def test_no_tokenizer_there(medtune, small, tmp_path):
     (tmp_path / "empty").mkdir()
-    for name, said in (("empty", "holds no tokenizer"), ("./none", "no such directory")):
+    for name, message in (("empty", "holds no tokenizer"), ("./none", "no such directory")):
         process = medtune("inspect", "quickstart", *small, "--tokenizer", name)
         assert process.returncode == 2
-        assert said in process.stderr
+        assert message in process.stderr

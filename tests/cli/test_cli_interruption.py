@@ -84,7 +84,7 @@ def test_a_signal_during_training_ends_the_run_with_its_code_and_a_message(
 
 
 def test_the_same_command_goes_on_and_finishes(interrupted):
-    place, calls = interrupted
+    run, calls = interrupted
     code, out, err, state = calls["last"]
     assert code == 0, err
     assert state["status"] == "complete"
@@ -94,7 +94,7 @@ def test_the_same_command_goes_on_and_finishes(interrupted):
     assert 50 <= resumed < STEPS
     log = [
         json.loads(line)
-        for line in (place / "train" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        for line in (run / "train" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     assert [row["step"] for row in log] == list(range(1, STEPS + 1))
     assert out.rstrip().endswith("report.html")
@@ -103,12 +103,12 @@ def test_the_same_command_goes_on_and_finishes(interrupted):
 def test_two_interruptions_leave_the_weights_of_an_uninterrupted_training(
     interrupted, medtune, long, tmp_path, hashes_of
 ):
-    place, _ = interrupted
+    run, _ = interrupted
     process = medtune("train", *long, "--out", "whole", "--json")
     assert process.returncode == 0, process.stderr
     assert json.loads(process.stdout)["steps"] == STEPS
     assert not (tmp_path / "whole" / "eval").exists()
-    assert hashes_of(tmp_path / "whole" / "model") == hashes_of(place / "model")
+    assert hashes_of(tmp_path / "whole" / "model") == hashes_of(run / "model")
 
 
 def assert_no_room(code, out, err):
@@ -124,23 +124,23 @@ def assert_no_room(code, out, err):
 def test_a_file_that_cannot_grow_stops_the_run_and_loses_nothing(
     finished, hashes_of, medtune, tmp_path
 ):
-    place = tmp_path / "out"
+    run = tmp_path / "out"
     arguments = [*finished.arguments, "--out", "out"]
     process = start_process(
         ["bash", "-c", 'ulimit -f 50; exec "$@"', "bash", *COMMAND, *arguments], tmp_path
     )
     out, err = process.communicate(timeout=GENEROUS)
-    assert (place / "data" / "test.parquet").exists()
-    assert (place / "eval" / "before" / "perplexity.json").exists()
-    assert not (place / "model").exists()
-    assert not (place / "metrics.json").exists()
-    assert list(place.rglob(".partial*")) == []
-    assert json.loads((place / "run.json").read_text(encoding="utf-8"))["status"] == "failed"
+    assert (run / "data" / "test.parquet").exists()
+    assert (run / "eval" / "before" / "perplexity.json").exists()
+    assert not (run / "model").exists()
+    assert not (run / "metrics.json").exists()
+    assert list(run.rglob(".partial*")) == []
+    assert json.loads((run / "run.json").read_text(encoding="utf-8"))["status"] == "failed"
 
     again = medtune(*arguments)
     assert again.returncode == 0, again.stderr
     assert "[evaluate_before] done before" in again.stderr
-    assert hashes_of(place / "model") == hashes_of(finished.place / "model")
+    assert hashes_of(run / "model") == hashes_of(finished.place / "model")
     assert_no_room(process.returncode, out, err)
 
 

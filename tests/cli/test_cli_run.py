@@ -20,12 +20,12 @@ def without_timing(metrics):
     }
 
 
-def items(place, split):
-    return pq.read_table(place / "data" / f"{split}.parquet").column("id").to_pylist()
+def items(run, split):
+    return pq.read_table(run / "data" / f"{split}.parquet").column("id").to_pylist()
 
 
 def test_the_run_directory_holds_every_file_of_the_contract(finished, tasks):
-    wanted = {
+    expected = {
         "recipe.yaml",
         "run.json",
         "metrics.json",
@@ -33,18 +33,18 @@ def test_the_run_directory_holds_every_file_of_the_contract(finished, tasks):
         "README.md",
         "eval/comparison.json",
     }
-    wanted |= {
+    expected |= {
         f"data/{name}"
         for name in ("train.parquet", "validation.parquet", "test.parquet", "audit.json")
     }
-    wanted |= {f"train/{name}" for name in ("metrics.jsonl", "loss.csv", "trainer_stats.json")}
-    wanted |= {
+    expected |= {f"train/{name}" for name in ("metrics.jsonl", "loss.csv", "trainer_stats.json")}
+    expected |= {
         f"eval/{side}/{task}.{end}"
         for side in ("before", "after")
         for task in tasks
         for end in ("json", "samples.jsonl")
     }
-    wanted |= {
+    expected |= {
         f"model/{name}"
         for name in (
             "model.safetensors",
@@ -53,7 +53,7 @@ def test_the_run_directory_holds_every_file_of_the_contract(finished, tasks):
             "generation_config.json",
         )
     }
-    assert wanted - set(finished.hashes) == set()
+    assert expected - set(finished.hashes) == set()
     plots = [name for name in finished.hashes if name.startswith("plots/")]
     assert {name.rpartition(".")[2] for name in plots} == {"png", "svg"}
 
@@ -71,8 +71,14 @@ def test_metrics_have_the_keys_of_the_contract(finished, tasks):
     )
     assert metrics["data"]["leaked"] == 0
     assert sum(metrics["data"][name] for name in ("train", "validation", "test")) == 40
-    wanted = {"steps", "tokens", "supervised_tokens", "trainable_parameters", "parameters"} | TIMING
-    assert wanted <= set(metrics["train"])
+    expected = {
+        "steps",
+        "tokens",
+        "supervised_tokens",
+        "trainable_parameters",
+        "parameters",
+    } | TIMING
+    assert expected <= set(metrics["train"])
     assert metrics["train"]["steps"] == 4
     assert 0 < metrics["train"]["supervised_tokens"] < metrics["train"]["tokens"]
     shapes = [
@@ -144,15 +150,15 @@ def test_the_resolved_recipe_reads_back_as_itself(finished, medtune):
 
 
 def test_a_second_call_does_nothing_again(finished, medtune, tmp_path, hashes_of):
-    place = shutil.copytree(finished.place, tmp_path / "runs" / "quickstart")
-    stages = json.loads((place / "run.json").read_text(encoding="utf-8"))["stages"]
+    run = shutil.copytree(finished.place, tmp_path / "runs" / "quickstart")
+    stages = json.loads((run / "run.json").read_text(encoding="utf-8"))["stages"]
     process = medtune(*finished.arguments)
     assert process.returncode == 0
-    printed = process.stdout.replace(str(place), str(finished.place))
+    printed = process.stdout.replace(str(run), str(finished.place))
     assert printed == finished.process.stdout
     assert not any(stages_run(process.stderr).values())
-    assert json.loads((place / "run.json").read_text(encoding="utf-8"))["stages"] == stages
-    after = hashes_of(place)
+    assert json.loads((run / "run.json").read_text(encoding="utf-8"))["stages"] == stages
+    after = hashes_of(run)
     changed = {
         name
         for name in after.keys() | finished.hashes.keys()
@@ -164,20 +170,20 @@ def test_a_second_call_does_nothing_again(finished, medtune, tmp_path, hashes_of
 def test_other_epochs_redo_the_training_but_neither_the_data_nor_the_base(
     finished, medtune, tmp_path, hashes_of
 ):
-    place = tmp_path / "copy"
-    shutil.copytree(finished.place, place)
+    run = tmp_path / "copy"
+    shutil.copytree(finished.place, run)
     changes = ["--set", "train.epochs=0.5", "--set", "train.max_steps=null"]
-    process = medtune(*finished.arguments, *changes, "--out", place)
+    process = medtune(*finished.arguments, *changes, "--out", run)
     assert process.returncode == 0, process.stderr
     done = stages_run(process.stderr)
     assert (done["prepare"], done["evaluate_before"]) == (False, False)
     assert (done["train"], done["evaluate_after"]) == (True, True)
-    after = hashes_of(place)
+    after = hashes_of(run)
     kept = [name for name in finished.hashes if name.startswith(("data/", "eval/before/"))]
     assert kept
     assert all(after[name] == finished.hashes[name] for name in kept)
     assert after["model/model.safetensors"] != finished.hashes["model/model.safetensors"]
-    metrics = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["train"]["steps"] == 7
     assert metrics["before"] == finished.metrics["before"]
 
@@ -207,8 +213,8 @@ def test_another_seed_draws_other_splits(finished, medtune, tmp_path):
     assert process.returncode == 0
     assert json.loads(process.stdout)["leaked"] == 0
     everything = [
-        sorted(items(place, "train") + items(place, "validation") + items(place, "test"))
-        for place in (tmp_path / "other", finished.place)
+        sorted(items(run, "train") + items(run, "validation") + items(run, "test"))
+        for run in (tmp_path / "other", finished.place)
     ]
     assert everything[0] == everything[1]
     assert set(items(tmp_path / "other", "test")) != set(items(finished.place, "test"))

@@ -56,18 +56,18 @@ def test_evaluation_with_seeds_samples_so_many_answers(medtune, finished):
 def test_report_makes_figures_plots_page_and_card_again_from_the_samples(
     medtune, finished, tmp_path, hashes_of
 ):
-    place = tmp_path / "copy"
-    shutil.copytree(finished.place, place)
+    run = tmp_path / "copy"
+    shutil.copytree(finished.place, run)
     for name in ("metrics.json", "report.html", "README.md", "eval/comparison.json"):
-        (place / name).unlink()
-    shutil.rmtree(place / "plots")
-    shutil.rmtree(place / "model")
-    process = medtune("report", place, "--json")
+        (run / name).unlink()
+    shutil.rmtree(run / "plots")
+    shutil.rmtree(run / "model")
+    process = medtune("report", run, "--json")
     assert process.returncode == 0, process.stderr
     printed = json.loads(process.stdout)
     assert printed.items() >= finished.metrics.items()
     assert printed["verdict"] in " ".join(finished.process.stdout.split())
-    again = hashes_of(place)
+    again = hashes_of(run)
     assert again.keys() == {name for name in finished.hashes if not name.startswith("model/")}
     assert again["metrics.json"] == finished.hashes["metrics.json"]
 

@@ -1,8 +1,9 @@
-"""`medtune doctor --self-test`: a table for people, JSON for machines, exit 1 where a case
-fails.
+"""`medtune doctor`: the environment; and --self-test, a table for people, JSON for machines, exit 1
+where a case fails.
 """
 
 import json
+from importlib import metadata
 
 import pytest
 
@@ -24,9 +25,9 @@ def test_a_failing_case_ends_with_1_and_shows_what_was_found(medtune, monkeypatc
     done = medtune("doctor", "--self-test", *arguments)
     assert done.returncode == 1
     if arguments:
-        told = json.loads(done.stdout)
-        assert told["failed"] == 1
-        assert told["cases"] == [
+        report = json.loads(done.stdout)
+        assert report["failed"] == 1
+        assert report["cases"] == [
             {"case": "two and two", "expected": [4], "found": [5.0], "ok": False}
         ]
     else:
@@ -34,7 +35,11 @@ def test_a_failing_case_ends_with_1_and_shows_what_was_found(medtune, monkeypatc
         assert "0 of 1 cases" in done.stdout
 
 
-def test_without_it_the_environment_is_told(medtune):
-    done = medtune("doctor", "--json")
-    assert done.returncode == 0
-    assert "versions" in json.loads(done.stdout)
+def test_doctor_tells_versions_memory_and_that_the_hub_is_off(medtune):
+    facts = json.loads(medtune("doctor", "--json", check=True).stdout)
+    assert facts["versions"]["torch"] == metadata.version("torch")
+    assert facts["hardware"]["cores"] >= 1
+    assert facts["hardware"]["memory_bytes"] > 2**28
+    assert facts["offline"] is True
+    assert facts["data_dir"] is None
+    assert facts["free_disk_bytes"] > 0

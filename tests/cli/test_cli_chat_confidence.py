@@ -19,7 +19,7 @@ def copied(finished, tmp_path_factory):
 
 
 @pytest.fixture
-def place(copied):
+def run_with(copied):
     """Write the threshold of a run's answers as a measurement would."""
 
     def with_threshold(value, signal="signal", status="set"):
@@ -34,14 +34,14 @@ def place(copied):
     (copied / "eval" / "confidence.json").unlink(missing_ok=True)
 
 
-def asked(run, place, *options, question="What is gout?"):
-    process = run("ask", place, question, "--max-tokens", "3", *options)
+def asked(medtune, directory, *options, question="What is gout?"):
+    process = medtune("ask", directory, question, "--max-tokens", "3", *options)
     assert process.returncode == 0, process.stderr
     return process
 
 
-def test_a_sure_answer_is_given_with_its_confidence(medtune, place):
-    process = asked(medtune, place(1e-9))
+def test_a_sure_answer_is_given_with_its_confidence(medtune, run_with):
+    process = asked(medtune, run_with(1e-9))
     assert REFUSAL not in process.stdout
     assert process.stderr.startswith("\nconfidence 0.0")
     assert "(threshold 0.00" in process.stderr
@@ -49,8 +49,8 @@ def test_a_sure_answer_is_given_with_its_confidence(medtune, place):
     assert "\x1b" not in process.stderr
 
 
-def test_an_unsure_answer_is_held_back_after_the_urgent_advice(medtune, place):
-    held = place(0.999)
+def test_an_unsure_answer_is_held_back_after_the_urgent_advice(medtune, run_with):
+    held = run_with(0.999)
     given = json.loads(asked(medtune, held, "--json", "--anyway", question=CHEST_PAIN).stdout)
     process = asked(medtune, held, question=CHEST_PAIN)
     assert process.stdout.startswith(f"{URGENT}\n\n{REFUSAL}")
@@ -60,28 +60,28 @@ def test_an_unsure_answer_is_held_back_after_the_urgent_advice(medtune, place):
     assert NOTICE in process.stderr
 
 
-def test_anyway_gives_it_and_says_how_unsure_it_is(medtune, place):
-    held = place(0.999)
+def test_anyway_gives_it_and_says_how_unsure_it_is(medtune, run_with):
+    held = run_with(0.999)
     process = asked(medtune, held, "--anyway")
     assert REFUSAL not in process.stdout
     assert "(threshold 1.00, set on validation)" in process.stderr
 
 
-def test_the_fields_for_machines(medtune, place):
-    held = json.loads(asked(medtune, place(0.999), "--json").stdout)
+def test_the_fields_for_machines(medtune, run_with):
+    held = json.loads(asked(medtune, run_with(0.999), "--json").stdout)
     assert held["abstained"] is True
     assert held["answer"].startswith(REFUSAL)
     assert 0 < held["confidence"] < held["threshold"] == 0.999
     assert held["signal"] == "signal"
-    free = json.loads(asked(medtune, place(0.999), "--json", "--anyway").stdout)
+    free = json.loads(asked(medtune, run_with(0.999), "--json", "--anyway").stdout)
     assert free["abstained"] is False
     assert free["confidence"] == held["confidence"]
     assert not free["answer"].startswith(REFUSAL)
 
 
 @pytest.mark.parametrize("verb", ["ask", "chat"])
-def test_no_signal_is_said_and_nothing_held_back(medtune, place, verb):
-    known = place(None, "no signal", "no signal")
+def test_no_signal_is_said_and_nothing_held_back(medtune, run_with, verb):
+    known = run_with(None, "no signal", "no signal")
     words = ["What is gout?"] if verb == "ask" else []
     process = medtune(verb, known, *words, "--max-tokens", "3", typed="What is gout?\n")
     assert "confidence: no signal on validation" in process.stdout + process.stderr
@@ -96,7 +96,9 @@ def test_without_a_measurement_nothing_is_shown(medtune, copied):
     assert answer["abstained"] is False
 
 
-def test_a_chat_holds_back_and_does_not_remember_what_it_did_not_say(medtune, place, monkeypatch):
+def test_a_chat_holds_back_and_does_not_remember_what_it_did_not_say(
+    medtune, run_with, monkeypatch
+):
     from medtune.assistant import Assistant
 
     histories, plain = [], Assistant.ask
@@ -107,20 +109,20 @@ def test_a_chat_holds_back_and_does_not_remember_what_it_did_not_say(medtune, pl
 
     monkeypatch.setattr(Assistant, "ask", ask)
     typed = f"What is gout?\n{CHEST_PAIN}\nquit\n"
-    held = medtune("chat", place(0.999), "--max-tokens", "3", typed=typed)
+    held = medtune("chat", run_with(0.999), "--max-tokens", "3", typed=typed)
     assert held.stdout.count(REFUSAL) == 2
     assert held.stdout.index(URGENT) < held.stdout.rindex(REFUSAL)
-    free = medtune("chat", place(0.999), "--max-tokens", "3", "--anyway", typed=typed)
+    free = medtune("chat", run_with(0.999), "--max-tokens", "3", "--anyway", typed=typed)
     assert REFUSAL not in free.stdout
     assert free.stdout.count("(threshold 1.00, set on validation)") == 2
     assert histories == [0, 0, 0, 2]
 
 
-def test_nothing_streams_before_the_decision(place):
+def test_nothing_streams_before_the_decision(run_with):
     from medtune import load
 
     question, pieces = "What is gout?", []
-    assistant = load(place(0.999), max_new_tokens=6)
+    assistant = load(run_with(0.999), max_new_tokens=6)
     answer = assistant.ask(question, on_text=pieces.append)
     assert pieces == [answer.text]
     assert str(answer) == f"{answer.text}\n\n{answer.remark}\n\n{NOTICE}"

@@ -1,0 +1,58 @@
+"""`medtune data`: what is known and what is here, and the audit of a table."""
+
+import json
+import re
+
+from medtune.data.sources.catalogue import KNOWN
+
+
+def test_data_list_says_what_is_known_and_what_is_here(medtune, tmp_path):
+    rows = {
+        row["name"]: row for row in json.loads(medtune("data", "list", "--json", check=True).stdout)
+    }
+    assert (
+        set(rows)
+        == set(KNOWN)
+        > {"curated", "notes", "medquad", "wikidoc", "mtsamples", "pubmedqa", "healthcaremagic"}
+    )
+    assert all(row["licence"] and row["columns"] and row["published"] for row in rows.values())
+    assert rows["curated"]["here"] == "in the package"
+    assert rows["medquad"]["here"].startswith("not here")
+    (tmp_path / "medquad.csv").write_text("question,answer,source,focus_area\n")
+    medquad = medtune("data", "list", "--data-dir", tmp_path, check=True).stdout.split("medquad:")[
+        1
+    ]
+    assert f"here: {tmp_path / 'medquad.csv'}" in medquad
+
+
+def test_data_audit_counts_planted_faults_and_writes_nothing(medtune, tmp_path):
+    rows = [(f"What is disease {n}?", f"Answer number {n}.") for n in range(12)]
+    rows += [
+        ("what is DISEASE 3", "Another answer."),
+        ("", "No question."),
+        ("No answer?", ""),
+        rows[0],
+    ]
+    rows += [("Whom to write to?", "Write to jane.doe@example.org today.")]
+    table = tmp_path / "table.jsonl"
+    table.write_text(
+        "".join(json.dumps({"question": q, "answer": a}) + "\n" for q, a in rows), encoding="utf-8"
+    )
+    audit = json.loads(medtune("data", "audit", "table.jsonl", "--json", check=True).stdout)
+    assert audit["rows"]["read"] == 17
+    assert audit["rows"]["usable"] == 14
+    assert {
+        key: audit["dropped"][key] for key in ("empty_question", "empty_answer", "repeated")
+    } == {
+        "empty_question": 1,
+        "empty_answer": 1,
+        "repeated": 1,
+    }
+    assert audit["duplicates"]["same_question"] == 1
+    assert audit["duplicates"]["questions_with_several_answers"] == 1
+    assert audit["identifiers"]["found"] == {"email": 1}
+    process = medtune("data", "audit", "table.jsonl", check=True)
+    assert re.search(r"read +17\n", process.stdout)
+    assert re.search(r"= used +14\n", process.stdout)
+    assert "jane.doe" not in process.stdout + process.stderr
+    assert list(tmp_path.iterdir()) == [table]
