@@ -159,7 +159,7 @@ def test_learned_boilerplate_hides_identifiers():
     assert "roe" not in json.dumps(run(rows).audit.as_json())
 
 
-def test_what_is_written_holds_every_key_and_reads_back_as_it_is(run):
+def test_what_is_written_holds_every_key_and_reads_back_as_it_is():
     audit = run(pairs(20)).audit
     written = audit.as_json()
     assert list(written) == [f.alias or name for name, f in Audit.model_fields.items()]
