@@ -171,7 +171,7 @@ def test_the_whole_way(done, call, work, server):
     talked = call("chat", "runs/try")
     assert talked.code == 0
     assert str(medtune.load("runs/try").ask("What causes gout?").text).startswith(
-        "Gout is caused by crystals"
+        "Crystals of uric acid settle"
     )
 
 
