@@ -173,8 +173,7 @@ def load_libraries() -> None:
     import importlib
 
     for name in ("numpy", "scipy.stats", "torch", "hypothesis", "pyarrow.parquet", "pytest",
-                 "transformers.models.llama.modeling_llama", "transformers.tokenization_utils_fast",
-                 "peft"):  # fmt: skip
+                 "transformers.models.llama.modeling_llama", "transformers.tokenization_utils_fast",):  # fmt: skip
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
 

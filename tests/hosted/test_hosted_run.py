@@ -170,7 +170,7 @@ def test_the_whole_way(done, call, work, server):
     )
     talked = call("chat", "runs/try")
     assert talked.code == 0
-    assert str(medtune.load("runs/try").ask("What causes gout?").text).startswith(
+    assert str(medtune.load("runs/try").ask("What about gout in general?").text).startswith(
         "Crystals of uric acid settle"
     )
 
