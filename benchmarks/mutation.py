@@ -64,13 +64,13 @@ class Mutant:
     line: int
     original: str
     changed: str
+    before: str
     source: str
 
     @property
     def diff(self) -> str:
         """The lines that differ."""
-        before = (ROOT / "src" / "medtune" / f"{self.module}.py").read_text(encoding="utf-8")
-        lines = difflib.unified_diff(before.splitlines(), self.source.splitlines(), n=0)
+        lines = difflib.unified_diff(self.before.splitlines(), self.source.splitlines(), n=0)
         return "\n".join(line for line in list(lines)[2:] if not line.startswith("@@"))
 
 
@@ -148,7 +148,9 @@ def mutants(module: str) -> list[Mutant]:
             original = " ".join(source[begin:end].decode().split())
             if ast.dump(ast.parse(text)) == ast.dump(ast.parse(source)):
                 continue
-            made[text] = Mutant(module, old.lineno, original, ast.unparse(new), text.decode())
+            made[text] = Mutant(
+                module, old.lineno, original, ast.unparse(new), source.decode(), text.decode()
+            )
     return sorted(made.values(), key=lambda mutant: mutant.line)
 
 
@@ -310,7 +312,7 @@ def main() -> None:
         rows = [asdict(row) | {"share": row.share} for row in outcomes]
         for row in rows:
             row["survivors"] = [
-                {key: value for key, value in one.items() if key != "source"}
+                {key: value for key, value in one.items() if key not in ("before", "source")}
                 for one in row["survivors"]
             ]
         print(json.dumps({"killed": killed, "counted": counted, "modules": rows}, indent=2))

@@ -13,7 +13,6 @@ from medtune.models.causal import CausalModel
 from medtune.models.interface import (
     DecodingSettings,
     Generated,
-    LanguageModel,
     choice_loglikelihoods,
 )
 from medtune.models.load import locate
@@ -98,7 +97,6 @@ def test_a_model_without_whole_text_likelihoods_has_none(tmp_path):
 def test_a_real_model_says_the_same_through_it(tiny_model, tmp_path):
     plain = CausalModel.load(locate(str(tiny_model)))
     kept = CachedModel(plain, tmp_path / "r.jsonl", at_once=2)
-    assert isinstance(kept, LanguageModel)
     pairs = [(messages, "Rest helps.") for messages in ASKED]
     for _ in range(2):
         assert [a.loglikelihood for a in kept.loglikelihoods(pairs)] == pytest.approx(

@@ -8,7 +8,7 @@ import torch
 
 from medtune.conversation import user_asks
 from medtune.models.causal import CausalModel
-from medtune.models.interface import DecodingSettings, LanguageModel
+from medtune.models.interface import DecodingSettings
 from medtune.models.load import locate
 
 PAIRS = [
@@ -35,10 +35,6 @@ def reference_loglikelihood(model, prompt, text):
     with torch.no_grad():
         logs = model.model(ids).logits[0].log_softmax(-1)
     return float(logs[range(start - 1, ids.shape[1] - 1), ids[0, start:]].sum())
-
-
-def test_it_is_a_language_model(model):
-    assert isinstance(model, LanguageModel)
 
 
 def test_likelihoods_equal_plain_transformers(model):

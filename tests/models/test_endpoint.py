@@ -11,7 +11,7 @@ from hosting import BASE, IGNORANT, KEY, running
 from medtune.conversation import Message, user_asks
 from medtune.errors import ModelError, RecipeError, RunError
 from medtune.models.endpoint import CACHE_FILE, EndpointModel
-from medtune.models.interface import DecodingSettings, LanguageModel
+from medtune.models.interface import DecodingSettings
 from medtune.models.open import EndpointRef, check_endpoint_tasks, read_endpoint_ref
 from medtune.recipe.schema import Endpoint, Evaluate
 
@@ -49,10 +49,6 @@ def answer(**changes):
         "usage": usage,
     }
     return {key: value for key, value in (whole | changes).items() if value is not ...}
-
-
-def test_it_is_a_language_model(service):
-    assert isinstance(EndpointModel(remote(service)), LanguageModel)
 
 
 def test_every_parameter_is_sent_and_the_prompt_is_the_messages_sent(service):

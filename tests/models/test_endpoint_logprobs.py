@@ -21,7 +21,6 @@ from medtune.models.endpoint_template import EndpointTemplate
 from medtune.models.interface import (
     ChoiceScorer,
     DecodingSettings,
-    LanguageModel,
     choice_loglikelihoods,
 )
 from medtune.models.load import locate
@@ -112,8 +111,7 @@ def check_equal(ours, theirs):
 # Agreement with the local model
 
 
-def test_it_is_a_language_model_that_scores_choices(service):
-    assert isinstance(EndpointModel(remote(service)), LanguageModel)
+def test_it_scores_choices_together(service):
     assert isinstance(EndpointModel(remote(service)), ChoiceScorer)
 
 
