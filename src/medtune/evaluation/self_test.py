@@ -31,7 +31,7 @@ from medtune.evaluation.tasks import TASKS
 from medtune.evaluation.tasks.classification import class_counts, macro_f1, tied_best
 from medtune.evaluation.text_metrics import rouge_l
 from medtune.text.answer_parsing import parse_label
-from medtune.text.quantities.doses import dose_agreement
+from medtune.text.quantities import dose_agreement
 
 Figures = Sequence[float]
 

@@ -16,7 +16,7 @@ from medtune.evaluation.text_metrics import NO_COUNTS, bleu, bleu_counts, rouge_
 from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import say, track
 from medtune.recipe.schema import TaskSpec
-from medtune.text.quantities.doses import dose_agreement
+from medtune.text.quantities import dose_agreement
 from medtune.text.word_counts import repeated_words
 
 

@@ -8,16 +8,32 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from medtune.text.quantities.units import (
-    FRACTIONS,
-    LATIN,
-    NAME,
-    OFTEN,
-    SCALES,
-    UNITS,
-    WORDS,
-    folded,
-)
+from medtune.text.quantities.units import UNIT_PATTERN, UNITS, folded
+from medtune.text.word_lists import CALENDAR, NUMBERS, lists_beside
+
+_LISTS = lists_beside(__file__)
+
+FRACTIONS = {"½": 0.5, "¼": 0.25, "¾": 0.75, "⅓": 1 / 3, "⅔": 2 / 3}
+NUMBER_WORDS = {
+    word: float(n) for n, word in enumerate((*NUMBERS["units"], *NUMBERS["teens"]), 1)
+} | {word: 10.0 * n for n, word in enumerate(NUMBERS["tens"], 2)}
+SCALES = dict(zip(NUMBERS["scales"], (100.0, 1e3, 1e6), strict=True))
+TIMES_WORDS = {"once": 1.0, "twice": 2.0, "thrice": 3.0}  # numbers that bring their unit along
+# How often a day, as prescriptions say it; with or without dots. "qod" is every other day.
+LATIN_TIMES = {
+    "qd": 1.0,
+    "od": 1.0,
+    "bid": 2.0,
+    "bd": 2.0,
+    "tid": 3.0,
+    "tds": 3.0,
+    "qid": 4.0,
+    "qds": 4.0,
+    "qod": 0.5,
+}
+AFTER_A_DOSE = frozenset(
+    {"od", "bid", "bd", "tds", "qds"}
+)  # elsewhere a right eye, a verb, a disease
 
 _GROUPS = r"[1-9]\d{0,2}(?:[,\u00a0\u2009\u202f]\d{3})+(?:\.\d+)?(?!\d)"
 _BLANKS = r"(?<!\d[ /])[1-9]\d{0,2}(?: \d{3})+(?:\.\d+|,\d{1,2})?(?! ?\d|[.,/]\d)"
@@ -25,17 +41,23 @@ _FRACTION = r"(?:1/[2348]|2/3|3/[48])(?![\d/.,])"
 _SIGNS = "".join(FRACTIONS)
 _AND = r"\s(?:and\s)?|-"  # between a number and its half: "1 and 1/2", "1-1/2"
 _HYPHENS, _DASHES = r"\-\u2010\u2011", r"\-\u2010\u2011–—−"
-_DIGITS = rf"{_GROUPS}|\d+[.,]\d+|(?:[1-9]\d*(?:{_AND}))?{_FRACTION}|\d+(?:{_AND})?[{_SIGNS}]|\d+|(?<!q)\.\d+|[{_SIGNS}]"
+_DIGITS = (
+    rf"{_GROUPS}|\d+[.,]\d+|(?:[1-9]\d*(?:{_AND}))?{_FRACTION}|\d+(?:{_AND})?[{_SIGNS}]|\d+"
+    rf"|(?<!q)\.\d+|[{_SIGNS}]"
+)
 _HALF = r"[\s-]and[\s-](?:an?[\s-]|one[\s-])?half(?!\w)"
-_WORD = rf"(?:{'|'.join([*WORDS, *SCALES])})(?![^\W_])"
+_WORD = rf"(?:{'|'.join([*NUMBER_WORDS, *SCALES])})(?![^\W_])"
 _SCALED = "|".join(rf"(?<={scale})" for scale in SCALES)
 _JOINT = rf"(?:(?:{_SCALED})(?:,\s|[\s-])(?:and[\s-])?|\s?[{_DASHES}]\s?|\s{{1,2}})"
-_RUN = rf"(?:point\s|(?:half|quarter\sof)\s(?=a\s))?(?:a\s(?=(?:{'|'.join(SCALES)})\b))?{_WORD}(?:{_JOINT}{_WORD})*"
-_SINGLES = {"half": 0.5, **OFTEN, **LATIN}
-_SINGLE = rf"(?:half|{'|'.join(OFTEN)})(?![^\W_])"
+_RUN = (
+    rf"(?:point\s|(?:half|quarter\sof)\s(?=a\s))?(?:a\s(?=(?:{'|'.join(SCALES)})\b))?{_WORD}"
+    rf"(?:{_JOINT}{_WORD})*"
+)
+_SINGLES = {"half": 0.5, **TIMES_WORDS, **LATIN_TIMES}
+_SINGLE = rf"(?:half|{'|'.join(TIMES_WORDS)})(?![^\W_])"
 _DOT = r"\.?"
 _CASES = [
-    case for name in sorted(LATIN, key=len, reverse=True) for case in (name, name.upper())
+    case for name in sorted(LATIN_TIMES, key=len, reverse=True) for case in (name, name.upper())
 ]  # "Qd" is no "qd"
 # nor is one in an address
 _LATIN = rf"(?<![?&=/])(?P<latin>(?:{'|'.join(_DOT.join(case) for case in _CASES)})\b\.?)(?![\w=/])"
@@ -53,9 +75,14 @@ def _beginnings(words: Iterable[str]) -> str:
     )
 
 
-_BEGIN = rf"{_beginnings([*WORDS, *SCALES, *OFTEN, 'half', 'point', 'quarter'])}|[aA]\s[hHtTmM]"
+_BEGIN = (
+    rf"{_beginnings([*NUMBER_WORDS, *SCALES, *TIMES_WORDS, 'half', 'point', 'quarter'])}"
+    rf"|[aA]\s[hHtTmM]"
+)
 _LATIN_BEGIN = "|".join(
-    sorted({rf"[{name[0]}{name[0].upper()}]\.?[{name[1]}{name[1].upper()}]" for name in LATIN})
+    sorted(
+        {rf"[{name[0]}{name[0].upper()}]\.?[{name[1]}{name[1].upper()}]" for name in LATIN_TIMES}
+    )
 )
 _FIGURES = rf"(?=[\d.{_SIGNS}qQ])[qQ]?(?<!\d[.,])(?i:(?P<blanks>{_BLANKS})|(?P<digits>{_DIGITS}))"
 _SCALE = rf"\s(?:{'|'.join(SCALES)})\b(?!{_JOINT}{_WORD})"
@@ -73,17 +100,15 @@ _BETWEEN = re.compile(r"\bbetween\s$", re.IGNORECASE)
 # What is numbered itself, so that the next three digits begin a number of their own: "on day 1 500
 # mg", "omega 3 500 mg".
 _NUMBERED = re.compile(
-    r"(?:\b(?:days?|weeks?|months?|years?|types?|groups?|phase|stage|step|grade|class|arm|cohort|cycle|visit|table|figure"
-    r"|no\.?|number|omega|factor|interleukin|vitamin|age[ds]?|jan\w*|feb\w*|mar(?:ch)?|apr\w*|may|june?|july?|aug\w*"
-    r"|sep\w*|oct\w*|nov\w*|dec\w*)|\b[b-z])\s$|[^\W\d]-$|#\s?$",
+    rf"(?:\b(?:{_LISTS.one_of('numbered')}|{CALENDAR.one_of('months', 'month_abbreviations')})"
+    r"|\b[b-z])\s$|[^\W\d]-$|#\s?$",
     re.IGNORECASE,
 )
 _MAYBE_NUMBERED = re.compile(r"\b(?:doses?|levels?)\s$", re.IGNORECASE)
-_STRENGTH = re.compile(rf"(?P<joint>\s?[{_HYPHENS}]?\s?){NAME}(?P<after>(?:\s[^\W\d]+){{0,2}})")
-_FORMS = (
-    r"tab(?:let)?|cap(?:sule|let)?|pill|lozenge|patche?|suppositor(?:y|ie)|vial|ampoule|sachet|injection|bottle|glass(?:e)?"
-    r"|cup|bag|pack(?:et)?|puff|spray|drop|chewable|softgel|gumm(?:y|ie)|syringe|pen|infusion"
+_STRENGTH = re.compile(
+    rf"(?P<joint>\s?[{_HYPHENS}]?\s?){UNIT_PATTERN}(?P<after>(?:\s[^\W\d]+){{0,2}})"
 )
+_FORMS = _LISTS.one_of("forms")
 _FORM = re.compile(rf"\s(?:{_FORMS})s?\b", re.IGNORECASE)
 _COUNTED_FORM = re.compile(rf"\s(?:{_FORMS}|dose)s?\b", re.IGNORECASE)
 _COUNT = re.compile(
@@ -100,7 +125,7 @@ _Ends = tuple[
 _LONG = 200  # no number takes as many characters
 
 
-class Written(NamedTuple):
+class WrittenNumber(NamedTuple):
     """A number as written: ``start`` and ``end`` are characters, ``word`` a word that says more
     than a number ("twice").
 
@@ -115,7 +140,7 @@ class Written(NamedTuple):
     word: str = ""
 
 
-def written(text: str) -> Iterator[Written]:
+def find_numbers(text: str) -> Iterator[WrittenNumber]:
     """The numbers of a text in its order."""
     for match in _NUMBER.finditer(text):
         if _PART.search(text, max(0, match.start() - _LONGEST_PART), match.start()):
@@ -131,15 +156,17 @@ def written(text: str) -> Iterator[Written]:
             yield _finished(match, _SINGLES[word], word=word)
 
 
-def _finished(match: re.Match[str], value: float, scale: float = 1.0, word: str = "") -> Written:
+def _finished(
+    match: re.Match[str], value: float, scale: float = 1.0, word: str = ""
+) -> WrittenNumber:
     """With the half and the scale that follow a number: "two and a half", "1.2 million"."""
     times = SCALES[folded(match["scale"].strip())] if match["scale"] else 1.0
     half = 0.5 if match["half"] else 0.0
     start = match.start("digits") if match["digits"] else match.start()  # after the q of "q8h"
-    return Written((value + half) * times, start, match.end(), max(scale, times), word)
+    return WrittenNumber((value + half) * times, start, match.end(), max(scale, times), word)
 
 
-def _spaced(text: str, match: re.Match[str]) -> Iterator[Written]:
+def _spaced(text: str, match: re.Match[str]) -> Iterator[WrittenNumber]:
     """Digits in groups with blanks between them: one number, or two ("two tablets of 500 mg"),
     or nobody knows.
     """
@@ -150,8 +177,8 @@ def _spaced(text: str, match: re.Match[str]) -> Iterator[Written]:
         yield _finished(match, float(digits.replace(" ", "").replace(",", ".")))
     elif apart:
         middle = start + len(lead)
-        yield Written(float(lead), start, middle)
-        yield Written(float(rest[0].replace(",", ".")), middle + 1, match.end())
+        yield WrittenNumber(float(lead), start, middle)
+        yield WrittenNumber(float(rest[0].replace(",", ".")), middle + 1, match.end())
 
 
 def _apart(text: str, match: re.Match[str], lead: int) -> bool | None:
@@ -180,7 +207,7 @@ def _describes(strength: re.Match[str]) -> bool:
     return body or bool(strength["joint"].strip()) or (len(name) > 3 and f"{name}s" in UNITS)
 
 
-def _worded(text: str, match: re.Match[str]) -> Iterator[Written]:
+def _worded(text: str, match: re.Match[str]) -> Iterator[WrittenNumber]:
     """The number of a run of number words, or both where the run is a range.
 
     None where it is no number as a whole.
@@ -189,7 +216,7 @@ def _worded(text: str, match: re.Match[str]) -> Iterator[Written]:
     ends, whole = _parted(text, match), _worth(run)
     if ends:
         (low, length), (high, begin) = ends
-        yield Written(low, start, start + length, _scale(run[:length]))
+        yield WrittenNumber(low, start, start + length, _scale(run[:length]))
         yield _finished(match, high, _scale(run))._replace(start=start + begin)
     elif whole is not None and not _BREAK.search(run) and not _two(run, _SCALED_HYPHEN):
         yield _finished(match, whole, _scale(run))
@@ -212,10 +239,10 @@ def _two(run: str, joint: re.Pattern[str]) -> _Ends | None:
     way to part them.
     """
     parted = []
-    for found in joint.finditer(run) if len(run) < _LONG else ():
-        low, high = _worth(run[: found.start()]), _worth(run[found.end() :])
+    for match in joint.finditer(run) if len(run) < _LONG else ():
+        low, high = _worth(run[: match.start()]), _worth(run[match.end() :])
         if low is not None and high is not None and low < high:
-            parted.append(((low, found.start()), (high, found.end())))
+            parted.append(((low, match.start()), (high, match.end())))
     return parted[0] if len(parted) == 1 else None
 
 
@@ -232,7 +259,7 @@ def _worth(run: str) -> float | None:
     """
     total, part, largest, room = 0.0, 0.0, float("inf"), float("inf")
     for word in _COMPOUND.split(folded(run)):
-        value = 1.0 if word == "a" else WORDS.get(word, 0.0)
+        value = 1.0 if word == "a" else NUMBER_WORDS.get(word, 0.0)
         scale = SCALES.get(word, 0.0)
         if scale > 100 and 0 < part < 1000 and scale < largest:
             total, part, largest, room = total + part * scale, 0.0, scale, float("inf")

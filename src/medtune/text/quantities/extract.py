@@ -1,42 +1,42 @@
-"""Quantities with units read from text, and whether those of an answer are those of its reference.
+"""Quantities with units, read from text.
 
 A number is read whole ("1.0 mg" is "1 mg" and never "10 mg"), units of one kind are converted (g,
-mg, µg), ranges are kept. What is compared is the number alone: whether it is said of the same drug
-or the same person, this does not see.
+mg, µg), ranges are kept.
 """
 
-import math
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
-from medtune.text.quantities.numbers import Written, written
-from medtune.text.quantities.units import (
-    ADVERBS,
+from medtune.text.quantities.numbers import (
     AFTER_A_DOSE,
-    CASED,
+    LATIN_TIMES,
+    TIMES_WORDS,
+    WrittenNumber,
+    find_numbers,
+)
+from medtune.text.quantities.units import (
+    CASED_UNITS,
     COLDEST,
     DAY,
-    LATIN,
-    NAME,
-    OFTEN,
+    TIME_ADVERBS,
+    UNIT_PATTERN,
     UNITS,
     Unit,
     folded,
 )
 
-_UNIT = re.compile(rf"\s?[-\u2010\u2011]?\s?{NAME}")
-_HALF = re.compile(rf"\s(?:(?i:of)\s)?(?:(?i:an?)\s)?{NAME}")
-_PER = re.compile(rf"(?:\s?/\s?|\s(?i:per)\s)(?:(?P<count>\d+)\s?)?{NAME}")
+_UNIT = re.compile(rf"\s?[-\u2010\u2011]?\s?{UNIT_PATTERN}")
+_HALF = re.compile(rf"\s(?:(?i:of)\s)?(?:(?i:an?)\s)?{UNIT_PATTERN}")
+_PER = re.compile(rf"(?:\s?/\s?|\s(?i:per)\s)(?:(?P<count>\d+)\s?)?{UNIT_PATTERN}")
 _A_TIME = re.compile(r"\s(?i:an?|each|every)\s(?P<unit>(?i:minute|hour|day|week|month|year))\b")
-_ADVERB = re.compile(rf"\s(?P<adverb>(?i:{'|'.join(ADVERBS)}))\b")
+_ADVERB = re.compile(rf"\s(?P<adverb>(?i:{'|'.join(TIME_ADVERBS)}))\b")
 _OLD = re.compile(r"[\s-](?i:olds?|of age)\b")
 _RANGE = re.compile(r"\s?[-\u2010\u2011–—−]\s?|[\s-](?i:to)[\s-]")
 _PAIR = re.compile(r"\s?/\s?|\s(?i:or|over)\s")
 _EVERY = re.compile(r"(?<!times )(?<!twice )(?<!thrice )\b(?:every\s|q\.?\s?)$", re.IGNORECASE)
 _WAY = r"(?:p\.?o\.?|i\.?[vm]\.?|orally|by mouth|tab(?:let)?s?|cap(?:sule)?s?|puffs?)"
 _TO_LATIN = re.compile(rf"[\s,(]{{0,2}}(?:{_WAY}[\s,(]{{1,2}}){{0,2}}", re.IGNORECASE)
-_TIGHT = 1e-6
+TOLERANCE = 1e-6
 OFTEN_KIND = "times an hour"
 NEVER_GIVEN = frozenset(
     {"share", "time", "age", "length", "temperature", "energy"}
@@ -45,11 +45,11 @@ NEVER_GIVEN = frozenset(
 
 @dataclass(frozen=True)
 class Quantity:
-    """What was said, its kind (units of one kind convert), and its value or range in that kind's
-    base unit.
+    """A quantity as written, its kind (units of one kind convert), and its value or range in that
+    kind's base unit.
     """
 
-    said: str
+    text: str
     kind: str
     low: float
     high: float
@@ -60,104 +60,8 @@ class Quantity:
         """Whether a value of the same kind is this one or lies in this range, as nearly as their
         units are converted.
         """
-        slack = _TIGHT if rough == self.rough else max(rough, self.rough)
+        slack = TOLERANCE if rough == self.rough else max(rough, self.rough)
         return self.low - slack * abs(self.low) <= value <= self.high + slack * abs(self.high)
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """A quantity that the reference does not hold, and what it holds of that kind.
-
-    ``tenfold``: a power of ten away.
-    """
-
-    said: str
-    kind: str
-    reference: tuple[str, ...]
-    tenfold: bool
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How many quantities of an answer agree with the reference, of how many that could be
-    compared.
-    """
-
-    agreeing: int
-    compared: int
-    conflicts: tuple[Conflict, ...]
-
-    @property
-    def pair(self) -> list[int]:
-        """Both counts, as samples keep them."""
-        return [self.agreeing, self.compared]
-
-    def as_dicts(self) -> list[dict[str, object]]:
-        """The conflicts as plain values."""
-        return [
-            asdict(conflict) | {"reference": list(conflict.reference)}
-            for conflict in self.conflicts
-        ]
-
-
-def dose_agreement(answer: str, reference: str, question: str = "") -> Agreement:
-    """Quantities of the answer whose kind the reference names too: is each of them there, after
-    conversion?
-
-    A range agrees where both its ends do. What the question names already is not compared: it is
-    said again, not claimed.
-    """
-    known, asked = _comparable(reference), _comparable(question)
-    agreeing, conflicts = 0, []
-    for said in _distinct(_comparable(answer)):
-        alike = [other for other in known if other.kind == said.kind]
-        if not alike:
-            continue
-        if _within(said, alike):
-            agreeing += 1
-        elif not _within(said, [other for other in asked if other.kind == said.kind]):
-            texts = tuple(dict.fromkeys(other.said for other in alike))
-            conflicts.append(Conflict(said.said, said.kind, texts, _tenfold(said, alike)))
-    return Agreement(agreeing, agreeing + len(conflicts), tuple(conflicts))
-
-
-def _comparable(text: str) -> list[Quantity]:
-    """The quantities of a text.
-
-    "every 8 hours" is how often, to be compared with "three times a day", and no duration.
-    """
-    return [
-        replace(one, kind=OFTEN_KIND, low=1 / one.high, high=1 / one.low, every=False)
-        if one.every
-        else one
-        for one in quantities(text)
-    ]
-
-
-def _distinct(found: Sequence[Quantity]) -> list[Quantity]:
-    return list(
-        {(one.kind, f"{one.low:.9g}", f"{one.high:.9g}"): one for one in reversed(found)}.values()
-    )[::-1]
-
-
-def _within(said: Quantity, others: Sequence[Quantity]) -> bool:
-    return all(
-        any(other.holds(end, said.rough) for other in others) for end in (said.low, said.high)
-    )
-
-
-def _tenfold(said: Quantity, others: Sequence[Quantity]) -> bool:
-    """Whether it is a reference value with its point moved by one to three places."""
-    pairs = [
-        (a, b)
-        for other in others
-        for a, b in ((said.low, other.low), (said.high, other.high))
-        if a > 0 and b > 0
-    ]
-    powers = [math.log10(a / b) for a, b in pairs]
-    return any(
-        abs(power - round(power)) < _TIGHT and 1 <= abs(round(power)) <= 3 for power in powers
-    )
 
 
 @dataclass(frozen=True)
@@ -172,13 +76,13 @@ class _Number:
     scale: float = 1.0
 
 
-def quantities(text: str) -> list[Quantity]:
+def find_quantities(text: str) -> list[Quantity]:
     """Every quantity with a unit, in the text's order.
 
     "5 to 10 mg" is one range, "5 or 10 mg" and "120/80 mmHg" are two.
     """
     numbers = _numbers(text)
-    found: list[Quantity] = []
+    quantities: list[Quantity] = []
     index = 0
     while index < len(numbers):
         first, second = numbers[index], numbers[index + 1] if index + 1 < len(numbers) else None
@@ -189,7 +93,7 @@ def quantities(text: str) -> list[Quantity]:
             and first.unit in (None, second.unit)
             and _ranges(text, first, second)
         ):
-            found += _said(text, first, second)
+            quantities += _between(text, first, second)
             index += 2
             continue
         if (
@@ -199,22 +103,24 @@ def quantities(text: str) -> list[Quantity]:
             and _PAIR.fullmatch(text, first.end, second.start)
         ):
             first = replace(first, unit=second.unit, end=second.end)
-        found += _said(text, first, first)
+        quantities += _between(text, first, first)
         index += 1
-    return found
+    return quantities
 
 
 def _numbers(text: str) -> list[_Number]:
     """The numbers of a text; one below a line ("250 mg/5 ml") belongs to the quantity above it."""
-    found: list[_Number] = []
-    for one in written(text):
-        below = found and one.start < found[-1].end
-        if not below and (one.word not in AFTER_A_DOSE or (found and _doses(text, found[-1], one))):
-            found.append(_measured(text, one))
-    return found
+    numbers: list[_Number] = []
+    for one in find_numbers(text):
+        below = numbers and one.start < numbers[-1].end
+        if not below and (
+            one.word not in AFTER_A_DOSE or (numbers and _doses(text, numbers[-1], one))
+        ):
+            numbers.append(_measured(text, one))
+    return numbers
 
 
-def _doses(text: str, dose: _Number, latin: Written) -> bool:
+def _doses(text: str, dose: _Number, latin: WrittenNumber) -> bool:
     """Whether a short abbreviation that has other meanings follows a dose: "5 mg bid", and not
     "the OD".
     """
@@ -253,44 +159,48 @@ def _ranges(text: str, first: _Number, second: _Number) -> bool:
     )
 
 
-def _said(text: str, first: _Number, last: _Number) -> list[Quantity]:
+def _between(text: str, first: _Number, last: _Number) -> list[Quantity]:
     """The quantity from one number to another with the last one's unit, and how often, where
     that is said with it.
     """
-    unit, said = last.unit, text[first.start : last.end]
+    unit, written = last.unit, text[first.start : last.end]
     if not unit:
         return []
     if unit.kind == "times":
         rate = last.often or 0.0  # "three times more likely" is no quantity
-        return [Quantity(said, OFTEN_KIND, first.value * rate, last.value * rate)] if rate else []
+        return (
+            [Quantity(written, OFTEN_KIND, first.value * rate, last.value * rate)] if rate else []
+        )
     low, high = (one.value * unit.factor + unit.offset for one in (first, last))
     given = unit.kind not in NEVER_GIVEN
-    often = [Quantity(said, OFTEN_KIND, last.often, last.often)] if last.often and given else []
+    often = [Quantity(written, OFTEN_KIND, last.often, last.often)] if last.often and given else []
     every = (
         _EVERY.search(text[max(0, first.start - 14) : first.start])
         if unit.kind == "time" and low > 0
         else None
     )
     return [
-        Quantity((every[0] if every else "") + said, unit.kind, low, high, unit.rough, bool(every)),
+        Quantity(
+            (every[0] if every else "") + written, unit.kind, low, high, unit.rough, bool(every)
+        ),
         *often,
     ]
 
 
-def _measured(text: str, one: Written) -> _Number:
+def _measured(text: str, one: WrittenNumber) -> _Number:
     """The number with the unit that follows it, or that it brings along ("twice", "tid")."""
     value, start, end, scale, word = one
-    if word in LATIN:
+    if word in LATIN_TIMES:
         return _Number(value, start, end, UNITS["times"], 1 / DAY)
-    if word in OFTEN:
+    if word in TIMES_WORDS:
         return _divided(text, _Number(value, start, end, UNITS["times"]))
-    found = (_HALF if word == "half" else _UNIT).match(text, end)
-    if not found or (found["unit"] in ("C", "F") and value < COLDEST):
+    match = (_HALF if word == "half" else _UNIT).match(text, end)
+    if not match or (match["unit"] in ("C", "F") and value < COLDEST):
         return _Number(value, start, end, scale=scale)
-    unit = _unit(found["unit"])
+    unit = _unit(match["unit"])
     if unit.kind == "temperature" and re.search(r"(?:^|\s)[-−]$", text[:start]):
         value, start = -value, start - 1
-    return _divided(text, _Number(value, start, found.end(), unit, scale=scale))
+    return _divided(text, _Number(value, start, match.end(), unit, scale=scale))
 
 
 def _divided(text: str, number: _Number) -> _Number:
@@ -303,7 +213,7 @@ def _divided(text: str, number: _Number) -> _Number:
     while match := _PER.match(text, end) or _A_TIME.match(text, end) or _ADVERB.match(text, end):
         named = match.groupdict()
         below = (
-            Unit("time", ADVERBS[folded(named["adverb"])])
+            Unit("time", TIME_ADVERBS[folded(named["adverb"])])
             if named.get("adverb")
             else _unit(named["unit"])
         )
@@ -321,4 +231,4 @@ def _divided(text: str, number: _Number) -> _Number:
 
 
 def _unit(name: str) -> Unit:
-    return CASED.get(name) or UNITS[folded(name)]
+    return CASED_UNITS.get(name) or UNITS[folded(name)]

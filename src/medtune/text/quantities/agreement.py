@@ -1,0 +1,112 @@
+"""Whether the quantities of an answer are those of its reference.
+
+What is compared is the number alone: whether it is said of the same drug or the same person, this
+does not see.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from medtune.text.quantities.extract import OFTEN_KIND, TOLERANCE, Quantity, find_quantities
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A quantity that the reference does not hold, and what it holds of that kind.
+
+    ``tenfold``: a power of ten away.
+    """
+
+    text: str
+    kind: str
+    reference: tuple[str, ...]
+    tenfold: bool
+
+
+@dataclass(frozen=True)
+class DoseAgreement:
+    """How many quantities of an answer agree with the reference, of how many that could be
+    compared.
+    """
+
+    agreeing: int
+    compared: int
+    conflicts: tuple[Conflict, ...]
+
+    @property
+    def pair(self) -> list[int]:
+        """Both counts, as samples keep them."""
+        return [self.agreeing, self.compared]
+
+    def as_dicts(self) -> list[dict[str, object]]:
+        """The conflicts as samples keep them."""
+        return [
+            {"said": c.text, "kind": c.kind, "reference": [*c.reference], "tenfold": c.tenfold}
+            for c in self.conflicts
+        ]
+
+
+def dose_agreement(answer: str, reference: str, question: str = "") -> DoseAgreement:
+    """Quantities of the answer whose kind the reference names too: is each of them there, after
+    conversion?
+
+    A range agrees where both its ends do. What the question names already is not compared: it is
+    said again, not claimed.
+    """
+    known, asked = _comparable(reference), _comparable(question)
+    agreeing, conflicts = 0, []
+    for quantity in _distinct(_comparable(answer)):
+        alike = [other for other in known if other.kind == quantity.kind]
+        if not alike:
+            continue
+        if _within(quantity, alike):
+            agreeing += 1
+        elif not _within(quantity, [other for other in asked if other.kind == quantity.kind]):
+            texts = tuple(dict.fromkeys(other.text for other in alike))
+            conflicts.append(
+                Conflict(quantity.text, quantity.kind, texts, _tenfold(quantity, alike))
+            )
+    return DoseAgreement(agreeing, agreeing + len(conflicts), tuple(conflicts))
+
+
+def _comparable(text: str) -> list[Quantity]:
+    """The quantities of a text.
+
+    "every 8 hours" is how often, to be compared with "three times a day", and no duration.
+    """
+    return [
+        replace(one, kind=OFTEN_KIND, low=1 / one.high, high=1 / one.low, every=False)
+        if one.every
+        else one
+        for one in find_quantities(text)
+    ]
+
+
+def _distinct(quantities: Sequence[Quantity]) -> list[Quantity]:
+    return list(
+        {
+            (one.kind, f"{one.low:.9g}", f"{one.high:.9g}"): one for one in reversed(quantities)
+        }.values()
+    )[::-1]
+
+
+def _within(quantity: Quantity, others: Sequence[Quantity]) -> bool:
+    return all(
+        any(other.holds(end, quantity.rough) for other in others)
+        for end in (quantity.low, quantity.high)
+    )
+
+
+def _tenfold(quantity: Quantity, others: Sequence[Quantity]) -> bool:
+    """Whether it is a reference value with its point moved by one to three places."""
+    pairs = [
+        (a, b)
+        for other in others
+        for a, b in ((quantity.low, other.low), (quantity.high, other.high))
+        if a > 0 and b > 0
+    ]
+    powers = [math.log10(a / b) for a, b in pairs]
+    return any(
+        abs(power - round(power)) < TOLERANCE and 1 <= abs(round(power)) <= 3 for power in powers
+    )
