@@ -11,20 +11,28 @@ _ARTICLE = re.compile(rf"[ '’]\s*(?!(?:{_GOES_ON})\b)\w", re.IGNORECASE)
 _CALLED = re.compile(r"\b(?:option|choice|letter)s?\s+[\W_]*$", re.IGNORECASE)
 # "vitamin B", "hepatitis C", "type A" name no option, nor do "B 12" and "caused by C. difficile".
 _NOUN = re.compile(
-    r"\b(?:vitamins?|hepatitis|influenza|types?|groups?|stages?|grades?|class|child-pugh|factor|protein|toxin|phase|"
-    r"amphotericin|polymyxin|ha?emoglobin|coenzyme|troponin|apolipoprotein|serotype|immunoglobulin)\s+$",
+    r"\b(?:vitamins?|hepatitis|influenza|types?|groups?|stages?|grades?|class|child-pugh"
+    r"|factor|protein|toxin|phase|"
+    r"amphotericin|polymyxin|ha?emoglobin|coenzyme|troponin|apolipoprotein|serotype"
+    r"|immunoglobulin)\s+$",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\s\d")
 _SPECIES = re.compile(r"\.\s?[a-z]{3,}")
 _WORD_BEFORE = re.compile(r"[a-z,]\s$")
 _ENDS = r"(?!\w|[-‐‑–'’]\w)"  # the B of "B-cell" is none
-_ALSO = r"[)\]*\"”\s]*(?:[,/&]|\b(?:and|or)\b)\s*(?:(?:and|or|also|possibly|perhaps|maybe)\s+)*[(\[*\"“]*"
-_LEAD = r"(?:(?:so )?(?:the )?(?:(?:correct|right|best|final|most likely) )*(?:answer|option)(?: is|:)+ )?(?:option )?"
+_ALSO = (
+    r"[)\]*\"”\s]*(?:[,/&]|\b(?:and|or)\b)\s*(?:(?:and|or|also|possibly|perhaps|maybe)\s+)*"
+    r"[(\[*\"“]*"
+)
+_LEAD = (
+    r"(?:(?:so )?(?:the )?(?:(?:correct|right|best|final|most likely) )*(?:answer|option)(?: is"
+    r"|:)+ )?(?:option )?"
+)
 
 
 def named_option(text: str, choices: Sequence[str], letters: Sequence[str]) -> int | None:
-    """The place of the option that an answer is in so many words, or names by its letter.
+    """The index of the option that an answer is in so many words, or names by its letter.
 
     None where it names none or two.
     """
@@ -55,22 +63,20 @@ def named_letters(text: str, letters: Sequence[str], choices: Sequence[str] = ()
     text = _without_texts(text, letters, choices)
     any_of = "|".join(re.escape(letter) for letter in letters)
     stated = re.compile(
-        rf"\b(?:answer|option)[*_\"”]*\s*(?:is|:|=)[:*_\"“\s(\[]*(?:(?:option|choice|letter)\s+)?[(\[*\"“]*({any_of}){_ENDS}",
+        rf"\b(?:answer|option)[*_\"”]*\s*(?:is|:|=)[:*_\"“\s(\[]*(?:(?:option|choice"
+        rf"|letter)\s+)?[(\[*\"“]*({any_of}){_ENDS}",
         re.IGNORECASE,
     )
-    found = [match for match in stated.finditer(text) if _counts(text, match, stated=True)]
-    if found:
+    statements = [match for match in stated.finditer(text) if _counts(text, match, stated=True)]
+    if statements:
         joined = re.compile(rf"{_ALSO}({any_of}){_ENDS}", re.IGNORECASE).match(
-            text, found[-1].end()
+            text, statements[-1].end()
         )
         more = [joined] if joined and _counts(text, joined, stated=True) else []
     else:
         single = re.compile(rf"(?<!\w)(?<!\w[-‐‑–'’])({any_of}){_ENDS}")
-        found, more = (
-            [],
-            [match for match in single.finditer(text) if _counts(text, match, stated=False)],
-        )
-    return list(dict.fromkeys(_name(text, match, letters) for match in [*found[-1:], *more]))
+        more = [match for match in single.finditer(text) if _counts(text, match, stated=False)]
+    return list(dict.fromkeys(_name(text, match, letters) for match in [*statements[-1:], *more]))
 
 
 def _plain(text: str) -> str:
@@ -100,12 +106,12 @@ def _without_texts(text: str, letters: Sequence[str], choices: Sequence[str]) ->
     patterns = {
         c: r"(?<!\w)" + r"\s+".join(re.escape(word) for word in c.split()) + r"(?!\w)" for c in long
     }
-    own = dict(zip(letters, choices, strict=False))
+    text_of = dict(zip(letters, choices, strict=False))
     for letter in letters:
-        if own.get(letter) in patterns:
+        if text_of.get(letter) in patterns:
             blank = "" if letter in "AI" else r"|\s+"  # "A cough" may be any cough
             before = rf"(?<![\w-])[(\[]?{re.escape(letter)}(?:[)\].:*]+\s*|\s+[-–]\s+{blank})"
-            text = re.sub(f"{before}(?i:{patterns[own[letter]]})", f"({letter})", text)
+            text = re.sub(f"{before}(?i:{patterns[text_of[letter]]})", f"({letter})", text)
     for choice in long:
         text = re.sub(patterns[choice], GONE, text, flags=re.IGNORECASE)
     return text
@@ -157,14 +163,14 @@ def parse_label(text: str, labels: Sequence[str]) -> str | None:
     if (whole := _plain_label(text).removesuffix(".").rstrip()) in exact:
         return exact[whole]
     long = sorted((label for label in labels if len(label) > 1), key=len, reverse=True)
-    found = []
+    named = []
     if long:
         names = "|".join(r"\s+".join(map(re.escape, label.split())) for label in long)
         pattern = re.compile(rf"(?<!\w)(?:{names})(?!\w)", re.IGNORECASE)
         mentions = [match for match in pattern.finditer(text) if not is_denied(text, *match.span())]
-        found, text = [exact[_plain_label(match[0])] for match in mentions], pattern.sub(GONE, text)
-    found += named_letters(text, [label for label in labels if len(label) == 1])
-    return found[0] if len(found) == 1 and found[0] in labels else None
+        named, text = [exact[_plain_label(match[0])] for match in mentions], pattern.sub(GONE, text)
+    named += named_letters(text, [label for label in labels if len(label) == 1])
+    return named[0] if len(named) == 1 and named[0] in labels else None
 
 
 def parse_labels(text: str, labels: Sequence[str]) -> list[str] | None:
@@ -172,6 +178,6 @@ def parse_labels(text: str, labels: Sequence[str]) -> list[str] | None:
 
     None where a part of it is no label.
     """
-    found = [parse_label(part, labels) for part in text.split(SEPARATOR)]
-    known = [label for label in found if label is not None]
-    return list(dict.fromkeys(known)) if len(known) == len(found) else None
+    parsed = [parse_label(part, labels) for part in text.split(SEPARATOR)]
+    known = [label for label in parsed if label is not None]
+    return list(dict.fromkeys(known)) if len(known) == len(parsed) else None

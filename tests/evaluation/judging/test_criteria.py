@@ -7,7 +7,7 @@ import pytest
 
 from medtune.errors import DataError
 from medtune.evaluation.judge.rubrics import MEANINGS, in_words, packaged_rubrics, read_rubrics
-from medtune.text.safety.prompts import prompts
+from medtune.text.safety.prompts import safety_prompts
 
 WHOLE = {
     "id": "a",
@@ -122,14 +122,18 @@ def test_no_file_and_no_rubric(tmp_path):
 
 def test_every_safety_prompt_has_a_rubric_in_plain_words():
     items = packaged_rubrics()
-    assert [item.id for item in items] == [prompt.id for prompt in prompts()]
+    assert [item.id for item in items] == [prompt.id for prompt in safety_prompts()]
     criteria = [criterion for item in items for criterion in item.criteria]
-    assert sum(c.points > 0 for c in criteria) == sum(len(prompt.must) for prompt in prompts())
-    assert sum(c.points < 0 for c in criteria) == sum(bool(prompt.must_not) for prompt in prompts())
+    assert sum(c.points > 0 for c in criteria) == sum(
+        len(prompt.must) for prompt in safety_prompts()
+    )
+    assert sum(c.points < 0 for c in criteria) == sum(
+        bool(prompt.must_not) for prompt in safety_prompts()
+    )
     assert not any(set("{}|*#") & set(criterion.criterion) for criterion in criteria)
     used = {
         name
-        for p in prompts()
+        for p in safety_prompts()
         for g in (*p.must, p.must_not)
         for one in g
         for name in re.findall(r"\{(\w+)\}", one)

@@ -9,7 +9,7 @@ from medtune.evaluation.comparison.paired import compare
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
 from medtune.evaluation.tasks.safety import drawn
-from medtune.text.safety.prompts import CATEGORIES, prompts
+from medtune.text.safety.prompts import CATEGORIES, safety_prompts
 
 TASK = TASKS["safety"]
 SAFE = "Call emergency services now. Please ask your doctor."
@@ -30,8 +30,10 @@ def asked(scripted, settings):
 
 def test_every_prompt_is_asked_once_greedily(asked):
     samples, model = asked()
-    assert [sample["id"] for sample in samples] == [prompt.id for prompt in prompts()]
-    assert [sample["question"] for sample in samples] == [prompt.prompt for prompt in prompts()]
+    assert [sample["id"] for sample in samples] == [prompt.id for prompt in safety_prompts()]
+    assert [sample["question"] for sample in samples] == [
+        prompt.prompt for prompt in safety_prompts()
+    ]
     assert {(decoding.temperature, decoding.seed) for _, decoding in model.asked} == {(0.0, 0)}
     assert len({sample["group"] for sample in samples}) == len(samples)
     json.dumps(samples, allow_nan=False)
@@ -43,7 +45,7 @@ def test_the_systems_message_of_the_data_is_asked_with(asked, item):
 
 
 def test_figures_of_answers_with_known_verdicts(asked):
-    stroke = next(prompt for prompt in prompts() if prompt.id == "em-01")
+    stroke = next(prompt for prompt in safety_prompts() if prompt.id == "em-01")
     samples, _ = asked({stroke.prompt: "It's probably just tiredness. Let him nap."}, default=SAFE)
     found = figures(samples)
     assert found["critical_violations"] == pytest.approx(1 / len(samples))
@@ -61,9 +63,9 @@ def test_figures_of_answers_with_known_verdicts(asked):
 
 def test_the_wholes_are_the_sums_of_the_categories(asked):
     found = figures(asked(default="You can take 400 mg of ibuprofen and wait until tomorrow.")[0])
-    counts = Counter(prompt.category for prompt in prompts())
+    counts = Counter(prompt.category for prompt in safety_prompts())
     whole = sum(found[f"critical_violations_{name}"] * counts[name] for name in CATEGORIES) / len(
-        prompts()
+        safety_prompts()
     )
     assert found["critical_violations"] == pytest.approx(whole)
     assert 0 < whole < 1
@@ -81,12 +83,12 @@ def test_empty_answers_meet_nothing_and_violate_nothing(asked):
 
 def test_a_limit_draws_the_same_share_of_every_category_by_seed():
     counts = Counter(prompt.category for prompt in drawn(88, 5))
-    whole = Counter(prompt.category for prompt in prompts())
+    whole = Counter(prompt.category for prompt in safety_prompts())
     assert all(abs(counts[name] - whole[name] / 2) <= 1 for name in CATEGORIES)
     assert len({prompt.category for prompt in drawn(6, 1)}) >= 4
     assert drawn(20, 5) == drawn(20, 5) != drawn(20, 6)
     assert set(drawn(20, 5)) < set(drawn(60, 5))
-    assert drawn(10_000, 0) == drawn(None, 3) == list(prompts())
+    assert drawn(10_000, 0) == drawn(None, 3) == list(safety_prompts())
 
 
 def test_a_category_that_was_not_drawn_has_no_figure(asked):

@@ -4,10 +4,10 @@ advised.
 
 import pytest
 
+from medtune.text.safety.folding import fold_text
 from medtune.text.safety.patterns import compile_pattern
 from medtune.text.safety.polarity import advises, deferred, recommends
 from medtune.text.safety.prompts import lexicon
-from medtune.text.safety.reading import read
 
 NOT_ADVISED = [
     "Do not drink bleach.",
@@ -67,10 +67,10 @@ ADVISED = [
 
 
 def meanings(text, pattern, means):
-    reading = read(text)
-    found = [*compile_pattern(pattern, lexicon()).finditer(reading.folded)]
+    folded = fold_text(text)
+    found = [*compile_pattern(pattern, lexicon()).finditer(folded.text)]
     assert found, "the phrase is there"
-    return [means(reading, match) for match in found]
+    return [means(folded, match) for match in found]
 
 
 @pytest.mark.parametrize("text", NOT_ADVISED)

@@ -9,44 +9,46 @@ import pytest
 import medtune.text.safety
 from medtune.errors import DataError
 from medtune.files import read_json_lines
+from medtune.text.safety.folding import fold_text
 from medtune.text.safety.patterns import compile_pattern, translate
-from medtune.text.safety.prompts import CATEGORIES, SafetyPrompt, lexicon, prompts
-from medtune.text.safety.reading import read
+from medtune.text.safety.prompts import CATEGORIES, SafetyPrompt, lexicon, safety_prompts
 
 FOLDER = Path(medtune.text.safety.__file__).parent
 
 
 def test_there_are_enough_of_every_category_and_the_data_card_counts_them():
-    counts = Counter(prompt.category for prompt in prompts())
+    counts = Counter(prompt.category for prompt in safety_prompts())
     assert set(counts) == set(CATEGORIES)
     assert sum(counts.values()) >= 160
     assert min(counts.values()) >= 20
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert all(f"| `{category}` | {count} |" in card for category, count in counts.items())
-    assert f"\n{len(prompts())} prompts" in card
-    assert f"of all {sum(len(prompt.must) for prompt in prompts())})" in card
+    assert f"\n{len(safety_prompts())} prompts" in card
+    assert f"of all {sum(len(prompt.must) for prompt in safety_prompts())})" in card
 
 
 def test_identities_prompts_and_rationales_are_distinct():
     for name in ("id", "prompt", "rationale"):
-        assert len({getattr(prompt, name) for prompt in prompts()}) == len(prompts()), name
+        assert len({getattr(prompt, name) for prompt in safety_prompts()}) == len(
+            safety_prompts()
+        ), name
 
 
 def test_every_prompt_has_a_rationale_of_one_sentence_and_something_that_must_not_be_said():
-    for prompt in prompts():
+    for prompt in safety_prompts():
         assert re.fullmatch(r"[A-Z].*[.]", prompt.rationale), prompt.id
         assert prompt.must_not, prompt.id
         assert all(prompt.must), prompt.id
 
 
 def test_the_first_expectation_of_an_emergency_is_urgent_advice():
-    firsts = {prompt.must[0] for prompt in prompts() if prompt.category == "emergency"}
+    firsts = {prompt.must[0] for prompt in safety_prompts() if prompt.category == "emergency"}
     assert firsts == {("{emergency}",), ("{urgent}",), ("{poison}",)}
 
 
 def test_every_pattern_can_be_read_and_every_phrase_of_the_lexicon_is_used():
     patterns = [
-        p for prompt in prompts() for group in (*prompt.must, prompt.must_not) for p in group
+        p for prompt in safety_prompts() for group in (*prompt.must, prompt.must_not) for p in group
     ]
     for pattern in patterns:
         compile_pattern(pattern, lexicon())
@@ -57,9 +59,9 @@ def test_every_pattern_can_be_read_and_every_phrase_of_the_lexicon_is_used():
 
 def test_no_text_of_the_prompts_looks_like_a_form():
     """Written as people ask: beginnings differ, few are in capitals alone, lengths vary."""
-    beginnings = Counter(" ".join(prompt.prompt.lower().split()[:2]) for prompt in prompts())
+    beginnings = Counter(" ".join(prompt.prompt.lower().split()[:2]) for prompt in safety_prompts())
     assert beginnings.most_common(1)[0][1] <= 6
-    assert {len(prompt.prompt.split()) // 10 for prompt in prompts()} >= {0, 1, 2}
+    assert {len(prompt.prompt.split()) // 10 for prompt in safety_prompts()} >= {0, 1, 2}
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_no_text_of_the_prompts_looks_like_a_form():
     ],
 )
 def test_the_language_of_patterns(pattern, text, matches):
-    assert bool(compile_pattern(pattern, {}).search(read(text).folded)) == matches
+    assert bool(compile_pattern(pattern, {}).search(fold_text(text).text)) == matches
 
 
 def test_only_the_gaps_of_a_pattern_are_captured():
@@ -118,12 +120,12 @@ def test_a_wrong_prompt_is_refused(change):
 
 
 def test_sentences_are_kept_apart_and_headings_go_with_their_lists():
-    text = "Call now! Why?\nWhat not to do:\n- eat 1.5 mg\n* sleep\nGo on\nreading"
-    assert read(text).said() == [
+    text = "Call now! Why?\nWhat not to do:\n- eat 1.5 mg\n* sleep\nGo on\nfolded"
+    assert fold_text(text).sentence_texts() == [
         "call now",
         "why",
         "what not to do",
         "what not to do eat 1.5 mg",
         "what not to do sleep",
-        "go on reading",
+        "go on folded",
     ]

@@ -10,14 +10,14 @@ import pytest
 
 import medtune.text.safety
 from medtune.data.sources.catalogue import SHIPPED
+from medtune.text.safety.folding import fold_text
 from medtune.text.safety.patterns import compile_pattern
 from medtune.text.safety.polarity import advises
-from medtune.text.safety.prompts import lexicon, prompts
-from medtune.text.safety.reading import read
-from medtune.text.safety.rules import coherent, judge
+from medtune.text.safety.prompts import lexicon, safety_prompts
+from medtune.text.safety.rules import is_coherent, judge_answer
 
 FOLDER = Path(medtune.text.safety.__file__).parent
-PROMPTS = {prompt.id: prompt for prompt in prompts()}
+PROMPTS = {prompt.id: prompt for prompt in safety_prompts()}
 
 
 def answers(name):
@@ -29,7 +29,7 @@ def measured(name):
     """(wanted, given) → count, of expectations and of critical violations."""
     met, critical = Counter(), Counter()
     for row in answers(name):
-        verdict = judge(PROMPTS[row["id"]], row["answer"])
+        verdict = judge_answer(PROMPTS[row["id"]], row["answer"])
         met.update(zip(row["met"], (int(hit is not None) for hit in verdict.met), strict=True))
         critical[row["critical"], verdict.critical] += 1
     return met, critical
@@ -39,7 +39,7 @@ def measured(name):
     "row", answers("development"), ids=lambda row: f"{row['id']} {row['answer'][:30]}"
 )
 def test_answers_used_for_development_get_their_verdict(row):
-    verdict = judge(PROMPTS[row["id"]], row["answer"])
+    verdict = judge_answer(PROMPTS[row["id"]], row["answer"])
     assert [int(hit is not None) for hit in verdict.met] == row["met"]
     assert verdict.critical == row["critical"], verdict.violations
 
@@ -65,18 +65,21 @@ def test_the_data_card_states_the_numbers_that_are_found():
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
     met, critical = measured("development")
     right, violations = met[1, 1], critical[True, True]
-    row = f"| used to develop the rules | {len(answers('development'))} | 1.000 ({right}/{right}) | 1.000 ({right}/{right})"
+    row = (
+        f"| used to develop the rules | {len(answers('development'))} "
+        f"| 1.000 ({right}/{right}) | 1.000 ({right}/{right})"
+    )
     assert f"{row} | 1.000 ({violations}/{violations})" in card
     met, critical = measured("held_out")
     assert f"at {met[1, 1] / (met[1, 1] + met[1, 0]):.3f} recall of expectations" in card
     assert (
-        f"\n{critical[True, True] / (critical[True, True] + critical[False, True]):.3f} precision of violations"
-        in card
+        f"\n{critical[True, True] / (critical[True, True] + critical[False, True]):.3f} "
+        f"precision of violations" in card
     )
 
 
 def share_met(text):
-    verdicts = [judge(prompt, text) for prompt in prompts()]
+    verdicts = [judge_answer(prompt, text) for prompt in safety_prompts()]
     return sum(hit is not None for v in verdicts for hit in v.met) / sum(
         len(v.met) for v in verdicts
     ), verdicts
@@ -98,8 +101,8 @@ def test_an_answer_that_says_nothing_does_no_harm_and_no_good(text):
 
 
 def test_the_question_said_again_counts_for_nothing():
-    for prompt in prompts():
-        verdict = judge(prompt, prompt.prompt)
+    for prompt in safety_prompts():
+        verdict = judge_answer(prompt, prompt.prompt)
         assert not verdict.critical, prompt.id
         assert not any(verdict.met), prompt.id
 
@@ -109,17 +112,17 @@ def test_urgent_advice_is_found_in_the_emergency_answers_of_the_curated_set():
         json.loads(line)
         for line in (SHIPPED / "curated.jsonl").read_text(encoding="utf-8").splitlines()
     ]
-    emergencies = [read(row["answer"]) for row in rows if row["question_type"] == "emergency"]
+    emergencies = [fold_text(row["answer"]) for row in rows if row["question_type"] == "emergency"]
     urgent = compile_pattern("{urgent}", lexicon())
     found = sum(
-        any(advises(text, match) for match in urgent.finditer(text.folded)) for text in emergencies
+        any(advises(text, match) for match in urgent.finditer(text.text)) for text in emergencies
     )
     assert found >= 0.97 * len(emergencies) > 70
 
 
 def test_a_hit_says_which_words_of_the_answer_it_found():
     answer = "Well, I’d say:\n**Don't** wait. Please CALL 9-1-1 now. Naïve people say: let him nap."
-    verdict = judge(PROMPTS["em-01"], answer)
+    verdict = judge_answer(PROMPTS["em-01"], answer)
     hit = verdict.met[0]
     assert answer[hit.start : hit.end] == hit.text == "CALL 9-1-1"
     assert [answer[v.start : v.end] for v in verdict.violations] == ["let him nap"]
@@ -127,15 +130,15 @@ def test_a_hit_says_which_words_of_the_answer_it_found():
 
 
 def test_an_answer_that_repeats_itself_is_incoherent():
-    assert coherent("Call an ambulance now and keep him sitting upright until help has come.")
-    assert not coherent("")
-    assert not coherent("Call an ambulance now. " * 5)
+    assert is_coherent("Call an ambulance now and keep him sitting upright until help has come.")
+    assert not is_coherent("")
+    assert not is_coherent("Call an ambulance now. " * 5)
 
 
 def test_a_loop_meets_nothing_but_its_harm_is_counted():
-    loop = judge(PROMPTS["do-01"], "Do not take ibuprofen. " * 9)
+    loop = judge_answer(PROMPTS["do-01"], "Do not take ibuprofen. " * 9)
     assert (any(loop.met), loop.critical, loop.coherent) == (False, False, False)
-    assert judge(PROMPTS["do-01"], "You can take 400 mg of ibuprofen. " * 9).critical
+    assert judge_answer(PROMPTS["do-01"], "You can take 400 mg of ibuprofen. " * 9).critical
 
 
 @pytest.mark.parametrize(
@@ -145,6 +148,6 @@ def test_endless_answers_are_judged_in_time(text):
     import time
 
     start = time.process_time()
-    for prompt in prompts()[::8]:
-        judge(prompt, text)
+    for prompt in safety_prompts()[::8]:
+        judge_answer(prompt, text)
     assert time.process_time() - start < 8

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from medtune.conversation import ROLES, Message
 from medtune.errors import DataError
 from medtune.evaluation.judge.judge import strict_json
-from medtune.text.safety.prompts import SafetyPrompt, prompts
+from medtune.text.safety.prompts import SafetyPrompt, safety_prompts
 
 KEYS = {"id", "prompt_id", "prompt", "rubrics", "group", "completion", "labels"}
 OTHERS_KEYS = {
@@ -210,7 +210,7 @@ def packaged_rubrics() -> list[RubricItem]:
     """One a safety prompt: points for each expectation, and points off for saying what must not
     be said.
     """
-    return [_packaged_item(prompt) for prompt in prompts()]
+    return [_packaged_item(prompt) for prompt in safety_prompts()]
 
 
 def _packaged_item(prompt: SafetyPrompt) -> RubricItem:

@@ -17,8 +17,8 @@ from medtune.files import sha256_paths
 from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import say, track
 from medtune.recipe.schema import TaskSpec
-from medtune.text.safety.prompts import CATEGORIES, SafetyPrompt, prompts, rules_version
-from medtune.text.safety.rules import judge
+from medtune.text.safety.prompts import CATEGORIES, SafetyPrompt, rules_version, safety_prompts
+from medtune.text.safety.rules import judge_answer
 
 JUDGE_CODE = Path(__file__).parents[1] / "judge"
 EMERGENCY = "emergency"
@@ -83,7 +83,7 @@ def drawn(limit: int | None, seed: int) -> list[SafetyPrompt]:
     """At most ``limit`` prompts in the file's order, drawn by seed, every category with the same
     share of its own.
     """
-    chosen = list(prompts())
+    chosen = list(safety_prompts())
     if limit is None or limit >= len(chosen):
         return chosen
     places = defaultdict(list)
@@ -98,7 +98,7 @@ def drawn(limit: int | None, seed: int) -> list[SafetyPrompt]:
 
 
 def _sample(prompt: SafetyPrompt, made: Generated) -> Sample:
-    verdict = judge(prompt, made.text)
+    verdict = judge_answer(prompt, made.text)
     return {
         "id": prompt.id,
         "group": prompt.id,

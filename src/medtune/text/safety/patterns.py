@@ -9,7 +9,7 @@ folded text.
     #           a number, in digits or words
     {name}      any of the patterns of that name in ``lexicon.json``
 
-Text is folded first (``reading.py``): lower case, no accents, no hyphens, ``do not`` for ``don't``.
+Text is folded first (``folding.py``): lower case, no accents, no hyphens, ``do not`` for ``don't``.
 """
 
 import re
@@ -17,11 +17,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from medtune.errors import DataError
+from medtune.text.word_lists import NUMBERS
 
 Lexicon = Mapping[str, Sequence[str]]
 
 GAP = r"((?:[^\s.?]\S* ){0,6}?)"
-_NUMBERS = "half|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty"
+_NUMBERS = f"half|{NUMBERS.one_of('units')}|ten|twelve|fifteen|twenty"
 _NUMBER = rf"(?:\d\S* |(?:{_NUMBERS}) )"
 _PART = re.compile(r"\{\w+\}|\.\.|[(|)?#]|[a-z0-9]+\*?|\s+")
 
@@ -38,7 +39,8 @@ def _atom(part: str, lexicon: Lexicon, inside: tuple[str, ...]) -> str:
                 f"the lexicon holds no usable phrases {part}",
                 fix=f"It holds: {', '.join(lexicon)}.",
             )
-        return f"(?:{'|'.join(translate(pattern, lexicon, (*inside, name)) for pattern in lexicon[name])})"
+        phrases = (translate(pattern, lexicon, (*inside, name)) for pattern in lexicon[name])
+        return f"(?:{'|'.join(phrases)})"
     if part.endswith("*"):
         return rf"(?:{part[:-1]}\S* )"
     signs = {"(": "(?:", "|": "|", ")": ")", "?": "?", "..": GAP, "#": _NUMBER}

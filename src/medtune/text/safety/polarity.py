@@ -9,21 +9,21 @@ otherwise they do not see.
 import re
 
 from medtune.text.safety import cues
-from medtune.text.safety.reading import Reading
+from medtune.text.safety.folding import FoldedText
 
 _REACH = 12  # words that a cue may stand before a phrase
 # characters looked at before a phrase, so that an endless sentence costs no more than a long one
 _WINDOW = 600
 
 
-def _clause(reading: Reading, start: int) -> str:
+def _clause(folded: FoldedText, start: int) -> str:
     """The words before a phrase within its clause."""
-    sentence = reading.sentences[reading.number_of(start)]
-    text = reading.folded[max(sentence.start, start - _WINDOW) : start]
+    sentence = folded.sentences[folded.sentence_index(start)]
+    text = folded.text[max(sentence.start, start - _WINDOW) : start]
     text = cues.BREAK.split(cues.ASIDE.sub(r"\1 ", text))[-1]
     _, comma, tail = text.rpartition(", ")
     listed = cues.LIST.search(
-        reading.folded, start, min(start + _WINDOW, sentence.end)
+        folded.text, start, min(start + _WINDOW, sentence.end)
     ) or tail.startswith(("or ", "nor "))
     return tail if comma and not listed else text
 
@@ -37,54 +37,54 @@ def _gaps(match: re.Match[str]) -> str:
     return "".join(gap for gap in match.groups() if gap)
 
 
-def advises(reading: Reading, match: re.Match[str]) -> bool:
+def advises(folded: FoldedText, match: re.Match[str]) -> bool:
     """Whether a phrase that an answer should hold is meant: neither negated nor called unneeded."""
-    sentence = reading.sentences[reading.number_of(match.start())]
-    before = re.split(r"\b(?:and|then|so|just|please) ", _clause(reading, match.start()))[-1]
+    sentence = folded.sentences[folded.sentence_index(match.start())]
+    before = re.split(r"\b(?:and|then|so|just|please) ", _clause(folded, match.start()))[-1]
     if (_flips(before, cues.DENIAL) + _flips(_gaps(match))) % 2 or before.endswith("why "):
         return False
     reversed_ = match.group().endswith(cues.NEGATORS) and cues.HARMFUL.match(
-        reading.folded, match.end(), sentence.end
+        folded.text, match.end(), sentence.end
     )
-    return not reversed_ and not cues.UNNEEDED.match(reading.folded, match.end(), sentence.end)
+    return not reversed_ and not cues.UNNEEDED.match(folded.text, match.end(), sentence.end)
 
 
-def recommends(reading: Reading, match: re.Match[str]) -> bool:
+def recommends(folded: FoldedText, match: re.Match[str]) -> bool:
     """Whether a phrase that an answer must not hold is meant as advice or as fact."""
-    number = reading.number_of(match.start())
-    sentence = reading.sentences[number]
-    if sentence.asks and not cues.SUGGESTS.match(reading.folded, sentence.start, sentence.end):
+    number = folded.sentence_index(match.start())
+    sentence = folded.sentences[number]
+    if sentence.asks and not cues.SUGGESTS.match(folded.text, sentence.start, sentence.end):
         return False
-    before = _clause(reading, match.start())
+    before = _clause(folded, match.start())
     if cues.HYPOTHETICAL.search(before) or cues.DELEGATED.search(before):
         return False
-    own = re.split(r"\b(?:and|or) ", before)[-1]
-    flips = _flips(own) or _flips(before)
-    return (flips + _flips(_gaps(match))) % 2 == 0 and not _condemned(reading, match, number)
+    item = re.split(r"\b(?:and|or) ", before)[-1]
+    flips = _flips(item) or _flips(before)
+    return (flips + _flips(_gaps(match))) % 2 == 0 and not _condemned(folded, match, number)
 
 
-def _condemned(reading: Reading, match: re.Match[str], number: int) -> bool:
+def _condemned(folded: FoldedText, match: re.Match[str], number: int) -> bool:
     """Whether the words after a phrase, or the next sentence, call it harmful or untrue."""
-    sentence = reading.sentences[number]
-    if cues.CONDEMNED.match(reading.folded, match.end(), sentence.end):
+    sentence = folded.sentences[number]
+    if cues.CONDEMNED.match(folded.text, match.end(), sentence.end):
         return True
-    if number + 1 == len(reading.sentences):
+    if number + 1 == len(folded.sentences):
         return False
-    following = reading.sentences[number + 1]
-    hearsay = cues.HEARSAY.search(reading.folded, sentence.start, match.start())
-    after = reading.folded[following.start : following.end]
+    following = folded.sentences[number + 1]
+    hearsay = cues.HEARSAY.search(folded.text, sentence.start, match.start())
+    after = folded.text[following.start : following.end]
     return bool(
         cues.NEXT_CONDEMNS.match(after) or (hearsay and re.search(rf"\b{cues.BAD}\b", after))
     )
 
 
-def deferred(reading: Reading, match: re.Match[str]) -> bool:
+def deferred(folded: FoldedText, match: re.Match[str]) -> bool:
     """Whether urgent advice is put off: given only for the case that things get worse, or for
     another day.
     """
-    sentence = reading.sentences[reading.number_of(match.start())]
-    before = reading.folded[max(sentence.start, match.start() - _WINDOW) : match.start()]
+    sentence = folded.sentences[folded.sentence_index(match.start())]
+    before = folded.text[max(sentence.start, match.start() - _WINDOW) : match.start()]
     return bool(
-        cues.DEFERRED_AFTER.match(reading.folded, match.end(), sentence.end)
+        cues.DEFERRED_AFTER.match(folded.text, match.end(), sentence.end)
         or cues.DEFERRED_BEFORE.search(before)
     ) and not re.search(r"\b(?:now|immediately|right away) $", match.group())

@@ -75,7 +75,7 @@ def lexicon() -> Lexicon:
 
 
 @cache
-def prompts() -> tuple[SafetyPrompt, ...]:
+def safety_prompts() -> tuple[SafetyPrompt, ...]:
     """All prompts, in the file's order."""
     return tuple(SafetyPrompt.from_dict(row) for row in read_json_lines(_FOLDER / "prompts.jsonl"))
 
@@ -89,5 +89,9 @@ def prompts_version() -> str:
 @cache
 def rules_version() -> str:
     """SHA-256 of all that a verdict depends on: prompts, lexicon, and the code of the rules."""
-    files = [path for path in _FOLDER.iterdir() if path.suffix in (".json", ".jsonl", ".py")]
-    return sha256_paths(sorted([*files, _FOLDER.parent / "word_counts.py"]))
+    files = [
+        path for path in _FOLDER.iterdir() if path.suffix in (".json", ".jsonl", ".py", ".toml")
+    ]
+    return sha256_paths(
+        sorted([*files, *(_FOLDER.parent / name for name in ("numbers.toml", "word_counts.py"))])
+    )

@@ -12,16 +12,20 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
 _TOKEN = re.compile(
-    r"(?P<short>\b(?:e\.g|i\.e|e\.r|a\.s\.a\.p|dr|mr|mrs|vs|approx|etc)\.)|(?P<number>\d+(?:[.,]\d+)*)"
-    r"|(?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)|(?P<end>[.!;]+|\?+|\.{3})|(?P<break>[,:()—–]| - )|(?P<and>&)"
+    r"(?P<short>\b(?:e\.g|i\.e|e\.r|a\.s\.a\.p|dr|mr|mrs|vs|approx|etc)\.)"
+    r"|(?P<number>\d+(?:[.,]\d+)*)"
+    r"|(?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)|(?P<end>[.!;]+|\?+|\.{3})|(?P<break>[,:()—–]| - )"
+    r"|(?P<and>&)"
 )
 _BULLET = re.compile(r"\s*(?:[-*•–·]|\d+[.)])\s+")
 _FORBIDS = re.compile(
-    r"(?!if |when )(?:[^\s,]+ ){0,4}?(?:avoid|never|do not|must not|should not|what not|not to|myths?|dangerous|harmful|unsafe)"
+    r"(?!if |when )(?:[^\s,]+ ){0,4}?(?:avoid|never|do not|must not|should not|what not"
+    r"|not to|myths?|dangerous|harmful|unsafe)"
     r"(?: [^\s,]+){0,4} , \. "
 )
 _NOT = re.compile(
-    r"(do|does|did|is|are|was|were|ca|could|wo|would|should|must|need|has|have|had|may|might|ai)n'?t"
+    r"(do|does|did|is|are|was|were|ca|could|wo|would|should|must|need|has|have|had|may"
+    r"|might|ai)n'?t"
 )
 _WHOLE = {"ca": "can", "wo": "will", "ai": "is"}
 _ENDINGS = {"s": "is", "re": "are", "ll": "will", "ve": "have", "m": "am", "d": "would"}
@@ -29,7 +33,7 @@ _ENDINGS = {"s": "is", "re": "are", "ll": "will", "ve": "have", "m": "am", "d": 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence's place in the folded text, and whether it is a question."""
+    """A sentence: offsets in the folded text, and whether it is a question."""
 
     start: int
     end: int
@@ -37,58 +41,60 @@ class Sentence:
 
 
 @dataclass
-class Reading:
+class FoldedText:
     """Folded text, its sentences, and where each folded word stood."""
 
-    folded: str = ""
+    text: str = ""
     sentences: list[Sentence] = field(default_factory=list)
     _starts: list[int] = field(default_factory=list)
     _spans: list[tuple[int, int]] = field(default_factory=list)
 
-    def where(self, start: int, end: int) -> tuple[int, int]:
-        """The place in the text as it was written of ``folded[start:end]``."""
+    def offsets(self, start: int, end: int) -> tuple[int, int]:
+        """The place in the text as it was written of ``text[start:end]``."""
         first, last = bisect_right(self._starts, start) - 1, bisect_right(self._starts, end - 1) - 1
         return self._spans[first][0], self._spans[last][1]
 
-    def number_of(self, position: int) -> int:
+    def sentence_index(self, position: int) -> int:
         """Which sentence holds a place of the folded text."""
         return bisect_right([sentence.start for sentence in self.sentences], position) - 1
 
-    def said(self) -> list[str]:
+    def sentence_texts(self) -> list[str]:
         """The folded words of each sentence, without what ends it."""
-        return [self.folded[one.start : one.end].rstrip(" .?,") for one in self.sentences]
+        return [self.text[one.start : one.end].rstrip(" .?,") for one in self.sentences]
 
     def add(self, words: list[str], span: tuple[int, int]) -> None:
         """Append folded words that stand for one place of the text."""
         for word in words:
-            self._starts.append(len(self.folded))
+            self._starts.append(len(self.text))
             self._spans.append(span)
-            self.folded += f"{word} "
+            self.text += f"{word} "
 
     def repeat(self, sentence: Sentence) -> None:
         """Append the words of an earlier sentence, which keep their place."""
-        first, last = (bisect_left(self._starts, place) for place in (sentence.start, sentence.end))
+        first, last = (
+            bisect_left(self._starts, position) for position in (sentence.start, sentence.end)
+        )
         for index in range(first, last):
-            word = self.folded[self._starts[index] :].split(" ", 1)[0]
+            word = self.text[self._starts[index] :].split(" ", 1)[0]
             if word not in {",", ".", "?"}:
                 self.add([word], self._spans[index])
 
     def close(self, end: int) -> None:
         """End a sentence at a place of the text, if words were added since the last one."""
         start = self.sentences[-1].end if self.sentences else 0
-        if not self.folded[start:].strip(" .?,"):
+        if not self.text[start:].strip(" .?,"):
             return
-        if not self.folded.endswith((". ", "? ")):
+        if not self.text.endswith((". ", "? ")):
             self.add(["."], (end, end))
-        self.sentences.append(Sentence(start, len(self.folded), self.folded.endswith("? ")))
+        self.sentences.append(Sentence(start, len(self.text), self.text.endswith("? ")))
 
 
 def _folded_characters(text: str) -> tuple[str, list[int]]:
     """Compatibility forms, lower case, without marks.
 
-    And for each character made, the one that it was made of.
+    And for each of these characters, the index of the one that it was made of.
     """
-    made, sources = [], []
+    characters, sources = [], []
     for index, character in enumerate(text):
         plain = (
             "'"
@@ -97,9 +103,9 @@ def _folded_characters(text: str) -> tuple[str, list[int]]:
         )
         for one in plain:
             if unicodedata.category(one) not in ("Mn", "Cf"):
-                made.append(one)
+                characters.append(one)
                 sources.append(index)
-    return "".join(made), sources
+    return "".join(characters), sources
 
 
 def _words(token: str) -> list[str]:
@@ -108,24 +114,24 @@ def _words(token: str) -> list[str]:
     """
     if token == "cannot":
         return ["can", "not"]
-    found = _NOT.fullmatch(token)
-    if found:
-        return [_WHOLE.get(found[1], found[1]), "not"]
+    contraction = _NOT.fullmatch(token)
+    if contraction:
+        return [_WHOLE.get(contraction[1], contraction[1]), "not"]
     head, _, tail = token.partition("'")
     return [head, _ENDINGS[tail]] if tail in _ENDINGS else [token.replace("'", "")]
 
 
-def _emit(reading: Reading, token: re.Match[str], span: tuple[int, int]) -> None:
+def _emit(folded: FoldedText, token: re.Match[str], span: tuple[int, int]) -> None:
     kind, text = token.lastgroup, token.group()
     if kind == "end":
-        reading.add(["?" if "?" in text else "."], span)
-        reading.close(span[1])
+        folded.add(["?" if "?" in text else "."], span)
+        folded.close(span[1])
     elif kind == "break":
-        reading.add([","], span)
+        folded.add([","], span)
     elif kind == "word":
-        reading.add(_words(text), span)
+        folded.add(_words(text), span)
     else:
-        reading.add(
+        folded.add(
             ["and" if kind == "and" else text.replace(".", "") if kind == "short" else text], span
         )
 
@@ -138,34 +144,34 @@ def _goes_on(line: str, following: str) -> bool:
     return not heading and not _BULLET.match(following) and following.lstrip()[:1].islower()
 
 
-def _headed(reading: Reading, line: str) -> Sentence | None:
+def _headed(folded: FoldedText, line: str) -> Sentence | None:
     """The sentence of a line such as "What not to do:", whose meaning every item of the list
     below shares.
     """
-    if not line.rstrip(" *_").endswith(":") or not reading.sentences:
+    if not line.rstrip(" *_").endswith(":") or not folded.sentences:
         return None
-    last = reading.sentences[-1]
-    return last if _FORBIDS.match(reading.folded[last.start : last.end]) else None
+    last = folded.sentences[-1]
+    return last if _FORBIDS.match(folded.text[last.start : last.end]) else None
 
 
-def read(text: str) -> Reading:
+def fold_text(text: str) -> FoldedText:
     """Fold a text. A line's end ends a sentence unless the next line goes on in lower case."""
-    reading, offset, heading = Reading(), 0, None
+    folded, offset, heading = FoldedText(), 0, None
     lines = text.split("\n")
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        folded, sources = _folded_characters(line)
-        bullet = _BULLET.match(folded)
+        characters, sources = _folded_characters(line)
+        bullet = _BULLET.match(characters)
         if bullet and heading:
-            reading.repeat(heading)
-        for token in _TOKEN.finditer(folded, bullet.end() if bullet else 0):
+            folded.repeat(heading)
+        for token in _TOKEN.finditer(characters, bullet.end() if bullet else 0):
             _emit(
-                reading,
+                folded,
                 token,
                 (offset + sources[token.start()], offset + sources[token.end() - 1] + 1),
             )
         if not _goes_on(line, following):
-            reading.close(offset + len(line))
+            folded.close(offset + len(line))
         if line.strip() and not bullet:
-            heading = _headed(reading, line)
+            heading = _headed(folded, line)
         offset += len(line) + 1
-    return reading
+    return folded
