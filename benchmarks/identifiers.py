@@ -31,7 +31,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 PLANTED = Path(__file__).with_name("planted_identifiers.jsonl")
-KINDS = "name date age phone fax email url ip address zip record account licence device vehicle ssn".split()
+KINDS = """
+name date age phone fax email url ip address zip record account licence device vehicle ssn
+""".split()
 PRESIDIO = {
     "PERSON": "name",
     "DATE_TIME": "date",
@@ -229,18 +231,21 @@ def tell(name: str, figures: Figures) -> None:
     """Print the figures of one scanner within 80 columns."""
     planted_set, alarms = figures["planted"], figures["planted"]["negatives_flagged"]
     print(
-        f"\n{name}: {planted_set['sentences']} sentences, {planted_set['characters_per_second']:,.0f} characters/s"
+        f"\n{name}: {planted_set['sentences']} sentences, "
+        f"{planted_set['characters_per_second']:,.0f} characters/s"
     )
     print("Percent [95 % interval]; precision counts a find that touches any identifier.")
     print(
-        f"{'kind':8}{'n':>4} {'same kind':>10}{'any kind':>14}{'whole':>12}{'precision':>19}{'finds':>10}"
+        f"{'kind':8}{'n':>4} "
+        f"{'same kind':>10}{'any kind':>14}{'whole':>12}{'precision':>19}{'finds':>10}"
     )
     for kind, row in planted_set["recall"].items():
         right = planted_set["precision"][kind]["any_kind"]
         shares = "".join(map(shown, [row["same_kind"], row["any_kind"], row["whole"], right]))
         print(f"{kind:8}{row['any_kind']['n']:4} {shares}{right['n']:5}")
     print(
-        f"Hard negatives flagged: {alarms['hits']} of {alarms['n']}, {shown(alarms).strip()} percent"
+        f"Hard negatives flagged: {alarms['hits']} of {alarms['n']}, "
+        f"{shown(alarms).strip()} percent"
     )
     print(
         "  by kind:",
@@ -249,7 +254,8 @@ def tell(name: str, figures: Figures) -> None:
     )
     if medquad := figures.get("medquad"):
         print(
-            f"MedQuAD, {medquad['answers']:,} answers, {medquad['words']:,} words: found per 1,000 words"
+            f"MedQuAD, {medquad['answers']:,} answers, {medquad['words']:,} words: found "
+            f"per 1,000 words"
         )
         rates = [f"{kind} {rate:.2f}" for kind, rate in medquad["per_1000_words"].items()]
         for start in range(0, len(rates), 5):

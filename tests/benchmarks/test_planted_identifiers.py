@@ -15,7 +15,8 @@ import pytest
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "identifiers.py"
 KINDS = set(
-    "name date age phone fax email url ip address zip record account licence device vehicle ssn".split()
+    "name date age phone fax email url ip address zip record account licence device "
+    "vehicle ssn".split()
 )
 STYLES = set("note letter message dialogue form discharge forum ocr report article".split())
 STUB = """
@@ -225,8 +226,14 @@ def test_wilson_interval_of_a_known_share(benchmark):
 @pytest.fixture
 def run_with_stub(tmp_path):
     """Run the benchmark with a scanner that knows social security numbers and nothing else."""
-    start = f"import sys, types; m = types.ModuleType('medtune.text.identifiers'); exec({STUB!r}, m.__dict__); "
-    start += f"sys.modules[m.__name__] = m; import runpy; sys.argv = sys.argv[1:]; runpy.run_path({str(BENCHMARK)!r}, run_name='__main__')"
+    start = (
+        f"import sys, types; m = types.ModuleType('medtune.text.identifiers'); exec"
+        f"({STUB!r}, m.__dict__); "
+    )
+    start += (
+        f"sys.modules[m.__name__] = m; import runpy; sys.argv = sys.argv[1:]; runpy.run_path"
+        f"({str(BENCHMARK)!r}, run_name='__main__')"
+    )
 
     def run(*arguments):
         environment = {k: v for k, v in os.environ.items() if k != "MEDTUNE_DATA"}

@@ -87,11 +87,14 @@ def test_one_value_has_one_number_in_all_texts_of_a_record():
 
 
 HOSTILE = [
-    "1", " ", "\n", "-", "(", "'", "A", "a.", "A.", "A ", "Aa ", "Ab", "12-", "1 ", "0 ", "1/1 ", "a@", "@a.", ".com", "[at]", "::", "a:",
-    "http://", "www.", "name: ", "Name: Aa Bb ", "hi ", "hi , a", "Dr. ", "Mr. Aa Bb, MD ", "thanks ", "my son ", "May 1 ", "on 1/1/",
-    "123 Main ", "call 555 ", "5550142 phone ", "0123 4567 890 ", "DE00 ", "1234567890123456 ", "ssn ", "MRN ", "MRN: A-", "so aa is a ",
-    "one ", "one two ", "b two ", "O1/", "l2-", "( 610 ) ", "Maria ", "Maria, ", "MARIA LOPEZ ", "S. ", "nurse Aa ", "kofi ", "maria is ",
-    "A \"Bo\" ", "RN 712 ", "npi ", "NPI, we ", "plate AB 1", "van AB-12 ", "aged 9", "ninety ", "(95) ", "12 rue de ", "x dot ", "j @ x . ",
+    "1", " ", "\n", "-", "(", "'", "A", "a.", "A.", "A ", "Aa ", "Ab", "12-", "1 ", "0 ", "1/1 ",
+    "a@", "@a.", ".com", "[at]", "::", "a:", "http://", "www.", "name: ", "Name: Aa Bb ", "hi ",
+    "hi , a", "Dr. ", "Mr. Aa Bb, MD ", "thanks ", "my son ", "May 1 ", "on 1/1/", "123 Main ",
+    "call 555 ", "5550142 phone ", "0123 4567 890 ", "DE00 ", "1234567890123456 ", "ssn ", "MRN ",
+    "MRN: A-", "so aa is a ", "one ", "one two ", "b two ", "O1/", "l2-", "( 610 ) ", "Maria ",
+    "Maria, ", "MARIA LOPEZ ", "S. ", "nurse Aa ", "kofi ", "maria is ", "A \"Bo\" ", "RN 712 ",
+    "npi ", "NPI, we ", "plate AB 1", "van AB-12 ", "aged 9", "ninety ", "(95) ", "12 rue de ",
+    "x dot ", "j @ x . ",
 ]  # fmt: skip
 
 
