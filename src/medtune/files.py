@@ -162,6 +162,6 @@ def sha256_json(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def sha256_paths(paths: list[Path]) -> str:
+def sha256_paths(paths: list[Path], *, reread: bool = False) -> str:
     """One SHA-256 over the names and bytes of several files, in the order given."""
-    return sha256_json([[path.name, file_hash(path)] for path in paths])
+    return sha256_json([[path.name, file_hash(path, reread=reread)] for path in paths])

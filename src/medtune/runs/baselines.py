@@ -7,10 +7,10 @@ from typing import Any
 from medtune.conversation import Conversation
 from medtune.evaluation.evaluate import Job, score
 from medtune.evaluation.tasks import task_of
-from medtune.files import read_json, sha256_file, sha256_json, write_json
+from medtune.files import file_hash, read_json, write_json
 from medtune.recipe.schema import Recipe
-from medtune.runs.plan import STAGE_VERSION
-from medtune.runs.stage import RunDirectory
+from medtune.runs.plan import NOT_MEASURED_BY
+from medtune.runs.stage import RunDirectory, Stage
 from medtune.runs.task_items import TaskItems, source_hashes
 
 
@@ -21,22 +21,26 @@ def baselines_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) ->
     """
     if not any(task_of(spec).baselines for spec in recipe.evaluate.tasks):
         return
-    files = [run.data / "train.parquet", run.data / f"{recipe.evaluate.split}.parquet"]
-    hashes = [sha256_file(file) for file in files] + source_hashes(recipe, data_dir)
-    inputs = [STAGE_VERSION, recipe.evaluate.model_dump(mode="json"), recipe.seed, hashes]
-    path = baselines_file(run)
-    with run.stage("baselines", sha256_json(inputs), [path]) as needed:
-        if not needed:
-            return
-        task_items = TaskItems(recipe, run.data, data_dir)
-        train = list(task_items.split("train"))
+    file = baselines_file(run)
+    splits = [run.data / f"{name}.parquet" for name in ("train", recipe.evaluate.split)]
+    inputs = {
+        "evaluate settings": recipe.evaluate.model_dump(mode="json", exclude=set(NOT_MEASURED_BY)),
+        "seed": recipe.seed,
+        "items": [*map(file_hash, splits), *source_hashes(recipe, data_dir)],
+    }
+
+    def work() -> None:
+        items = TaskItems(recipe, run.data, data_dir)
+        train = list(items.split("train"))
         baselines = {
             job.spec.key: _measure(train, job, recipe)
-            for job in task_items.jobs()
+            for job in items.jobs()
             if task_of(job.spec).baselines
         }
-        path.parent.mkdir(exist_ok=True)
-        write_json(path, baselines)
+        file.parent.mkdir(exist_ok=True)
+        write_json(file, baselines)
+
+    run.perform(Stage("baselines", inputs, (file,), ("numpy", "scikit-learn")), work)
 
 
 def baselines_file(run: RunDirectory) -> Path:

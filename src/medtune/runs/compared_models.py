@@ -64,7 +64,7 @@ class EvalSet:
     def of_recipe(cls, recipe: Recipe, place: Path, data_dir: Path | None) -> "EvalSet":
         """The held-out items of a recipe, prepared in ``place`` once."""
         plan = Plan.make(recipe, data_dir)
-        data, inputs = place / "items", plan.prepare_inputs()
+        data, inputs = place / "items", sha256_json(plan.prepare_inputs())
         if not (data / "inputs.json").exists() or read_json(data / "inputs.json") != inputs:
             with whole_directory(data) as temporary:
                 prepare_splits(plan, temporary).write(temporary / "audit.json")

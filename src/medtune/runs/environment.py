@@ -1,6 +1,8 @@
 """Versions and hardware of a run, for run.json and `medtune doctor`."""
 
 import platform
+from collections.abc import Iterable
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -20,15 +22,22 @@ PACKAGES = (
 )
 
 
+@cache
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def installed_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Package → its installed version."""
+    return {name: _version(name) for name in packages}
+
+
 def versions() -> dict[str, str]:
     """Python and the packages that figures depend on."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    return {"python": platform.python_version()} | installed_versions(PACKAGES)
 
 
 def _processor() -> str:

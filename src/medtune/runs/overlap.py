@@ -15,11 +15,10 @@ from medtune.data.rows import Row
 from medtune.evaluation.comparison.paired import compare_metric, paired_samples
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import Sample, Task, task_of
-from medtune.files import read_json, sha256_file, sha256_json, write_json
+from medtune.files import file_hash, read_json, write_json
 from medtune.progress import say
 from medtune.recipe.schema import Recipe
-from medtune.runs.plan import STAGE_VERSION
-from medtune.runs.stage import RunDirectory
+from medtune.runs.stage import RunDirectory, Stage
 from medtune.runs.task_items import TaskItems, source_hashes
 
 Samples = dict[str, list[Sample]]
@@ -36,19 +35,16 @@ def overlap_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> N
     }
     if not keys:
         return
-    ngram, place = recipe.data.contamination.ngram, overlap_file(run)
-    wanted = [
-        sorted(keys),
-        ngram,
-        sha256_file(run.data / "train.parquet"),
-        source_hashes(recipe, data_dir),
-    ]
-    tasks = [spec.model_dump(mode="json") for spec in recipe.evaluate.tasks]
-    with run.stage(
-        "overlap", sha256_json([STAGE_VERSION, recipe.seed, tasks, *wanted]), [place]
-    ) as needed:
-        if not needed:
-            return
+    ngram, file = recipe.data.contamination.ngram, overlap_file(run)
+    inputs = {
+        "tasks": [spec.model_dump(mode="json") for spec in recipe.evaluate.tasks],
+        "seed": recipe.seed,
+        "words in a row": ngram,
+        "data": file_hash(run.data / "train.parquet"),
+        "items": source_hashes(recipe, data_dir),
+    }
+
+    def work() -> None:
         jobs = [job for job in TaskItems(recipe, run.data, data_dir).jobs() if job.spec.key in keys]
         rows = [(job.spec.key, _row(item)) for job in jobs for item in job.settings.draw(job.items)]
         items = Items.of(rows, ngram)
@@ -57,14 +53,17 @@ def overlap_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> N
         ids: dict[str, list[str]] = {key: [] for key in counts}
         for (key, row), seen in zip(rows, known, strict=True):
             ids[key] += [row.location] if seen else []
-        found = {key: counts[key].model_dump() | {"ids": ids[key]} for key in counts}
-        place.parent.mkdir(exist_ok=True)
-        write_json(place, {"ngram": ngram, "tasks": found})
-        for key, facts in found.items():
-            if facts["overlapping"]:
+        tasks = {key: counts[key].model_dump() | {"ids": ids[key]} for key in counts}
+        file.parent.mkdir(exist_ok=True)
+        write_json(file, {"ngram": ngram, "tasks": tasks})
+        for key, count in counts.items():
+            if count.overlapping:
                 say(
-                    f"{key}: {facts['overlapping']:,} of {facts['items']:,} items share {ngram} words in a row with train"
+                    f"{key}: {count.overlapping:,} of {count.items:,} items "
+                    f"share {ngram} words in a row with train"
                 )
+
+    run.perform(Stage("overlap", inputs, (file,)), work)
 
 
 def without_overlap(

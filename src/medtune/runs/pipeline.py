@@ -12,7 +12,7 @@ from medtune.evaluation.comparison.by_source import by_source
 from medtune.evaluation.comparison.paired import compare
 from medtune.evaluation.confidence.summary import confidence_of
 from medtune.evaluation.published import published_figures
-from medtune.files import read_json, sha256_json, write_json, write_text
+from medtune.files import read_json, write_json, write_text
 from medtune.hosted.quote import confirm
 from medtune.recipe.read import read_run_recipe, to_yaml
 from medtune.recipe.schema import Recipe
@@ -31,7 +31,7 @@ from medtune.runs.repeats import (
     repeats_stage,
     seeds_of_run,
 )
-from medtune.runs.stage import RunDirectory, now
+from medtune.runs.stage import RunDirectory, Stage, now
 from medtune.runs.stages import (
     VALIDATION,
     check_base_untouched,
@@ -39,9 +39,9 @@ from medtune.runs.stages import (
     samples_of,
     scores_of,
     tasks_of,
-    train_inputs_of,
     train_stage,
     trained_model,
+    training,
 )
 from medtune.runs.task_items import TaskItems
 from medtune.runs.variants import arms_of_run, arms_of_task, arms_stage
@@ -133,7 +133,7 @@ def _stages(
             precheck(plan)
             prepare_stage(plan, run)
             check_jobs(plan, run)
-        if "train" in stages and not run.is_done("train", train_inputs_of(plan, run)):
+        if "train" in stages and not run.is_done(training(plan, run)):
             _before_training(plan, run, yes)
         if "before" in stages:
             baselines_stage(plan.recipe, run, plan.data_dir)
@@ -196,52 +196,54 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         run.train / "trainer_stats.json",
         run.train / "metrics.jsonl",
     ]
-    # With another version of medtune, or when asked to, it is written again from the same figures.
-    inputs = sha256_json(
-        [to_yaml(recipe), run.output_hashes(read), __version__, now() if again else ""]
-    )
-    tables_file = run.root / "eval" / "tables.json"
-    confidence_file = run.root / "eval" / "confidence.json"
-    made = [
+    inputs = {
+        "recipe": to_yaml(recipe),
+        "files of the run": run.output_hashes(read),
+        "medtune": __version__,
+        "request": now() if again else "",
+    }
+    evaluation = run.root / "eval"
+    outputs = (
         run.comparison,
-        tables_file,
-        confidence_file,
+        evaluation / "tables.json",
+        evaluation / "confidence.json",
         run.metrics,
         run.plots,
         run.page,
         run.card,
-    ]
-    made.append(run.root / "checklists.json")
-    with run.stage("report", inputs, made) as needed:
-        if not needed:
-            return
-        before, after = samples_of(run.before, recipe), samples_of(run.after, recipe)
-        change = (
-            compare(before, after, recipe.evaluate.resamples, recipe.seed, tasks_of(recipe))
-            if before and after
-            else {}
-        )
-        if change:
-            write_json(run.comparison, change)
-        _write_if_any(tables_file, tables_of_run(before, after))
-        _write_if_any(confidence_file, _confidence(recipe, run, before, after))
-        published = published_figures(recipe, before, after, run.published)
-        run.update(end=now())
-        figures = collect_metrics(recipe, run, change, "complete" if change else "partial")
-        parts = (
-            by_source(before, after, tasks_of(recipe), recipe.evaluate.resamples, recipe.seed)
-            if change
-            else {}
-        )
-        overlap = read_overlap(run)
-        if change and overlap:
-            overlap["without"] = without_overlap(recipe, overlap, before, after, tasks_of(recipe))
-        figures |= {"published": published}
-        figures |= ({"by_source": parts} if parts else {}) | (
-            {"overlap": overlap} if overlap else {}
-        )
-        write_json(run.metrics, figures | _beyond_one_pair(recipe, run, change))
-        write_report(run)
+        run.root / "checklists.json",
+    )
+    # With another version of medtune it is written again from the same figures.
+    stage = Stage("report", inputs, outputs, ("numpy", "scipy", "matplotlib"))
+    run.perform(stage, lambda: _report(recipe, run))
+
+
+def _report(recipe: Recipe, run: RunDirectory) -> None:
+    before, after = samples_of(run.before, recipe), samples_of(run.after, recipe)
+    change = (
+        compare(before, after, recipe.evaluate.resamples, recipe.seed, tasks_of(recipe))
+        if before and after
+        else {}
+    )
+    if change:
+        write_json(run.comparison, change)
+    _write_if_any(run.root / "eval" / "tables.json", tables_of_run(before, after))
+    _write_if_any(run.root / "eval" / "confidence.json", _confidence(recipe, run, before, after))
+    published = published_figures(recipe, before, after, run.published)
+    run.update(end=now())
+    figures = collect_metrics(recipe, run, change, "complete" if change else "partial")
+    parts = (
+        by_source(before, after, tasks_of(recipe), recipe.evaluate.resamples, recipe.seed)
+        if change
+        else {}
+    )
+    overlap = read_overlap(run)
+    if change and overlap:
+        overlap["without"] = without_overlap(recipe, overlap, before, after, tasks_of(recipe))
+    figures |= {"published": published}
+    figures |= ({"by_source": parts} if parts else {}) | ({"overlap": overlap} if overlap else {})
+    write_json(run.metrics, figures | _beyond_one_pair(recipe, run, change))
+    write_report(run)
 
 
 def _confidence(

@@ -11,7 +11,7 @@ from medtune.data.contamination import benchmark_sources
 from medtune.data.sources.open import source_files
 from medtune.errors import RecipeError
 from medtune.evaluation.tasks import task_of
-from medtune.files import sha256_file, sha256_json
+from medtune.files import file_hash
 from medtune.models.load import LocalModelRef, context_length, load_tokenizer, read_config
 from medtune.models.open import EndpointRef, ModelRef, check_endpoint_tasks, resolve_model
 from medtune.recipe.schema import Recipe
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from medtune.tokens.encode_pairs import PairEncoder
     from medtune.tokens.lengths import MeasuresLengths
 
-# Raised when a stage's code changes what it makes from the same inputs.
-STAGE_VERSION = 3
+# Settings on which no evaluation of a model depends, and no training.
+NOT_MEASURED_BY = ("arms", "learning_curve", "seeds", "abstain_below")
+NOT_LEARNT_FROM = ("log_every", "save_every", "trackers")
 
 
 @dataclass(frozen=True)
@@ -155,80 +156,83 @@ class Plan:
             return ChatCounter(self.recipe.train.hosted.encoding, self.recipe.model.prompt)
         return self.encoder()
 
-    def prepare_inputs(self) -> str:
-        """Hash of everything that the splits and the audit depend on. No weight is read for it."""
+    def prepare_inputs(self) -> dict[str, Any]:
+        """Everything that the splits and the audit depend on. No weight is read for it."""
         recipe = self.recipe
-        names = [source.name for source in recipe.data.source] + benchmark_sources(
-            recipe.data, self.data_dir
-        )
+        names = [source.name for source in recipe.data.source]
+        names += benchmark_sources(recipe.data, self.data_dir)
         files = [path for name in names for path in source_files(name, self.data_dir)]
-        return self._hash(
-            "prepare",
-            recipe.data.model_dump(mode="json"),
-            recipe.seed,
-            recipe.evaluate.topics,
-            [sha256_file(path) for path in files],
-            [
+        hosted = isinstance(self.base, EndpointRef)
+        lengths = [recipe.train.max_length, recipe.train.max_target_length, recipe.train.loss_on]
+        return {
+            "data settings": [recipe.data.model_dump(mode="json"), recipe.evaluate.topics],
+            "seed": recipe.seed,
+            "files of the sources": [file_hash(path) for path in files],
+            "tokenizer": [
                 self.base.behaviour_hash(),
-                *([recipe.train.hosted.encoding] if isinstance(self.base, EndpointRef) else []),
+                recipe.train.hosted.encoding if hosted else None,
                 self._template_inputs(),
-                [recipe.train.max_length, recipe.train.max_target_length, recipe.train.loss_on],
             ],
-        )
+            "lengths": lengths,
+        }
 
-    def evaluate_inputs(self, items: list[str], fingerprint: str) -> str:
-        """Hash of everything that an evaluation depends on.
-
-        ``items`` are the hashes of what is measured on.
-        """
+    def evaluate_inputs(self, items: list[str], fingerprint: str) -> dict[str, Any]:
+        """Everything that an evaluation depends on; ``items`` are hashes of what is measured on."""
         recipe = self.recipe
-        wanted = [
-            recipe.evaluate.model_dump(mode="json"),
-            [task_of(spec).fingerprint(spec) for spec in recipe.evaluate.tasks],
-        ]
-        model = self._template_inputs()
+        settings = recipe.evaluate.model_dump(mode="json", exclude=set(NOT_MEASURED_BY))
+        template = self._template_inputs()
         if recipe.model.endpoint and recipe.model.endpoint.likelihoods != "none":
-            model.append(recipe.model.endpoint.likelihoods)
-        return self._hash("evaluate", wanted, model, recipe.seed, items, fingerprint)
+            template.append(recipe.model.endpoint.likelihoods)
+        return {
+            "evaluate settings": settings,
+            "rules of the tasks": [
+                task_of(spec).fingerprint(spec) for spec in recipe.evaluate.tasks
+            ],
+            "prompt": template,
+            "seed": recipe.seed,
+            "items": items,
+            "model": fingerprint,
+        }
 
-    def train_inputs(self, data_hashes: dict[str, str]) -> str:
-        """Hash of everything that the trained weights depend on.
-
-        Logging and saving intervals do not count.
-        """
-        free = {"log_every", "save_every", "trackers"}
+    def train_inputs(self, data_hashes: dict[str, str]) -> dict[str, Any]:
+        """Everything that the trained weights depend on: neither logging nor saving intervals."""
         recipe = self.recipe
         if recipe.train.method == "hosted":
-            job = recipe.train.hosted.model_dump(
-                mode="json", exclude={"poll_seconds", "budget_usd"}
-            )
-            return self._hash(
-                "hosted",
-                job,
+            settings: Any = [
                 recipe.name,
-                recipe.seed,
-                recipe.data.overlong,
-                data_hashes,
-                self.base_fingerprint,
-            )
-        train = {k: v for k, v in recipe.train.model_dump(mode="json").items() if k not in free}
-        model = recipe.model.model_dump(mode="json")
-        return self._hash(
-            "train",
-            train,
-            model,
-            recipe.seed,
-            recipe.data.overlong,
-            data_hashes,
-            self.base_fingerprint,
+                recipe.train.hosted.model_dump(mode="json", exclude={"poll_seconds", "budget_usd"}),
+            ]
+        else:
+            settings = recipe.train.model_dump(mode="json", exclude=set(NOT_LEARNT_FROM))
+        return {
+            "train settings": settings,
+            "model settings": None
+            if recipe.train.method == "hosted"
+            else recipe.model.model_dump(mode="json"),
+            "seed": recipe.seed,
+            "data": [recipe.data.overlong, data_hashes],
+            "base model": self.base_fingerprint,
+        }
+
+    def libraries(self, *, training: bool = False, adapter: bool = False) -> tuple[str, ...]:
+        """Packages whose versions decide what the model computes; none for a remote one."""
+        if isinstance(self.base, EndpointRef):
+            return ()
+        recipe = self.recipe
+        eight_bit = training and recipe.train.optimizer == "adamw_8bit"
+        return (
+            *("torch", "transformers", "tokenizers"),
+            *(["peft"] if adapter else []),
+            *(["bitsandbytes"] if recipe.model.quantization or eight_bit else []),
         )
+
+    @property
+    def trains_adapter(self) -> bool:
+        """Whether what is trained are adapters on frozen weights."""
+        return self.recipe.train.method in ("lora", "qlora")
 
     def _template_inputs(self) -> list[str | None]:
         """Template and prompt; of a template in a module of the user's own, its text, too."""
         model = self.recipe.model
         own = [family_template(model.chat_template).text] if ":" in model.chat_template else []
         return [model.chat_template, model.prompt, *own]
-
-    @staticmethod
-    def _hash(*parts: Any) -> str:
-        return sha256_json([STAGE_VERSION, *parts])

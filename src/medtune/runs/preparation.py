@@ -15,11 +15,11 @@ from medtune.data.audit import RunAudit, TokenAudit, read_audit
 from medtune.data.prepare import prepare
 from medtune.data.splits import SPLITS
 from medtune.errors import DataError
-from medtune.files import whole_directory
+from medtune.files import file_hash, whole_directory
 from medtune.progress import say, track
 from medtune.run_paths import RunPaths
 from medtune.runs.plan import Plan
-from medtune.runs.stage import RunDirectory
+from medtune.runs.stage import RunDirectory, Stage
 
 if TYPE_CHECKING:
     from medtune.tokens.lengths import LengthTally
@@ -87,25 +87,35 @@ def _tallies(plan: Plan, rows: dict[str, int], directory: Path) -> dict[str, "Le
     return tallies
 
 
+def _stage(plan: Plan, paths: RunPaths) -> Stage:
+    """data/: the splits as Parquet, and audit.json."""
+    libraries = plan.libraries() and ("transformers", "tokenizers")
+    return Stage("prepare", plan.prepare_inputs(), (paths.data,), libraries)
+
+
 def prepare_stage(plan: Plan, run: RunDirectory) -> None:
     """data/: the splits as Parquet, and audit.json."""
-    with run.stage("prepare", plan.prepare_inputs(), [run.data]) as needed:
-        if not needed:
-            return
-        # Whatever was measured before was measured on other data or another base.
-        shutil.rmtree(run.root / "eval", ignore_errors=True)
+
+    def work() -> None:
+        earlier = _split_hashes(run.data)
         with whole_directory(run.data) as directory:
             prepare_splits(plan, directory).write(directory / "audit.json")
+            if _split_hashes(directory) != earlier:  # what was measured was of other rows
+                shutil.rmtree(run.root / "eval", ignore_errors=True)
+
+    run.perform(_stage(plan, run), work)
+
+
+def _split_hashes(directory: Path) -> dict[str, str]:
+    return {path.name: file_hash(path) for path in directory.glob("*.parquet")}
 
 
 def audit_if_prepared(plan: Plan, root: Path) -> RunAudit | None:
-    """The audit of a run whose data are prepared already from these very inputs; else None."""
-    paths = RunPaths(root)
-    if not paths.state_file.exists() or not RunDirectory(root).is_done(
-        "prepare", plan.prepare_inputs()
-    ):
+    """The audit of a run whose data are there already, made from these very inputs; else None."""
+    run = RunDirectory(root)
+    if not run.state_file.exists() or not run.is_done(_stage(plan, run)):
         return None
-    return read_audit(paths.data / "audit.json")
+    return read_audit(run.data / "audit.json")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medtune.errors import DataError
-from medtune.files import read_json, sha256_file, whole_directory, write_json, write_text
+from medtune.files import file_hash, read_json, whole_directory, write_json, write_text
 from medtune.models.load import load_tokenizer, load_weights, locate
 from medtune.models.precision import compute_dtype
 from medtune.progress import say
@@ -15,7 +15,7 @@ from medtune.recipe.schema import PretrainRecipe
 from medtune.report.cards import base_model_card
 from medtune.runs.environment import hardware, versions
 from medtune.runs.estimate import UTILISATION, matrix_peak
-from medtune.runs.stage import RunDirectory, now
+from medtune.runs.stage import RunDirectory, Stage, now
 from medtune.training.corpus import TokenizedCorpus, read_corpus, tokenize_corpus
 from medtune.training.memory_estimate import resident_bytes
 from medtune.training.pretraining import Pretrainer, new_model, save_base_model
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+LIBRARIES = ("torch", "transformers", "tokenizers")
 BYTES_PER_TOKEN = 4.0  # of English under a vocabulary of some thousand tokens
 
 
@@ -85,10 +86,9 @@ def pretrain(recipe: PretrainRecipe, out: Path, data_dir: Path | None) -> dict[s
         write_text(run.recipe, to_yaml(recipe))
         run.train.mkdir(exist_ok=True)
         figures_path = run.train / "figures.json"
-        inputs = f"{recipe.model_dump_json()} {sha256_file(path)}"
-        with run.stage("pretrain", inputs, [run.model, figures_path]) as needed:
-            if needed:
-                _train(recipe, path, run, figures_path)
+        inputs = {"recipe": recipe.model_dump(mode="json"), "corpus": file_hash(path)}
+        stage = Stage("pretrain", inputs, (run.model, figures_path), LIBRARIES)
+        run.perform(stage, lambda: _train(recipe, path, run, figures_path))
         run.update(status="complete", end=now())
         figures: dict[str, Any] = read_json(figures_path)
         return figures

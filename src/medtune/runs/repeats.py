@@ -9,6 +9,7 @@ when it is measured.
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,8 @@ from medtune.evaluation.comparison.seed_variance import decoding_spread, pooled_
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import Metric, Sample, Task
 from medtune.files import (
+    file_hash,
     read_json,
-    sha256_file,
-    sha256_json,
     whole_directory,
     write_json,
     write_text,
@@ -30,7 +30,7 @@ from medtune.progress import say
 from medtune.recipe.read import to_yaml
 from medtune.recipe.schema import Recipe
 from medtune.runs.plan import Plan
-from medtune.runs.stage import RunDirectory
+from medtune.runs.stage import RunDirectory, Stage
 from medtune.runs.stages import evaluate_stage, samples_of, train_stage
 from medtune.runs.task_items import BARE, main_task, source_hashes
 from medtune.training.distributed import Processes
@@ -89,36 +89,28 @@ def repeats_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
     """repeats/NAME/: every repetition trained and measured; each is done once."""
     for repeat in repeats_of(plan.recipe):
         sub = RunDirectory(run.root / "repeats" / repeat.name)
-        wanted = _inputs(plan, repeat, run)
-        if not processes.main:
-            if processes.sums([0.0])[0]:
-                _train_and_measure(plan, repeat, run, sub, processes)
-            continue
-        with run.stage(repeat.name, wanted, [sub.after, sub.data]) as needed:
-            processes.sums([float(needed)])
-            if needed:
-                _train_and_measure(plan, repeat, run, sub, processes)
+        stage = _stage(plan, repeat, run, sub)
+        work = partial(_train_and_measure, plan, repeat, run, sub, processes)
+        if processes.main:
+            processes.sums([float(not run.is_done(stage))])
+            run.perform(stage, work)
+        elif processes.sums([0.0])[0]:
+            work()
 
 
-def _inputs(plan: Plan, repeat: Repeat, run: RunDirectory) -> str:
-    """Hash of what a repetition's figures depend on: its training, and what it is measured by.
-
-    Words for people do not count.
-    """
-    own = replace(plan, recipe=repeat.recipe)
+def _stage(plan: Plan, repeat: Repeat, run: RunDirectory, sub: RunDirectory) -> Stage:
+    """Its figures depend on its training and on what it is measured by, not on words for people."""
     hashes = {
-        name: sha256_file(run.data / f"{name}.parquet") for name in ("train", "validation", "test")
+        name: file_hash(run.data / f"{name}.parquet") for name in ("train", "validation", "test")
     }
-    wanted = repeat.recipe.evaluate
-    way = wanted.model_dump(mode="json", include={"tasks", "split", "limit", "decoding", "dtype"})
-    return sha256_json(
-        [
-            own.train_inputs(hashes),
-            repeat.fraction,
-            way,
-            source_hashes(repeat.recipe, plan.data_dir),
-        ]
-    )
+    measured_by = {"tasks", "split", "limit", "decoding", "dtype"}
+    inputs = replace(plan, recipe=repeat.recipe).train_inputs(hashes) | {
+        "part of train": repeat.fraction,
+        "evaluate settings": repeat.recipe.evaluate.model_dump(mode="json", include=measured_by),
+        "items": source_hashes(repeat.recipe, plan.data_dir),
+    }
+    libraries = plan.libraries(training=True, adapter=plan.trains_adapter)
+    return Stage(repeat.name, inputs, (sub.after, sub.data), libraries)
 
 
 def _train_and_measure(
@@ -151,7 +143,7 @@ def _share_data(run: RunDirectory, sub: RunDirectory, repeat: Repeat, seed: int)
     wanted = {
         "fraction": repeat.fraction,
         "rows": len(rows),
-        "train": sha256_file(run.data / "train.parquet"),
+        "train": file_hash(run.data / "train.parquet"),
     }
     place = sub.data / "part.json"
     if place.exists() and read_json(place) == wanted:

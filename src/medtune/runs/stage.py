@@ -1,23 +1,55 @@
 """A run's directory: where everything lies, which stages are done, and from which inputs."""
 
-import contextlib
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
 from medtune.errors import RecipeError, RunError
-from medtune.files import read_json, remove_leftovers, sha256_file, write_json
+from medtune.files import file_hash, read_json, remove_leftovers, sha256_json, write_json
 from medtune.progress import detail, say
 from medtune.run_paths import RunPaths
+from medtune.runs.environment import installed_versions
 
-STAGES = ("prepare", "evaluate_before", "train", "evaluate_after", "report")
+# Raised when medtune's code changes what stages make from the same inputs.
+STAGE_VERSION = 4
 
 
 def now() -> str:
     """The time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a run's work: files or directories made from inputs.
+
+    ``inputs`` are values by what people call them; a stage is done again when one of them or the
+    version of one of the ``libraries`` changes.
+    """
+
+    name: str
+    inputs: dict[str, Any]
+    outputs: tuple[Path, ...]
+    libraries: tuple[str, ...] = ()
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """SHA-256 of each input."""
+        return {name: sha256_json(value) for name, value in self.inputs.items()}
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """Installed version of each library."""
+        return installed_versions(self.libraries)
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 over everything that the outputs depend on."""
+        return sha256_json([STAGE_VERSION, self.name, self.fingerprints, self.versions])
 
 
 class RunDirectory(RunPaths):
@@ -55,9 +87,9 @@ class RunDirectory(RunPaths):
                 fix="Wait for it, or use another --out.",
             ) from error
         self._lock = lock
-        for place in (self.root, self.root / "eval", self.train):
-            if place.is_dir():
-                remove_leftovers(place)
+        for directory in (self.root, self.root / "eval", self.train):
+            if directory.is_dir():
+                remove_leftovers(directory)
 
     def close(self) -> None:
         """Let others in."""
@@ -76,63 +108,83 @@ class RunDirectory(RunPaths):
         """Set top-level values of run.json."""
         write_json(self.state_file, self.state() | values)
 
-    def output_hashes(self, outputs: list[Path]) -> dict[str, str]:
+    def is_done(self, stage: Stage) -> bool:
+        """Whether the stage ended well from these very inputs and its outputs are unchanged."""
+        entry = self._entry(stage.name)
+        return (
+            entry.get("status") == "complete"
+            and entry.get("inputs") == stage.key
+            and self._outputs_are_whole(entry)
+        )
+
+    def perform(self, stage: Stage, work: Callable[[], None]) -> bool:
+        """Do ``work`` and record its outputs, unless the stage is done; whether it was done now."""
+        if self.is_done(stage):
+            say(f"[{stage.name}] done before, inputs unchanged")
+            return False
+        say(f"[{stage.name}]{self._reason(stage)}")
+        started = {
+            "status": "running",
+            "start": now(),
+            "inputs": stage.key,
+            "depends_on": stage.fingerprints,
+            "versions": stage.versions,
+        }
+        self._record(stage.name, started)
+        self.update(status="running")
+        work()
+        finished = {"end": now(), "outputs": self.output_hashes(stage.outputs)}
+        self._record(stage.name, started | {"status": "complete"} | finished)
+        detail(f"[{stage.name}] complete")
+        return True
+
+    def output_hashes(self, outputs: Iterable[Path]) -> dict[str, str]:
         """Relative path → SHA-256 of every file among or below ``outputs``."""
         files = [
-            f
+            file
             for path in outputs
-            for f in (sorted(path.rglob("*")) if path.is_dir() else [path])
-            if f.is_file()
+            for file in (sorted(path.rglob("*")) if path.is_dir() else [path])
+            if file.is_file()
         ]
-        return {str(file.relative_to(self.root)): sha256_file(file) for file in files}
+        return {str(file.relative_to(self.root)): file_hash(file) for file in files}
 
-    def is_done(self, stage: str, inputs: str) -> bool:
-        """Whether a stage ended well from these very inputs and what it made is still there,
-        unchanged.
-        """
-        entry = self.state()["stages"].get(stage, {})
-        if entry.get("status") != "complete" or entry.get("inputs") != inputs:
-            return False
-        made: dict[str, str] = entry["outputs"]
+    def _outputs_are_whole(self, entry: dict[str, Any]) -> bool:
+        hashes: dict[str, str] = entry["outputs"]
         return all(
-            (self.root / name).is_file() and sha256_file(self.root / name) == digest
-            for name, digest in made.items()
+            (self.root / name).is_file() and file_hash(self.root / name) == digest
+            for name, digest in hashes.items()
         )
 
-    @contextlib.contextmanager
-    def stage(self, name: str, inputs: str, outputs: list[Path]) -> Iterator[bool]:
-        """Yield whether the stage has to run.
+    def _reason(self, stage: Stage) -> str:
+        """Why a stage that was begun or done before is done again; empty for a new one."""
+        entry = self._entry(stage.name)
+        if entry.get("status") == "running" and entry.get("inputs") == stage.key:
+            return " was interrupted: going on"
+        if entry.get("status") != "complete":
+            return ""
+        if entry.get("inputs") == stage.key:
+            return " its files were changed or removed: done again"
+        if "depends_on" not in entry:  # of an earlier version of medtune
+            return " its inputs or outputs have changed: done again"
+        changed = changes(entry["depends_on"], stage.fingerprints)
+        versions = [
+            f"{name} ({entry['versions'].get(name, 'none')} → {stage.versions.get(name, 'none')})"
+            for name in changes(entry["versions"], stage.versions)
+        ]
+        reasons = [*changed, *versions] or ["medtune's own code"]
+        return f" done again, since this has changed: {', '.join(reasons)}"
 
-        Mark it started before and complete after the block.
-        """
-        if self.is_done(name, inputs):
-            say(f"[{name}] done before, inputs unchanged")
-            yield False
-            return
-        earlier = self.state()["stages"].get(name, {})
-        if earlier.get("status") == "complete":
-            say(f"[{name}] its inputs or outputs have changed: done again")
-        elif earlier.get("status") == "running" and earlier.get("inputs") == inputs:
-            say(f"[{name}] was interrupted: going on")
-        else:
-            say(f"[{name}]")
-        self._record(name, {"status": "running", "start": now(), "inputs": inputs})
-        self.update(status="running")
-        yield True
-        started = self.state()["stages"][name]["start"]
-        self._record(
-            name,
-            {
-                "status": "complete",
-                "start": started,
-                "end": now(),
-                "inputs": inputs,
-                "outputs": self.output_hashes(outputs),
-            },
-        )
-        detail(f"[{name}] complete")
+    def _entry(self, name: str) -> dict[str, Any]:
+        entry: dict[str, Any] = self.state()["stages"].get(name, {})
+        return entry
 
     def _record(self, name: str, entry: dict[str, Any]) -> None:
         state = self.state()
         state["stages"][name] = entry
         write_json(self.state_file, state)
+
+
+def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """The keys whose values differ, in the order of ``after``."""
+    keys = dict.fromkeys([*after, *before])
+    return [key for key in keys if before.get(key) != after.get(key)]

@@ -4,20 +4,21 @@ import csv
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RunError
 from medtune.evaluation.evaluate import evaluate, read_samples, score
 from medtune.evaluation.published import figure_named
 from medtune.evaluation.tasks import Task, task_of
-from medtune.files import sha256_file, whole_directory, whole_file, write_json
+from medtune.files import file_hash, sha256_paths, whole_directory, whole_file, write_json
 from medtune.hosted.fine_tuning import train_hosted
 from medtune.hosted.quote import endpoint_of
 from medtune.models.adapters import add_lora, frozen_hash
 from medtune.models.cache import CachedModel
 from medtune.models.causal import CausalModel
 from medtune.models.inference_settings import inference_settings_of
+from medtune.models.interface import LanguageModel
 from medtune.models.load import LocalModelRef, load_tokenizer, load_weights
 from medtune.models.open import ModelRef, open_model, resolve_model, trained_endpoint_ref
 from medtune.models.packed_attention import PACKED_ATTENTION, register_packed_attention
@@ -28,7 +29,7 @@ from medtune.recipe.schema import Recipe
 from medtune.report.loss_plots import write_loss_files
 from medtune.runs.plan import Plan
 from medtune.runs.preflight import memory_of, objective_of, require_fit
-from medtune.runs.stage import RunDirectory
+from medtune.runs.stage import RunDirectory, Stage
 from medtune.runs.task_items import TaskItems, source_hashes
 from medtune.tokens.encode import encode_all
 from medtune.training.callbacks import read_metrics
@@ -44,47 +45,63 @@ def read_split(run: RunDirectory, name: str) -> list[Conversation]:
     return list(read_conversations(run.data / f"{name}.parquet"))
 
 
-def evaluate_stage(plan: Plan, run: RunDirectory, which: str) -> None:
-    """eval/before/ or eval/after/: the tasks on the test split, with the untouched or the
-    trained model.
-    """
-    recipe = plan.recipe
-    before = which == "before"
-    found = plan.base if before else trained_model(plan, run)
-    fingerprint = plan.base_fingerprint if before else found.fingerprint()
-    directory = run.before if before else run.after
-    items_file = run.data / f"{recipe.evaluate.split}.parquet"
-    measured = TaskItems(recipe, run.data, plan.data_dir, run.root / "eval" / "judge")
-    inputs = plan.evaluate_inputs(
-        [sha256_file(items_file), *source_hashes(recipe, plan.data_dir)], fingerprint
+def evaluate_stage(plan: Plan, run: RunDirectory, side: Literal["before", "after"]) -> None:
+    """eval/before/ or eval/after/: the untouched or the trained model on the held-out items."""
+    trained = side == "after"
+    model = trained_model(plan, run) if trained else plan.base
+    directory = run.after if trained else run.before
+    inputs = plan.evaluate_inputs(item_hashes(plan, run), model.fingerprint())
+    libraries = plan.libraries(adapter=trained and plan.trains_adapter)
+    stage = Stage(f"evaluate_{side}", inputs, (directory,), libraries)
+    run.perform(stage, lambda: _evaluate(plan, run, model, directory, trained=trained))
+
+
+def item_hashes(plan: Plan, run: RunDirectory) -> list[str]:
+    """Hashes of the files whose rows are measured."""
+    split = run.data / f"{plan.recipe.evaluate.split}.parquet"
+    return [file_hash(split), *source_hashes(plan.recipe, plan.data_dir)]
+
+
+def _evaluate(
+    plan: Plan, run: RunDirectory, reference: ModelRef, directory: Path, *, trained: bool
+) -> None:
+    recipe, evaluation = plan.recipe, plan.recipe.evaluate
+    items = task_items(plan, run)
+    model = open_measured(plan, run, reference, trained=trained, to_train=not trained)
+    for file in directory.glob("*.json*") if directory.exists() else []:
+        if file.name.split(".")[0] not in {spec.key for spec in evaluation.tasks}:
+            file.unlink()
+    results = evaluate(model, items.jobs(), evaluation.resamples, directory)
+    evaluate(model, items.validation_jobs(), evaluation.resamples, directory / VALIDATION)
+    for task, scores in results.items():
+        for metric, entry in scores.items():
+            detail(f"  {task} {metric}: {entry['value']:.4g} (n = {entry['n']})")
+    inner = model.model if isinstance(model, CachedModel) else model
+    figures = [figure_named(name) for name in evaluation.published] if trained else []
+    for figure in figures:
+        if figure.needs_trained_model and isinstance(inner, CausalModel):
+            rows = read_split(run, recipe.evaluate.split)
+            figure.measure(inner, rows, items.settings(), run.published)
+
+
+def task_items(plan: Plan, run: RunDirectory) -> TaskItems:
+    """The items of the recipe's tasks; judgements are cached in the run."""
+    return TaskItems(plan.recipe, run.data, plan.data_dir, run.root / "eval" / "judge")
+
+
+def open_measured(
+    plan: Plan, run: RunDirectory, reference: ModelRef, *, trained: bool, to_train: bool = False
+) -> LanguageModel:
+    """A model to be measured. Its answers are cached in eval/, whatever the tasks."""
+    return open_model(
+        reference,
+        plan.recipe.model,
+        batch_size=plan.recipe.evaluate.batch_size,
+        dtype=plan.recipe.evaluate.dtype,
+        trained=trained,
+        to_train=to_train,
+        cache=run.root / "eval",
     )
-    with run.stage(f"evaluate_{which}", inputs, [directory]) as needed:
-        if not needed:
-            return
-        wanted = recipe.evaluate
-        cache = directory.parent  # answers that were paid for outlive a change of the tasks
-        model = open_model(
-            *(found, recipe.model),
-            batch_size=wanted.batch_size,
-            dtype=wanted.dtype,
-            trained=not before,
-            to_train=before,
-            cache=cache,
-        )
-        for file in directory.glob("*.json*") if directory.exists() else []:
-            if file.name.split(".")[0] not in {spec.key for spec in wanted.tasks}:
-                file.unlink()
-        results = evaluate(model, measured.jobs(), wanted.resamples, directory)
-        evaluate(model, measured.validation_jobs(), wanted.resamples, directory / VALIDATION)
-        for task, scores in results.items():
-            for metric, score in scores.items():
-                detail(f"  {task} {metric}: {score['value']:.4g} (n = {score['n']})")
-        inner = model.model if isinstance(model, CachedModel) else model
-        figures = [] if before else [figure_named(name) for name in wanted.published]
-        for figure in figures:
-            if figure.needs_trained_model and isinstance(inner, CausalModel):
-                items = read_split(run, wanted.split)
-                figure.measure(inner, items, measured.settings(), run.published)
 
 
 def trained_model(plan: Plan, run: RunDirectory) -> ModelRef:
@@ -109,44 +126,41 @@ def trained_model(plan: Plan, run: RunDirectory) -> ModelRef:
     )
 
 
-def train_inputs_of(plan: Plan, run: RunDirectory) -> str:
-    """Hash of everything that the training of a prepared run depends on."""
-    return plan.train_inputs(
-        {name: sha256_file(run.data / f"{name}.parquet") for name in ("train", "validation")}
-    )
+def training(plan: Plan, run: RunDirectory) -> Stage:
+    """model/ and train/: the trained model, loss.csv and trainer_stats.json."""
+    hashes = {name: file_hash(run.data / f"{name}.parquet") for name in ("train", "validation")}
+    outputs = (run.model, run.train / "loss.csv", run.train / "trainer_stats.json")
+    libraries = plan.libraries(training=True, adapter=plan.trains_adapter)
+    return Stage("train", plan.train_inputs(hashes), outputs, libraries)
 
 
 def train_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:
-    """model/ and train/: the trained model, its log, loss.csv and trainer_stats.json."""
-    inputs = train_inputs_of(plan, run)
-    hosted = plan.recipe.train.method == "hosted"
-    stats = run.train / "trainer_stats.json"
-    outputs = [run.model, run.train / "loss.csv", stats]
+    """Train, here on all processes or at the hosted service."""
+    stage, hosted = training(plan, run), plan.recipe.train.method == "hosted"
+
+    def work() -> None:
+        _remove_measurements(run)
+        if hosted:
+            train_hosted(plan.recipe, run)
+        else:
+            train(plan, run, processes, stage.key)
+
     if processes.main:
-        with run.stage("train", inputs, outputs) as needed:
-            processes.sums([float(needed and not hosted)])
-            if needed:
-                # What was measured of another model.
-                for old in (
-                    run.after,
-                    run.root / "eval" / "arms",
-                    *run.root.glob("repeats/*/eval"),
-                ):
-                    shutil.rmtree(old, ignore_errors=True)
-                for file in (
-                    run.comparison,
-                    run.root / "eval" / "confidence.json",
-                    run.root / "eval" / "tables.json",
-                ):
-                    file.unlink(missing_ok=True)
-                if hosted:
-                    train_hosted(plan.recipe, run)
-                else:
-                    train(plan, run, processes, inputs)
+        processes.sums([float(not hosted and not run.is_done(stage))])
+        run.perform(stage, work)
         shutil.rmtree(run.train / "checkpoints", ignore_errors=True)  # they have served
     elif processes.sums([0.0])[0]:
-        train(plan, run, processes, inputs)
+        train(plan, run, processes, stage.key)
     processes.wait()
+
+
+def _remove_measurements(run: RunDirectory) -> None:
+    """Remove what was measured of an earlier trained model."""
+    evaluation = run.root / "eval"
+    for directory in (run.after, evaluation / "arms", *run.root.glob("repeats/*/eval")):
+        shutil.rmtree(directory, ignore_errors=True)
+    for file in (run.comparison, evaluation / "confidence.json", evaluation / "tables.json"):
+        file.unlink(missing_ok=True)
 
 
 def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str) -> None:
@@ -245,8 +259,11 @@ def write_training_results(
 
 
 def check_base_untouched(plan: Plan) -> None:
-    """The base's weight files hash as they did at the start. Raises ``RunError`` otherwise."""
-    if resolve_model(plan.recipe.model).weights_hash() != plan.base_weights:
+    """Read the base's weight files once more. Raises ``RunError`` where they have changed."""
+    reference = resolve_model(plan.recipe.model)
+    if not isinstance(reference, LocalModelRef):
+        return
+    if sha256_paths(reference.weight_files(), reread=True) != plan.base_weights:
         raise RunError(
             "the base model's weight files changed during the run",
             where=plan.base.name,

@@ -3,59 +3,53 @@ items.
 """
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 from medtune.evaluation.comparison.variants import Side, compare_arms
 from medtune.evaluation.evaluate import evaluate
 from medtune.evaluation.tasks import Metric, Task
-from medtune.files import sha256_file, sha256_json
-from medtune.models.open import open_model
+from medtune.files import file_hash
 from medtune.recipe.schema import Arm, Recipe
 from medtune.runs.plan import Plan
-from medtune.runs.stage import RunDirectory
-from medtune.runs.stages import samples_of, tasks_of, trained_model
-from medtune.runs.task_items import TaskItems, source_hashes
+from medtune.runs.stage import RunDirectory, Stage
+from medtune.runs.stages import (
+    item_hashes,
+    open_measured,
+    samples_of,
+    task_items,
+    tasks_of,
+    trained_model,
+)
 
 UNCHANGED = (("base as it is", "base", "before"), ("tuned as it is", "tuned", "after"))
 
 
 def arms_stage(plan: Plan, run: RunDirectory) -> None:
-    """eval/arms/NAME/: every arm of the recipe; those that are gone from it are removed."""
-    place, wanted = run.root / "eval" / "arms", plan.recipe.evaluate
-    names = {arm.name for arm in wanted.arms}
-    for old in place.iterdir() if place.is_dir() else []:
+    """eval/arms/NAME/: every arm of the recipe; others are removed."""
+    directory, arms = run.root / "eval" / "arms", plan.recipe.evaluate.arms
+    names = {arm.name for arm in arms}
+    for old in directory.iterdir() if directory.is_dir() else []:
         if old.name not in names:
             shutil.rmtree(old)
-    for arm in wanted.arms:
-        _measure(plan, run, arm)
+    for arm in arms:
+        _measure(plan, run, arm, directory / arm.name)
 
 
-def _measure(plan: Plan, run: RunDirectory, arm: Arm) -> None:
-    recipe, directory = plan.recipe, run.root / "eval" / "arms" / arm.name
+def _measure(plan: Plan, run: RunDirectory, arm: Arm, directory: Path) -> None:
     tuned = arm.model == "tuned"
-    found = trained_model(plan, run) if tuned else plan.base
-    fingerprint = found.fingerprint() if tuned else plan.base_fingerprint
-    files = [run.data / f"{recipe.evaluate.split}.parquet", run.data / "train.parquet"]
-    hashes = [sha256_file(file) for file in files] + source_hashes(recipe, plan.data_dir)
-    inputs = sha256_json([plan.evaluate_inputs(hashes, fingerprint), arm.model_dump(mode="json")])
-    with run.stage(f"arm_{arm.name}", inputs, [directory]) as needed:
-        if not needed:
-            return
-        wanted = recipe.evaluate
-        model = open_model(
-            found,
-            recipe.model,
-            batch_size=wanted.batch_size,
-            dtype=wanted.dtype,
-            trained=tuned,
-            cache=run.root / "eval",
-        )
-        evaluate(
-            model,
-            TaskItems(recipe, run.data, plan.data_dir, run.root / "eval" / "judge").jobs(arm),
-            wanted.resamples,
-            directory,
-        )
+    reference = trained_model(plan, run) if tuned else plan.base
+    items = [*item_hashes(plan, run), file_hash(run.data / "train.parquet")]
+    inputs = plan.evaluate_inputs(items, reference.fingerprint())
+    inputs["arm"] = arm.model_dump(mode="json")
+    libraries = plan.libraries(adapter=tuned and plan.trains_adapter)
+
+    def work() -> None:
+        model = open_measured(plan, run, reference, trained=tuned)
+        jobs = task_items(plan, run).jobs(arm)
+        evaluate(model, jobs, plan.recipe.evaluate.resamples, directory)
+
+    run.perform(Stage(f"arm_{arm.name}", inputs, (directory,), libraries), work)
 
 
 def arms_of_task(run: RunDirectory, recipe: Recipe, key: str) -> dict[str, Any] | None:
