@@ -74,7 +74,7 @@ def questions(source: str, form: str, data_dir: Path, count: int) -> tuple[list[
 
 def answered_rows(data_dir: Path, count: int) -> list[Any]:
     """Rows of MedQuAD with an answer within the limit, drawn by seed."""
-    from medtune.data.sources.open import open_source
+    from medtune.data.sources.open_source import open_source
     from medtune.recipe.schema import Columns
 
     rows = [

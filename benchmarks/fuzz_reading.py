@@ -148,7 +148,7 @@ def splice(chance: random.Random, content: bytes) -> bytes:
 
 def judge(case: Case, place: Path) -> str:
     """What came of a case: ``rows``, ``error: …``, or what must not be: ``LOST …``, ``CRASH …``."""
-    from medtune.data.sources.open import open_source
+    from medtune.data.sources.open_source import open_source
     from medtune.errors import DataError
     from medtune.recipe.schema import Columns
 

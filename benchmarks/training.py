@@ -97,7 +97,7 @@ def make_model(tokenizer: Path, place: Path) -> None:
 def make_rows(data_dir: Path, model: Path, count: int) -> list[tuple[list[int], int]]:
     """Rows of MedQuAD, drawn by seed, as ids and the number of them that are prompt."""
     from medtune.conversation import Conversation
-    from medtune.data.sources.open import open_source
+    from medtune.data.sources.open_source import open_source
     from medtune.models.load import load_tokenizer, locate
     from medtune.recipe.schema import Columns
     from medtune.tokens.encode import Encoder

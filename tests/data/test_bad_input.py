@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medtune.data.formats.tables import TABLE_SUFFIXES
-from medtune.data.sources.open import open_source, source_files
+from medtune.data.sources.open_source import open_source, source_files
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 

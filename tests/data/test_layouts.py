@@ -9,7 +9,7 @@ import pytest
 
 from medtune.data.columns import find_layout, resolve_columns
 from medtune.data.formats.tables import open_table
-from medtune.data.sources.open import open_source
+from medtune.data.sources.open_source import open_source
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 

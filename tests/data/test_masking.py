@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from medtune.conversation import Message
-from medtune.data.masking import scan_row
 from medtune.data.rows import Row
+from medtune.data.steps import scan_row
 from medtune.errors import DataError
 
 

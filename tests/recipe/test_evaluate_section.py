@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from medtune.data.sources import multiple_choice
+from medtune.data.sources import choice_forms as multiple_choice
 from medtune.evaluation.tasks.multiple_choice import EXAMINATIONS
 from medtune.recipe.evaluate import Evaluate, TaskSpec
 

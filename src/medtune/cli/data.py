@@ -1,12 +1,15 @@
 """`medtune data`: the known data sets."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medtune.cli.common import Options, offers, print_json
 from medtune.cli.data_export import check_file, export_data
-from medtune.cli.data_versions import versions
+
+if TYPE_CHECKING:
+    from medtune.data.sources.catalogue import KnownSource
 
 app = typer.Typer(
     help="The known data sets: what they are, and whether they are here.",
@@ -23,32 +26,32 @@ def list_sources(*, options: Options) -> None:
     """
     from medtune.data.sources.catalogue import KNOWN
 
-    place = options.existing_data_dir()
-    rows = []
-    for source in KNOWN.values():
-        found = source.find(place)
-        elsewhere = "not here; fetched from the hub when asked for" if source.hub else "not here"
-        rows.append(
-            {
-                "name": source.name,
-                "title": source.title,
-                "licence": source.licence,
-                "published": source.published,
-                "columns": source.columns,
-                "rows": source.rows(),
-                "here": "in the package"
-                if source.packaged and found
-                else str(found)
-                if found
-                else elsewhere,
-                "files": list(source.files),
-            }
-        )
+    data_dir = options.existing_data_dir()
+    rows = [
+        {
+            "name": source.name,
+            "title": source.title,
+            "licence": source.licence,
+            "published": source.published,
+            "columns": source.columns,
+            "rows": source.rows(),
+            "here": _where(source, data_dir),
+            "files": list(source.files),
+        }
+        for source in KNOWN.values()
+    ]
     if options.json:
         print_json(rows)
         return
     for row in rows:
         typer.echo("\n".join(_described(row)) + "\n")
+
+
+def _where(source: "KnownSource", data_dir: Path | None) -> str:
+    file = source.find(data_dir)
+    if file:
+        return "in the package" if source.packaged else str(file)
+    return "not here; fetched from the hub when asked for" if source.hub else "not here"
 
 
 def _described(row: dict[str, Any]) -> list[str]:
@@ -79,7 +82,6 @@ def audit_source(
     written.
     """
     import tempfile
-    from pathlib import Path
 
     from medtune.data.prepare import prepare
     from medtune.recipe.read import data_settings
@@ -93,6 +95,56 @@ def audit_source(
     options.show(audit.as_json(), lambda: audit_text(audit, examples=options.examples))
 
 
-app.command("versions")(versions)
+@app.command("versions")
+@offers("out wikidoc medquad short seed data_dir json quiet verbose")
+def write_data_versions(
+    *,
+    options: Options,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write them.")] = Path(
+        "versions"
+    ),
+    wikidoc: Annotated[
+        str, typer.Option(help="The WikiDoc source: wikidoc, wikidoc_patient, or a file.")
+    ] = "wikidoc",
+    medquad: Annotated[
+        str, typer.Option(help="The MedQuAD source: medquad, or a file.")
+    ] = "medquad",
+    short: Annotated[
+        int, typer.Option(min=1, help="Rows of each source in the short versions.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of split and draw.")] = 42,
+) -> None:
+    """{combined, combined short, medquad, wikidoc} × {gemma, llama, mistral}: cleaned, split by
+    group, with a card.
+    """
+    from medtune.examples.faithful.versions import write_versions
+
+    data_dir = options.existing_data_dir()
+    _check_wikidoc(wikidoc, data_dir)
+    counts = write_versions(out, data_dir, wikidoc, medquad, short, seed)
+    if options.json:
+        print_json(counts)
+        return
+    for name, splits in counts.items():
+        typer.echo(
+            f"{name:<26}" + "   ".join(f"{split} {rows:>7,}" for split, rows in splits.items())
+        )
+    typer.echo(f"Written: {out.resolve()}")
+
+
+def _check_wikidoc(name: str, data_dir: Path | None) -> None:
+    """The whole of WikiDoc is found less often than its patient part, which serves too."""
+    from medtune.data.sources.open_source import source_files
+    from medtune.errors import DataError
+
+    try:
+        source_files(name, data_dir)
+    except DataError as error:
+        if name != "wikidoc":
+            raise DataError(error.what, where="--wikidoc", fix=error.fix) from error
+        fix = f"{error.fix} Or take its patient part: --wikidoc wikidoc_patient."
+        raise DataError(error.what, where="--wikidoc", fix=fix) from error
+
+
 app.command("export")(export_data)
 app.command("check")(check_file)

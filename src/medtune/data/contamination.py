@@ -20,7 +20,7 @@ from medtune.data.dedup import normalize, normalized_word_hashes, run_hashes, te
 from medtune.data.row_store import CHUNK, RowStore, from_batch
 from medtune.data.rows import Row, Source, bare_question
 from medtune.data.sources.catalogue import KNOWN
-from medtune.data.sources.open import open_source, source_files
+from medtune.data.sources.open_source import open_source, source_files
 from medtune.data.workers import ordered_map
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns, Data

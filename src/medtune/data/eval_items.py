@@ -9,7 +9,7 @@ from string import ascii_uppercase
 from medtune.conversation import Conversation
 from medtune.data.dedup import normalize, text_hash
 from medtune.data.rows import Row, bare_question
-from medtune.data.sources.open import open_source
+from medtune.data.sources.open_source import open_source
 from medtune.errors import DataError
 from medtune.progress import say
 from medtune.recipe.schema import Columns

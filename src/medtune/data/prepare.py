@@ -30,7 +30,7 @@ from medtune.data.index import Index, IndexFile
 from medtune.data.row_store import RowStore, chunks
 from medtune.data.rows import Row, Source
 from medtune.data.selection import Selection, select
-from medtune.data.sources.open import open_source
+from medtune.data.sources.open_source import open_source
 from medtune.data.splits import SPLITS
 from medtune.data.steps import Habits, Judging, check_found, judge_chunk, learn_habits, repair_chunk
 from medtune.data.workers import ordered_map

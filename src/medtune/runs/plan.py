@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medtune.data.contamination import benchmark_sources
-from medtune.data.sources.open import source_files
+from medtune.data.sources.open_source import source_files
 from medtune.errors import RecipeError
 from medtune.evaluation.tasks import task_of
 from medtune.files import file_hash

@@ -14,7 +14,7 @@ from medtune.conversation import Conversation, iter_conversations, read_conversa
 from medtune.data.dedup import normalize
 from medtune.data.eval_items import Benchmark, read_benchmark
 from medtune.data.rows import bare_question
-from medtune.data.sources.open import source_files
+from medtune.data.sources.open_source import source_files
 from medtune.errors import DataError
 from medtune.evaluation.decisions import MetricName, main_metric
 from medtune.evaluation.evaluate import Job

@@ -53,7 +53,7 @@ def test_a_row_without_damage_is_the_same_object_and_counts_nothing():
     whole = row("What is gout?", "Crystals in a joint.", label="Joint", entity="gout")
     rows, tally = repaired([whole])
     assert rows[0] is whole
-    assert tally.as_dict() == {}
+    assert tally.rules == {}
 
 
 OFF = {
@@ -74,7 +74,7 @@ def test_all_rules_switched_off_change_nothing_but_the_subject():
     rows, tally = repaired([DAMAGED], **OFF)
     assert rows[0].messages == DAMAGED.messages
     assert rows[0].label == DAMAGED.label
-    assert tally.as_dict() == {}
+    assert tally.rules == {}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from medtune.data.cleaning.rules import brand_rule, text_rules
+from medtune.data.cleaning.repairs import brand_rule, text_rules
 from medtune.recipe.schema import Clean
 
 RULES = dict(text_rules(Clean()))

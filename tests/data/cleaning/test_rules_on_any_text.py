@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from medtune.data.cleaning.rules import text_rules
+from medtune.data.cleaning.repairs import text_rules
 from medtune.recipe.schema import Clean
 
 RULES = dict(text_rules(Clean()))

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from medtune.data.sources.open import open_source
+from medtune.data.sources.open_source import open_source
 from medtune.recipe.schema import Columns
 
 

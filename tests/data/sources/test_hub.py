@@ -104,10 +104,11 @@ def server():
 SCRIPT = """
 import json, sys
 import os
-import medtune.data.sources.open as sources
+import medtune.data.sources.catalogue as catalogue
+import medtune.data.sources.open_source as sources
 assert not any(name.startswith("huggingface_hub") for name in sys.modules), "loaded before it is needed"
-sources.hub._PATIENCE = float(os.environ.get("MEDTUNE_TEST_PATIENCE", sources.hub._PATIENCE))
-assert sources.hub._PATIENCE <= 10
+catalogue._PATIENCE = float(os.environ.get("MEDTUNE_TEST_PATIENCE", catalogue._PATIENCE))
+assert catalogue._PATIENCE <= 10
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 try:

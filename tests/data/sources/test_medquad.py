@@ -4,7 +4,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 
-from medtune.data.sources.open import open_source
+from medtune.data.sources.open_source import open_source
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from medtune.data.sources.open import open_source
+from medtune.data.sources.open_source import open_source
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medtune.data.eval_items import read_benchmark
-from medtune.data.sources.open import open_source
+from medtune.data.sources.open_source import open_source
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 

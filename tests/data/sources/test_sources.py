@@ -3,7 +3,7 @@ import json
 import pytest
 
 from medtune.data.sources.catalogue import KNOWN
-from medtune.data.sources.open import FORMS, open_source, source_files
+from medtune.data.sources.open_source import FORMS, open_source, source_files
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 

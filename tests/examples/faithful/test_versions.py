@@ -12,8 +12,8 @@ from medtune.conversation import Conversation, Message
 from medtune.examples.faithful.versions import (
     FAMILIES,
     VERSIONS,
-    chosen,
     family_prompt,
+    version_ids,
     write_versions,
 )
 
@@ -67,7 +67,7 @@ def test_the_short_set_takes_so_many_of_each_source_by_seed_not_the_first():
         "validation": [item(i, source) for source in ("a", "b") for i in range(80, 90)],
         "test": [item(i, source) for source in ("a", "b") for i in range(90, 100)],
     }
-    picked = chosen(splits, "combined_short", 50, 1)
+    picked = version_ids(splits, "combined_short", 50, 1)
     everything = set().union(*picked.values())
     assert (
         sum(i.startswith("a-") for i in everything)
@@ -75,7 +75,9 @@ def test_the_short_set_takes_so_many_of_each_source_by_seed_not_the_first():
         == 50
     )
     assert (
-        picked == chosen(splits, "combined_short", 50, 1) != chosen(splits, "combined_short", 50, 2)
+        picked
+        == version_ids(splits, "combined_short", 50, 1)
+        != version_ids(splits, "combined_short", 50, 2)
     )
     assert all(picked[name] <= {c.id for c in splits[name]} for name in splits)
     assert {f"a-{i}" for i in range(50)} - everything

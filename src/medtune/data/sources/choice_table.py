@@ -11,12 +11,12 @@ from typing import Any
 from medtune.data.columns import ANSWER, MESSAGES, QUESTION, Layout, find_layout, text_of
 from medtune.data.formats.tables import Table
 from medtune.data.rows import Row
+from medtune.data.sources.choice_forms import choice_row
 from medtune.data.sources.forms import Fields
-from medtune.data.sources.multiple_choice import choice_row
 from medtune.data.sources.option_columns import (
     AS_PLAIN,
+    AnswerOptions,
     OptionColumns,
-    Options,
     find_options,
     plain_name,
 )
@@ -31,7 +31,7 @@ _LETTERS = "Write letters (A is the first option) instead of numbers."
 LETTER, TEXT, NUMBER = "a letter", "an option's text", "a number"
 
 
-def readings(answer: str, options: Options) -> dict[str, int]:
+def readings(answer: str, options: AnswerOptions) -> dict[str, int]:
     """What an answer may be, with the place of its option.
 
     Of a number the number as it stands, whatever it counts from.
@@ -55,7 +55,7 @@ def is_letter(answer: str) -> bool:
     return _LETTER.fullmatch(answer.upper()) is not None
 
 
-def _lettered(answer: str, options: Options) -> int | None:
+def _lettered(answer: str, options: AnswerOptions) -> int | None:
     """The place that a letter, a whole line ``A. …`` or the option's own name in the file gives."""
     names = [name.strip().lower() for name in options.names]
     if answer.lower() in names:
@@ -80,7 +80,7 @@ class Meaning:
     shown: frozenset[str]
     base: int | None
 
-    def position(self, fields: Fields, answer: str, options: Options) -> int:
+    def position(self, fields: Fields, answer: str, options: AnswerOptions) -> int:
         """The place of the right option.
 
         Raises ``DataError`` where the answer names none, or one or another.
@@ -106,7 +106,7 @@ class Meaning:
             what, f"Write the right option's letter, its text, or its number. {AS_PLAIN}"
         )
 
-    def _positions(self, kinds: dict[str, int], options: Options) -> set[int]:
+    def _positions(self, kinds: dict[str, int], options: AnswerOptions) -> set[int]:
         """All options that an answer may name."""
         bases = (0, 1) if self.base is None else (self.base,)
         numbers = {kinds[NUMBER] - base for base in bases} if NUMBER in kinds else set()
@@ -114,7 +114,9 @@ class Meaning:
         return named | {position for position in numbers if 0 <= position < len(options.texts)}
 
 
-def learn_meaning(column: str, where: str, answers: Iterable[tuple[str, str, Options]]) -> Meaning:
+def learn_meaning(
+    column: str, where: str, answers: Iterable[tuple[str, str, AnswerOptions]]
+) -> Meaning:
     """What the answers of a whole file mean, from (place, answer, options) of its rows.
 
     A number may count from 0 or from 1: a 0 shows the one, a number as high as there are options
@@ -184,7 +186,7 @@ class ChoiceLayout(Layout):
             choice, messages=messages, entity=plain.entity, id=plain.id, published_split=part
         )
 
-    def _key(self, fields: Fields, answer: str, options: Options) -> str:
+    def _key(self, fields: Fields, answer: str, options: AnswerOptions) -> str:
         if answer in MISSING and answer not in options.texts:
             return ""
         position = self.meaning.position(fields, answer, options)
@@ -253,7 +255,9 @@ def _key_column(names: list[str]) -> str | None:
     return next((plain[name] for name in (*_KEYS, *ANSWER, _LABEL) if name in plain), None)
 
 
-def _answers(table: Table, options: OptionColumns, key: str) -> Iterator[tuple[str, str, Options]]:
+def _answers(
+    table: Table, options: OptionColumns, key: str
+) -> Iterator[tuple[str, str, AnswerOptions]]:
     """Place, answer and options of each row that has both."""
     for number, row in enumerate(table.rows(), 1):
         location = f"{table.path.name}, row {number}"

@@ -3,9 +3,10 @@ become conversations.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from medtune.conversation import Message
 from medtune.data.columns import Layout, text_of
@@ -61,7 +62,7 @@ Convert = Callable[[Fields], Row]
 
 
 @dataclass(frozen=True)
-class Form:
+class PublishedForm:
     """One published form of a data set.
 
     ``needs`` are the columns it is known by. ``telling`` says that they alone tell the data set, so
@@ -87,18 +88,61 @@ class Form:
         )
 
 
-def form(needs: str, convert: Convert, taken: dict[str, str], **facts: Any) -> Form:
+def form(needs: str, convert: Convert, taken: dict[str, str], **facts: Any) -> PublishedForm:
     """A form by its columns and the conversion of a row."""
-    return Form(frozenset(needs.split()), lambda table: convert, taken, **facts)
+    return PublishedForm(frozenset(needs.split()), lambda table: convert, taken, **facts)
 
 
-def pairs(needs: str, *, telling: bool = True, exact: bool = False, **columns: str) -> Form:
+def pairs(
+    needs: str, *, telling: bool = True, exact: bool = False, **columns: str
+) -> PublishedForm:
     """A form that needs no code: each part of the conversation stands in a column."""
     layout = Layout(Columns(**columns))
-    return Form(
+    return PublishedForm(
         frozenset(needs.split()),
         lambda table: lambda fields: layout.row(fields.row, fields.source, fields.location),
         layout.taken(),
         telling,
         exact,
     )
+
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+
+def medquad_xml_rows(files: Sequence[Path]) -> Iterator[Row]:
+    """Rows of the tree: the focus is the entity, so that one disease lies in one split."""
+    for path in files:
+        root = _parse(path)
+        focus = (root.findtext("Focus") or "").strip() or None
+        for pair in root.iter("QAPair"):
+            question = pair.find("Question")
+            asked = (question.text or "") if question is not None else ""
+            answer = pair.findtext("Answer") or ""
+            yield Row(
+                (Message("user", asked), Message("assistant", answer)),
+                "medquad",
+                f"{path}, pair {pair.get('pid')}",
+                entity=focus,
+                id=question.get("qid") if question is not None else None,
+            )
+
+
+def _parse(path: Path) -> "Element":
+    from defusedxml.common import DefusedXmlException
+    from defusedxml.ElementTree import ParseError, parse
+
+    try:
+        root: Element | None = parse(path).getroot()
+    except (ParseError, DefusedXmlException, ValueError, LookupError, OSError) as error:
+        raise DataError(
+            f"not valid XML ({error})", where=str(path), fix="Fetch the file again."
+        ) from error
+    if root is None or root.tag != "Document":
+        raise DataError(
+            "no document of MedQuAD",
+            where=str(path),
+            fix="Name the directory of MedQuAD's own XML.",
+        )
+    return root

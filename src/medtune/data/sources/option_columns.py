@@ -27,7 +27,7 @@ _WRITE = 'Write ["…", "…"] or {"A": "…", "B": "…"}.'
 
 
 @dataclass(frozen=True)
-class Options:
+class AnswerOptions:
     """The options of one question.
 
     ``names`` are the file's own for them, which an answer may give for the letter.
@@ -42,9 +42,9 @@ class OptionColumns:
     """The columns that hold the options, and how those of a row are read."""
 
     columns: Sequence[str]
-    read: Callable[[Fields], Options]
+    read: Callable[[Fields], AnswerOptions]
 
-    def of(self, fields: Fields) -> Options:
+    def of(self, fields: Fields) -> AnswerOptions:
         """The options of a row without the empty ones at its end: some questions have fewer.
 
         None at all is allowed.
@@ -62,7 +62,7 @@ class OptionColumns:
             raise fields.fault(
                 f"option {ascii_uppercase[empty]} is empty", "Give it a text, or leave the row out."
             )
-        return Options(options.names[:count], options.texts[:count])
+        return AnswerOptions(options.names[:count], options.texts[:count])
 
 
 def plain_name(name: str) -> str:
@@ -78,7 +78,7 @@ def find_options(table: Table) -> OptionColumns | None:
     columns = option_columns(table.names, str(table.path))
     if columns:
         return OptionColumns(
-            columns, lambda fields: Options(columns, [fields.text(name) for name in columns])
+            columns, lambda fields: AnswerOptions(columns, [fields.text(name) for name in columns])
         )
     column = next((name for name in table.names if plain_name(name) in LISTS), None)
     first = (
@@ -159,10 +159,10 @@ def _parsed(value: Any) -> list[Any] | dict[Any, Any] | None:
     return value if isinstance(value, list | dict) else None
 
 
-def _listed(fields: Fields, column: str) -> Options:
+def _listed(fields: Fields, column: str) -> AnswerOptions:
     value = fields.row.get(column)
     if _is_empty(value):
-        return Options()
+        return AnswerOptions()
     options = _parsed(value)
     if options is None:
         raise fields.fault(
@@ -170,7 +170,7 @@ def _listed(fields: Fields, column: str) -> Options:
         )
     by_name = _by_name(fields, column, options) if isinstance(options, dict) else None
     names = list(by_name) if by_name else list(ascii_uppercase[: len(options)])
-    return Options(
+    return AnswerOptions(
         names, [_text(fields, column, item) for item in (by_name.values() if by_name else options)]
     )
 

@@ -58,7 +58,7 @@ def family_prompt(family: str, question: str, answer: str) -> str:
     )
 
 
-def chosen(
+def version_ids(
     splits: dict[str, Sequence[Conversation]], version: str, short: int, seed: int
 ) -> dict[str, set[str]]:
     """Split → ids of a version's rows.
@@ -128,7 +128,7 @@ def write_versions(
         schema = pa.schema([(column, pa.string()) for column in COLUMNS])
         files: dict[str, dict[str, Path]] = {}
         for version in VERSIONS:
-            ids = chosen(splits, names.get(version, version), short, seed)
+            ids = version_ids(splits, names.get(version, version), short, seed)
             for family in FAMILIES:
                 files[f"{version}_{family}"] = written = {}
                 for split, items in splits.items():

@@ -8,7 +8,7 @@ from typing import Any
 from medtune.data.columns import text_of
 from medtune.data.formats.tables import Table
 from medtune.data.rows import Row
-from medtune.data.sources.forms import Convert, Fields, Form, form
+from medtune.data.sources.forms import Convert, Fields, PublishedForm, form
 from medtune.errors import DataError
 
 DECISIONS = ("yes", "no", "maybe")
@@ -155,7 +155,9 @@ def _decision(fields: Fields) -> Row:
     )
 
 
-def _published(whole: Form, fits: Callable[[dict[str, Any]], bool]) -> tuple[Form, Form]:
+def _published(
+    whole: PublishedForm, fits: Callable[[dict[str, Any]], bool]
+) -> tuple[PublishedForm, PublishedForm]:
     """A form by which a file of any name is known if its first row fits, and for one named as
     published in any case.
 
@@ -185,7 +187,7 @@ _DECIDED = {
 _MMLU = {"question": "question", "options": "A B C D", "answer": "answer"}
 _MEDQA = {"question": "question", "options": "options", "answer": "answer_idx"}
 
-FORMS: dict[str, tuple[Form, ...]] = {
+FORMS: dict[str, tuple[PublishedForm, ...]] = {
     "pubmedqa": (
         form(
             "pmid question contexts long_answer final_decision",
@@ -218,7 +220,7 @@ FORMS: dict[str, tuple[Form, ...]] = {
         ),
     ),
     "medmcqa": _published(
-        Form(
+        PublishedForm(
             frozenset("question opa opb opc opd cop".split()),
             _medmcqa,
             {"question": "question", "options": "opa opb opc opd", "answer": "cop"},

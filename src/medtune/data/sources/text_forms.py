@@ -5,7 +5,7 @@ from typing import Any
 
 from medtune.conversation import Message, Role
 from medtune.data.rows import Row
-from medtune.data.sources.forms import Convert, Fields, Form, form, pairs
+from medtune.data.sources.forms import Convert, Fields, PublishedForm, form, pairs
 
 # The instruction is the same in every row of these data sets: it is the system message.
 _HUMAN_BOT = re.compile(r"\s*<human>:(.*?)<bot>:(.*)", re.DOTALL)
@@ -29,7 +29,7 @@ def _human_bot(fields: Fields) -> Row:
     return fields.conversation(match[1].strip(), match[2].strip())
 
 
-QUESTION_ANSWER_FORMS: dict[str, tuple[Form, ...]] = {
+QUESTION_ANSWER_FORMS: dict[str, tuple[PublishedForm, ...]] = {
     "curated": (
         pairs(
             "question answer topic specialty",
@@ -83,7 +83,10 @@ QUESTION_ANSWER_FORMS: dict[str, tuple[Form, ...]] = {
     ),
     "wikidoc": (_ALPACA,),
     "wikidoc_patient": (_ALPACA,),
-    "healthcaremagic": (_ALPACA, form("text", _human_bot, {"messages": "text"}, telling=False)),
+    "healthcaremagic": (
+        _ALPACA,
+        form("text", _human_bot, {"messages": "text"}, telling=False),
+    ),
     "genmedgpt": (_ALPACA,),
     "icliniq": (pairs("input answer_icliniq", question="input", answer="answer_icliniq"), _ALPACA),
 }
@@ -115,7 +118,7 @@ def _note(fields: Fields) -> Row:
     return _specialty(fields, fields.text("text"), fields.text("specialty"))
 
 
-CLASSIFICATION_FORMS: dict[str, tuple[Form, ...]] = {
+CLASSIFICATION_FORMS: dict[str, tuple[PublishedForm, ...]] = {
     "mtsamples": (
         form(
             "medical_specialty transcription sample_name description",
@@ -171,7 +174,7 @@ def _section(fields: Fields) -> Row:
     )
 
 
-DIALOGUES_FORMS: dict[str, tuple[Form, ...]] = {
+DIALOGUES_FORMS: dict[str, tuple[PublishedForm, ...]] = {
     "mts_dialog": (
         form(
             "section_header section_text dialogue",
@@ -252,12 +255,12 @@ def _is_chat(row: dict[str, Any]) -> bool:
     return str(row.get("text")).lstrip().startswith("<s>[INST]")
 
 
-def _pages(term: str, meaning: str, needs: str = "", **facts: bool) -> Form:
+def _pages(term: str, meaning: str, needs: str = "", **facts: bool) -> PublishedForm:
     taken = {"question": term, "answer": meaning, "entity": term}
     return form(f"{term} {meaning} {needs}", _term(term, meaning), taken, **facts)
 
 
-TERMS_FORMS: dict[str, tuple[Form, ...]] = {
+TERMS_FORMS: dict[str, tuple[PublishedForm, ...]] = {
     "wiki_medical_terms": (
         _pages("page_title", "page_text"),
         form("text", _chat, {"messages": "text"}, exact=True, fits=_is_chat),

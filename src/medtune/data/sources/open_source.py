@@ -10,14 +10,12 @@ from pathlib import Path
 from medtune.data.columns import Layout, find_layout, layout_rows, text_of
 from medtune.data.formats.tables import TABLE_SUFFIXES, Table, open_table
 from medtune.data.rows import Row, Source
-from medtune.data.sources.catalogue import KNOWN, KnownSource, table_files
+from medtune.data.sources.catalogue import KNOWN, KnownSource, fetch, table_files
+from medtune.data.sources.choice_forms import FORMS as CHOICE_FORMS
 from medtune.data.sources.choice_table import find_choices
-from medtune.data.sources.forms import Convert, Fields, Form
-from medtune.data.sources.hub import fetch
-from medtune.data.sources.medquad import medquad_xml_rows
-from medtune.data.sources.multiple_choice import FORMS as CHOICE_FORMS
+from medtune.data.sources.forms import Convert, Fields, PublishedForm, medquad_xml_rows
 from medtune.data.sources.option_columns import find_options
-from medtune.data.sources.published import (
+from medtune.data.sources.text_forms import (
     CLASSIFICATION_FORMS,
     DIALOGUES_FORMS,
     NOTES_QUESTION,
@@ -107,7 +105,10 @@ def open_source(source: str, data_dir: Path | None, columns: Columns) -> Source:
         return _by_layout(tables, columns, None, source)
     parts = [_Part.of(owner, table, alone=len(tables) == 1) for table in tables]
     return _source(
-        owner, lambda: (row for part in parts for row in part.rows()), files, parts[0].form.taken
+        owner,
+        lambda: (row for part in parts for row in part.rows()),
+        files,
+        parts[0].form.taken,
     )
 
 
@@ -215,14 +216,17 @@ class _Part:
 
     owner: KnownSource
     table: Table
-    form: Form
+    form: PublishedForm
     convert: Convert
     split: str | None
 
     @classmethod
     def of(cls, owner: KnownSource, table: Table, *, alone: bool) -> "_Part":
         """The part with its form. A file named ``train`` that is the only one was not split."""
-        fitting = next((form for form in FORMS[owner.name] if form.is_form_of(table)), None)
+        fitting = next(
+            (form for form in FORMS[owner.name] if form.is_form_of(table)),
+            None,
+        )
         if fitting is None:
             raise DataError(
                 f"not the columns of {owner.name} ({owner.columns})",
