@@ -39,7 +39,7 @@ format: setup
 
 docs: setup
 	$(BIN)/medtune recipes reference > docs/recipe-reference.md
-	$(BIN)/python scripts/architecture.py > docs/architecture.tmp && mv docs/architecture.tmp docs/architecture.md
+	$(BIN)/python scripts/architecture.py
 
 clean:
 	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """docs/architecture.md from the code: the floors, what each room imports, and a line a file.
 
-    python scripts/architecture.py > docs/architecture.md
+    python scripts/architecture.py      # writes the page
 
 A room is a folder or a file directly below src/medtune. What stands in the page below the mark is
 written by hand and kept.
@@ -199,9 +199,9 @@ def page() -> str:
     modules = sources()
     rooms = arrows(modules)
     generated = [HEAD, *_picture(rooms), "", *_floors(modules, rooms), "", *_files(modules), ""]
-    by_hand = PAGE.read_text(encoding="utf-8").partition(BY_HAND)[2]
+    by_hand = PAGE.read_text(encoding="utf-8").split(BY_HAND)[1]
     return "\n".join([*generated, BY_HAND]) + by_hand
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    PAGE.write_text(page(), encoding="utf-8")

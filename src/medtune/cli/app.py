@@ -10,8 +10,8 @@ from medtune import __version__
 from medtune.cli import data, recipes
 from medtune.cli.chat import ask, chat
 from medtune.cli.doctor import doctor
-from medtune.cli.errors import Terminated, exit_code_of
 from medtune.cli.evaluate import compare, evaluate
+from medtune.cli.exit_codes import Terminated, exit_code_of
 from medtune.cli.export import export
 from medtune.cli.inspect import inspect
 from medtune.cli.run import pretrain, run

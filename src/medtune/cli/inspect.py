@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from medtune.conversation import Conversation
+    from medtune.data.audit import TokenLengths
     from medtune.runs.plan import Plan
     from medtune.tokens.encode import Encoder
     from medtune.tokens.encode_pairs import PairEncoder
@@ -73,17 +74,18 @@ def inspect(
             shown, row = _by_id(splits, [split] if split else list(audit.splits), id)
             chosen = [row]
         views = [encoder.view(conversation) for conversation in chosen]
-        facts = audit.tokens.splits[shown].model_dump()
+        lengths = audit.tokens.splits[shown]
         if tokenizer:
             line = None if plan.is_seq2seq else encoder.max_length
-            facts = _measured(encoder, splits / f"{shown}.parquet", line)
+            lengths = _measured(encoder, splits / f"{shown}.parquet", line)
     # Only training rows are left out or refused for their length.
     overlong = settings.data.overlong if shown == "train" else "truncate"
     if options.json:
-        lengths = {"split": shown, "limit": encoder.max_length, "overlong": overlong, **facts}
-        print_json({"rows": [view.as_dict() for view in views], "lengths": lengths})
+        limits = {"split": shown, "limit": encoder.max_length, "overlong": overlong}
+        rows_shown = [view.as_dict() for view in views]
+        print_json({"rows": rows_shown, "lengths": limits | lengths.model_dump(mode="json")})
     else:
-        _print(views, facts, shown, FATES[overlong])
+        _print(views, lengths, shown, FATES[overlong])
         if plan.is_seq2seq:
             typer.echo(
                 f"limits: {plan.max_length:,} tokens of the question, "
@@ -167,15 +169,16 @@ def _by_id(directory: Path, splits: list[str], row_id: str) -> "tuple[str, Conve
     raise DataError(f"no row {row_id} in {', '.join(splits)}", where="--id", fix=fix)
 
 
-def _measured(encoder: "Encoder | PairEncoder", path: Path, limit: int | None) -> dict[str, Any]:
+def _measured(encoder: "Encoder | PairEncoder", path: Path, limit: int | None) -> "TokenLengths":
+    from medtune.data.audit import TokenLengths
     from medtune.tokens.lengths import LengthTally, length_summary
 
     tally = LengthTally(encoder, "truncate")
     tally.add(stream(path))
-    return length_summary(tally.lengths(), limit)
+    return TokenLengths.model_validate(length_summary(tally.lengths(), limit))
 
 
-def _print(views: "list[TokenView]", facts: dict[str, Any], split: str, fate: str) -> None:
+def _print(views: "list[TokenView]", lengths: "TokenLengths", split: str, fate: str) -> None:
     from rich.console import Console
 
     from medtune.tokens.token_view import LEGEND, bars, plain
@@ -199,15 +202,17 @@ def _print(views: "list[TokenView]", facts: dict[str, Any], split: str, fate: st
     if not coloured:
         console.print(LEGEND + "\n")
     console.print(f"tokens a row, {split}:")
-    for line in bars(facts["histogram"], fate):
+    for line in bars(lengths.histogram.model_dump(), fate):
         console.print(
             line,
             no_wrap=True,
             crop=False,
             style="red" if coloured and line.startswith("┄") else None,
         )
-    summary = f"median {facts['median']:,.0f}, 95 % {facts['p95']:,.0f}, longest {facts['max']:,}"
-    console.print(f"{summary}; learnt: {facts['supervised_share']:.0%} of the tokens")
+    console.print(
+        f"median {lengths.median:,.0f}, 95 % {lengths.p95:,.0f}, longest {lengths.max:,}; "
+        f"learnt: {lengths.supervised_share:.0%} of the tokens"
+    )
 
 
 def _print_coloured(console: "Console", view: "TokenView") -> None:
