@@ -68,6 +68,12 @@ class Mutant:
     source: str
 
     @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What the list of equivalent mutants knows it by: no number of a line."""
+        code = self.before.splitlines()[self.line - 1].strip()
+        return self.module, code, self.original, self.changed
+
+    @property
     def diff(self) -> str:
         """The lines that differ."""
         lines = difflib.unified_diff(self.before.splitlines(), self.source.splitlines(), n=0)
@@ -214,11 +220,11 @@ def run_tests(tree: Path, files: list[str], seconds: float) -> str:
     return "timeout"
 
 
-def equivalents() -> dict[tuple[str, str, str], str]:
-    """(module, original, changed) → why no test could notice."""
+def equivalents() -> dict[tuple[str, str, str, str], str]:
+    """(module, line of code, original, changed) → why no test could notice."""
     path = Path(__file__).with_name("mutation_equivalent.toml")
     entries = tomllib.loads(path.read_text(encoding="utf-8")).get("equivalent", [])
-    return {(e["module"], e["original"], e["changed"]): e["reason"] for e in entries}
+    return {(e["module"], e["code"], e["original"], e["changed"]): e["reason"] for e in entries}
 
 
 @dataclass(frozen=True)
@@ -252,7 +258,7 @@ def examine(tree: Path, module: str, limit: int, seed: int) -> Outcome:
     outcome = Outcome(module, len(everything), len(drawn), 0, 0, [])
     try:
         for mutant in sorted(drawn, key=lambda mutant: mutant.line):
-            if (module, mutant.original, mutant.changed) in known:
+            if mutant.key in known:
                 outcome = replace(outcome, equivalent=outcome.equivalent + 1)
                 continue
             path.write_text(mutant.source, encoding="utf-8")

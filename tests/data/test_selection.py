@@ -190,6 +190,19 @@ class TestNearDuplicates:
         found = items(run(self.rows("answer"), split={"group_by": ["question"]}))
         assert len({c.group for c in found}) == 23
 
+    def test_clusters_of_questions_and_of_answers_are_not_tied_by_their_numbers(self):
+        def texts(word):
+            return [" ".join(f"{word}{i}" for i in range(40)) + f" last{n}." for n in range(2)]
+
+        rows = [
+            {"question": text, "answer": f"It is {word} in case {n}."}
+            for word in ("flu", "gout")
+            for n, text in enumerate(texts(word))
+        ]
+        rows += [{"question": f"Text {n} it is.", "answer": a} for n, a in enumerate(texts("rest"))]
+        found = items(run([*pairs(20), *rows]))
+        assert len({c.group for c in found}) == 23
+
     def test_exact_repeats_are_not_counted_as_near(self):
         rows = [*self.rows("answer"), {"question": "Text 9 it is.", "answer": NEAR[0]}]
         assert run(rows).audit.as_json()["duplicates"]["near_answer"] == 2
@@ -335,3 +348,25 @@ class TestEdges:
         with pytest.raises(DataError, match=r"1 group(.|\n)*group_by"):
             run(rows)
         assert len(items(run(rows, split={"group_by": ["question"]}))) == 20
+
+
+class TestSubjectsOfDemonstrations:
+    """A group with a row on a subject goes to test, whole, unless it is too large."""
+
+    @pytest.mark.parametrize(("size", "left_out"), [(4, 0), (5, 1)])
+    def test_half_of_what_test_may_hold_is_the_bound(self, size, left_out):
+        questions = ["What is botulism?", *(f"How is illness {i} treated?" for i in range(1, size))]
+        tied = [{"question": q, "answer": "Rest and water help most."} for q in questions]
+        prepared = run(
+            [*pairs(40 - size), *tied],
+            ["What is botulism?"],
+            split={"train": 0.6, "validation": 0.2, "test": 0.2},
+            near_duplicates={"policy": "off"},
+        )
+        assert prepared.audit.as_json()["dropped"]["demonstration_subject"] == left_out
+        splits = {
+            name for name in SPLITS for c in prepared.splits[name] if c.reference.startswith("Rest")
+        }
+        assert len(splits) == 1
+        assert (splits == {"test"}) or left_out
+        assert len(items(prepared)) == 40 - left_out

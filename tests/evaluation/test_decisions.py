@@ -2,7 +2,7 @@
 
 import pytest
 
-from medtune.evaluation.decisions import MetricName, corrected, decide, main_metric
+from medtune.evaluation.decisions import MetricName, corrected, decide, main_metric, too_few
 from medtune.evaluation.results import Change
 from medtune.evaluation.statistics import holm
 
@@ -27,6 +27,10 @@ def test_a_difference_is_shown_by_its_corrected_p_and_enough_groups(
     value, better, p, groups, decision
 ):
     assert decide(value, better, p, groups) == decision
+
+
+def test_nine_groups_are_too_few_and_ten_are_not():
+    assert [too_few(groups) for groups in (1, 9, 10, 11)] == [True, True, False, False]
 
 
 def change(value, p, better="lower", groups=40):

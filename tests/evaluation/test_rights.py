@@ -2,6 +2,8 @@
 and other libraries.
 """
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -44,6 +46,34 @@ NEWCOMBE = [
 def test_newcombes_interval_has_the_published_values(counts, interval):
     low, high = PairedCounts(*counts).interval()
     assert (-high, -low) == pytest.approx(interval, abs=6e-5)
+
+
+def wilson_by_hand(successes, n, z=1.959964):
+    centre, half = successes + z**2 / 2, z * math.sqrt(successes * (1 - successes / n) + z**2 / 4)
+    return (centre - half) / (n + z**2), (centre + half) / (n + z**2)
+
+
+@pytest.mark.parametrize(
+    ("counts", "phi"),
+    [
+        # both sides alike, as before and after of one model are: less n / 2 for continuity
+        ((20, 4, 10, 6), (20 * 6 - 4 * 10 - 20) / math.sqrt(24 * 16 * 30 * 10)),
+        ((60, 5, 15, 40), (60 * 40 - 5 * 15 - 60) / math.sqrt(65 * 55 * 75 * 45)),
+        ((20, 10, 9, 5), 0),  # alike by less than the correction
+        ((4, 10, 12, 6), (4 * 6 - 10 * 12) / math.sqrt(14 * 18 * 16 * 16)),  # unlike: none
+    ],
+)
+def test_newcombes_interval_is_narrower_the_more_both_sides_are_alike(counts, phi):
+    both, only_before, only_after, _ = counts
+    n, before, after = sum(counts), both + only_before, both + only_after
+    (low_1, high_1), (low_2, high_2) = wilson_by_hand(before, n), wilson_by_hand(after, n)
+    difference = (after - before) / n
+    down, up = (after / n - low_2, high_1 - before / n), (high_2 - after / n, before / n - low_1)
+    expected = [
+        difference + sign * math.sqrt(a**2 - 2 * phi * a * b + b**2)
+        for sign, (a, b) in ((-1, down), (1, up))
+    ]
+    assert PairedCounts(*counts).interval() == pytest.approx(expected, abs=1e-6)
 
 
 @given(COUNTS)

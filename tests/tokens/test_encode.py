@@ -159,6 +159,21 @@ def test_cutting_keeps_the_first_token_the_terminator_and_the_order(prompt, answ
         assert (~supervised[kept]).sum() <= 32  # the prompt gave way before the answer did
 
 
+@pytest.mark.parametrize(
+    ("prompt", "answer", "limit", "kept"),
+    [
+        (3, 5, 8, [*range(8)]),
+        (40, 20, 50, [0, *range(11, 60)]),  # the prompt alone gives way
+        (100, 120, 140, [0, *range(69, 207), 219]),  # 32 tokens of it stay, then the answer
+        (100, 120, 64, [0, *range(85, 147), 219]),  # of a short limit a quarter
+        (2, 10, 4, [0, 2, 3, 11]),
+    ],
+)
+def test_exactly_these_tokens_stay(prompt, answer, limit, kept):
+    supervised = np.array([False] * prompt + [True] * answer)
+    assert keep_positions(supervised, limit).tolist() == kept
+
+
 def test_length_facts_count_all_and_supervised_tokens(tiny_model):
     encoder = Encoder(tokenizer_of(tiny_model, "plain"), 256)
     facts = length_summary(

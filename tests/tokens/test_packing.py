@@ -1,4 +1,5 @@
 import numpy as np
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,15 @@ def test_rows_lie_end_to_end_with_restarting_positions():
     assert batch.lengths == (3, 2)
     assert batch.predictors.tolist() == [0, 1, 3]
     assert batch.targets.tolist() == [6, 7, 9]
+    assert (batch.tokens, batch.supervised) == (5, 3)
+
+
+def test_a_batch_goes_to_a_device_whole():
+    batch = pack([row([5, 6, 7], [0, 1, 1])])
+    moved = batch.to(torch.device("meta"))
+    tensors = (moved.input_ids, moved.position_ids, moved.predictors, moved.targets)
+    assert [tensor.device.type for tensor in tensors] == ["meta"] * 4
+    assert moved.lengths == batch.lengths
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=9), min_size=1, max_size=6))
