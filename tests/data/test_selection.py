@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from preparing import SPLITS, items, pairs, run, table
 
-from medtune.data.selection import mixture, repeats_earlier
+from medtune.data.selection import mixture, repeats_earlier, unfilled
 from medtune.errors import DataError
 from medtune.recipe.schema import Data
 
@@ -256,6 +256,18 @@ class TestMixtures:
         data = Data(source=[{"name": "a", "weight": 1}, {"name": "b", "weight": 1}])
         assert mixture(["a"] * 7 + ["b"] * 5, data, ["a", "b"]) == {"a": 5, "b": 5}
         assert mixture(["a"] * 7, data, ["a", "b"]) == {"a": 0, "b": 0}
+
+    @pytest.mark.parametrize(
+        ("limit", "drawn"),
+        [(10, {"a": 3, "b": 7}), (11, {"a": 4, "b": 7}), (100, {"a": 15, "b": 30})],
+    )
+    def test_a_limit_shares_out_whole_rows_by_the_largest_remainder(self, limit, drawn):
+        data = Data(source=[{"name": "a", "weight": 1}, {"name": "b", "weight": 2}], limit=limit)
+        assert mixture(["a"] * 30 + ["b"] * 30, data, ["a", "b"]) == drawn
+
+    def test_sources_of_too_few_rows_are_named_and_those_of_just_enough_are_not(self):
+        data = Data(source=[{"name": "a", "rows": 5}, {"name": "b", "rows": 6}])
+        assert unfilled(["a"] * 5 + ["b"] * 5, data, ["a", "b"]) == {"b": (6, 5)}
 
     @pytest.mark.parametrize("specs", [{"weight": [1, None]}, {"weight": [1, 1], "rows": [5, 5]}])
     def test_a_mixture_that_says_two_things_is_refused(self, tmp_path, specs):
