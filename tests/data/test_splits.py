@@ -289,6 +289,13 @@ def test_a_draw_gives_the_last_rows_to_the_largest_remainders():
     assert Counter(labels[i] for i in draw(labels, 7, 0)) == {"A": 4, "B": 2, "C": 1}
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_ties_of_a_draw_do_not_hang_on_the_order_of_the_rows(seed):
+    one, other = ["A", "B"] * 5, ["B", "A"] * 5
+    drawn = [Counter(labels[i] for i in draw(labels, 5, seed)) for labels in (one, other)]
+    assert drawn[0] == drawn[1]
+
+
 def test_a_draw_is_not_the_first_rows():
     assert 350 < draw(["all"] * 1000, 100, 0).mean() < 650
 
@@ -314,6 +321,11 @@ def test_every_label_keeps_the_shares_of_the_split():
 def test_many_labels_of_one_row_each_still_fill_every_split():
     places = split_groups([f"label {i}" for i in range(50)], np.arange(50), Split(), 0, set())
     assert Counter(places.tolist()) == {TRAIN: 40, VALIDATION: 5, TEST: 5}
+
+
+def test_three_rows_lie_one_in_each_split():
+    split = Split(train=0.5, validation=0.25, test=0.25)
+    assert sorted(split_groups(["all"] * 3, np.arange(3), split, 0, set())) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("seed", range(5))
