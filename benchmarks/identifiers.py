@@ -55,7 +55,7 @@ QUICK_ANSWERS = 3_000
 Figures = dict[str, Any]
 
 
-class ModelRef(NamedTuple):
+class MarkedSpan(NamedTuple):
     """A stretch of text that a scanner, or the planted set, calls an identifier."""
 
     kind: str
@@ -63,7 +63,7 @@ class ModelRef(NamedTuple):
     end: int
 
 
-Scanner = Callable[[str], Sequence[ModelRef]]
+Scanner = Callable[[str], Sequence[MarkedSpan]]
 
 
 def ours() -> Scanner:
@@ -71,7 +71,7 @@ def ours() -> Scanner:
     from medtune.text.identifiers import find_spans
 
     return lambda text: [
-        ModelRef(str(span.kind), span.start, span.end) for span in find_spans(text)
+        MarkedSpan(str(span.kind), span.start, span.end) for span in find_spans(text)
     ]
 
 
@@ -90,9 +90,9 @@ def presidio() -> Scanner:
     registry.load_predefined_recognizers(languages=["en"], nlp_engine=pipeline)
     engine = AnalyzerEngine(registry=registry, nlp_engine=pipeline, supported_languages=["en"])
 
-    def scan(text: str) -> list[ModelRef]:
+    def scan(text: str) -> list[MarkedSpan]:
         results = engine.analyze(text, language="en")
-        return [ModelRef(PRESIDIO.get(r.entity_type, "other"), r.start, r.end) for r in results]
+        return [MarkedSpan(PRESIDIO.get(r.entity_type, "other"), r.start, r.end) for r in results]
 
     return scan
 
@@ -109,15 +109,15 @@ def half_of(identity: str) -> str:
     )
 
 
-def planted(half: str = "unseen") -> list[tuple[str, list[ModelRef]]]:
+def planted(half: str = "unseen") -> list[tuple[str, list[MarkedSpan]]]:
     """The sentences of a half of the planted set (or of ``all``), each with its identifiers."""
     with PLANTED.open(encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     rows = [row for row in rows if half in ("all", half_of(row["id"]))]
-    return [(row["text"], [ModelRef(**span) for span in row["spans"]]) for row in rows]
+    return [(row["text"], [MarkedSpan(**span) for span in row["spans"]]) for row in rows]
 
 
-def coverage(text: str, span: ModelRef, found: Iterable[ModelRef]) -> float:
+def coverage(text: str, span: MarkedSpan, found: Iterable[MarkedSpan]) -> float:
     """The share of the letters and digits of ``span`` that ``found`` covers together."""
     signs = [i for i in range(span.start, span.end) if text[i].isalnum()]
     near = [f for f in found if f.start < span.end and span.start < f.end]
@@ -135,7 +135,7 @@ def proportion(hits: int, n: int) -> Figures:
 
 
 def recall(
-    rows: Sequence[tuple[str, list[ModelRef]]], finds: Sequence[Sequence[ModelRef]]
+    rows: Sequence[tuple[str, list[MarkedSpan]]], finds: Sequence[Sequence[MarkedSpan]]
 ) -> Figures:
     """Per kind: found as that kind, found as any kind (enough to mask it), and covered whole."""
     n, same, any_kind, whole = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
@@ -156,7 +156,7 @@ def recall(
 
 
 def precision(
-    rows: Sequence[tuple[str, list[ModelRef]]], finds: Sequence[Sequence[ModelRef]]
+    rows: Sequence[tuple[str, list[MarkedSpan]]], finds: Sequence[Sequence[MarkedSpan]]
 ) -> Figures:
     """Per found kind: the share of found spans that touch a planted identifier, of that kind and
     of any.

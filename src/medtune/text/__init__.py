@@ -1,3 +1,1 @@
-"""Rules on the words of medical English: identifiers, quantities, safety, negation, answers,
-emergencies.
-"""
+"""Rules on the words of medical English: identifiers, quantities, safety, answers, emergencies."""

@@ -1,9 +1,10 @@
-"""Labels in texts: which of the fixed labels an answer names, read strictly."""
+"""Which of the fixed labels or options an answer names, read strictly.
+
+What it only denies ("not B", "C is wrong") it does not name.
+"""
 
 import re
 from collections.abc import Sequence
-
-from medtune.text.negation import is_denied
 
 GONE = "\ufffc"  # stands for the text of an option: letters inside it name nothing
 _GOES_ON = "or|and|nor|is|was|are|would|because|since|as"  # after these words' "A" is no article
@@ -28,6 +29,27 @@ _ALSO = (
 _LEAD = (
     r"(?:(?:so )?(?:the )?(?:(?:correct|right|best|final|most likely) )*(?:answer|option)(?: is"
     r"|:)+ )?(?:option )?"
+)
+
+_DENIAL = (
+    r"(?:not|cannot|never|neither|nor|except|excluding|wrong|incorrect|rather\s+than"
+    r"|instead\s+of|other\s+than|ruled?\s+out|\w+n['’]t)"
+)
+_DENIED_BEFORE = re.compile(rf"\b{_DENIAL}\b", re.IGNORECASE)
+# Where a clause ends, what was denied before is denied no more.
+_CLAUSE_END = re.compile(
+    r"[.;!?\n]|\b(?:but|so|thus|hence|therefore|because|since)\b", re.IGNORECASE
+)
+_BETWEEN = (
+    r"(?:is|are|was|were|would|can|could|should|must|be|being|does|do|did|also|both|all|clearly"
+    r"|option|options)"
+)
+_DENIED_AFTER = re.compile(
+    # B and C are wrong
+    r"[)\]*\"”]*(?:\s*(?:,|/|&|\band\b|\bor\b)\s*(?:and\s+|or\s+)?[(\[]?[A-Z]\b[)\]]?)*"
+    rf"(?:(?:\s+{_BETWEEN})+\s+not|(?:\s+{_BETWEEN})*\s+(?:cannot|wrong|incorrect|false"
+    rf"|unlikely|excluded|ruled\s+out|\w+n['’]t))\b",
+    re.IGNORECASE,
 )
 
 
@@ -142,6 +164,14 @@ def _name(text: str, match: re.Match[str], letters: Sequence[str]) -> str:
     if re.compile(rf"[)\].:*\s]*{GONE}").match(text, match.end(1)):
         return ""
     return match[1] if match[1] in letters else match[1].upper()
+
+
+def is_denied(text: str, start: int, end: int) -> bool:
+    """Whether what stands at [start, end) is denied by its own clause before it, or right after
+    it.
+    """
+    clause = _CLAUSE_END.split(text[:start])[-1]
+    return bool(_DENIED_BEFORE.search(clause) or _DENIED_AFTER.match(text, end))
 
 
 SEPARATOR = ";"  # between the labels of a set

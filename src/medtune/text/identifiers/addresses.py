@@ -108,7 +108,7 @@ _DWELLING = re.compile(
 
 _ABROAD = _LISTS.words("abroad")
 
-ADDRESSES = (
+ADDRESS_RULES = (
     rule(
         "address",
         r"\b(?:R\.?R\.?|HC|Rural Route|RURAL ROUTE|HCR|RFD) ?#? ?\d{1,3},? (?:P\.?O\.? )?"
@@ -201,7 +201,7 @@ ADDRESSES = (
     ),
 )
 
-ZIPS = (
+ZIP_RULES = (
     rule(
         "zip",
         r"\b(?:post ?code|postal code|zip)(?: (?:is|was|now))*[ :#]{1,3}"

@@ -97,7 +97,7 @@ def _bracketed(match: re.Match[str]) -> Offsets | None:
 
 _NEEDS = frozenset("year years yr yrs y yo age aged ages old".split())
 
-AGES = (
+AGE_RULES = (
     rule(
         "age",
         rf"(?<![\w.,/$-])(?:aged? )?{_DIGITS}{_YEARS}",

@@ -5,9 +5,15 @@ else.
 import re
 
 from medtune.text.identifiers.lexicon import NO_PERSON, NOT_NAMES, PLACES, fold, name_status
-from medtune.text.identifiers.names import led_to
-from medtune.text.identifiers.persons import CAPS, NAME, WORD, WORDS, suffixed
-from medtune.text.identifiers.roles import beside
+from medtune.text.identifiers.names import named_before
+from medtune.text.identifiers.persons import (
+    CAPITALS_SHAPE,
+    NAME_SHAPE,
+    NAME_WORDS,
+    WORD_SHAPE,
+    suffixed,
+)
+from medtune.text.identifiers.roles import named_beside
 from medtune.text.identifiers.spans import Offsets, Span, before, rule
 
 _ROW = re.compile(
@@ -19,17 +25,17 @@ def _anywhere(match: re.Match[str]) -> Offsets | Span | None:
     """By what leads to it or stands beside it; else by itself, unless it is a saint's."""
     if match["v"].lower() in NOT_NAMES:  # "It", "The", "Hello": two in three
         return None
-    led = None if match["v"].isupper() else led_to(match)
+    led = None if match["v"].isupper() else named_before(match)
     return (
         led
-        or beside(match)
+        or named_beside(match)
         or (None if before(match, 6).endswith(("St. ", "St ", "Saint ")) else _bare(match))
     )
 
 
 def _bare(match: re.Match[str]) -> Offsets | None:
     """The first name of a run, with the initials and surnames around it."""
-    words = list(WORDS.finditer(match.string, *match.span()))
+    words = list(NAME_WORDS.finditer(match.string, *match.span()))
     first = next((i for i in range(len(words)) if _begins(words, i)), None)
     if first is None:
         return None
@@ -105,17 +111,19 @@ def _reversed(match: re.Match[str]) -> Offsets | None:
     )
 
 
-BARE = (
+BARE_NAME_RULES = (
     rule(
         "name",
-        rf"(?<![\w'’.-])(?P<last>{CAPS}|{WORD}) ?, {{1,2}}(?P<first>{CAPS}|{WORD})"
+        rf"(?<![\w'’.-])(?P<last>{CAPITALS_SHAPE}|{WORD_SHAPE}) ?, {{1,2}}"
+        rf"(?P<first>{CAPITALS_SHAPE}|{WORD_SHAPE})"
         rf"(?: [A-Z]\b\.?)?(?![\w'’-])",
         digits=False,
         check=_reversed,
     ),
     rule(
         "name",
-        rf"(?<![\w'’.-])(?P<v>{NAME}|{CAPS}(?: {{1,2}}(?:{CAPS}|[A-Z]\b\.?)){{0,3}}(?!\w))",
+        rf"(?<![\w'’.-])(?P<v>{NAME_SHAPE}|{CAPITALS_SHAPE}(?: {{1,2}}(?:{CAPITALS_SHAPE}"
+        rf"|[A-Z]\b\.?)){{0,3}}(?!\w))",
         digits=False,
         check=_anywhere,
     ),

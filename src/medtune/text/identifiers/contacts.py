@@ -138,7 +138,7 @@ def _foreign(match: re.Match[str]) -> Span | None:
     return Span(kind, *match.span()) if is_phone(match.group()) else None
 
 
-CONTACTS = (
+CONTACT_RULES = (
     rule(
         "url",
         r"(?i:\b(?:https?|ftp)://|\bwww\.)[^\s<>\"']{2,2000}",
@@ -183,7 +183,7 @@ CONTACTS = (
     ),
 )
 
-PHONES = (
+PHONE_RULES = (
     rule("phone", _NANP + _EXTENSION, check=_nanp),
     rule("phone", _SPACED, check=_spaced),
     rule("phone", _LETTERED),

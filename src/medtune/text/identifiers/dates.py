@@ -169,7 +169,7 @@ def _short(match: re.Match[str]) -> Offsets | None:
     return None if measured else match.span("v")
 
 
-DATES = (
+DATE_RULES = (
     rule(
         "date",
         r"\d(?<![\w./-]\d)\d?([-/])(?:0?[1-9]|[12]\d|3[01])\1(?:(?:19|20)\d\d|\d\d) ?[-–] ?"

@@ -149,7 +149,7 @@ def _spelled(match: re.Match[str]) -> Span | None:
     return Span(kind, start, end) if kind and end - start > 15 else None
 
 
-SPOKEN = (
+SPOKEN_NUMBER_RULES = (
     rule(
         "phone",
         _TWO_DIGITS,

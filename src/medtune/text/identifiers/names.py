@@ -10,21 +10,21 @@ import re
 
 from medtune.text.identifiers.lexicon import NAMED_THING, NOT_NAMES, name_status
 from medtune.text.identifiers.persons import (
-    ANY_CASE,
-    CAPS,
-    FULL,
-    INITIAL,
-    LOWER,
-    NAME,
+    ANY_CASE_SHAPE,
+    CAPITALS_SHAPE,
+    FULL_NAME_SHAPE,
+    INITIAL_SHAPE,
+    LOWER_CASE_SHAPE,
+    NAME_SHAPE,
     PEOPLE,
-    WORD,
-    addressed,
-    full,
-    known,
+    WORD_SHAPE,
+    addressed_name,
+    full_name,
+    lower_case_name,
     name_rule,
-    person,
-    small,
-    small_known,
+    person_name,
+    usual_lower_case_name,
+    usual_name,
 )
 from medtune.text.identifiers.roles import RELATIVE_WORDS, RELATIVES
 from medtune.text.identifiers.spans import Check, Offsets, Span, before
@@ -63,10 +63,10 @@ def _in_field(match: re.Match[str]) -> Offsets | None:
     """Any word after last name; after other labels (contact, nurse) a full name or a usual one."""
     label = match.string[max(0, match.start() - 45) : match.start()]
     if _NAME_FIELD.search(label):
-        return person(match)
+        return person_name(match)
     if not _FIELD.search(label):
         return None
-    return full(match) or (_alone(match) if _DOCTOR_FIELD.search(label) else None)
+    return full_name(match) or (_alone(match) if _DOCTOR_FIELD.search(label) else None)
 
 
 _DOCTOR_FIELD = re.compile(rf"(?:{PEOPLE.one_of('staff_fields')})\**\s?$", _I)
@@ -75,7 +75,7 @@ _SOLE = re.compile(r"[ \t]*(?:$|\n|[.;|(]| {2})")
 
 def _alone(match: re.Match[str]) -> Offsets | None:
     """One word that is no other and ends the field."""
-    offsets = person(match)
+    offsets = person_name(match)
     good = (
         offsets
         and _SOLE.match(match.string, offsets[1])
@@ -88,12 +88,12 @@ def _alone(match: re.Match[str]) -> Offsets | None:
 _ANYBODY = r"(?:my|his|her|their|our|your|the|whose|patient['’]s)"
 # What leads up to a capitalised name in running text, and what the name must then be.
 _LEADS: tuple[tuple[re.Pattern[str], Check], ...] = (
-    (re.compile(r"\b[a-z]{3,12}ed by (?:Dr\.? |nurse )?$", _I), known),
+    (re.compile(r"\b[a-z]{3,12}ed by (?:Dr\.? |nurse )?$", _I), usual_name),
     (
         re.compile(
             rf"\b{_ANYBODY} (?:full |first |last |middle |maiden )?name(?: is|['’]s| was|:) $", _I
         ),
-        person,
+        person_name,
     ),
     (
         re.compile(
@@ -101,7 +101,7 @@ _LEADS: tuple[tuple[re.Pattern[str], Check], ...] = (
             r"|patient|doctor|nurse|friend|person|male|female) named) $",
             _I,
         ),
-        person,
+        person_name,
     ),
     (
         re.compile(
@@ -110,7 +110,7 @@ _LEADS: tuple[tuple[re.Pattern[str], Check], ...] = (
             rf"(?:(?:is )?(?:named|called) )?$",
             _I,
         ),
-        person,
+        person_name,
     ),
     (
         re.compile(
@@ -118,7 +118,7 @@ _LEADS: tuple[tuple[re.Pattern[str], Check], ...] = (
             rf"|\b(?:named|your (?:{RELATIVES})|calling|sees|saw|to see|contact) $",
             _I,
         ),
-        known,
+        usual_name,
     ),
     (
         re.compile(
@@ -132,7 +132,7 @@ _LEADS: tuple[tuple[re.Pattern[str], Check], ...] = (
             rf"(?:call|message|letter) from|(?:attention|behalf) of|attn:?|ask for):? {_TITLE}$",
             _I,
         ),
-        full,
+        full_name,
     ),
     (
         re.compile(r"(?:^|[.!?\n,] ?|\b(?:hi|hello|hey|and) )(?:i am|i['’]m|im|this is) $", _I),
@@ -147,7 +147,7 @@ def _introduced(match: re.Match[str]) -> Offsets | None:
     ends = re.match(
         r"\s*(?:[.,;!?\n(]|$|(?:and|from|calling|speaking|here|a|an|the|age|aged|\d+)\b)", following
     )
-    return (person(match, least=2) if ends else None) or known(match)
+    return (person_name(match, least=2) if ends else None) or usual_name(match)
 
 
 # The last words of the leads: a quick look before the leads themselves are tried.
@@ -165,7 +165,7 @@ def _last_word(context: str) -> str:
     return context.split()[-1].strip(".,:;()*'\"").lower() if context.strip() else ""
 
 
-def led_to(match: re.Match[str]) -> Offsets | Span | None:
+def named_before(match: re.Match[str]) -> Offsets | Span | None:
     """A name by the words that lead up to it: my name is, her husband, discussed with."""
     if match["v"].split(" ", 1)[0].lower() in NOT_NAMES:
         return None
@@ -186,15 +186,15 @@ def _titled(match: re.Match[str]) -> Offsets | None:
     if match.group().lower().startswith(("doctor", "miss ")) and re.search(
         r"\b(?:an?|the|your|my|chat|our|for|this|with) $", context
     ):
-        return known(match)
-    return person(match, initial=True)
+        return usual_name(match)
+    return person_name(match, initial=True)
 
 
 def _greeted(match: re.Match[str]) -> Offsets | None:
     """After a greeting with a comma any sentence may begin (Hi, Psoriasis is …): there only a
     usual name counts.
     """
-    return person(match, known="," in match.string[match.start() : match.start("v")])
+    return person_name(match, usual="," in match.string[match.start() : match.start("v")])
 
 
 def _hailed(match: re.Match[str]) -> Offsets | None:
@@ -203,11 +203,11 @@ def _hailed(match: re.Match[str]) -> Offsets | None:
     set_apart = (
         after.startswith((",", "?")) and "," in match.string[match.start() : match.start("v")]
     )
-    return (small if set_apart else small_known)(match)
+    return (lower_case_name if set_apart else usual_lower_case_name)(match)
 
 
 def _signed(match: re.Match[str]) -> Offsets | None:
-    return person(match, whole=True)
+    return person_name(match, whole=True)
 
 
 _SPOKEN_TO = PEOPLE.words("before_addressed")
@@ -215,103 +215,107 @@ _SPOKEN_TO = PEOPLE.words("before_addressed")
 
 def _called_upon(match: re.Match[str]) -> Offsets | None:
     """How are you, Mary?"""
-    return addressed(match) if _last_word(before(match, 16)[:-2]) in _SPOKEN_TO else None
+    return addressed_name(match) if _last_word(before(match, 16)[:-2]) in _SPOKEN_TO else None
 
 
-NAMES = (
+NAME_RULES = (
     name_rule(
         rf"\b(?:{_TITLES})\b(?:\.? {{0,2}}|, )(?:(?:Dr|Prof|med)\b\.? ){{0,2}}"
         rf"(?P<v>(?:(?:van|von|de|der|den|del|la|da|di|dos|al|el|ten|ter|du"
-        rf"|le) ){{0,2}}{ANY_CASE})",
+        rf"|le) ){{0,2}}{ANY_CASE_SHAPE})",
         needs=_TITLES.replace("|", " "),
         check=_titled,
     ),
     name_rule(
-        rf"\b(?:MR|MRS|DR|MS)\. {{1,2}}(?P<v>{CAPS}(?: {CAPS})?(?!\w))", needs="MR MRS DR MS"
+        rf"\b(?:MR|MRS|DR|MS)\. {{1,2}}(?P<v>{CAPITALS_SHAPE}(?: {CAPITALS_SHAPE})?(?!\w))",
+        needs="MR MRS DR MS",
     ),
     name_rule(
-        rf"\b(?:dr|mr|mrs|ms|prof) ?\. ?(?P<v>{LOWER}(?: {LOWER})?)",
+        rf"\b(?:dr|mr|mrs|ms|prof) ?\. ?(?P<v>{LOWER_CASE_SHAPE}(?: {LOWER_CASE_SHAPE})?)",
         needs="dr mr mrs ms prof",
-        check=small,
+        check=lower_case_name,
     ),
     name_rule(
-        rf"\b(?:[Dd]r|mr|mrs|ms|miss|mister|[Dd]octor|professor) (?P<v>{LOWER}(?: {LOWER})?)",
+        rf"\b(?:[Dd]r|mr|mrs|ms|miss|mister|[Dd]octor|professor) (?P<v>{LOWER_CASE_SHAPE}"
+        rf"(?: {LOWER_CASE_SHAPE})?)",
         needs="dr Dr mr mrs ms miss mister doctor Doctor professor",
-        check=small_known,
+        check=usual_lower_case_name,
     ),
     name_rule(
-        rf"[:=]\**[ \t,]{{0,3}}{_TITLE}(?P<v>{WORD}, {{1,2}}{NAME}|{ANY_CASE})",
+        rf"[:=]\**[ \t,]{{0,3}}{_TITLE}(?P<v>{WORD_SHAPE}, {{1,2}}{NAME_SHAPE}|{ANY_CASE_SHAPE})",
         needs=": =",
         check=_in_field,
     ),
     name_rule(
         rf"\b(?i:(?:patient |full )?name ?[:=]|name is|my name['’]s|next patient is) ?"
-        rf"(?P<v>{LOWER}(?: {LOWER})?)",
+        rf"(?P<v>{LOWER_CASE_SHAPE}(?: {LOWER_CASE_SHAPE})?)",
         needs="name patient",
-        check=small_known,
+        check=usual_lower_case_name,
     ),
     name_rule(
-        rf"\b(?i:{_GREETING}),? {{1,2}}{_TITLE}(?P<v>{NAME})(?= ?[,.!?;:\n-]| {{1,2}}(?:how"
+        rf"\b(?i:{_GREETING}),? {{1,2}}{_TITLE}(?P<v>{NAME_SHAPE})(?= ?[,.!?;:\n-]| {{1,2}}(?:how"
         rf"|it|nice|i|thank|thanks|welcome|my|we|what|so|good|you|this|and)\b|\s*$)",
         needs=_HAILS,
         check=_greeted,
     ),
     name_rule(
         rf"(?:^|[\]:.,\n]) {{0,2}}(?:well |so |okay |ok |yes |and ){{0,2}}"
-        rf"(?i:{_GREETING}) ?,? (?P<v>{LOWER})(?= ?[,.!?]| (?:how|it|nice|good|so|i|what"
+        rf"(?i:{_GREETING}) ?,? (?P<v>{LOWER_CASE_SHAPE})(?= ?[,.!?]| (?:how|it|nice|good|so|i|what"
         rf"|you|the|thank|welcome)\b|\s*$)",
         needs=_HAILS,
         check=_hailed,
         flags=re.M,
     ),
     name_rule(
-        rf"\b(?i:{_CLOSING})[ \t]*[,.!:-]?\s{{0,4}}[-–]?[ \t]*{_TITLE}(?P<v>{NAME}){_END}",
+        rf"\b(?i:{_CLOSING})[ \t]*[,.!:-]?\s{{0,4}}[-–]?[ \t]*{_TITLE}(?P<v>{NAME_SHAPE}){_END}",
         needs=_CLOSES,
         check=_signed,
     ),
     name_rule(
         rf"\b(?i:{_CLOSING})[,.]? {{0,2}}(?P<v>[a-z]{{2,20}})\.?\s*\Z",
         needs=_CLOSES,
-        check=small_known,
+        check=usual_lower_case_name,
     ),
     name_rule(
-        rf"\b(?:[Hh]er|[Hh]is|[Mm]y|[Tt]heir|[Oo]ur) (?:{RELATIVES}) ?,? (?P<v>{LOWER})",
+        rf"\b(?:[Hh]er|[Hh]is|[Mm]y|[Tt]heir|[Oo]ur) (?:{RELATIVES}) ?,? (?P<v>{LOWER_CASE_SHAPE})",
         needs=RELATIVE_WORDS,
-        check=small_known,
+        check=usual_lower_case_name,
     ),
     name_rule(
         r"\b(?:so|okay|ok|alright|right|well|there|here|thanks|you|great|good|today|now|yes"
         r"|bye|sorry|seeing|morning|afternoon) ?,? (?P<v>[a-z]{3,20})(?![\w'’-])",
         needs="so okay ok alright right well there here thanks you great good today now yes bye "
         "sorry seeing morning afternoon",
-        check=addressed,
+        check=addressed_name,
     ),
     name_rule(r", (?P<v>[A-Z][a-z]{2,20})(?= ?[.?!,])", needs=_SPOKEN_TO, check=_called_upon),
-    name_rule(r"[.!?\n] {0,2}(?P<v>[A-Z][a-z]{2,20}) ?[.!]?\s*\Z", check=addressed),
+    name_rule(r"[.!?\n] {0,2}(?P<v>[A-Z][a-z]{2,20}) ?[.!]?\s*\Z", check=addressed_name),
     name_rule(
-        rf"(?<![\w.])(?P<v>{FULL}),? {_DEGREE}",
+        rf"(?<![\w.])(?P<v>{FULL_NAME_SHAPE}),? {_DEGREE}",
         needs=_DEGREE_WORDS,
-        check=lambda match: person(match, least=2),
+        check=lambda match: person_name(match, least=2),
     ),
-    name_rule(rf"(?<![\w.'’-])(?P<v>{NAME}){_AGED}", needs=_TIMES, also="is was a an age aged"),
     name_rule(
-        rf"(?<![\w.'’-])(?P<v>{NAME}){_BORN}",
+        rf"(?<![\w.'’-])(?P<v>{NAME_SHAPE}){_AGED}", needs=_TIMES, also="is was a an age aged"
+    ),
+    name_rule(
+        rf"(?<![\w.'’-])(?P<v>{NAME_SHAPE}){_BORN}",
         needs=_TIMES | frozenset("birth dob d mrn record".split()),
-        check=full,
+        check=full_name,
     ),
     name_rule(
         rf"(?<![\w.'’-])(?P<v>[a-z]{{2,20}}(?: [a-z]{{2,20}})?){_AGED}",
         needs="year years",
-        check=small_known,
+        check=usual_lower_case_name,
     ),
     name_rule(
         rf"(?<![\w.'’-])(?P<v>[a-z]{{2,20}} [a-z]{{2,20}}){_BORN}",
         needs="birth dob mrn record",
-        check=small_known,
+        check=usual_lower_case_name,
     ),
     name_rule(
-        rf"^[ \t]*(?P<v>{WORD}, {WORD}(?: {INITIAL})?)(?=[ \t]*(?:$|\d|\())",
-        check=known,
+        rf"^[ \t]*(?P<v>{WORD_SHAPE}, {WORD_SHAPE}(?: {INITIAL_SHAPE})?)(?=[ \t]*(?:$|\d|\())",
+        check=usual_name,
         flags=re.M,
     ),
 )

@@ -66,7 +66,7 @@ def _parked(match: re.Match[str]) -> Offsets | None:
     return match.span("v") if _CARS.search(around) else None
 
 
-NUMBERS = (
+NUMBER_RULES = (
     rule("account", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", check=_iban),
     rule(
         "ssn",

@@ -15,32 +15,35 @@ from medtune.text.identifiers.lexicon import (
     PLACEHOLDERS,
     name_status,
 )
-from medtune.text.identifiers.spans import Check, Offsets, Rule, rule
+from medtune.text.identifiers.spans import Check, IdentifierRule, Offsets, rule
 from medtune.text.word_lists import read_lists
 
 PEOPLE = read_lists(Path(__file__).with_name("people.toml"))
 
 _U, _L = "A-ZÀ-ÖØ-ÞĀ-žƠƯḀ-ỹ", "a-zß-öø-ÿĀ-žơưḀ-ỹ"
-WORD = (
+WORD_SHAPE = (
     rf"(?:[OD]['’]|Mc|Mac|Fitz|De|La|Le|Di|[AaEe]l-)?[{_U}][{_L}]{{1,24}}+"
     rf"(?:[-'’][{_U}][{_L}]{{1,24}}+)?"
 )
-CAPS = rf"(?:[OD]['’]|MC)?[{_U}]{{2,24}}+(?:-[{_U}]{{2,24}}+)?"
-INITIAL = rf"[{_U}](?:\.(?:-?[{_U}]\.)?|(?![\w'’.]))"
+CAPITALS_SHAPE = rf"(?:[OD]['’]|MC)?[{_U}]{{2,24}}+(?:-[{_U}]{{2,24}}+)?"
+INITIAL_SHAPE = rf"[{_U}](?:\.(?:-?[{_U}]\.)?|(?![\w'’.]))"
 _NICKNAME = rf"(?:[\"“'][{_U}][{_L}]{{1,24}}[\"”'] )?"
 _JOIN = rf" {{1,2}}{_NICKNAME}(?:(?:{'|'.join(sorted(PARTICLES))}) ){{0,2}}"
-_PART = rf"(?:{WORD}|{INITIAL})"
+_PART = rf"(?:{WORD_SHAPE}|{INITIAL_SHAPE})"
 _STOP = r"(?![\w])"
 _CAPITAL = rf"(?=[{_U}])"  # tried first: most places of a text fail here
-NAME = rf"{_CAPITAL}{_PART}(?:{_JOIN}{_PART}){{0,3}}{_STOP}"
-FULL = rf"{_CAPITAL}{_PART}(?:{_JOIN}{_PART}){{1,3}}{_STOP}"
-ANY_CASE = rf"(?:{NAME}|{CAPS}(?:,? {{1,2}}(?:{CAPS}|{INITIAL})){{0,3}}{_STOP})"
-LOWER = r"[a-z]{2,20}+(?![\w'’-])"
-WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+NAME_SHAPE = rf"{_CAPITAL}{_PART}(?:{_JOIN}{_PART}){{0,3}}{_STOP}"
+FULL_NAME_SHAPE = rf"{_CAPITAL}{_PART}(?:{_JOIN}{_PART}){{1,3}}{_STOP}"
+ANY_CASE_SHAPE = (
+    rf"(?:{NAME_SHAPE}|{CAPITALS_SHAPE}(?:,? {{1,2}}(?:{CAPITALS_SHAPE}"
+    rf"|{INITIAL_SHAPE})){{0,3}}{_STOP})"
+)
+LOWER_CASE_SHAPE = r"[a-z]{2,20}+(?![\w'’-])"
+NAME_WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
 @lru_cache(maxsize=1 << 16)
-def is_known(word: str) -> bool:
+def is_usual_name(word: str) -> bool:
     """Whether a word is a usual given name or surname, or one of the lexicon and no other word."""
     status = name_status(word)
     return (
@@ -50,23 +53,23 @@ def is_known(word: str) -> bool:
     )
 
 
-def person(
+def person_name(
     match: re.Match[str],
     *,
     least: int = 1,
-    known: bool = False,
+    usual: bool = False,
     whole: bool = False,
     initial: bool = False,
 ) -> Offsets | None:
     """The name up to the first word that is none (``whole``: only the first word is asked).
 
-    ``least``: so many words it must have. ``known``: one of them must be a usual name. ``initial``:
+    ``least``: so many words it must have. ``usual``: one of them must be a usual name. ``initial``:
     a single letter is enough.
     """
     start, end = match.span("v")
     text = match.string[start:end]
     kept: list[re.Match[str]] = []
-    for word in WORDS.finditer(text):
+    for word in NAME_WORDS.finditer(text):
         if _ends_name(word, text, bool(kept)) and not (whole and kept and len(word.group()) < 3):
             break
         kept.append(word)
@@ -76,7 +79,7 @@ def person(
         return None
     if not initial and all(len(word.group()) == 1 for word in kept):
         return None
-    if known and not any(is_known(word.group()) for word in kept):
+    if usual and not any(is_usual_name(word.group()) for word in kept):
         return None
     last = kept[-1]
     dotted = len(last.group()) == 1 and text[last.end() :].startswith(".")
@@ -108,17 +111,17 @@ def _ends_name(word: re.Match[str], text: str, inside: bool) -> bool:
     return not initial
 
 
-def full(match: re.Match[str]) -> Offsets | None:
+def full_name(match: re.Match[str]) -> Offsets | None:
     """At least two words, or one that is a usual name."""
-    return person(match, least=2) or person(match, known=True)
+    return person_name(match, least=2) or person_name(match, usual=True)
 
 
-def known(match: re.Match[str]) -> Offsets | None:
+def usual_name(match: re.Match[str]) -> Offsets | None:
     """One of the words must be a usual name."""
-    return person(match, known=True)
+    return person_name(match, usual=True)
 
 
-def small(match: re.Match[str]) -> Offsets | None:
+def lower_case_name(match: re.Match[str]) -> Offsets | None:
     """A name in small letters where the context says that one stands here.
 
     A second word must be a usual name.
@@ -126,7 +129,7 @@ def small(match: re.Match[str]) -> Offsets | None:
     return _small(match, False)
 
 
-def small_known(match: re.Match[str]) -> Offsets | None:
+def usual_lower_case_name(match: re.Match[str]) -> Offsets | None:
     """A name in small letters where the context alone does not say so: it must be a usual one."""
     return _small(match, True)
 
@@ -138,7 +141,7 @@ def _small(match: re.Match[str], must_know: bool) -> Offsets | None:
         more and first in NOT_NAMES and more[0] in COMMON_GIVEN_NAMES and more[0] not in NOT_NAMES
     ):  # so ralph is a 62-year-old
         return start + len(first) + 1, end
-    if first in NOT_NAMES or first in PLACEHOLDERS or (must_know and not is_known(first)):
+    if first in NOT_NAMES or first in PLACEHOLDERS or (must_know and not is_usual_name(first)):
         return None
     surname = (
         more
@@ -148,7 +151,7 @@ def _small(match: re.Match[str], must_know: bool) -> Offsets | None:
     return (start, end) if surname else (start, start + len(first))
 
 
-def addressed(match: re.Match[str]) -> Offsets | None:
+def addressed_name(match: re.Match[str]) -> Offsets | None:
     """A person spoken to (okay, great, so Karen …): a given name that is no other word."""
     name = match["v"].lower()
     return (
@@ -168,7 +171,7 @@ def repeated_names(
         word
         for text, in_text in zip(texts, offsets, strict=True)
         for start, end in in_text
-        for word in WORDS.findall(text[start:end])
+        for word in NAME_WORDS.findall(text[start:end])
         if _is_telling(word)
     }
     # Where a name of two words stands in small letters its surname may be any word: only both
@@ -206,10 +209,10 @@ def name_rule(
     *,
     needs: str | frozenset[str] = frozenset(),
     also: str = "",
-    check: Check = person,
+    check: Check = person_name,
     word: Callable[[str], bool] | None = None,
     flags: int = 0,
-) -> Rule:
+) -> IdentifierRule:
     """A rule for names: as ``rule``, and a text without a digit may hold one."""
     return rule(
         "name", pattern, needs=needs, also=also, digits=False, check=check, word=word, flags=flags

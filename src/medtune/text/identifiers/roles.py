@@ -7,15 +7,15 @@ from functools import lru_cache
 
 from medtune.text.identifiers.lexicon import NAMED_THING, NO_PERSON, NOT_NAMES, fold, name_status
 from medtune.text.identifiers.persons import (
-    CAPS,
-    LOWER,
-    NAME,
+    CAPITALS_SHAPE,
+    LOWER_CASE_SHAPE,
+    NAME_SHAPE,
+    NAME_WORDS,
     PEOPLE,
-    WORD,
-    WORDS,
-    is_known,
+    WORD_SHAPE,
+    is_usual_name,
     name_rule,
-    person,
+    person_name,
 )
 from medtune.text.identifiers.spans import Offsets, before
 
@@ -38,25 +38,27 @@ def _worker(match: re.Match[str], role: str) -> Offsets | None:
 
     Any other only where the role stands in running text, not in a heading.
     """
-    offsets = person(match)
+    offsets = person_name(match)
     if offsets is None or _TAIL.match(match.string, offsets[1]):
         return None
-    first = next(WORDS.finditer(match.string, *offsets)).group()
+    first = next(NAME_WORDS.finditer(match.string, *offsets)).group()
     if first.isupper() and len(first) > 1 and not _listed(match.string, offsets):
         return None
     heading = role[0].isupper() and not role.isupper()
-    unknown = not is_known(first) and not name_status(first).unambiguous
+    unknown = not is_usual_name(first) and not name_status(first).unambiguous
     listed = _listed(match.string, offsets)
     cut_off = _CLAUSE.match(match.string, offsets[1]) or " " in match.string[slice(*offsets)]
     return None if unknown or not (listed or cut_off) or (heading and not listed) else offsets
 
 
 def _listed(text: str, offsets: Offsets) -> bool:
-    return any(is_known(word) for word in WORDS.findall(text[slice(*offsets)]) if len(word) > 1)
+    return any(
+        is_usual_name(word) for word in NAME_WORDS.findall(text[slice(*offsets)]) if len(word) > 1
+    )
 
 
 def _listed_person(match: re.Match[str]) -> Offsets | None:
-    offsets = person(match)
+    offsets = person_name(match)
     return (
         offsets
         if offsets and _listed(match.string, offsets) and not _TAIL.match(match.string, offsets[1])
@@ -66,13 +68,13 @@ def _listed_person(match: re.Match[str]) -> Offsets | None:
 
 def _plain(match: re.Match[str]) -> Offsets | None:
     """Any word that is no other: the context is that of a person."""
-    offsets = person(match)
+    offsets = person_name(match)
     if offsets is None or _TAIL.match(match.string, offsets[1]):
         return None
-    first = max(WORDS.findall(match.string[slice(*offsets)]), key=len)
+    first = max(NAME_WORDS.findall(match.string[slice(*offsets)]), key=len)
     return (
         offsets
-        if is_known(first) or name_status(first).unambiguous or name_status(first).surname
+        if is_usual_name(first) or name_status(first).unambiguous or name_status(first).surname
         else None
     )
 
@@ -137,7 +139,7 @@ def _degreed(match: re.Match[str]) -> Offsets | None:
     return _plain(match) if not match["v"].isupper() else None
 
 
-def beside(match: re.Match[str]) -> Offsets | None:
+def named_beside(match: re.Match[str]) -> Offsets | None:
     """A name by what stands before it (a role) or after it (a relation, a number, a verb of
     people).
     """
@@ -197,47 +199,52 @@ def _initialled(match: re.Match[str]) -> Offsets | None:
     return match.span("v") if named or by or closed else None
 
 
-ROLES = (
+ROLE_RULES = (
     name_rule(
-        rf"(?<![\w'’.-])(?P<v>{WORD}),? (?:RN|LPN|CNA|NP|PA-C|MD|DO|PharmD|LCSW|PhD|DDS|FNP"
+        rf"(?<![\w'’.-])(?P<v>{WORD_SHAPE}),? (?:RN|LPN|CNA|NP|PA-C|MD|DO|PharmD|LCSW|PhD|DDS|FNP"
         rf"|CRNA)(?!\w)",
         needs="rn lpn cna np pa md do pharmd lcsw phd dds fnp crna",
         check=_degreed,
     ),
     name_rule(
-        rf"(?<![\w'’./-])(?P<v>(?P<initials>{_INITIALS})(?P<last>{WORD}|{CAPS}))(?!\w)",
+        rf"(?<![\w'’./-])(?P<v>(?P<initials>{_INITIALS})(?P<last>{WORD_SHAPE}"
+        rf"|{CAPITALS_SHAPE}))(?!\w)",
         check=_initialled,
     ),
     name_rule(
         rf"\b(?:BABY|Baby|INFANT|Infant) (?:Girl|Boy|GIRL|BOY|girl|boy) (?:of )?"
-        rf"(?P<v>{WORD}|{CAPS})",
+        rf"(?P<v>{WORD_SHAPE}|{CAPITALS_SHAPE})",
         needs="baby infant",
         check=_plain,
     ),
-    name_rule(rf"\b(?:{_HONOURS})\.? {{1,2}}(?P<v>{NAME})", needs=_TITLES, check=_plain),
+    name_rule(rf"\b(?:{_HONOURS})\.? {{1,2}}(?P<v>{NAME_SHAPE})", needs=_TITLES, check=_plain),
     name_rule(
         rf"\b(?:C/O|c/o|RX FOR|Rx for|ATTN|PT|PT NAME|PATIENT|RE|FOR|[A-Z]{{2,11}}ED BY"
-        rf"|SIGNED|MOTHER|FATHER)[ .:]{{1,4}}(?P<v>{CAPS}(?:,? {CAPS})?)(?= {{2}}|\s*$|\n"
+        rf"|SIGNED|MOTHER|FATHER)[ .:]{{1,4}}(?P<v>{CAPITALS_SHAPE}"
+        rf"(?:,? {CAPITALS_SHAPE})?)(?= {{2}}|\s*$|\n"
         rf"|[,.(]| \d)",
         needs="c rx attn pt patient re for by signed mother father",
         check=_listed_person,
     ),
     name_rule(
         rf"\b(?:its|it['’]s|this is|[iI]['’]?m|my name is|name['’]?s|call me) "
-        rf"(?P<v>{LOWER})(?= ?(?:again|here|[,.!]|and i\b|from\b|$|\n))",
+        rf"(?P<v>{LOWER_CASE_SHAPE})(?= ?(?:again|here|[,.!]|and i\b|from\b|$|\n))",
         needs="its it this i im my name call",
         check=_small,
         word=_stands_alone,
     ),
     name_rule(
-        rf"\b(?:patient|pt|mr|mrs|ms|dr|doctor|nurse) (?P<v>{LOWER})(?= {_SAYS}\b)",
+        rf"\b(?:patient|pt|mr|mrs|ms|dr|doctor|nurse) (?P<v>{LOWER_CASE_SHAPE})(?= {_SAYS}\b)",
         needs="patient pt mr mrs ms dr doctor nurse",
         check=_small_surname,
     ),
-    name_rule(rf"(?<![\w'’.-])(?P<v>{LOWER}) (?={_SAYS}\b)", check=_small, word=_stands_alone),
+    name_rule(
+        rf"(?<![\w'’.-])(?P<v>{LOWER_CASE_SHAPE}) (?={_SAYS}\b)", check=_small, word=_stands_alone
+    ),
     name_rule(
         rf"(?:[\]:.,!?;]|^) ?(?:(?:no|yes|yeah|so|well|and|hi|hey|oh|okay|ok|thanks"
-        rf"|thank you) )?(?:, )?(?P<v>{LOWER})(?= ?[,.?!](?: (?:that|my|his|her|she|he|it|i"
+        rf"|thank you) )?(?:, )?(?P<v>{LOWER_CASE_SHAPE})(?= ?[,.?!](?: (?:that|my|his|her"
+        rf"|she|he|it|i"
         rf"|what|how|you|can|the|and|are|do|thanks|$)|\s*$|\s*\[))",
         check=_small,
         word=_stands_alone,

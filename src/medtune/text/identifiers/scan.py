@@ -3,31 +3,31 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from medtune.text.identifiers.addresses import ADDRESSES, ZIPS
-from medtune.text.identifiers.ages import AGES
-from medtune.text.identifiers.bare_names import BARE
-from medtune.text.identifiers.contacts import CONTACTS, PHONES
-from medtune.text.identifiers.dates import DATES
-from medtune.text.identifiers.labelled_numbers import SPOKEN
-from medtune.text.identifiers.names import NAMES
-from medtune.text.identifiers.numbers import NUMBERS
+from medtune.text.identifiers.addresses import ADDRESS_RULES, ZIP_RULES
+from medtune.text.identifiers.ages import AGE_RULES
+from medtune.text.identifiers.bare_names import BARE_NAME_RULES
+from medtune.text.identifiers.contacts import CONTACT_RULES, PHONE_RULES
+from medtune.text.identifiers.dates import DATE_RULES
+from medtune.text.identifiers.labelled_numbers import SPOKEN_NUMBER_RULES
+from medtune.text.identifiers.names import NAME_RULES
+from medtune.text.identifiers.numbers import NUMBER_RULES
 from medtune.text.identifiers.persons import repeated_names
-from medtune.text.identifiers.roles import ROLES
+from medtune.text.identifiers.roles import ROLE_RULES
 from medtune.text.identifiers.spans import Span, TakenSpans, apply
 
 # The most specific first: what a rule has taken, no later one can have.
-RULES = (
-    *CONTACTS,
-    *SPOKEN,
-    *NUMBERS,
-    *PHONES,
-    *DATES,
-    *AGES,
-    *ADDRESSES,
-    *ZIPS,
-    *NAMES,
-    *ROLES,
-    *BARE,
+IDENTIFIER_RULES = (
+    *CONTACT_RULES,
+    *SPOKEN_NUMBER_RULES,
+    *NUMBER_RULES,
+    *PHONE_RULES,
+    *DATE_RULES,
+    *AGE_RULES,
+    *ADDRESS_RULES,
+    *ZIP_RULES,
+    *NAME_RULES,
+    *ROLE_RULES,
+    *BARE_NAME_RULES,
 )
 
 
@@ -43,7 +43,7 @@ def find_all(texts: Sequence[str]) -> list[list[Span]]:
     """
     taken_spans = [TakenSpans(len(text)) for text in texts]
     for text, taken in zip(texts, taken_spans, strict=True):
-        apply(RULES, text, taken)
+        apply(IDENTIFIER_RULES, text, taken)
     names = [
         [(span.start, span.end) for span in taken.spans if span.kind == "name"]
         for taken in taken_spans

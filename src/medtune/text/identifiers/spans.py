@@ -41,7 +41,7 @@ def before(match: re.Match[str], count: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class IdentifierRule:
     """A pattern of one kind.
 
     A cheap look at the text comes first: it must hold one word (or sign) of ``needs``, one of
@@ -77,12 +77,12 @@ def rule(
     check: Check = whole,
     word: Callable[[str], bool] | None = None,
     flags: int = 0,
-) -> Rule:
+) -> IdentifierRule:
     """A rule from the text of a pattern; ``needs`` and ``also`` may be words divided by blanks."""
     needs, also = (
         frozenset(words.split()) if isinstance(words, str) else words for words in (needs, also)
     )
-    return Rule(kind, re.compile(pattern, flags), needs, also, digits, check, word)
+    return IdentifierRule(kind, re.compile(pattern, flags), needs, also, digits, check, word)
 
 
 class TakenSpans:
@@ -99,7 +99,7 @@ class TakenSpans:
             self.spans.append(span)
 
 
-def apply(rules: Iterable[Rule], text: str, taken: TakenSpans) -> None:
+def apply(rules: Iterable[IdentifierRule], text: str, taken: TakenSpans) -> None:
     """Add what the rules find."""
     tokens = frozenset(_TOKEN.findall(text))
     held = tokens | {token.lower() for token in tokens}
