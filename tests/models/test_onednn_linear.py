@@ -14,6 +14,7 @@ from medtune.models.onednn_linear import (
     SECOND_COPY,
     OneDnnLinear,
     onednn_supported,
+    operators_agree,
     padding_rows,
     use_onednn_linears,
 )
@@ -228,4 +229,63 @@ def test_what_stands_between_a_layer_and_its_activation_stays_there():
     use_onednn_linears(model)
     torch.testing.assert_close(
         model(IDS).logits, before, rtol=0, atol=1e-4 * float(before.abs().max())
+    )
+
+
+@pytest.fixture
+def unchecked():
+    """The check's answers are forgotten before and after."""
+    operators_agree.cache_clear()
+    yield
+    operators_agree.cache_clear()
+
+
+def absent(*arguments):
+    raise AttributeError("no such operator")
+
+
+def constant(rows, weight, bias, activation, scalars, form):
+    return torch.ones(len(rows), 24, dtype=rows.dtype)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("operator", "replacement", "fault"),
+    [
+        ("_reorder_linear_weight", absent, "AttributeError"),
+        ("_linear_pointwise", absent, "AttributeError"),
+        ("_linear_pointwise", constant, "another product"),
+    ],
+)
+def test_where_an_operator_is_missing_or_wrong_the_ordinary_layers_stay(
+    operator, replacement, fault, monkeypatch, capsys, unchecked
+):
+    model = tiny("gpt2")
+    before = model(IDS).logits
+    monkeypatch.setattr(torch.ops.mkldnn, operator, replacement)
+    for _ in range(2):
+        use_onednn_linears(model)
+    assert OneDnnLinear not in kinds(model)
+    assert torch.equal(model(IDS).logits, before)
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert fault in lines[0]
+    assert "ordinary" in lines[0]
+
+
+@torch.no_grad()
+def test_a_block_in_which_something_stands_between_keeps_its_activation(monkeypatch):
+    """Of a name that is known, but not of the known forward pass."""
+    model = tiny("gpt2", activation_function="gelu_pytorch_tanh")
+    block = type(model.transformer.h[0].mlp)
+    monkeypatch.setattr(
+        block, "forward", lambda self, x: self.c_proj(self.act(self.c_fc(x).clamp(max=0.1)))
+    )
+    for parameter in model.parameters():
+        parameter.normal_(std=0.3)
+    before = model(IDS).logits
+    use_onednn_linears(model)
+    assert not any(isinstance(m, OneDnnLinear) and m.gelu for m in model.modules())
+    torch.testing.assert_close(
+        model(IDS).logits, before, rtol=0, atol=2e-6 * float(before.abs().max())
     )

@@ -4,32 +4,36 @@ torch multiplies plain float32 matrices by MKL, which is two to three times slow
 processors (AMD's) and on the few rows of a generation step everywhere; and in bf16 it lays out the
 weights anew at each call. What `torch.compile` does to frozen weights is done here without a
 compiler. A row's result does not depend on how many are computed beside it.
+
+The operators are private to torch. ``onednn_supported`` therefore computes a known product with
+them before any model is changed; where they are missing or wrong, models keep their own layers.
 """
 
 import platform
+from functools import cache
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from medtune.models.scoring import has_adapter
+from medtune.progress import say
 
 # Blocks in which a GELU follows a layer at once (in others of the same names something stands
 # between): one kernel does both.
-PAIRS = {
+GELU_BLOCKS = {
     "GPT2MLP": ("c_fc", "act"),
     "GPTNeoXMLP": ("dense_h_to_4h", "act"),
     "PhiMLP": ("fc1", "activation_fn"),
     **dict.fromkeys(("GemmaMLP", "Gemma2MLP", "Gemma3MLP"), ("gate_proj", "act_fn")),
 }
-FORMS = {
-    "GELUTanh": "tanh",
-    "GELUActivation": "none",
-}  # transformers' modules: oneDNN's names of GELU's two forms
+# transformers' modules: oneDNN's names of GELU's two forms
+GELU_FORMS = {"GELUTanh": "tanh", "GELUActivation": "none"}
 X86 = ("x86_64", "AMD64")
-SECOND_COPY = (
-    2**29
-)  # bytes: a head tied to the embedding stays unpacked above, for both are needed then
+# bytes: a head tied to the embedding stays as it is above, for both copies are needed then
+SECOND_COPY = 2**29
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}  # of the largest value
 
 
 def padding_rows(rows: int) -> int:
@@ -57,12 +61,12 @@ class OneDnnLinear(nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """The product."""
-        after, form = ("gelu", self.gelu) if self.gelu else ("none", "")
+        activation, form = ("gelu", self.gelu) if self.gelu else ("none", "")
         rows = inputs.reshape(-1, self.in_features)
-        more = padding_rows(len(rows))
-        filled = torch.cat([rows, rows.new_zeros(more, self.in_features)]) if more else rows
+        padding = padding_rows(len(rows))
+        padded = torch.cat([rows, rows.new_zeros(padding, self.in_features)]) if padding else rows
         result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(
-            filled, self.weight, self.bias, after, [], form
+            padded, self.weight, self.bias, activation, [], form
         )
         return result[: len(rows)].view(*inputs.shape[:-1], self.out_features)
 
@@ -71,37 +75,78 @@ class OneDnnLinear(nn.Module):
         read.
         """
         raise TypeError(
-            "a packed model measures and answers; it has no weights to save (load_weights gives plain ones)"
+            "a packed model measures and answers; it has no weights to save "
+            "(load_weights gives plain ones)"
         )
 
 
-def onednn_supported(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether this build of torch has the kernels (on x86, where they were measured), and the
-    processor the number format.
-    """
-    if (
-        device.type != "cpu"
-        or not torch.backends.mkldnn.is_available()
-        or platform.machine() not in X86
-    ):
+def bfloat16_supported() -> bool:
+    """Whether oneDNN computes in bf16 on this processor."""
+    try:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    except (AttributeError, RuntimeError):
         return False
-    return dtype == torch.float32 or (
-        dtype == torch.bfloat16 and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    )
+
+
+def onednn_supported(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether this build of torch has the kernels (on x86, where they were measured) and they
+    compute a known product, and the processor the number format.
+    """
+    if device.type != "cpu" or platform.machine() not in X86 or dtype not in TOLERANCE:
+        return False
+    if not torch.backends.mkldnn.is_available():
+        return False
+    if dtype == torch.bfloat16 and not bfloat16_supported():
+        return False
+    return operators_agree(dtype)
+
+
+@cache
+@torch.no_grad()
+def operators_agree(dtype: torch.dtype) -> bool:
+    """Whether the private operators give a known product, alone and with each form of GELU.
+
+    Said in one line, once a process, where they do not.
+    """
+    weight = torch.linspace(-1, 1, 24 * 40).view(24, 40).to(dtype)
+    bias = torch.linspace(-2, 2, 24).to(dtype)
+    inputs = torch.linspace(-0.5, 0.75, 17 * 40).view(17, 40).to(dtype)
+    product = functional.linear(inputs, weight, bias)
+    try:
+        layer = OneDnnLinear(weight, bias)
+        agree = _close(layer(inputs), product)
+        for form in GELU_FORMS.values():
+            layer.gelu = form
+            agree &= _close(layer(inputs), functional.gelu(product, approximate=form))
+        fault = "" if agree else "they compute another product"
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError) as error:
+        fault = type(error).__name__
+    if fault:
+        say(
+            f"oneDNN's linear layers cannot be used with torch {torch.__version__} ({fault}): "
+            "measuring goes on with the ordinary ones, which is slower"
+        )
+    return not fault
+
+
+def _close(result: torch.Tensor, reference: torch.Tensor) -> bool:
+    scale = float(reference.abs().max())
+    return float((result - reference).abs().max()) <= TOLERANCE[reference.dtype] * scale
 
 
 def use_onednn_linears(model: Any) -> Any:
-    """The same model with its linear layers packed, in place: for measuring and answering, not
+    """The same model with its linear layers replaced, in place: for measuring and answering, not
     for training or saving.
 
-    Left as they are: quantized layers, and a model whose adapter needs the weights themselves
-    (DoRA).
+    Left as they are: quantized layers, a model whose adapter needs the weights themselves (DoRA),
+    and every model where ``onednn_supported`` says no.
     """
     if not onednn_supported(model.device, model.dtype) or _reads_weights(model):
         return model
     tied = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    fused: dict[type[nn.Module], bool] = {}
     # Parents alone: a list that held the layers, too, would keep all their weights beside the
-    # packed ones.
+    # copies.
     for parent in [
         module for module in model.modules() if next(module.children(), None) is not None
     ]:
@@ -112,19 +157,30 @@ def use_onednn_linears(model: Any) -> Any:
                 continue
             setattr(parent, name, OneDnnLinear(weight, child.bias))
             del child, weight
-        _fuse_gelu(parent)
+        if fused.get(type(parent), True):
+            fused[type(parent)] = _fuse_gelu(parent, check=type(parent) not in fused)
     return model
 
 
-def _fuse_gelu(block: nn.Module) -> None:
-    layer, activation = PAIRS.get(type(block).__name__, ("", ""))
-    packed, form = (
-        getattr(block, layer, None),
-        FORMS.get(type(getattr(block, activation, None)).__name__),
-    )
-    if isinstance(packed, OneDnnLinear) and form:
-        packed.gelu = form
-        setattr(block, activation, nn.Identity())
+def _fuse_gelu(block: nn.Module, *, check: bool) -> bool:
+    """Let the layer of a known block apply its GELU; with ``check``, undone where the block then
+    computes something else. False if undone.
+    """
+    layer_name, activation_name = GELU_BLOCKS.get(type(block).__name__, ("", ""))
+    layer, activation = getattr(block, layer_name, None), getattr(block, activation_name, None)
+    form = GELU_FORMS.get(type(activation).__name__)
+    if not isinstance(layer, OneDnnLinear) or not form:
+        return True
+    inputs = torch.linspace(-2, 2, 3 * layer.in_features).view(1, 3, -1).to(layer.weight.dtype)
+    with torch.no_grad():
+        reference = block(inputs) if check else None
+        layer.gelu = form
+        setattr(block, activation_name, nn.Identity())
+        if reference is None or _close(block(inputs), reference):
+            return True
+    layer.gelu = None
+    setattr(block, activation_name, activation)
+    return False
 
 
 def _reads_weights(model: Any) -> bool:
@@ -134,7 +190,7 @@ def _reads_weights(model: Any) -> bool:
 
 
 def _matrix(module: nn.Module) -> torch.Tensor | None:
-    """[outputs, inputs] of a plain linear layer of a packable format.
+    """[outputs, inputs] of a plain linear layer of a supported format.
 
     None for all else, subclasses among them.
     """

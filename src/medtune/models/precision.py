@@ -5,6 +5,7 @@ from functools import cache
 import torch
 
 from medtune.models.load import LocalModelRef
+from medtune.models.onednn_linear import bfloat16_supported
 
 
 @cache
@@ -12,7 +13,7 @@ def fast_bfloat16() -> bool:
     """Whether this machine multiplies bf16 matrices in hardware."""
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and "avx512_bf16" in _cpu_flags()
+    return bfloat16_supported() and "avx512_bf16" in _cpu_flags()
 
 
 def _cpu_flags() -> str:
