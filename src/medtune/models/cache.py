@@ -1,13 +1,15 @@
-"""What a service said, on disk, a line each as they come: an interrupted evaluation goes on, a
-repeated one asks nothing.
+"""Results of single items, on disk: an interrupted evaluation goes on, a repeated one computes
+nothing and pays for nothing.
 
-The file may hold answers about patients: it lies in the run's directory and nowhere else.
+One cache, ``JsonlCache``, serves local models (through ``CachedModel``) and services alike. Its
+files may hold answers about patients: they lie in the run's directory and nowhere else.
 """
 
 import json
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -28,7 +30,75 @@ from medtune.progress import say
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Kept = TypeVar("Kept", bound="DataclassInstance")
+Result = Generated | Likelihood | ChoiceLikelihoods
+Value = TypeVar("Value", bound="DataclassInstance")
+Request = TypeVar("Request")
+PORTION = 256  # results that an interruption may cost, in the order of their length
+
+
+class JsonlCache(Generic[Value]):
+    """Key → value, a line each. With ``path`` None, in memory only. Threads may share one.
+
+    ``decode`` makes a value of its line's fields, and raises ``ValueError``, ``KeyError`` or
+    ``TypeError`` where they are not as they should be. ``noun`` and ``verb`` are for people:
+    unreadable answers are "asked for" again.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        decode: Callable[[dict[str, Any]], Value],
+        noun: str,
+        verb: str = "asked for",
+    ) -> None:
+        self._path, self._decode, self._lock = path, decode, threading.Lock()
+        self._values: dict[str, Value] = {}
+        unreadable = self._read(path) if path and path.exists() else 0
+        if path and unreadable:
+            say(f"{unreadable} unreadable {noun} in {path.name}: they are {verb} again")
+
+    def __getitem__(self, key: str) -> Value:
+        return self._values[key]
+
+    def missing(self, keys: Sequence[str]) -> dict[str, int]:
+        """The unknown keys, each with the index where it stands first."""
+        firsts = {key: index for index, key in reversed(list(enumerate(keys)))}
+        return {key: firsts[key] for key in dict.fromkeys(keys) if key not in self._values}
+
+    def put(self, values: Mapping[str, Value]) -> None:
+        """Keep values, on disk at once."""
+        lines = [
+            json.dumps({"key": key, **asdict(value)}, ensure_ascii=False) + "\n"
+            for key, value in values.items()
+        ]
+        with self._lock:
+            self._values |= values
+            if self._path:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                with open(self._path, "a", encoding="utf-8") as handle:
+                    handle.write("".join(lines))
+
+    def _read(self, path: Path) -> int:
+        """How many lines could not be read."""
+        whole = unreadable = 0
+        with open(path, "r+b") as handle:
+            for line in handle:
+                if line.endswith(b"\n"):
+                    whole += len(line)
+                    unreadable += not self._read_line(line)
+            # A last line that a crash cut short goes, lest the next one be joined to it.
+            handle.truncate(whole)
+        return unreadable
+
+    def _read_line(self, line: bytes) -> bool:
+        try:
+            fields: dict[str, Any] = json.loads(line)
+            key = str(fields.pop("key"))
+            # Earlier versions wrote the results of local models as one field.
+            self._values[key] = self._decode(fields.get("value", fields))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -40,65 +110,8 @@ class CachedAnswer:
     finished: bool
 
 
-def answer_key(fingerprint: str, messages: list[dict[str, str]], decoding: DecodingSettings) -> str:
-    """SHA-256 of all that an answer depends on: the model, the messages as sent, the decoding
-    with its seed.
-    """
-    return sha256_json([fingerprint, messages, asdict(decoding)])
-
-
-class JsonlCache(Generic[Kept]):
-    """Key → value. With ``path`` None, in memory only. Threads may share one.
-
-    ``read`` makes a value of its line's fields, and fails where they are not as they should be;
-    ``called`` is for people.
-    """
-
-    def __init__(
-        self, path: Path | None, read: Callable[[dict[str, Any]], Kept], called: str
-    ) -> None:
-        self._path, self._read_row, self._lock = path, read, threading.Lock()
-        self._known: dict[str, Kept] = {}
-        if path and path.exists():
-            self._read(path, called)
-
-    def get(self, key: str) -> Kept | None:
-        """The value, if it is known."""
-        return self._known.get(key)
-
-    def put(self, key: str, value: Kept) -> None:
-        """Keep a value, on disk at once."""
-        line = json.dumps({"key": key, **asdict(value)}, ensure_ascii=False) + "\n"
-        with self._lock:
-            self._known[key] = value
-            if self._path:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                with open(self._path, "a", encoding="utf-8") as handle:
-                    handle.write(line)
-
-    def _read(self, path: Path, called: str) -> None:
-        whole = spoilt = 0
-        with open(path, "r+b") as handle:
-            for raw in handle:
-                if raw.endswith(b"\n"):
-                    whole += len(raw)
-                    spoilt += not self._take(raw)
-            # A last line that a crash cut short goes, lest the next one be joined to it.
-            handle.truncate(whole)
-        if spoilt:
-            say(f"{spoilt} unreadable {called} in {path.name}: they are asked for again")
-
-    def _take(self, raw: bytes) -> bool:
-        try:
-            row: dict[str, Any] = json.loads(raw)
-            self._known[str(row["key"])] = self._read_row(row)
-        except (ValueError, KeyError, TypeError):
-            return False
-        return True
-
-
 def answer_cache(path: Path | None) -> JsonlCache[CachedAnswer]:
-    """Answers by ``answer_key``."""
+    """Answers of a service by ``answer_key``."""
     return JsonlCache(
         path,
         lambda row: CachedAnswer(str(row["text"]), int(row["tokens"]), bool(row["finished"])),
@@ -106,21 +119,45 @@ def answer_cache(path: Path | None) -> JsonlCache[CachedAnswer]:
     )
 
 
-AT_ONCE = 256  # results that an interruption may cost, in the order of their length
-T = TypeVar("T")
-Q = TypeVar("Q")
+def answer_key(fingerprint: str, messages: list[dict[str, str]], decoding: DecodingSettings) -> str:
+    """SHA-256 of all that an answer depends on: the model, the messages as sent, the decoding
+    with its seed.
+    """
+    return sha256_json([fingerprint, messages, asdict(decoding)])
 
 
 class CachedModel:
-    """``model`` as a ``LanguageModel``.
+    """A ``LanguageModel`` whose results are kept in ``path``; the model itself is opened when an
+    item is not there.
 
-    What is known from the file ``path`` is not computed again.
+    ``name`` and ``fingerprint`` are those of the model that ``load`` opens.
+    ``text_likelihoods`` False: it has no likelihoods of whole texts, so none are asked for.
     """
 
-    def __init__(self, model: LanguageModel, path: Path, at_once: int = AT_ONCE) -> None:
-        self.model, self._path, self._at_once = model, path, at_once
-        self.name, self.fingerprint = model.name, model.fingerprint
-        self._known = _read(path)
+    def __init__(
+        self,
+        load: Callable[[], LanguageModel],
+        path: Path,
+        *,
+        name: str,
+        fingerprint: str,
+        text_likelihoods: bool = True,
+        portion: int = PORTION,
+    ) -> None:
+        self.name, self.fingerprint = name, fingerprint
+        self._load, self._portion, self._text_likelihoods = load, portion, text_likelihoods
+        self._cache: JsonlCache[Result] = JsonlCache(path, _decode_result, "results", "computed")
+        self._announced = False
+
+    @cached_property
+    def model(self) -> LanguageModel:
+        """The model itself, opened at the first use."""
+        return self._load()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the model had to be opened."""
+        return "model" in self.__dict__
 
     def generate(
         self,
@@ -129,11 +166,10 @@ class CachedModel:
         progress: Progress | None = None,
     ) -> list[Generated]:
         """As in ``LanguageModel``."""
-        return self._through(
+        return self._complete(
             [["generate", asdict(decoding), _plain(messages)] for messages in prompts],
-            list(prompts),
-            lambda asked, tell: self.model.generate(asked, decoding, tell),
-            lambda values: Generated(**values),
+            prompts,
+            lambda portion, progress: self.model.generate(portion, decoding, progress),
             progress,
         )
 
@@ -141,11 +177,10 @@ class CachedModel:
         self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
     ) -> list[Likelihood]:
         """As in ``LanguageModel``."""
-        return self._through(
+        return self._complete(
             [["likelihood", _plain(messages), answer] for messages, answer in pairs],
-            list(pairs),
-            self.model.loglikelihoods,
-            lambda values: Likelihood(**values),
+            pairs,
+            lambda portion, progress: self.model.loglikelihoods(portion, progress),
             progress,
         )
 
@@ -153,96 +188,67 @@ class CachedModel:
         self, texts: Sequence[str], progress: Progress | None = None
     ) -> list[Likelihood]:
         """As in ``LanguageModel``."""
-        return self._through(
+        if not self._text_likelihoods:
+            if progress:
+                progress(len(texts))
+            return []
+        return self._complete(
             [["text", text] for text in texts],
-            list(texts),
-            self.model.text_loglikelihoods,
-            lambda values: Likelihood(**values),
+            texts,
+            lambda portion, progress: self.model.text_loglikelihoods(portion, progress),
             progress,
         )
 
     def choice_loglikelihoods(
-        self, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+        self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
     ) -> list[ChoiceLikelihoods]:
         """As in ``ChoiceScorer``."""
-        return self._through(
-            [["choices", _plain(messages), list(answers)] for messages, answers in asked],
-            list(asked),
-            lambda some, tell: choice_loglikelihoods(self.model, some, tell),
-            _choices,
+        return self._complete(
+            [["choices", _plain(messages), list(answers)] for messages, answers in requests],
+            requests,
+            lambda portion, progress: choice_loglikelihoods(self.model, portion, progress),
             progress,
         )
 
-    def _through(
+    def _complete(
         self,
-        wanted: Sequence[Any],
-        questions: Sequence[Q],
-        ask: Callable[[list[Q], Progress | None], list[T]],
-        load: Callable[[dict[str, Any]], T],
+        descriptions: Sequence[list[Any]],
+        requests: Sequence[Request],
+        compute: Callable[[list[Request], Progress | None], list[Any]],
         progress: Progress | None,
-    ) -> list[T]:
-        """Results in the order of ``questions``.
+    ) -> list[Any]:
+        """Results in the order of ``requests``, whose ``descriptions`` are what is hashed.
 
-        The unknown ones in portions, longest first, each kept when it is done.
+        The unknown ones are computed in portions, longest first, each kept when it is done.
         """
-        keys = [sha256_json([self.fingerprint, asked]) for asked in wanted]
-        missing: dict[Hashable, int] = {
-            key: i for i, key in enumerate(keys) if key not in self._known
-        }
+        keys = [sha256_json([self.fingerprint, description]) for description in descriptions]
+        missing = self._cache.missing(keys)
         if progress:
             progress(len(keys) - len(missing))
-        order = sorted(missing.values(), key=lambda i: -len(str(wanted[i])))
-        for start in range(0, len(order), self._at_once):
-            portion = order[start : start + self._at_once]
-            results = ask([questions[i] for i in portion], progress)
-            if len(results) < len(portion):
-                # none: the model has no such thing (the whole text's likelihood, of an
-                # encoder-decoder)
-                return results
-            self._keep([keys[i] for i in portion], [asdict(result) for result in results])  # type: ignore[call-overload]
-        return [load(self._known[key]) for key in keys]
+        if keys and not missing:
+            self._announce()
+        order = sorted(missing, key=lambda key: -len(str(descriptions[missing[key]])))
+        for start in range(0, len(order), self._portion):
+            portion = order[start : start + self._portion]
+            results = compute([requests[missing[key]] for key in portion], progress)
+            self._cache.put(dict(zip(portion, results, strict=True)))
+        return [self._cache[key] for key in keys]
 
-    def _keep(self, keys: Sequence[str], values: Sequence[dict[str, Any]]) -> None:
-        self._known |= dict(zip(keys, values, strict=True))
-        lines = [
-            json.dumps({"key": key, "value": value}, ensure_ascii=False)
-            for key, value in zip(keys, values, strict=True)
-        ]
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self._path, "a", encoding="utf-8") as handle:
-            handle.write("\n".join(lines) + "\n")
+    def _announce(self) -> None:
+        if not self.loaded and not self._announced:
+            say(f"{self.name}: results kept from before are used; it is loaded for new items only")
+            self._announced = True
 
 
-def _choices(values: dict[str, Any]) -> ChoiceLikelihoods:
-    made: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
-    return ChoiceLikelihoods(**made)
+def _decode_result(fields: dict[str, Any]) -> Result:
+    if "loglikelihoods" in fields:
+        arguments: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in fields.items()
+        }
+        return ChoiceLikelihoods(**arguments)
+    return Likelihood(**fields) if "loglikelihood" in fields else Generated(**fields)
 
 
 def _plain(messages: Messages) -> list[list[str]]:
     return [[message.role, message.content] for message in messages]
-
-
-def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """Key → result.
-
-    What a crash cut short at the end goes; other unreadable lines are counted and computed again.
-    """
-    known: dict[str, dict[str, Any]] = {}
-    if not path.exists():
-        return known
-    whole = spoilt = 0
-    with open(path, "r+b") as handle:
-        for raw in handle:
-            if raw.endswith(b"\n"):
-                whole += len(raw)
-                try:
-                    row = json.loads(raw)
-                    known[str(row["key"])] = dict(row["value"])
-                except (ValueError, KeyError, TypeError):
-                    spoilt += 1
-        handle.truncate(whole)
-    if spoilt:
-        say(f"{spoilt} unreadable results in {path.name}: they are computed again")
-    return known

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from medtune.conversation import Message
-from medtune.files import sha256_json
 from medtune.models.generation import (
     Choice,
     generate_batch,
@@ -28,7 +27,13 @@ from medtune.models.interface import (
     Messages,
     Progress,
 )
-from medtune.models.load import LocalModelRef, context_length, load_tokenizer, load_weights
+from medtune.models.load import (
+    LocalModelRef,
+    context_length,
+    load_tokenizer,
+    load_weights,
+    loaded_fingerprint,
+)
 from medtune.models.onednn_linear import padding_rows, use_onednn_linears
 from medtune.models.packed_attention import (
     PACKED_ATTENTION,
@@ -77,7 +82,7 @@ class CausalModel:
     @classmethod
     def load(
         cls,
-        located: LocalModelRef,
+        ref: LocalModelRef,
         dtype: torch.dtype = torch.float32,
         batch_size: int = 16,
         chat_template: str = "auto",
@@ -85,14 +90,14 @@ class CausalModel:
     ) -> Self:
         """Load weights and tokenizer from disk, in evaluation mode."""
         register_packed_attention()
-        model = cls._weights(located, dtype)
-        tokenizer = load_tokenizer(located, chat_template, prompt)
-        fingerprint = sha256_json([located.fingerprint(), tokenizer.chat_template, str(dtype)])
-        return cls(model, tokenizer, located.name, fingerprint, batch_size)
+        model = cls._load_weights(ref, dtype)
+        tokenizer = load_tokenizer(ref, chat_template, prompt)
+        fingerprint = loaded_fingerprint(ref, tokenizer, dtype)
+        return cls(model, tokenizer, ref.name, fingerprint, batch_size)
 
     @staticmethod
-    def _weights(located: LocalModelRef, dtype: torch.dtype) -> "PreTrainedModel":
-        return use_onednn_linears(load_weights(located, dtype, PACKED_ATTENTION))
+    def _load_weights(ref: LocalModelRef, dtype: torch.dtype) -> "PreTrainedModel":
+        return use_onednn_linears(load_weights(ref, dtype, PACKED_ATTENTION))
 
     # Likelihoods
 

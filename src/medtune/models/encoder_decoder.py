@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from medtune.conversation import Message
-from medtune.files import sha256_json
 from medtune.models.generation import prompt_seed, text_streamer
 from medtune.models.interface import (
     ChoiceLikelihoods,
@@ -19,9 +18,15 @@ from medtune.models.interface import (
     Likelihood,
     Messages,
     Progress,
-    choices_from_pairs,
+    choices_in_portions,
 )
-from medtune.models.load import LocalModelRef, context_length, load_tokenizer, load_weights
+from medtune.models.load import (
+    LocalModelRef,
+    context_length,
+    load_tokenizer,
+    load_weights,
+    loaded_fingerprint,
+)
 from medtune.models.onednn_linear import use_onednn_linears
 from medtune.models.scoring import windows
 from medtune.models.t5_packed import PairBatch, decoder_hidden, start_token
@@ -73,17 +78,17 @@ class Seq2SeqModel:
     @classmethod
     def load(
         cls,
-        located: LocalModelRef,
+        ref: LocalModelRef,
         dtype: torch.dtype = torch.float32,
         batch_size: int = 16,
         chat_template: str = "auto",
         prompt: str | None = None,
     ) -> "Seq2SeqModel":
         """Load weights and tokenizer from disk, in evaluation mode."""
-        model = use_onednn_linears(load_weights(located, dtype, "sdpa"))
-        tokenizer = load_tokenizer(located, chat_template, prompt)
-        fingerprint = sha256_json([located.fingerprint(), tokenizer.chat_template, str(dtype)])
-        return cls(model, tokenizer, located.name, fingerprint, batch_size)
+        model = use_onednn_linears(load_weights(ref, dtype, "sdpa"))
+        tokenizer = load_tokenizer(ref, chat_template, prompt)
+        fingerprint = loaded_fingerprint(ref, tokenizer, dtype)
+        return cls(model, tokenizer, ref.name, fingerprint, batch_size)
 
     def _source(self, messages: Messages) -> tuple[str, np.ndarray, int]:
         """What the encoder reads, its ids, and how many tokens its middle lost to the model's
@@ -118,18 +123,10 @@ class Seq2SeqModel:
         ]
 
     def choice_loglikelihoods(
-        self, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+        self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
     ) -> list[ChoiceLikelihoods]:
         """As in ``ChoiceScorer``: the encoder reads each prompt once."""
-        length_batches = [
-            asked[start : start + PROMPTS_AT_ONCE]
-            for start in range(0, len(asked), PROMPTS_AT_ONCE)
-        ]
-        return [
-            choices
-            for portion in length_batches
-            for choices in choices_from_pairs(self, portion, progress)
-        ]
+        return choices_in_portions(self, requests, PROMPTS_AT_ONCE, progress)
 
     def text_loglikelihoods(
         self, texts: Sequence[str], progress: Progress | None = None

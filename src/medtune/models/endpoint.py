@@ -3,16 +3,15 @@ once, answers kept on disk.
 """
 
 import json
-import queue
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from medtune.errors import ModelError
 from medtune.models.cache import CachedAnswer, answer_cache, answer_key
+from medtune.models.concurrency import ask_missing
+from medtune.models.endpoint_logprobs import LogprobClient
 from medtune.models.interface import (
     ChoiceLikelihoods,
     ChoiceRequest,
@@ -21,64 +20,16 @@ from medtune.models.interface import (
     Likelihood,
     Messages,
     Progress,
-    choices_from_pairs,
+    choices_in_portions,
 )
 from medtune.models.open import EndpointRef, refused_decoding
 from medtune.models.openai_client import malformed_answer, open_client, translate_errors
 from medtune.progress import say
 from medtune.tokens.chat_counter import wrap_questions
 
-T = TypeVar("T")
-
-
-def run_concurrently(work: Callable[[T], None], items: Sequence[T], workers: int) -> Iterator[T]:
-    """Do ``work`` on every item, ``workers`` at once; yield each item when it is done.
-
-    After the first error nothing new is begun, what is under way ends, and the error is raised.
-    Ctrl-C does not wait: the threads are daemons, for a slow service must not keep a program from
-    ending.
-    """
-    todo: queue.SimpleQueue[T] = queue.SimpleQueue()
-    done: queue.SimpleQueue[tuple[T, Exception | None]] = queue.SimpleQueue()
-    stop = threading.Event()
-    for item in items:
-        todo.put(item)
-
-    def worker() -> None:
-        while not stop.is_set():
-            try:
-                item = todo.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                work(item)
-                done.put((item, None))
-            except Exception as error:
-                stop.set()
-                done.put((item, error))
-
-    threads = [
-        threading.Thread(target=worker, daemon=True) for _ in range(min(workers, len(items)))
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        for _ in items:
-            item, error = done.get()
-            if error:
-                for thread in threads:
-                    thread.join()
-                raise error
-            yield item
-    finally:
-        stop.set()
-
-
 if TYPE_CHECKING:
     import openai
     from openai.types.chat import ChatCompletion
-
-    from medtune.models.endpoint_logprobs import LogprobClient
 
 
 CACHE_FILE = "answers-of-service.jsonl"
@@ -94,7 +45,7 @@ class EndpointModel:
     """
 
     def __init__(self, remote: EndpointRef, cache: Path | None = None) -> None:
-        self.remote, self._place = remote, cache
+        self.remote, self._cache_directory = remote, cache
         self.name, self.fingerprint = remote.name, remote.measured_fingerprint()
         self._cache = answer_cache(cache / CACHE_FILE if cache else None)
 
@@ -121,33 +72,23 @@ class EndpointModel:
         self._check(decoding)
         sent = [self._sent(messages) for messages in prompts]
         keys = [answer_key(self.remote.fingerprint(), messages, decoding) for messages in sent]
-        asked = {
-            key: messages
-            for key, messages in zip(keys, sent, strict=True)
-            if self._cache.get(key) is None
-        }
-        tell, wanted = progress or (lambda done: None), Counter(keys)
-        tell(sum(key not in asked for key in keys))
-        for key in self._ask_all(asked, decoding):
-            tell(wanted[key])
-        return [self._generated(messages, key) for messages, key in zip(sent, keys, strict=True)]
-
-    def _ask_all(
-        self, asked: dict[str, list[dict[str, str]]], decoding: DecodingSettings
-    ) -> Iterator[str]:
-        def ask(key: str) -> None:
-            self._cache.put(key, self._ask(asked[key], decoding))
-
-        if asked:
-            _ = self.client  # made here, once: a missing key is found before any thread starts
-        return run_concurrently(ask, list(asked), self.remote.endpoint.concurrency)
-
-    def _generated(self, messages: list[dict[str, str]], key: str) -> Generated:
-        answer = self._cache.get(key)
-        assert answer is not None
-        return Generated(
-            json.dumps(messages, ensure_ascii=False), answer.text, answer.tokens, answer.finished
+        answers = ask_missing(
+            self._cache,
+            keys,
+            lambda index: self._ask(sent[index], decoding),
+            self.remote.endpoint.concurrency,
+            progress,
+            prepare=lambda: self.client,
         )
+        return [
+            Generated(
+                json.dumps(messages, ensure_ascii=False),
+                answer.text,
+                answer.tokens,
+                answer.finished,
+            )
+            for messages, answer in zip(sent, answers, strict=True)
+        ]
 
     def _sent(self, messages: Messages) -> list[dict[str, str]]:
         return [message.as_dict() for message in wrap_questions(messages, self.remote.prompt)]
@@ -228,7 +169,7 @@ class EndpointModel:
     # Likelihoods, where the endpoint gives any
 
     @cached_property
-    def _echo(self) -> "LogprobClient":
+    def _logprobs(self) -> LogprobClient:
         """What asks for likelihoods.
 
         Raises ``ModelError`` where the recipe does not say that the endpoint gives them.
@@ -237,11 +178,10 @@ class EndpointModel:
             raise ModelError(
                 "a chat endpoint gives no likelihoods",
                 where=self.name,
-                fix="Choose tasks that read generated answers, or set model.endpoint.likelihoods: echo where it can.",
+                fix="Choose tasks that read generated answers, or set "
+                "model.endpoint.likelihoods: echo where it can.",
             )
-        from medtune.models.endpoint_logprobs import LogprobClient
-
-        return LogprobClient(self.remote, lambda: self.client, self._place)
+        return LogprobClient(self.remote, lambda: self.client, self._cache_directory)
 
     def loglikelihoods(
         self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
@@ -250,19 +190,14 @@ class EndpointModel:
 
         Else raises ``ModelError``.
         """
-        return self._echo.answers(pairs, progress)
+        return self._logprobs.answers(pairs, progress)
 
     def choice_loglikelihoods(
-        self, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+        self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
     ) -> list[ChoiceLikelihoods]:
         """As in ``ChoiceScorer``: every answer is asked for with its whole prompt."""
         size = PROMPTS_A_WORKER * self.remote.endpoint.concurrency
-        length_batches = [asked[start : start + size] for start in range(0, len(asked), size)]
-        return [
-            choices
-            for portion in length_batches
-            for choices in choices_from_pairs(self, portion, progress)
-        ]
+        return choices_in_portions(self, requests, size, progress)
 
     def text_loglikelihoods(
         self, texts: Sequence[str], progress: Progress | None = None
@@ -271,4 +206,4 @@ class EndpointModel:
 
         A text longer than the server's context raises ``ModelError``.
         """
-        return self._echo.texts(texts, progress)
+        return self._logprobs.texts(texts, progress)

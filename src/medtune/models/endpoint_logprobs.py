@@ -4,7 +4,6 @@ with its log-probability.
 
 import math
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.files import sha256_json
 from medtune.models.cache import JsonlCache
-from medtune.models.endpoint import run_concurrently
+from medtune.models.concurrency import ask_missing
 from medtune.models.endpoint_template import EndpointTemplate
 from medtune.models.interface import Likelihood, Messages, Progress
 from medtune.models.open import EndpointRef
@@ -169,7 +168,7 @@ class LogprobClient:
         self, remote: EndpointRef, client: "Callable[[], openai.OpenAI]", cache: Path | None
     ) -> None:
         self.remote, self._client = remote, client
-        self._kept = JsonlCache(cache / CACHE_FILE if cache else None, _score_of, "scores")
+        self._cache = JsonlCache(cache / CACHE_FILE if cache else None, _decode_score, "scores")
         self._prompts: dict[str, TokenLogprobs] = {}
         self._locks: dict[str, threading.Lock] = {}
 
@@ -188,7 +187,7 @@ class LogprobClient:
             self.template.answered(wrap_questions(messages, self.remote.prompt), answer)
             for messages, answer in pairs
         ]
-        scores = self._through(rendered, progress)
+        scores = self._scores(rendered, progress)
         sizes = [len(answer.strip().encode()) for _, answer in pairs]
         return [
             Likelihood(prompt, text, score.loglikelihood, score.tokens, size)
@@ -199,7 +198,7 @@ class LogprobClient:
         """As ``CausalModel.text_loglikelihoods``: from the first token after BOS, or from the
         second where there is none.
         """
-        scores = self._through([("", text) for text in texts], progress)
+        scores = self._scores([("", text) for text in texts], progress)
         return [
             Likelihood(
                 "", text, score.loglikelihood, score.tokens, len(text.encode()) - score.unscored
@@ -207,31 +206,22 @@ class LogprobClient:
             for text, score in zip(texts, scores, strict=True)
         ]
 
-    def _through(
-        self, wanted: Sequence[tuple[str, str]], progress: Progress | None
+    def _scores(
+        self, rendered: Sequence[tuple[str, str]], progress: Progress | None
     ) -> list[TextScore]:
-        """Scores of (prompt, text) in their order.
-
-        Those not known are asked for side by side, each kept when it comes.
-        """
-        keys = [sha256_json([self.remote.fingerprint(), "echo", *pair]) for pair in wanted]
-        missing = {
-            key: pair for key, pair in zip(keys, wanted, strict=True) if self._kept.get(key) is None
-        }
-        tell, times = progress or (lambda done: None), Counter(keys)
-        tell(sum(key not in missing for key in keys))
-        if missing:
-            self._client()  # made here, once: a missing key is found before any thread starts
-        for key in run_concurrently(
-            lambda key: self._kept.put(key, self._score(*missing[key])),
-            list(missing),
+        """Scores of (prompt, text) in their order, the unknown ones asked for."""
+        keys = [sha256_json([self.remote.fingerprint(), "echo", *pair]) for pair in rendered]
+        scores = ask_missing(
+            self._cache,
+            keys,
+            lambda index: self._score(*rendered[index]),
             self.remote.endpoint.concurrency,
-        ):
-            tell(times[key])
+            progress,
+            prepare=self._client,
+        )
         self._prompts.clear()
         self._locks.clear()
-        found = [self._kept.get(key) for key in keys]
-        return [score for score in found if score is not None]
+        return scores
 
     def _score(self, prompt: str, text: str) -> TextScore:
         if not text:
@@ -276,5 +266,5 @@ class LogprobClient:
         return parse_echo(remote.endpoint, answer)
 
 
-def _score_of(row: dict[str, Any]) -> TextScore:
+def _decode_score(row: dict[str, Any]) -> TextScore:
     return TextScore(float(row["loglikelihood"]), int(row["tokens"]), int(row["unscored"]))

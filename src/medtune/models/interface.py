@@ -175,6 +175,20 @@ def choices_from_pairs(
     return results
 
 
+def choices_in_portions(
+    model: LanguageModel,
+    requests: Sequence[ChoiceRequest],
+    size: int,
+    progress: Progress | None = None,
+) -> list[ChoiceLikelihoods]:
+    """``choices_from_pairs`` for ``size`` prompts at a time, so that progress shows."""
+    return [
+        choices
+        for start in range(0, len(requests), size)
+        for choices in choices_from_pairs(model, requests[start : start + size], progress)
+    ]
+
+
 @dataclass(frozen=True)
 class TextEmbedding:
     """``mean`` [width] of the whole text and ``tokens`` [n, width] of its tokens, each of length

@@ -232,6 +232,15 @@ def load_tokenizer(
         ) from error
 
 
+def loaded_fingerprint(
+    ref: LocalModelRef, tokenizer: "PreTrainedTokenizerBase", dtype: "torch.dtype"
+) -> str:
+    """SHA-256 of all that a measurement of the model depends on: its files, the chat template in
+    use, the number format.
+    """
+    return sha256_json([ref.fingerprint(), tokenizer.chat_template, str(dtype)])
+
+
 def context_length(config: Any) -> int:
     """Tokens that the model can see at once."""
     for name in ("max_position_embeddings", "n_positions"):

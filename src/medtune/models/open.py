@@ -3,6 +3,7 @@ model behind an endpoint.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -12,11 +13,17 @@ from pydantic import ValidationError
 from medtune.errors import ModelError, RecipeError
 from medtune.files import read_json, sha256_json, write_json
 from medtune.models.endpoint_template import check_template_named
-from medtune.models.load import LocalModelRef, locate, read_config
+from medtune.models.load import (
+    LocalModelRef,
+    load_tokenizer,
+    loaded_fingerprint,
+    locate,
+    read_config,
+)
 from medtune.progress import say
 from medtune.recipe.schema import Endpoint, Evaluate, Model
 
-FILE = "endpoint.json"
+ENDPOINT_FILE = "endpoint.json"
 
 
 @dataclass(frozen=True)
@@ -79,20 +86,20 @@ class EndpointRef:
         """SHA-256 over the prompt: a service shows neither tokenizer nor template."""
         return sha256_json(["remote", self.prompt])
 
-    def write(self, place: Path) -> None:
-        """endpoint.json in the directory ``place``.
+    def write(self, directory: Path) -> None:
+        """endpoint.json in ``directory``.
 
         The key is not in it, only the name of its variable.
         """
         values = {"name": self.name, "endpoint": self.endpoint.model_dump(mode="json")}
         known = {"prompt": self.prompt, "system": self.system, "chat_template": self.chat_template}
-        write_json(place / FILE, values | known)
+        write_json(directory / ENDPOINT_FILE, values | known)
 
 
-def read_endpoint_ref(place: Path) -> EndpointRef:
+def read_endpoint_ref(directory: Path) -> EndpointRef:
     """What ``EndpointRef.write`` wrote. Raises ``ModelError`` where the file is not of that form."""
     try:
-        values: dict[str, Any] = read_json(place / FILE)
+        values: dict[str, Any] = read_json(directory / ENDPOINT_FILE)
         endpoint = Endpoint.model_validate(values["endpoint"])
         template = str(values.get("chat_template", "auto"))
         return EndpointRef(
@@ -100,13 +107,13 @@ def read_endpoint_ref(place: Path) -> EndpointRef:
         )
     except (ValidationError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            f"{FILE} does not name a model behind an endpoint",
-            where=str(place),
+            f"{ENDPOINT_FILE} does not name a model behind an endpoint",
+            where=str(directory),
             fix="Train again, or repair the file.",
         ) from error
 
 
-def check_endpoint_tasks(wanted: Evaluate, remote: EndpointRef | None = None) -> None:
+def check_endpoint_tasks(evaluate: Evaluate, remote: EndpointRef | None = None) -> None:
     """Raises ``RecipeError`` where an evaluation asks what an endpoint cannot answer, before
     anything is sent.
 
@@ -115,17 +122,17 @@ def check_endpoint_tasks(wanted: Evaluate, remote: EndpointRef | None = None) ->
     if remote and remote.endpoint.likelihoods == "echo":
         check_template_named(remote.chat_template)
     else:
-        _check_generates(wanted)
-    fault = refused_decoding(wanted.decoding.beams, wanted.decoding.no_repeat_ngram)
+        _check_generates(evaluate)
+    fault = refused_decoding(evaluate.decoding.beams, evaluate.decoding.no_repeat_ngram)
     if fault:
         raise RecipeError(
             f"a chat endpoint has no {fault}", where="evaluate.decoding", fix="Leave it out."
         )
 
 
-def _check_generates(wanted: Evaluate) -> None:
+def _check_generates(evaluate: Evaluate) -> None:
     """Raises ``RecipeError`` at the first task that needs likelihoods."""
-    for spec in wanted.tasks:
+    for spec in evaluate.tasks:
         task = spec.declared
         if task.needs(spec) == "generation":
             continue
@@ -169,24 +176,22 @@ def resolve_model(model: Model) -> ModelRef:
 
 
 def trained_endpoint_ref(name: str) -> EndpointRef | None:
-    """The model behind an endpoint that a run's or a model's directory tells of, if it is such a
-    one.
+    """The model behind an endpoint that a run's or a model's directory names.
+
+    None where it names none.
     """
-    place = endpoint_ref_directory(name)
-    return read_endpoint_ref(place) if place else None
+    directory = endpoint_ref_directory(name)
+    return read_endpoint_ref(directory) if directory else None
 
 
 def endpoint_ref_directory(name: str) -> Path | None:
-    """The directory that tells of a model behind an endpoint: a run's ``model``, or the one
-    named.
-    """
-    return next(
-        (place for place in (Path(name) / "model", Path(name)) if (place / FILE).is_file()), None
-    )
+    """The directory with an endpoint.json: a run's ``model``, or the one named."""
+    directories = (Path(name) / "model", Path(name))
+    return next((path for path in directories if (path / ENDPOINT_FILE).is_file()), None)
 
 
 def open_model(
-    found: ModelRef,
+    ref: ModelRef,
     model: Model,
     *,
     batch_size: int,
@@ -199,45 +204,46 @@ def open_model(
 
     One that is ``to_train`` and cannot be is refused before it is measured.
 
-    What it answers is kept in the directory ``cache``, item by item, and not computed (or paid for)
-    again.
+    With a directory ``cache``, results are kept there item by item and neither computed nor paid
+    for again, and the weights are read only when an item is not there.
     """
-    if isinstance(found, EndpointRef):
+    if isinstance(ref, EndpointRef):
         from medtune.models.endpoint import EndpointModel
 
-        return EndpointModel(found, cache)
-    opened = _open_local(found, model, batch_size, dtype, trained=trained, to_train=to_train)
-    if cache is None:
-        return opened
-    from medtune.models.cache import CachedModel
-
-    return CachedModel(opened, cache / f"results-{opened.fingerprint[:12]}.jsonl")
-
-
-def _open_local(
-    found: LocalModelRef,
-    model: Model,
-    batch_size: int,
-    dtype: str,
-    *,
-    trained: bool,
-    to_train: bool,
-) -> "LanguageModel":
+        return EndpointModel(ref, cache)
     from medtune.models.precision import evaluation_dtype
 
     template, prompt = ("auto", None) if trained else (model.chat_template, model.prompt)
-    if read_config(found).is_encoder_decoder:
-        from medtune.models.encoder_decoder import Seq2SeqModel
+    settings = (ref, evaluation_dtype(ref, dtype), batch_size, template, prompt)
+    encoder_decoder = bool(read_config(ref).is_encoder_decoder)
+    load = partial(_load_encoder_decoder if encoder_decoder else _load_causal, *settings)
+    load = load if encoder_decoder else partial(load, to_train=to_train)
+    if cache is None:
+        return load()
+    from medtune.models.cache import CachedModel
 
-        return Seq2SeqModel.load(
-            found, evaluation_dtype(found, dtype), batch_size, template, prompt
-        )
+    fingerprint = loaded_fingerprint(ref, load_tokenizer(ref, template, prompt), settings[1])
+    return CachedModel(
+        load,
+        cache / f"results-{fingerprint[:12]}.jsonl",
+        name=ref.name,
+        fingerprint=fingerprint,
+        text_likelihoods=not encoder_decoder,
+    )
+
+
+def _load_encoder_decoder(ref: LocalModelRef, *settings: Any) -> "LanguageModel":
+    from medtune.models.encoder_decoder import Seq2SeqModel
+
+    return Seq2SeqModel.load(ref, *settings)
+
+
+def _load_causal(ref: LocalModelRef, *settings: Any, to_train: bool) -> "LanguageModel":
     from medtune.models.causal import CausalModel
     from medtune.models.packing_check import PackingUnsupportedError
 
-    wanted = (found, evaluation_dtype(found, dtype), batch_size, template, prompt)
     try:
-        return CausalModel.load(*wanted)
+        return CausalModel.load(ref, *settings)
     except PackingUnsupportedError:
         if to_train:
             raise
@@ -245,6 +251,7 @@ def _open_local(
     from medtune.models.unpacked import UnpackedModel
 
     say(
-        f"{found.name}: its kind cannot be computed in packed rows; it is measured text by text, which is slower"
+        f"{ref.name}: its kind cannot be computed in packed rows; "
+        "it is measured text by text, which is slower"
     )
-    return UnpackedModel.load(*wanted)
+    return UnpackedModel.load(ref, *settings)

@@ -17,7 +17,7 @@ from medtune.models.interface import (
     ChoiceRequest,
     DecodingSettings,
     Progress,
-    choices_from_pairs,
+    choices_in_portions,
 )
 from medtune.models.load import LocalModelRef, load_weights
 from medtune.models.scoring import TextWindow, base_transformer
@@ -30,14 +30,14 @@ class UnpackedModel(CausalModel):
     """As ``CausalModel``, one text at a time."""
 
     @staticmethod
-    def _weights(located: LocalModelRef, dtype: torch.dtype) -> "PreTrainedModel":
-        return load_weights(located, dtype, None)
+    def _load_weights(ref: LocalModelRef, dtype: torch.dtype) -> "PreTrainedModel":
+        return load_weights(ref, dtype, None)
 
     def choice_loglikelihoods(
-        self, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+        self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
     ) -> list[ChoiceLikelihoods]:
         """Every answer with its whole prompt."""
-        return [choices for one in asked for choices in choices_from_pairs(self, [one], progress)]
+        return choices_in_portions(self, requests, 1, progress)
 
     def _score_batch(self, batch: Sequence[TextWindow]) -> list[float]:
         return [self._score_one(piece) for piece in batch]

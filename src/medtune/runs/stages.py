@@ -76,10 +76,12 @@ def _evaluate(
     for task, scores in results.items():
         for metric, entry in scores.items():
             detail(f"  {task} {metric}: {entry['value']:.4g} (n = {entry['n']})")
-    inner = model.model if isinstance(model, CachedModel) else model
     figures = [figure_named(name) for name in evaluation.published] if trained else []
     for figure in figures:
-        if figure.needs_trained_model and isinstance(inner, CausalModel):
+        if not figure.needs_trained_model:
+            continue
+        inner = model.model if isinstance(model, CachedModel) else model  # opened here at last
+        if isinstance(inner, CausalModel):
             rows = read_split(run, recipe.evaluate.split)
             figure.measure(inner, rows, items.settings(), run.published)
 
