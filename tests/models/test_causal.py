@@ -75,7 +75,7 @@ def test_bytes_are_of_the_answer_in_utf8(model):
     [("Ans", "wer"), ("hello wor", "ld"), ("Answer:", " C"), ("", "a"), ("a ", "b")],
 )
 def test_joint_tokens_never_leave_an_empty_continuation(model, prompt, text):
-    ids, first = model._divided(prompt, text)
+    ids, first = model._encode_pair(prompt, text)
     assert first < len(ids) or len(ids) == 1
     assert model.tokenizer.decode(ids) == prompt + text
 

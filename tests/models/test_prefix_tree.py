@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from medtune.conversation import Message, user_asks
 from medtune.errors import ModelError
 from medtune.models import causal as local
-from medtune.models import prefix_tree as branches
+from medtune.models import prefix_tree
 from medtune.models.causal import CausalModel
 from medtune.models.interface import choice_loglikelihoods, choices_from_pairs
 from medtune.models.load import locate
@@ -93,9 +93,9 @@ def test_what_questions_begin_with_is_computed_once_and_changes_nothing(model, k
         for question in ("Fatigue?", "Why short of breath?", "So?")
     ]
     computed = []
-    run = branches._compute
+    run = prefix_tree.compute_prefix
     monkeypatch.setattr(
-        branches, "_compute", lambda m, ids: computed.append(len(ids)) or run(m, ids)
+        prefix_tree, "compute_prefix", lambda m, ids: computed.append(len(ids)) or run(m, ids)
     )
     monkeypatch.setattr(local, "TOKENS_AT_ONCE", 60)  # several batches, each worth saving
     together = choice_loglikelihoods(model, [*asked, *ASKED])
@@ -180,8 +180,10 @@ def test_beginnings_are_of_all_their_prompts_and_every_prompt_has_one_place(prom
 
 
 def test_what_a_token_sees_is_the_way_to_it_from_the_beginning():
-    tree = PromptTree(np.array([1, 2, 3, 4]), (np.array([5, 6]), np.array([8])), (0, 0)).after(2)
-    seen, distance = tree.seen()
+    tree = PromptTree(
+        np.array([1, 2, 3, 4]), (np.array([5, 6]), np.array([8])), (0, 0)
+    ).without_prefix(2)
+    seen, distance = tree.visible_keys()
     assert seen.astype(int).tolist() == [
         [1, 1, 1, 0, 0, 0, 0],
         [1, 1, 1, 1, 0, 0, 0],
@@ -191,7 +193,7 @@ def test_what_a_token_sees_is_the_way_to_it_from_the_beginning():
     ]
     assert tree.positions().tolist() == [2, 3, 4, 5, 4]
     assert distance[4].tolist() == [4, 3, 2, 1, 0, -1, 0]
-    assert tree.seen(2)[0].tolist() == seen[2:].tolist()
+    assert tree.visible_keys(2)[0].tolist() == seen[2:].tolist()
 
 
 def test_order_and_company_change_nothing(model):
@@ -226,7 +228,7 @@ def test_a_prompt_too_long_loses_its_beginning_and_says_so(model):
 
 def test_cutting_keeps_the_first_token_and_the_last_and_scores_as_if_nothing_had_been_before(model):
     rows = [np.array([1, *range(5, 40), 50, 51]), np.array([1, *range(5, 40), 60])]
-    tree, cut = PromptTree.of(rows, [36, 36]).cut(20)
+    tree, cut = PromptTree.from_rows(rows, [36, 36]).truncated(20)
     assert cut == 18
     assert tree.prompt.tolist() == [1, *range(23, 40)]
     short = [np.array([1, *range(23, 40), 50, 51]), np.array([1, *range(23, 40), 60])]
@@ -235,12 +237,12 @@ def test_cutting_keeps_the_first_token_and_the_last_and_scores_as_if_nothing_had
 
 
 def test_answers_that_begin_alike_share_what_is_not_scored_alone():
-    tree = PromptTree.of([np.array([1, 2, 3, 4]), np.array([1, 2, 3, 5, 6])], [2, 2])
+    tree = PromptTree.from_rows([np.array([1, 2, 3, 4]), np.array([1, 2, 3, 5, 6])], [2, 2])
     assert (tree.prompt.tolist(), [b.tolist() for b in tree.branches]) == (
         [1, 2],
         [[3, 4], [3, 5, 6]],
     )
-    early = PromptTree.of(
+    early = PromptTree.from_rows(
         [np.array([1, 2, 9, 4]), np.array([1, 2, 3, 4])], [3, 3]
     )  # a border inside a token
     assert (early.prompt.tolist(), early.firsts) == ([1, 2], (1, 1))

@@ -1,5 +1,6 @@
 """A causal language model on this machine, behind the protocol that evaluation knows."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,12 +10,14 @@ import torch
 from medtune.conversation import Message
 from medtune.models.generation import (
     Choice,
+    configured_stops,
     generate_batch,
     keeps_keys_alone,
     left_padded,
     length_batches,
     likeliest,
     prompt_seed,
+    read_answer,
     sampled,
     text_streamer,
 )
@@ -44,8 +47,9 @@ from medtune.models.prefix_tree import score_choices
 from medtune.models.scoring import (
     TextWindow,
     base_transformer,
-    batches,
     split_head,
+    sum_by_owner,
+    token_batches,
     token_loglikelihoods,
     windows,
 )
@@ -110,36 +114,43 @@ class CausalModel:
         Prompt and answer are tokenized together and divided where their characters divide, as in
         training.
         """
-        ids, firsts, results = [], [], []
-        for messages, answer in pairs:
-            prompt, text = self.template.answered(messages, answer)
-            tokens, first = self._divided(prompt, text)
-            ids.append(tokens)
-            firsts.append(first)
-            results.append((prompt, text, len(answer.strip().encode())))
-        scores = self._score(ids, firsts, progress)
+        texts = [self.template.answered(messages, answer) for messages, answer in pairs]
+        rows = [self._encode_pair(prompt, text) for prompt, text in texts]
+        scores = self._score(rows, progress)
         return [
             Likelihood(
-                prompt, text, score, len(tokens) - first, size, self._unseen(len(tokens), first)
+                prompt,
+                text,
+                score,
+                len(ids) - first,
+                len(answer.strip().encode()),
+                self._unseen(len(ids), first),
             )
-            for (prompt, text, size), tokens, first, score in zip(
-                results, ids, firsts, scores, strict=True
+            for (_, answer), (prompt, text), (ids, first), score in zip(
+                pairs, texts, rows, scores, strict=True
             )
         ]
 
     def choice_loglikelihoods(
-        self, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+        self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
     ) -> list[ChoiceLikelihoods]:
         """Log-likelihood of every answer to every prompt, as ``loglikelihoods`` gives them, each
         prompt computed once.
         """
         texts = [
             [self.template.answered(messages, answer) for answer in answers]
-            for messages, answers in asked
+            for messages, answers in requests
         ]
-        ids = [[self._divided(*text) for text in some] for some in texts]
+        rows = [[self._encode_pair(*pair) for pair in pairs] for pairs in texts]
         return score_choices(
-            self.model, self.tokenizer, asked, texts, ids, (self.context, TOKENS_AT_ONCE), progress
+            self.model,
+            self.tokenizer,
+            requests,
+            texts,
+            rows,
+            self.context,
+            TOKENS_AT_ONCE,
+            progress,
         )
 
     def text_loglikelihoods(
@@ -148,23 +159,21 @@ class CausalModel:
         """Log-likelihood of each text from its first token on, after BOS where the model has one
         (else from its second).
         """
-        ids, firsts, sizes = [], [], []
+        rows, sizes = [], []
         bos = self.tokenizer.bos_token_id
         for text in texts:
-            tokens = self._encode(text)
-            starts_with_bos = bos is not None and len(tokens) > 0 and tokens[0] == bos
-            ids.append(
-                tokens if bos is None or starts_with_bos else np.concatenate([[bos], tokens])
-            )
-            firsts.append(1)
+            ids = self._encode(text)
+            starts_with_bos = bos is not None and len(ids) > 0 and ids[0] == bos
+            with_bos = ids if bos is None or starts_with_bos else np.concatenate([[bos], ids])
+            rows.append((with_bos, 1))
             # Without BOS nothing stands before the first token: it is not scored, so its bytes do
             # not count.
-            unscored = self.tokenizer.decode(tokens[:1]) if bos is None else ""
+            unscored = self.tokenizer.decode(ids[:1]) if bos is None else ""
             sizes.append(len(text.encode()) - len(str(unscored).encode()))
-        scores = self._score(ids, firsts, progress)
+        scores = self._score(rows, progress)
         return [
-            Likelihood("", text, score, max(0, len(tokens) - 1), size)
-            for text, tokens, score, size in zip(texts, ids, scores, sizes, strict=True)
+            Likelihood("", text, score, max(0, len(ids) - 1), size)
+            for text, (ids, _), score, size in zip(texts, rows, scores, sizes, strict=True)
         ]
 
     def _encode(self, text: str) -> np.ndarray:
@@ -172,8 +181,8 @@ class CausalModel:
             self.tokenizer.encode(text, add_special_tokens=False, verbose=False), dtype=np.int64
         )
 
-    def _divided(self, prompt: str, text: str) -> tuple[np.ndarray, int]:
-        """Ids of prompt and text together, and the first id of the text: never an empty text.
+    def _encode_pair(self, prompt: str, text: str) -> tuple[np.ndarray, int]:
+        """Ids of prompt and text together, and the index of the text's first: never an empty text.
 
         Where tokens run across the border, the token that holds the text's first letter counts for
         the text.
@@ -183,7 +192,6 @@ class CausalModel:
             add_special_tokens=False,
             return_offsets_mapping=True,
             verbose=False,
-            truncation=False,
         )
         ends = np.array(encoding["offset_mapping"]).reshape(-1, 2)[:, 1]
         ids = np.array(encoding["input_ids"], dtype=np.int64)
@@ -199,66 +207,56 @@ class CausalModel:
 
     @torch.no_grad()
     def _score(
-        self, ids: Sequence[np.ndarray], firsts: Sequence[int], progress: Progress | None
+        self, rows: Sequence[tuple[np.ndarray, int]], progress: Progress | None
     ) -> list[float]:
-        """Summed log-likelihood of each text's tokens from ``first`` on.
+        """Summed log-likelihood (nats) of each row's ids [tokens] from its first scored index on.
 
         Independent of what is scored beside it.
         """
-        self._attend_by_rows()
-        totals = [0.0] * len(ids)
-        left = [0] * len(ids)
-        pieces = []
-        for owner, (tokens, first) in enumerate(zip(ids, firsts, strict=True)):
-            for start, end, scored in self._windows(len(tokens)):
-                if max(scored, first) < end:
-                    pieces.append(TextWindow(owner, tokens[start:end], max(scored, first) - start))
-                    left[owner] += 1
-        for batch in batches(sorted(pieces, key=lambda piece: -len(piece.ids)), TOKENS_AT_ONCE):
+        self._use_scoring_attention()
+        pieces = [
+            TextWindow(owner, ids[start:end], max(scored, first) - start)
+            for owner, (ids, first) in enumerate(rows)
+            for start, end, scored in self._windows(len(ids))
+            if max(scored, first) < end
+        ]
+        totals, left = [0.0] * len(rows), Counter(piece.owner for piece in pieces)
+        longest_first = sorted(pieces, key=lambda piece: -len(piece.ids))
+        for batch in token_batches(longest_first, lambda piece: len(piece.ids), TOKENS_AT_ONCE):
             for piece, score in zip(batch, self._score_batch(batch), strict=True):
                 totals[piece.owner] += score
                 left[piece.owner] -= 1
             if progress:
-                progress(
-                    sum(
-                        left[p.owner] == 0 for p in {piece.owner: piece for piece in batch}.values()
-                    )
-                )
+                progress(sum(left[owner] == 0 for owner in {piece.owner for piece in batch}))
         return totals
 
-    def _attend_by_rows(self) -> None:
+    def _use_scoring_attention(self) -> None:
         self.model.set_attn_implementation(PACKED_ATTENTION)
 
     def _score_batch(self, batch: Sequence[TextWindow]) -> list[float]:
+        """The windows laid end to end as one row of tokens, and one nobody reads that fills up."""
         device = self.model.device
-        lengths = [len(piece.ids) for piece in batch]
-        filling = [
-            np.zeros(n, dtype=np.int64) for n in [padding_rows(sum(lengths))] if n
-        ]  # a row that nobody reads
-        rows = [*(piece.ids for piece in batch), *filling]
-        tokens = torch.from_numpy(np.concatenate(rows)).to(device)
-        positions = torch.from_numpy(np.concatenate([np.arange(len(row)) for row in rows])).to(
-            device
-        )
-        starts = np.cumsum([0, *lengths[:-1]])
-        wanted = [
-            np.arange(start + p.first, start + n)
-            for start, p, n in zip(starts, batch, lengths, strict=True)
+        rows = [piece.ids for piece in batch]
+        padding = padding_rows(sum(map(len, rows)))
+        packed = [*rows, np.zeros(padding, dtype=np.int64)] if padding else rows
+        starts = np.cumsum([0, *map(len, rows[:-1])])
+        scored = [
+            np.arange(start + piece.first, start + len(piece.ids))
+            for start, piece in zip(starts, batch, strict=True)
         ]
-        targets = torch.from_numpy(np.concatenate(wanted)).to(device)
+        ids, positions, targets = (
+            torch.from_numpy(np.concatenate(parts)).to(device)
+            for parts in (packed, [np.arange(len(row)) for row in packed], scored)
+        )
         body, head = split_head(self.model)
         hidden = body(
-            input_ids=tokens[None],
+            input_ids=ids[None],
             position_ids=positions[None],
-            cu_seq_lens_q=cumulative_lengths(tuple(map(len, rows)), device),
+            cu_seq_lens_q=cumulative_lengths(tuple(map(len, packed)), device),
             use_cache=False,
         ).last_hidden_state[0]
-        scores = token_loglikelihoods(head, hidden[targets - 1], tokens[targets])
-        owners = torch.from_numpy(np.repeat(np.arange(len(batch)), [len(w) for w in wanted]))
-        sums = torch.zeros(len(batch), dtype=torch.float64).index_add_(
-            0, owners, scores.double().cpu()
-        )
-        return [float(value) for value in sums]
+        scores = token_loglikelihoods(head, hidden[targets - 1], ids[targets])
+        return sum_by_owner(scores, [len(positions) for positions in scored])
 
     # Generation
 
@@ -266,16 +264,13 @@ class CausalModel:
         """Tokens that end an answer: EOS, what the model's own settings say, and the chat
         template's terminator.
         """
-        ids = {self.tokenizer.eos_token_id}
-        settings = getattr(self.model, "generation_config", None)
-        own = settings.eos_token_id if settings is not None else None
-        ids.update(own if isinstance(own, list) else [own])
+        ids = configured_stops(self.model, self.tokenizer)
         rendered = self.template.conversation([Message("user", "a"), Message("assistant", "b")])
         start, end = rendered.answers[-1]
         tail = self._encode(rendered.text[start:end].rstrip())
         if len(tail) and int(tail[-1]) in set(special_tokens(self.tokenizer).values()):
             ids.add(int(tail[-1]))
-        return sorted(i for i in ids if i is not None)
+        return sorted(ids)
 
     def generate(
         self,
@@ -286,39 +281,41 @@ class CausalModel:
         """One answer to each conversation, which does not depend on the others (exactly so in
         float32).
         """
-        made = [self._prompt(messages, decoding) for messages in prompts]
-        encoded = [ids for _, ids, _ in made]
+        encoded = [self._encode_prompt(messages, decoding) for messages in prompts]
         results: dict[int, Generated] = {}
-        for chosen in length_batches(
-            [len(ids) for ids in encoded], self._room(decoding), self._at_once(decoding)
+        for batch in length_batches(
+            [len(ids) for _, ids, _ in encoded],
+            self._max_new_tokens(decoding),
+            self._rows_at_once(decoding),
         ):
-            outputs = self._answers([encoded[i] for i in chosen], decoding)
-            for index, (text, count, finished) in zip(chosen, outputs, strict=True):
-                results[index] = Generated(made[index][0], text, count, finished, made[index][2])
+            answers = self._answers([encoded[i][1] for i in batch], decoding)
+            for index, (text, count, finished) in zip(batch, answers, strict=True):
+                prompt, _, cut = encoded[index]
+                results[index] = Generated(prompt, text, count, finished, cut)
             if progress:
-                progress(len(chosen))
-        return [results[index] for index in range(len(made))]
+                progress(len(batch))
+        return [results[index] for index in range(len(encoded))]
 
-    def _at_once(self, decoding: DecodingSettings) -> int:
+    def _rows_at_once(self, decoding: DecodingSettings) -> int:
         """Transformers draws for all rows from one generator: there a sampled answer must be
         alone, to be its seed's.
         """
-        return 1 if decoding.temperature > 0 and not self._together(decoding) else self.batch_size
+        return 1 if decoding.temperature > 0 and not self._batched(decoding) else self.batch_size
 
-    def _together(self, decoding: DecodingSettings) -> bool:
+    def _batched(self, decoding: DecodingSettings) -> bool:
         """Whether our own loop does it: one token after another, with nothing forbidden."""
         return decoding.beams == 1 and not decoding.no_repeat_ngram and keeps_keys_alone(self.model)
 
     def _answers(
         self, rows: Sequence[np.ndarray], decoding: DecodingSettings
     ) -> list[tuple[str, int, bool]]:
-        """Text, tokens and whether it ended by itself, of the answer to each prompt."""
-        if not self._together(decoding):
-            return list(self._generate_batch(rows, decoding))
-        self._attend()
+        """Text, tokens and whether it ended by itself, of the answer to each prompt's ids."""
+        if not self._batched(decoding):
+            return self._generate_by_transformers(rows, decoding)
+        self._use_generation_attention()
         stops, choose = frozenset(self.stop_ids()), self._choice(decoding, rows)
-        made = generate_batch(self.model, rows, stops, self._room(decoding), choose)
-        return [self._read(answer, stops) for answer in made]
+        answers = generate_batch(self.model, rows, stops, self._max_new_tokens(decoding), choose)
+        return [read_answer(self.tokenizer, answer, stops) for answer in answers]
 
     def _choice(self, decoding: DecodingSettings, rows: Sequence[np.ndarray]) -> Choice:
         if decoding.temperature == 0:
@@ -326,21 +323,12 @@ class CausalModel:
         seeds = [prompt_seed(decoding.seed, row) for row in rows]
         return sampled(decoding.temperature, decoding.top_p, seeds, self.model.device)
 
-    def _attend(self) -> None:
+    def _use_generation_attention(self) -> None:
         """As transformers attends: what knows no other way (Mamba has no attention at all) in
         its plainest.
         """
         fused = getattr(base_transformer(self.model), "_supports_sdpa", False)
         self.model.set_attn_implementation("sdpa" if fused else "eager")
-
-    def _read(self, tokens: Sequence[int], stops: frozenset[int]) -> tuple[str, int, bool]:
-        end = next((i for i, token in enumerate(tokens) if token in stops), None)
-        answer = list(tokens if end is None else tokens[:end])
-        return (
-            self.tokenizer.decode(answer, skip_special_tokens=True).strip(),
-            len(answer),
-            end is not None,
-        )
 
     @torch.no_grad()
     def stream(
@@ -350,18 +338,18 @@ class CausalModel:
 
         Whole where beams decide at the end.
         """
-        text, ids, cut = self._prompt(messages, decoding)
+        prompt, ids, cut = self._encode_prompt(messages, decoding)
         streamer = text_streamer(self.tokenizer, on_text) if decoding.beams == 1 else None
-        ((answer, count, finished),) = self._generate_batch([ids], decoding, streamer)
+        ((text, count, finished),) = self._generate_by_transformers([ids], decoding, streamer)
         if streamer is None:
-            on_text(answer)
-        return Generated(text, answer, count, finished, cut)
+            on_text(text)
+        return Generated(prompt, text, count, finished, cut)
 
-    def _room(self, decoding: DecodingSettings) -> int:
+    def _max_new_tokens(self, decoding: DecodingSettings) -> int:
         """Tokens of an answer: what is asked for, at most half of the context."""
         return min(decoding.max_new_tokens, max(1, self.context // 2))
 
-    def _prompt(
+    def _encode_prompt(
         self, messages: Messages, decoding: DecodingSettings
     ) -> tuple[str, np.ndarray, int]:
         """The prompt's text and ids as the model gets them, and how many tokens were cut from
@@ -369,21 +357,21 @@ class CausalModel:
         """
         text = self.template.prompt(messages)
         ids = self._encode(text)
-        limit = max(2, self.context - self._room(decoding))
+        limit = max(2, self.context - self._max_new_tokens(decoding))
         if len(ids) <= limit:
             return text, ids, 0
         kept = np.concatenate([ids[:1], ids[len(ids) - limit + 1 :]])
         return str(self.tokenizer.decode(kept)), kept, len(ids) - limit
 
     def generation_settings(self, decoding: DecodingSettings) -> dict[str, Any]:
-        """Arguments of transformers' ``generate``, complete, so that no default of a model's
-        author sneaks in.
+        """Arguments of transformers' ``GenerationConfig``, complete, so that no default of a
+        model's author sneaks in.
         """
         sample = decoding.temperature > 0
         pad = self.tokenizer.pad_token_id
         stops = self.stop_ids()
         return {
-            "max_new_tokens": self._room(decoding),
+            "max_new_tokens": self._max_new_tokens(decoding),
             "do_sample": sample,
             "temperature": decoding.temperature if sample else 1.0,
             "top_p": decoding.top_p if sample else 1.0,
@@ -396,17 +384,17 @@ class CausalModel:
         }
 
     @torch.no_grad()
-    def _generate_batch(
+    def _generate_by_transformers(
         self, rows: Sequence[np.ndarray], decoding: DecodingSettings, streamer: Any = None
-    ) -> Iterator[tuple[str, int, bool]]:
+    ) -> list[tuple[str, int, bool]]:
         from transformers import GenerationConfig
 
-        self._attend()
+        self._use_generation_attention()
         settings = GenerationConfig(**self.generation_settings(decoding))
         ids, mask = left_padded(rows, int(settings.pad_token_id))
         device = self.model.device
         if decoding.temperature > 0:
-            torch.manual_seed(prompt_seed(decoding.seed, rows[0]))  # one row: see `_at_once`
+            torch.manual_seed(prompt_seed(decoding.seed, rows[0]))  # one row: see `_rows_at_once`
         output = self.model.generate(
             input_ids=ids.to(device),
             attention_mask=mask.to(device),
@@ -414,5 +402,4 @@ class CausalModel:
             streamer=streamer,
         )[:, ids.shape[1] :].cpu()
         stops = frozenset(self.stop_ids())
-        for row in output.tolist():
-            yield self._read(row, stops)
+        return [read_answer(self.tokenizer, row, stops) for row in output.tolist()]

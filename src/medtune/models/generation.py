@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 TOKENS_AT_ONCE = 16_384  # of prompts and answers whose keys and values lie in memory together
-Choice = Callable[
-    [torch.Tensor, Sequence[int]], torch.Tensor
-]  # logits [rows, vocabulary] of these rows → a token each
+# logits [rows, vocabulary] of the prompts with these numbers → a token each
+Choice = Callable[[torch.Tensor, Sequence[int]], torch.Tensor]
 
 
 def length_batches(lengths: Sequence[int], room: int, rows: int) -> Iterator[list[int]]:
@@ -96,7 +98,7 @@ def generate_batch(
     ids, mask = ids.to(device), mask.to(device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     answers: list[list[int]] = [[] for _ in prompts]
-    here = list(range(len(prompts)))  # the rows that are still being answered
+    active = list(range(len(prompts)))  # the prompts that are still being answered
     for _ in range(room):
         logits = model(
             input_ids=ids,
@@ -106,20 +108,38 @@ def generate_batch(
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
-        chosen = choose(logits, here)
-        for row, token in zip(here, chosen.tolist(), strict=True):
+        chosen = choose(logits, active)
+        for row, token in zip(active, chosen.tolist(), strict=True):
             answers[row].append(token)
-        going = [i for i, row in enumerate(here) if answers[row][-1] not in stops]
+        going = [i for i, row in enumerate(active) if answers[row][-1] not in stops]
         if not going:
             break
-        if len(going) < len(here):
+        if len(going) < len(active):
             kept = torch.tensor(going, device=device)
             cache.batch_select_indices(kept)
             chosen, mask, positions = chosen[kept], mask[kept], positions[kept]
-            here = [here[i] for i in going]
+            active = [active[i] for i in going]
         ids, positions = chosen[:, None], positions[:, -1:] + 1
-        mask = torch.cat([mask, mask.new_ones(len(here), 1)], dim=1)
+        mask = torch.cat([mask, mask.new_ones(len(active), 1)], dim=1)
     return answers
+
+
+def read_answer(
+    tokenizer: "PreTrainedTokenizerBase", tokens: Sequence[int], stops: frozenset[int]
+) -> tuple[str, int, bool]:
+    """The text before the first stop token, its tokens, and whether a stop token came."""
+    end = next((i for i, token in enumerate(tokens) if token in stops), None)
+    answer = list(tokens if end is None else tokens[:end])
+    text = str(tokenizer.decode(answer, skip_special_tokens=True)).strip()
+    return text, len(answer), end is not None
+
+
+def configured_stops(model: Any, tokenizer: "PreTrainedTokenizerBase") -> set[int]:
+    """EOS, and the end tokens of the model's own generation settings."""
+    settings = getattr(model, "generation_config", None)
+    ends = settings.eos_token_id if settings is not None else None
+    ids = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
+    return {i for i in ids if i is not None}
 
 
 def left_padded(rows: Sequence[np.ndarray], pad: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -131,10 +151,6 @@ def left_padded(rows: Sequence[np.ndarray], pad: int = 0) -> tuple[torch.Tensor,
         ids[number, width - len(row) :] = torch.from_numpy(row)
         mask[number, width - len(row) :] = 1
     return ids, mask
-
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 
 def text_streamer(tokenizer: "PreTrainedTokenizerBase", on_text: Callable[[str], None]) -> Any:

@@ -89,18 +89,18 @@ def packed_attention(
     cu_seq_lens_q: torch.Tensor | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
-    witness: list[str] | None = None,
+    calls: list[str] | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """[1, heads, tokens, head width] queries (keys and values may have fewer heads) to [1,
     tokens, heads, head width].
 
-    A ``witness`` is told of each call: some architectures attend in their own way, whatever they
+    ``calls`` receives a word of each call: some architectures attend in their own way, whatever they
     are told. Raises ``ValueError`` when called without row boundaries: then another attention
     should have been chosen.
     """
-    if witness is not None:
-        witness.append(PACKED_ATTENTION)
+    if calls is not None:
+        calls.append(PACKED_ATTENTION)
     if cu_seq_lens_q is None:
         raise ValueError(f"{PACKED_ATTENTION} attention needs the rows' boundaries (cu_seq_lens_q)")
     repeats = query.shape[1] // key.shape[1]

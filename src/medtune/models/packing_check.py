@@ -2,7 +2,7 @@
 
 Some architectures carry state across rows (Mamba), add terms to attention (sinks, position biases)
 or scale their logits in ways that the row-wise path does not know. They are refused here, by
-measurement instead of a list of names: for training; `plain` measures them text by text.
+measurement instead of a list of names: for training; `unpacked` measures them text by text.
 """
 
 from typing import Any
@@ -39,7 +39,7 @@ def check_packing(model: Any, name: str) -> None:
         0, model.config.get_text_config().vocab_size, (2, ROW), generator=generator
     ).to(model.device)
     refusal = PackingUnsupportedError(model.config.model_type, name)
-    witness: list[str] = []
+    calls: list[str] = []
     try:
         model.set_attn_implementation("eager")
         alone = model(rows[1:], use_cache=False).logits[0].float()
@@ -49,7 +49,7 @@ def check_packing(model: Any, name: str) -> None:
             input_ids=rows.reshape(1, -1),
             position_ids=torch.arange(ROW, device=model.device).repeat(2)[None],
             cu_seq_lens_q=cumulative_lengths((ROW, ROW), model.device),
-            witness=witness,
+            calls=calls,
             use_cache=False,
         ).last_hidden_state[0, ROW:]
         packed = head(hidden).float()
@@ -58,8 +58,5 @@ def check_packing(model: Any, name: str) -> None:
     except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise refusal from error
     scale = float(alone.abs().max().clamp_min(1e-6))
-    if (
-        not witness
-        or float((packed - alone).abs().max()) > TOLERANCE.get(model.dtype, 5e-2) * scale
-    ):
+    if not calls or float((packed - alone).abs().max()) > TOLERANCE.get(model.dtype, 5e-2) * scale:
         raise refusal

@@ -17,9 +17,9 @@ from medtune.errors import ModelError
 from medtune.models.interface import ChoiceLikelihoods, ChoiceRequest, Progress
 from medtune.models.onednn_linear import padding_rows
 from medtune.models.packed_attention import cumulative_lengths, packed_attention
-from medtune.models.scoring import split_head, token_loglikelihoods
+from medtune.models.scoring import split_head, sum_by_owner, token_batches, token_loglikelihoods
 
-LEAST = 16  # tokens that prompts must begin with in common, to be looked at together
+MIN_SHARED = 16  # tokens that prompts must begin with in common, to be looked at together
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,16 @@ class PromptTree:
     """Ids of a prompt, ids of every branch, and in each branch the first id that is scored (the
     rest is prompt).
 
-    ``before`` tokens of the prompt were taken off its beginning, and are computed elsewhere.
+    ``prefix_length`` tokens of the prompt were taken off its beginning, and are computed elsewhere.
     """
 
     prompt: np.ndarray
     branches: tuple[np.ndarray, ...]
     firsts: tuple[int, ...]
-    before: int = 0
+    prefix_length: int = 0
 
     @classmethod
-    def of(cls, rows: Sequence[np.ndarray], firsts: Sequence[int]) -> "PromptTree":
+    def from_rows(cls, rows: Sequence[np.ndarray], firsts: Sequence[int]) -> "PromptTree":
         """From whole rows (prompt and answer) and the first scored id of each: what all begin
         with is the prompt.
         """
@@ -51,7 +51,7 @@ class PromptTree:
             tuple(first - shared for first in firsts),
         )
 
-    def cut(self, limit: int) -> tuple["PromptTree", int]:
+    def truncated(self, limit: int) -> tuple["PromptTree", int]:
         """The tree with at most ``limit`` tokens to its longest branch's end, and how many were
         left out.
 
@@ -70,9 +70,9 @@ class PromptTree:
         kept = np.concatenate([self.prompt[:1], self.prompt[1 + excess :]])
         return replace(self, prompt=kept), excess
 
-    def after(self, tokens: int) -> "PromptTree":
+    def without_prefix(self, tokens: int) -> "PromptTree":
         """The tree without so many of its first tokens."""
-        return replace(self, prompt=self.prompt[tokens:], before=self.before + tokens)
+        return replace(self, prompt=self.prompt[tokens:], prefix_length=self.prefix_length + tokens)
 
     @property
     def ids(self) -> np.ndarray:
@@ -86,65 +86,67 @@ class PromptTree:
 
     def positions(self) -> np.ndarray:
         """Position of every token: each branch goes on where the prompt ends."""
-        end = self.before + len(self.prompt)
+        end = self.prefix_length + len(self.prompt)
         return np.concatenate(
             [
-                np.arange(self.before, end),
+                np.arange(self.prefix_length, end),
                 *(end + np.arange(len(branch)) for branch in self.branches),
             ]
         )
 
-    def seen(self, first: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Which keys each token from ``first`` on sees [those tokens, ``before`` + all], and how
-        far before it they stand.
+    def visible_keys(self, first: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Which keys each token from ``first`` on sees, and how far before it they stand: both
+        [those tokens, ``prefix_length`` + all].
 
         It sees what was taken off, the prompt up to itself, and its own branch up to itself.
         """
         owners = np.repeat(
             np.arange(len(self.branches) + 1), [len(self.prompt), *map(len, self.branches)]
         )
-        owner_of_key = np.concatenate([np.zeros(self.before, dtype=owners.dtype), owners])
+        owner_of_key = np.concatenate([np.zeros(self.prefix_length, dtype=owners.dtype), owners])
         positions = self.positions()
-        distance = positions[first:, None] - np.concatenate([np.arange(self.before), positions])
-        return ((owner_of_key == 0) | (owner_of_key == owners[first:, None])) & (
-            distance >= 0
-        ), distance
+        of_keys = np.concatenate([np.arange(self.prefix_length), positions])
+        distance = positions[first:, None] - of_keys
+        same_path = (owner_of_key == 0) | (owner_of_key == owners[first:, None])
+        return same_path & (distance >= 0), distance
 
-    def scored(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each branch the places that predict its scored ids, and the places of these ids."""
-        found, start = [], len(self.prompt)
+    def scored_positions(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For each branch the positions that predict its scored ids, and those of these ids."""
+        pairs, start = [], len(self.prompt)
         for branch, first in zip(self.branches, self.firsts, strict=True):
             targets = start + np.arange(first, len(branch))
-            found.append((np.where(targets == start, len(self.prompt) - 1, targets - 1), targets))
+            pairs.append((np.where(targets == start, len(self.prompt) - 1, targets - 1), targets))
             start += len(branch)
-        return found
+        return pairs
 
 
-def group_by_prefix(trees: Sequence[PromptTree], worth: int) -> list[tuple[np.ndarray, list[int]]]:
+def group_by_prefix(
+    trees: Sequence[PromptTree], min_saved: int
+) -> list[tuple[np.ndarray, list[int]]]:
     """The trees' numbers in groups, each with the ids that its prompts begin with: none, where
-    less than ``worth`` is saved.
+    less than ``min_saved`` is saved.
 
-    ``worth`` is in tokens; less than a quarter of the usual prompt is not worth it either, since
-    what stands after a beginning attends by a mask. Every prompt keeps its last token, which
-    predicts the first of an answer.
+    ``min_saved`` is in tokens; less than a quarter of the usual prompt is not worth it either, since
+    what stands after a prefix attends by a mask. Every prompt keeps its last token, which predicts
+    the first of an answer.
     """
-    alike: dict[bytes, list[int]] = {}
+    by_start: dict[bytes, list[int]] = {}
     for number, tree in enumerate(trees):
-        alike.setdefault(
-            tree.prompt[:LEAST].tobytes() if len(tree.prompt) > LEAST else b"", []
+        by_start.setdefault(
+            tree.prompt[:MIN_SHARED].tobytes() if len(tree.prompt) > MIN_SHARED else b"", []
         ).append(number)
-    groups, alone = [], alike.pop(b"", [])
-    for members in alike.values():
-        beginning = _common([trees[number].prompt for number in members])
+    groups, alone = [], by_start.pop(b"", [])
+    for members in by_start.values():
+        prefix = _common_prefix([trees[number].prompt for number in members])
         usual = float(np.median([len(trees[number].prompt) for number in members]))
-        if len(beginning) * (len(members) - 1) >= worth and len(beginning) >= usual / 4:
-            groups.append((beginning, members))
+        if len(prefix) * (len(members) - 1) >= min_saved and len(prefix) >= usual / 4:
+            groups.append((prefix, members))
         else:
             alone += members
     return [*groups, *([(np.array([], dtype=np.int64), sorted(alone))] if alone else [])]
 
 
-def _common(prompts: Sequence[np.ndarray]) -> np.ndarray:
+def _common_prefix(prompts: Sequence[np.ndarray]) -> np.ndarray:
     shared = prompts[0][:-1]
     for prompt in prompts[1:]:
         size = min(len(shared), len(prompt) - 1)
@@ -160,18 +162,18 @@ class TreeMask:
     """What the tokens of one tree see, for the attention of every layer."""
 
     def __init__(self, tree: PromptTree, device: torch.device) -> None:
-        self.tokens, self.before = tree.tokens, tree.before
+        self.tokens, self.prefix_length = tree.tokens, tree.prefix_length
         # A prompt with nothing before it is a row like any other, for which there are faster ways
         # than a mask.
-        self.plain = 0 if tree.before else len(tree.prompt)
-        seen, self._distance = tree.seen(self.plain)
-        self._seen = torch.from_numpy(seen).to(device)
+        self.causal_tokens = 0 if tree.prefix_length else len(tree.prompt)
+        visible, self._distance = tree.visible_keys(self.causal_tokens)
+        self._visible = torch.from_numpy(visible).to(device)
 
     def mask(self, window: int | None) -> torch.Tensor:
-        """[tokens after the plain ones, ``before`` + tokens]."""
-        if window is None or self.before + self.tokens <= window:
-            return self._seen
-        return self._seen & torch.from_numpy(self._distance < window).to(self._seen.device)
+        """[tokens after the causal ones, ``prefix_length`` + tokens]."""
+        if window is None or self.prefix_length + self.tokens <= window:
+            return self._visible
+        return self._visible & torch.from_numpy(self._distance < window).to(self._visible.device)
 
 
 @dataclass(frozen=True)
@@ -181,15 +183,16 @@ class PrefixKV:
     """
 
     layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
-    twice: set[int] = field(default_factory=set)  # layers that attend more than once (DiffLlama's)
+    # layers that attend more than once (DiffLlama's)
+    called_twice: set[int] = field(default_factory=set)
 
-    def keep(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
+    def store(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
         """What a layer computed for them."""
         if layer in self.layers:
-            self.twice.add(layer)
+            self.called_twice.add(layer)
         self.layers[layer] = (key, value)
 
-    def before(
+    def prepended(
         self, layer: int, key: torch.Tensor, value: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Them, and then ``key`` and ``value``."""
@@ -205,44 +208,48 @@ def tree_attention(
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    sights: Sequence[TreeMask] = (),
-    beginning: PrefixKV | None = None,
+    tree_masks: Sequence[TreeMask] = (),
+    prefix_kv: PrefixKV | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """[1, heads, tokens, head width] to [1, tokens, heads, head width].
 
-    ``sights`` tell of each tree in turn.
-
-    Where no tree has anything before it, a ``beginning`` is filled; else it is what all of them
-    begin with.
+    ``tree_masks`` are those of the trees in turn. Where the first has nothing before it,
+    ``prefix_kv`` is filled; else it holds what all of them begin with.
     """
     repeats = query.shape[1] // key.shape[1]
     if repeats > 1:
         key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
-    layer = int(module.layer_idx) if beginning else 0  # type: ignore[arg-type]
-    if beginning and not sights[0].before:
-        size = sights[0].tokens  # the rest fills up
-        beginning.keep(layer, key[:, :, :size], value[:, :, :size])
+    layer = int(module.layer_idx) if prefix_kv else 0  # type: ignore[arg-type]
+    if prefix_kv and not tree_masks[0].prefix_length:
+        size = tree_masks[0].tokens  # the rest fills up
+        prefix_kv.store(layer, key[:, :, :size], value[:, :, :size])
     parts, start = [], 0
-    for sight in sights:
-        end, plain = start + sight.tokens, sight.plain
+    for tree_mask in tree_masks:
+        end, causal = start + tree_mask.tokens, tree_mask.causal_tokens
         q, k, v = (x[:, :, start:end] for x in (query, key, value))
         start = end
-        if plain:
-            row = (q[:, :, :plain], k[:, :, :plain], v[:, :, :plain])
-            edges = cumulative_lengths((plain,), query.device)
-            kind = {"cu_seq_lens_q": edges, "sliding_window": sliding_window, "softcap": softcap}
-            parts.append(packed_attention(module, *row, None, scaling, **kind)[0])  # type: ignore[arg-type]
-        if sight.tokens > plain:
-            if sight.before and beginning:
-                k, v = beginning.before(layer, k, v)
-            parts.append(
-                _masked(
-                    q[:, :, plain:], k, v, sight.mask(sliding_window), scaling, softcap
-                ).transpose(1, 2)
+        if causal:
+            row, _ = packed_attention(
+                module,
+                q[:, :, :causal],
+                k[:, :, :causal],
+                v[:, :, :causal],
+                None,
+                scaling,
+                cu_seq_lens_q=cumulative_lengths((causal,), query.device),
+                sliding_window=sliding_window,
+                softcap=softcap,
             )
+            parts.append(row)
+        if tree_mask.tokens > causal:
+            if tree_mask.prefix_length and prefix_kv:
+                k, v = prefix_kv.prepended(layer, k, v)
+            mask = tree_mask.mask(sliding_window)
+            row = _masked(q[:, :, causal:], k, v, mask, scaling, softcap)
+            parts.append(row.transpose(1, 2))
     return torch.cat(parts, dim=1), None
 
 
@@ -250,37 +257,38 @@ def _masked(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    seen: torch.Tensor,
+    visible: torch.Tensor,
     scaling: float | None,
     softcap: float | None,
 ) -> torch.Tensor:
     if softcap is None:
         return functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=seen, scale=scaling
+            query, key, value, attn_mask=visible, scale=scaling
         )
     scores = (query * (scaling if scaling is not None else query.shape[-1] ** -0.5)) @ key.mT
-    scores = (torch.tanh(scores / softcap) * softcap).masked_fill(~seen, float("-inf"))
+    scores = (torch.tanh(scores / softcap) * softcap).masked_fill(~visible, float("-inf"))
     return functional.softmax(scores.float(), dim=-1).to(query.dtype) @ value
 
 
 @torch.no_grad()
-def _hidden(model: Any, trees: Sequence[PromptTree], beginning: PrefixKV | None) -> torch.Tensor:
-    """Hidden states [tokens of all trees, width], and of a few that fill up their number."""
+def _hidden(model: Any, trees: Sequence[PromptTree], prefix_kv: PrefixKV | None) -> torch.Tensor:
+    """Hidden states [tokens of all trees + padding, width]."""
     from transformers import AttentionInterface
 
-    more = padding_rows(sum(tree.tokens for tree in trees))
-    if more:
-        trees = [*trees, PromptTree(np.zeros(more, dtype=np.int64), (), ())]
+    padding = padding_rows(sum(tree.tokens for tree in trees))
+    if padding:
+        trees = [*trees, PromptTree(np.zeros(padding, dtype=np.int64), (), ())]
     AttentionInterface.register(TREE_ATTENTION, tree_attention)
     model.set_attn_implementation(TREE_ATTENTION)
-    device = model.device
+    ids, positions = (
+        torch.from_numpy(np.concatenate(parts)).to(model.device)[None]
+        for parts in ([tree.ids for tree in trees], [tree.positions() for tree in trees])
+    )
     hidden: torch.Tensor = split_head(model)[0](
-        input_ids=torch.from_numpy(np.concatenate([tree.ids for tree in trees])).to(device)[None],
-        position_ids=torch.from_numpy(np.concatenate([tree.positions() for tree in trees])).to(
-            device
-        )[None],
-        sights=[TreeMask(tree, device) for tree in trees],
-        beginning=beginning,
+        input_ids=ids,
+        position_ids=positions,
+        tree_masks=[TreeMask(tree, model.device) for tree in trees],
+        prefix_kv=prefix_kv,
         use_cache=False,
     ).last_hidden_state[0]
     return hidden
@@ -288,98 +296,93 @@ def _hidden(model: Any, trees: Sequence[PromptTree], beginning: PrefixKV | None)
 
 @torch.no_grad()
 def score_prompt_trees(
-    model: Any, trees: Sequence[PromptTree], beginning: PrefixKV | None = None
+    model: Any, trees: Sequence[PromptTree], prefix_kv: PrefixKV | None = None
 ) -> list[list[float]]:
     """Summed log-likelihood of every branch of every tree, in one forward pass over all of them."""
-    hidden = _hidden(model, trees, beginning)
+    hidden = _hidden(model, trees, prefix_kv)
     ids = torch.from_numpy(np.concatenate([tree.ids for tree in trees])).to(hidden.device)
     starts = np.cumsum([0, *(tree.tokens for tree in trees[:-1])])
-    places = [
-        [(a + start, b + start) for a, b in tree.scored()]
+    pairs = [
+        (predictors + start, targets + start)
         for tree, start in zip(trees, starts, strict=True)
+        for predictors, targets in tree.scored_positions()
     ]
-    flat = [pair for tree in places for pair in tree]
     predictors, targets = (
-        torch.from_numpy(np.concatenate(side)).to(hidden.device) for side in zip(*flat, strict=True)
+        torch.from_numpy(np.concatenate(side)).to(hidden.device)
+        for side in zip(*pairs, strict=True)
     )
-    picked = token_loglikelihoods(split_head(model)[1], hidden[predictors], ids[targets])
-    owners = torch.from_numpy(np.repeat(np.arange(len(flat)), [len(b) for _, b in flat]))
-    sums = torch.zeros(len(flat), dtype=torch.float64).index_add_(0, owners, picked.double().cpu())
-    values = iter(sums.tolist())
-    return [[next(values) for _ in tree] for tree in places]
+    scores = token_loglikelihoods(split_head(model)[1], hidden[predictors], ids[targets])
+    sums = iter(sum_by_owner(scores, [len(targets) for _, targets in pairs]))
+    return [[next(sums) for _ in tree.branches] for tree in trees]
 
 
-def _compute(model: Any, ids: np.ndarray) -> PrefixKV | None:
+def compute_prefix(model: Any, ids: np.ndarray) -> PrefixKV | None:
     """Keys and values of ``ids``, for trees that stand after them.
 
     None where it cannot be told which are whose.
     """
-    beginning = PrefixKV()
-    _hidden(model, [PromptTree(ids, (), ())], beginning)
-    return None if beginning.twice else beginning
+    prefix_kv = PrefixKV()
+    _hidden(model, [PromptTree(ids, (), ())], prefix_kv)
+    return None if prefix_kv.called_twice else prefix_kv
 
 
 def score_in_batches(
     model: Any, trees: Sequence[PromptTree], tokens_at_once: int, progress: Progress | None = None
 ) -> list[list[float]]:
-    """``score_prompt_trees`` of trees of like length together, at most so many tokens (or one tree) at
-    a time.
+    """``score_prompt_trees`` of trees of like length together, at most so many tokens (or one
+    tree) at a time.
 
     What many prompts begin with is computed once, where that saves a batch or more.
     """
     results: dict[int, list[float]] = {}
     for ids, members in group_by_prefix(trees, tokens_at_once):
-        beginning = _compute(model, ids) if len(ids) else None
-        rest = {i: trees[i].after(len(ids)) if beginning else trees[i] for i in members}
-        order = sorted(members, key=lambda i: -rest[i].tokens)
-        while order:
-            size, tokens = 1, rest[order[0]].tokens
-            while size < len(order) and tokens + rest[order[size]].tokens <= tokens_at_once:
-                tokens += rest[order[size]].tokens
-                size += 1
-            batch, order = order[:size], order[size:]
-            results |= dict(
-                zip(
-                    batch,
-                    score_prompt_trees(model, [rest[i] for i in batch], beginning),
-                    strict=True,
-                )
-            )
+        prefix_kv = compute_prefix(model, ids) if len(ids) else None
+        rest = [
+            (number, trees[number].without_prefix(len(ids)) if prefix_kv else trees[number])
+            for number in members
+        ]
+        rest.sort(key=lambda numbered: -numbered[1].tokens)
+        for batch in token_batches(rest, lambda numbered: numbered[1].tokens, tokens_at_once):
+            numbers, batch_trees = zip(*batch, strict=True)
+            scores = score_prompt_trees(model, batch_trees, prefix_kv)
+            results |= dict(zip(numbers, scores, strict=True))
             if progress:
-                progress(size)
+                progress(len(batch))
     return [results[i] for i in range(len(trees))]
 
 
 def score_choices(
     model: Any,
     tokenizer: Any,
-    asked: Sequence[ChoiceRequest],
+    requests: Sequence[ChoiceRequest],
     texts: Sequence[Sequence[tuple[str, str]]],
-    ids: Sequence[Sequence[tuple[np.ndarray, int]]],
-    limits: tuple[int, int],
+    rows: Sequence[Sequence[tuple[np.ndarray, int]]],
+    context: int,
+    tokens_at_once: int,
     progress: Progress | None = None,
 ) -> list[ChoiceLikelihoods]:
-    """The answers to every prompt, given as (prompt, answer) ``texts`` and as ids with the
-    answer's first.
+    """The log-likelihoods of the answers to every prompt.
 
-    ``limits`` are the tokens that the model sees at once, and those to compute at once.
+    ``texts`` are the (prompt, answer) as they are rendered, ``rows`` their ids with the index of the
+    answer's first.
     """
-    made, trees = [], []
-    for (_, answers), some, rows in zip(asked, texts, ids, strict=True):
-        tree, cut = PromptTree.of([row for row, _ in rows], [first for _, first in rows]).cut(
-            limits[0]
-        )
+    trees, cuts = [], []
+    for encoded in rows:
+        ids, firsts = zip(*encoded, strict=True)
+        tree, cut = PromptTree.from_rows(ids, firsts).truncated(context)
         trees.append(tree)
-        prompt = str(tokenizer.decode(tree.prompt)) if cut else some[0][0]
-        sizes = tuple(len(answer.strip().encode()) for answer in answers)
-        tokens = tuple(
-            len(branch) - first for branch, first in zip(tree.branches, tree.firsts, strict=True)
-        )
-        made.append(
-            ChoiceLikelihoods(prompt, tuple(text for _, text in some), (), tokens, sizes, cut)
-        )
-    scores = score_in_batches(model, trees, limits[1], progress)
+        cuts.append(cut)
+    scores = score_in_batches(model, trees, tokens_at_once, progress)
     return [
-        replace(choices, loglikelihoods=tuple(found))
-        for choices, found in zip(made, scores, strict=True)
+        ChoiceLikelihoods(
+            str(tokenizer.decode(tree.prompt)) if cut else pairs[0][0],
+            tuple(text for _, text in pairs),
+            tuple(sums),
+            tuple(len(ids) - first for ids, first in zip(tree.branches, tree.firsts, strict=True)),
+            tuple(len(answer.strip().encode()) for answer in answers),
+            cut,
+        )
+        for (_, answers), pairs, tree, cut, sums in zip(
+            requests, texts, trees, cuts, scores, strict=True
+        )
     ]

@@ -1,23 +1,23 @@
-"""A causal language model taken apart: the body that makes hidden states, and the head that
-makes logits.
+"""How texts are scored: in windows, in batches of so many tokens, from the hidden states of a
+model's body through its head.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import nn
 
 Head = Callable[[torch.Tensor], torch.Tensor]
+Item = TypeVar("Item")
 # of one product with the head: its logits are then below 32 MB, which the allocator keeps for the
 # next
 POSITIONS = 128
-BLOCK_LOGITS = (
-    2**20
-)  # of these at a time in float32: 4 MB, so that a block stays in the processor's cache
+# at a time in float32: 4 MB, so that a block stays in the processor's cache
+BLOCK_LOGITS = 2**20
 
 
 def has_adapter(model: Any) -> bool:
@@ -52,12 +52,11 @@ def token_loglikelihoods(head: Head, hidden: torch.Tensor, targets: torch.Tensor
     predicts it [n, width].
     """
     scores = []
-    for states, wanted in zip(hidden.split(POSITIONS), targets.split(POSITIONS), strict=True):
+    for states, ids in zip(hidden.split(POSITIONS), targets.split(POSITIONS), strict=True):
         logits = head(states)
-        size = (
-            max(1, BLOCK_LOGITS // logits.shape[1]) if logits.device.type == "cpu" else len(logits)
-        )
-        for block, tokens in zip(logits.split(size), wanted[:, None].split(size), strict=True):
+        on_cpu = logits.device.type == "cpu"
+        size = max(1, BLOCK_LOGITS // logits.shape[1]) if on_cpu else len(logits)
+        for block, tokens in zip(logits.split(size), ids[:, None].split(size), strict=True):
             values = block.float()
             scores.append(values.gather(1, tokens).squeeze(1) - values.logsumexp(dim=-1))
     return torch.cat(scores)
@@ -90,15 +89,24 @@ def windows(length: int, size: int, stride: int) -> Iterator[tuple[int, int, int
         start, scored = start + stride, end
 
 
-def batches(pieces: Sequence[TextWindow], tokens_at_once: int) -> Iterator[list[TextWindow]]:
-    """Pieces in their order, at most ``tokens_at_once`` tokens (or one piece) at a time."""
-    batch: list[TextWindow] = []
+def token_batches(
+    items: Iterable[Item], tokens_of: Callable[[Item], int], tokens_at_once: int
+) -> Iterator[list[Item]]:
+    """Items in their order, at most ``tokens_at_once`` tokens (or one item) at a time."""
+    batch: list[Item] = []
     tokens = 0
-    for piece in pieces:
-        if batch and tokens + len(piece.ids) > tokens_at_once:
+    for item in items:
+        if batch and tokens + tokens_of(item) > tokens_at_once:
             yield batch
             batch, tokens = [], 0
-        batch.append(piece)
-        tokens += len(piece.ids)
+        batch.append(item)
+        tokens += tokens_of(item)
     if batch:
         yield batch
+
+
+def sum_by_owner(scores: torch.Tensor, counts: Sequence[int]) -> list[float]:
+    """Sums of the first ``counts[0]`` scores, of the next ``counts[1]``, and so on, in float64."""
+    owners = torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
+    sums = torch.zeros(len(counts), dtype=torch.float64)
+    return [float(value) for value in sums.index_add_(0, owners, scores.double().cpu())]

@@ -2,7 +2,7 @@
 …), text by text.
 
 The model's own forward pass alone is used, so whatever it does to attention or logits is done.
-Slower than `local`, and for measuring and asking only.
+Slower than `causal`, and for measuring and asking only.
 """
 
 from collections.abc import Sequence
@@ -44,25 +44,25 @@ class UnpackedModel(CausalModel):
 
     def _score_one(self, piece: TextWindow) -> float:
         ids = torch.from_numpy(piece.ids).to(self.model.device)
-        wanted = len(ids) - piece.first  # tokens; each is predicted one place before
+        scored = len(ids) - piece.first  # tokens; each is predicted by the one before
         keeps = "logits_to_keep" in signature(base_transformer(self.model).forward).parameters
-        options = {"logits_to_keep": wanted + 1} if keeps else {}
+        options = {"logits_to_keep": scored + 1} if keeps else {}
         logits = (
             self.model(input_ids=ids[None], use_cache=False, **options)
-            .logits[0, -wanted - 1 : -1]
+            .logits[0, -scored - 1 : -1]
             .float()
         )
         chosen = logits.gather(1, ids[piece.first :, None]).squeeze(1)
         return float((chosen - logits.logsumexp(dim=-1)).double().sum())
 
-    def _attend_by_rows(self) -> None:
+    def _use_scoring_attention(self) -> None:
         pass
 
-    def _attend(self) -> None:
+    def _use_generation_attention(self) -> None:
         pass
 
-    def _together(self, decoding: DecodingSettings) -> bool:
+    def _batched(self, decoding: DecodingSettings) -> bool:
         return False
 
-    def _at_once(self, decoding: DecodingSettings) -> int:
+    def _rows_at_once(self, decoding: DecodingSettings) -> int:
         return 1  # not every kind knows padding from text
