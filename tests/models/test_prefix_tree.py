@@ -232,8 +232,9 @@ def test_cutting_keeps_the_first_token_and_the_last_and_scores_as_if_nothing_had
     assert cut == 18
     assert tree.prompt.tolist() == [1, *range(23, 40)]
     short = [np.array([1, *range(23, 40), 50, 51]), np.array([1, *range(23, 40), 60])]
-    found = score_in_batches(model.model, [tree], 100)
-    assert found[0] == pytest.approx(model._score(short, [18, 18], None), abs=1e-4)
+    scores = score_in_batches(model.model, [tree], 100)
+    alone = model._score([(ids, 18) for ids in short], None)
+    assert scores[0] == pytest.approx(alone, abs=1e-4)
 
 
 def test_answers_that_begin_alike_share_what_is_not_scored_alone():
