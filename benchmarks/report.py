@@ -24,11 +24,13 @@ from medtune.report.write import pictures_of, render_page
 from medtune.run_paths import RunPaths
 
 TIMER = """<script>addEventListener("load", () => {
-const loaded = performance.now(), search = document.getElementById("search"), chooser = document.getElementById("chooser");
+const loaded = performance.now();
+const search = document.getElementById("search"), chooser = document.getElementById("chooser");
 chooser.value = chooser.options.length - 1; chooser.dispatchEvent(new Event("change"));
 const chosen = performance.now(); search.value = "zzz"; search.dispatchEvent(new Event("input"));
 const searched = performance.now();
-document.title = JSON.stringify({opened: loaded / 1e3, task_changed: (chosen - loaded) / 1e3, searched: (searched - chosen) / 1e3});
+document.title = JSON.stringify({opened: loaded / 1e3,
+  task_changed: (chosen - loaded) / 1e3, searched: (searched - chosen) / 1e3});
 })</script></body>"""
 
 

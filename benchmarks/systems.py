@@ -109,7 +109,8 @@ def make_t5(tokenizers: Path, place: Path) -> str:
         torch.manual_seed(0)
         shape = {"d_model": 128, "d_kv": 32, "d_ff": 256, "num_layers": 3, "num_heads": 4}
         config = T5Config(
-            vocab_size=32128, decoder_start_token_id=0, pad_token_id=0, eos_token_id=1, feed_forward_proj="gated-gelu",
+            vocab_size=32128, decoder_start_token_id=0, pad_token_id=0, eos_token_id=1,
+            feed_forward_proj="gated-gelu",
             tie_word_embeddings=False, **shape,
         )  # fmt: skip
         T5ForConditionalGeneration(config).save_pretrained(target)
@@ -174,8 +175,9 @@ def table(results: list[dict[str, Any]]) -> str:
             data, change = result["data"], sides["change"] or {}
             p = change.get("p_corrected")
             lines.append(
-                f"| {result['recipe']} | {data['train']:,} / {data['test']:,}, {data['leaked']} | {name} | "
-                f"{cell(sides['before'])} | {cell(sides['after'])} | {'–' if p is None else f'{p:.2g}'} |"
+                f"| {result['recipe']} | {data['train']:,} / {data['test']:,}, {data['leaked']} | "
+                f"{name} | {cell(sides['before'])} | {cell(sides['after'])} | "
+                f"{'–' if p is None else f'{p:.2g}'} |"
             )
     return "\n".join(lines)
 

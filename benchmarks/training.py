@@ -214,10 +214,12 @@ def summary(
 def show(lines: list[dict[str, Any]], peaks: dict[str, float]) -> None:
     """The table for people."""
     print(
-        f"matrix product at GPT-2's shapes, GFLOP/s: fp32 {peaks['fp32']:.0f}, bf16 {peaks['bf16']:.0f}"
+        f"matrix product at GPT-2's shapes, GFLOP/s: fp32 {peaks['fp32']:.0f}, "
+        f"bf16 {peaks['bf16']:.0f}"
     )
     print(
-        f"{'configuration':<42}{'tokens/s':>9}{'x TRL':>7}{'of peak':>9}{'GB':>6}  loss, first to last"
+        f"{'configuration':<42}{'tokens/s':>9}{'x TRL':>7}{'of peak':>9}{'GB':>6}  "
+        "loss, first to last"
     )
     for line in lines:
         times = f"{line['times_trl_defaults']:.2f}" if line["times_trl_defaults"] else "–"

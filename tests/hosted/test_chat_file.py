@@ -19,7 +19,8 @@ GOOD = {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", 
 GUIDE = [
     {
         "role": "system",
-        "content": "You are a helpful, pattern-following assistant that translates corporate jargon into plain English.",
+        "content": "You are a helpful, pattern-following assistant that translates corporate "
+        "jargon into plain English.",
     },
     {
         "role": "system",
@@ -34,7 +35,8 @@ GUIDE = [
     {
         "role": "system",
         "name": "example_user",
-        "content": "Let's circle back when we have more bandwidth to touch base on opportunities for increased leverage.",
+        "content": "Let's circle back when we have more bandwidth to touch base on opportunities "
+        "for increased leverage.",
     },
     {
         "role": "system",
@@ -43,7 +45,8 @@ GUIDE = [
     },
     {
         "role": "user",
-        "content": "This late pivot means we don't have time to boil the ocean for the client deliverable.",
+        "content": "This late pivot means we don't have time to boil the ocean for the client "
+        "deliverable.",
     },
 ]
 
@@ -104,6 +107,11 @@ def test_what_is_written_is_sound_and_reads_back(tmp_path):
     assert (report.problems, report.examples, dict(report.counts)) == ([], 12, {})
 
 
+def beside(message):
+    """A line with ``message`` and a good answer."""
+    return {"messages": [message, GOOD["messages"][1]]}
+
+
 @pytest.mark.parametrize(
     ("line", "kind", "field"),
     [
@@ -118,11 +126,11 @@ def test_what_is_written_is_sound_and_reads_back(tmp_path):
         ({"messages": "Why?"}, "no_messages", "messages"),
         (GOOD | {"prompt": "x"}, "unknown_key", "prompt"),
         ({"messages": ["Why?", *GOOD["messages"]]}, "not_an_object", "messages[0]"),
-        ({"messages": [{"role": "user"}, GOOD["messages"][1]]}, "missing_key", "messages[0].content"),
+        (beside({"role": "user"}), "missing_key", "messages[0].content"),
         ({"messages": [{"content": "x"}, GOOD["messages"][1]]}, "missing_key", "messages[0].role"),
         (message(colour="red"), "unknown_key", "messages[1].colour"),
-        ({"messages": [{"role": "human", "content": "x"}, GOOD["messages"][1]]}, "unknown_role", "messages[0].role"),
-        ({"messages": [{"role": ["user"], "content": "x"}, GOOD["messages"][1]]}, "unknown_role", "messages[0].role"),
+        (beside({"role": "human", "content": "x"}), "unknown_role", "messages[0].role"),
+        (beside({"role": ["user"], "content": "x"}), "unknown_role", "messages[0].role"),
         (message(content=""), "no_content", "messages[1].content"),
         (message(content=" \n"), "no_content", "messages[1].content"),
         (message(content=None), "no_content", "messages[1].content"),
@@ -132,7 +140,7 @@ def test_what_is_written_is_sound_and_reads_back(tmp_path):
         (message(weight=0.5), "bad_weight", "messages[1].weight"),
         (message(weight=True), "bad_weight", "messages[1].weight"),
         (message(weight="1"), "bad_weight", "messages[1].weight"),
-        ({"messages": [{"role": "user", "content": "x", "weight": 1}, GOOD["messages"][1]]}, "bad_weight", "messages[0].weight"),
+        (beside({"role": "user", "content": "x", "weight": 1}), "bad_weight", "messages[0].weight"),
         ({"messages": [{"role": "user", "content": "Why?"}]}, "no_assistant", "messages"),
         (message(weight=0), "no_assistant", "messages"),
     ],

@@ -413,7 +413,10 @@ def test_rows_of_figures(values, row):
 
 # Results
 
-CSV = b"step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy\n2,0.5,0.9,0.6,0.8\n1,1.0,0.5,,\n"
+CSV = (
+    b"step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy\n"
+    b"2,0.5,0.9,0.6,0.8\n1,1.0,0.5,,\n"
+)
 ROWS = [
     {"step": 1, "loss": 1.0, "token_accuracy": 0.5},
     {

@@ -55,8 +55,10 @@ class Chats:
         return 200, {
             "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": asked["model"],
             "choices": [{"index": 0, "finish_reason": reason, "logprobs": None,
-                         "message": {"role": "assistant", "content": " ".join(kept), "refusal": None}}],
-            "usage": {"prompt_tokens": 5, "completion_tokens": len(kept), "total_tokens": 5 + len(kept)},
+                         "message": {"role": "assistant", "content": " ".join(kept),
+                                     "refusal": None}}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": len(kept),
+                      "total_tokens": 5 + len(kept)},
         }  # fmt: skip
 
     def stream(self, asked, words, reason):

@@ -48,11 +48,14 @@ class Jobs:
                 return error(400, f"File '{asked[name]}' does not exist", "file_not_found", name)
         number = next(service.numbers)
         service.jobs[f"ftjob-{number}"] = job = {
-            "id": f"ftjob-{number}", "object": "fine_tuning.job", "created_at": 1_700_000_000 + number,
-            "model": asked["model"], "organization_id": "org-test", "result_files": [], "seed": asked["seed"],
+            "id": f"ftjob-{number}", "object": "fine_tuning.job",
+            "created_at": 1_700_000_000 + number,
+            "model": asked["model"], "organization_id": "org-test", "result_files": [],
+            "seed": asked["seed"],
             "status": service.statuses[0], "training_file": asked["training_file"],
             "validation_file": asked.get("validation_file"), "method": asked["method"],
-            "hyperparameters": asked["method"]["supervised"]["hyperparameters"], "metadata": asked.get("metadata"),
+            "hyperparameters": asked["method"]["supervised"]["hyperparameters"],
+            "metadata": asked.get("metadata"),
             "fine_tuned_model": None, "finished_at": None, "trained_tokens": None, "error": None,
             "user_provided_suffix": asked.get("suffix"), "looks": 0,
         }  # fmt: skip
@@ -144,7 +147,8 @@ class Jobs:
     def add_event(self, job_id, message, data):
         number = next(self.service.numbers)
         self.service.events[job_id].append(
-            {"id": f"ftevent-{number}", "object": "fine_tuning.job.event", "created_at": number, "level": "info",
+            {"id": f"ftevent-{number}", "object": "fine_tuning.job.event", "created_at": number,
+             "level": "info",
              "message": message, "data": data, "type": "metrics"}
         )  # fmt: skip
 

@@ -229,7 +229,8 @@ from medtune.training.trainer import SupervisedTrainer
 torch.set_num_threads(1)
 place = Path(sys.argv[1])
 processes = Processes()
-loop = SupervisedTrainer(architecture("llama"), settings(**{options!r}), 5, rows(), rows(4, seed=9), place, "f", processes)
+values = settings(**{options!r}), 5, rows(), rows(4, seed=9), place, "f", processes
+loop = SupervisedTrainer(architecture("llama"), *values)
 loop.run()
 if processes.main:
     torch.save(weights(loop.model), place / "weights.pt")

@@ -116,8 +116,8 @@ def _unknown_keys(value: dict[str, Any], known: frozenset[str], prefix: str) -> 
         )
 
 
-def _is_number(value: Any, wanted: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value == wanted
+def _is_number(value: Any, number: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value == number
 
 
 def _kind(value: Any) -> str:
@@ -151,8 +151,8 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        place = f"line {self.line}" if self.line else "the file"
-        return f"{place}, {self.field}: {self.what}"
+        location = f"line {self.line}" if self.line else "the file"
+        return f"{location}, {self.field}: {self.what}"
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""Training at a hosted service: upload, one job, watching it to its end, its results; cancelling."""
+"""Training at a hosted service: upload, one job, watching it, its results; cancelling."""
 
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from medtune.errors import RecipeError, RunError
 from medtune.files import whole_directory, write_json
@@ -27,6 +27,7 @@ from medtune.progress import say
 from medtune.recipe.schema import Endpoint, Recipe
 from medtune.report.loss_plots import write_loss_files
 from medtune.run_paths import RunPaths
+from medtune.training.callbacks import MetricsRow
 
 if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob
@@ -71,7 +72,7 @@ def _start(service: Service, request: JobRequest, state: JobState, path: Path) -
 
 def _watch_to_end(
     service: Service, recipe: Recipe, run: RunPaths, state: JobState
-) -> tuple["FineTuningJob", list[dict[str, Any]]]:
+) -> tuple["FineTuningJob", list[MetricsRow]]:
     """The succeeded job and its logged rows. Raises ``RunError`` where it ended otherwise."""
     path, job_id = state_file(run), str(state.job)
     say(f"hosted training: job {job_id} at {service.endpoint.base_url}")

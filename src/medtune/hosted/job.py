@@ -119,19 +119,19 @@ def upload(service: Service, request: JobRequest, state: JobState, path: Path) -
         say(f"uploading {file.name}: {file.stat().st_size:,} bytes to {service.endpoint.base_url}")
         with open(file, "rb") as handle, translate_errors(service.endpoint, "upload of files"):
             name = f"{request.parameters['suffix']}-{file.name}"
-            made = service.client.files.create(
+            uploaded = service.client.files.create(
                 file=(name, handle, "application/jsonl"), purpose="fine-tune"
             )
-        if made.status == "error":
-            raise DataError(f"the service refused the file: {made.status_details}", where=str(file))
-        state.files[split] = made.id
+        if uploaded.status == "error":
+            raise DataError(
+                f"the service refused the file: {uploaded.status_details}", where=str(file)
+            )
+        state.files[split] = uploaded.id
         state.save(path)
 
 
 def find_job(service: Service, identity: str) -> "FineTuningJob | None":
-    """The job that was made of this very data with these parameters, if it trains or has
-    trained.
-    """
+    """The job made from this data and these parameters, if it trains or has trained."""
     with translate_errors(service.endpoint, "list of jobs"):
         jobs: Any = newest_first(service.client.fine_tuning.jobs.list, set())
         return next((job for job in jobs if _is_same(job, identity)), None)
@@ -148,10 +148,10 @@ def create_once(service: Service, request: JobRequest, state: JobState, path: Pa
     job. After every failure the list is asked first. Raises ``RunError`` where it stays open
     whether there is a job.
     """
-    found = find_job(service, request.identity)
-    if found:
-        say(f"job {found.id} was made of these very data and settings: no second one")
-    job = found or _create(service, request, state, path)
+    existing = find_job(service, request.identity)
+    if existing:
+        say(f"job {existing.id} was made of these very data and settings: no second one")
+    job = existing or _create(service, request, state, path)
     state.job, state.status = job.id, job.status
     state.save(path)
 
@@ -168,12 +168,12 @@ def _create(service: Service, request: JobRequest, state: JobState, path: Path) 
         try:
             return jobs.create(**request.parameters, **files, metadata={MARK: request.identity})
         except openai.APIResponseValidationError as error:
-            return _made_but_unread(service, request, error)
+            return _created_but_unread(service, request, error)
         except (openai.APIConnectionError, openai.APIStatusError) as error:
             failure = error
-        found = find_job(service, request.identity) if _is_open(failure) else None
-        if found:
-            return found
+        job = find_job(service, request.identity) if _is_open(failure) else None
+        if job:
+            return job
         if not isinstance(failure, openai.APIStatusError):
             raise _unknown_whether_made(service)
         if not _is_open(failure) or attempt == service.endpoint.max_retries:
@@ -187,24 +187,22 @@ def _create(service: Service, request: JobRequest, state: JobState, path: Path) 
         raise failure
 
 
-def _made_but_unread(
+def _created_but_unread(
     service: Service, request: JobRequest, error: "openai.APIResponseValidationError"
 ) -> "FineTuningJob":
     """The job that a malformed answer speaks of, as the list names it.
 
     Raises ``ModelError`` where it is not there.
     """
-    found = find_job(service, request.identity)
-    if found is None:
+    job = find_job(service, request.identity)
+    if job is None:
         with translate_errors(service.endpoint, "job"):
             raise error
-    return found
+    return job
 
 
 def _is_open(failure: "openai.APIError") -> bool:
-    """Whether a failure leaves open that the job was made, or that it can be made a moment
-    later.
-    """
+    """Whether the job may have been made all the same, or can be made a moment later."""
     status = getattr(failure, "status_code", 500)
     return status in (408, 409, 429) or status >= 500
 
@@ -220,10 +218,10 @@ def _unknown_whether_made(service: Service) -> RunError:
 def _pause(retry_after: str | None, attempt: int) -> float:
     """Seconds that the service asks for, else growing ones."""
     try:
-        wanted = float(retry_after or "")
+        seconds = float(retry_after or "")
     except ValueError:
-        wanted = 0.5 * 2**attempt
-    return float(min(max(0.0, wanted), LONGEST_PAUSE))
+        seconds = 0.5 * 2**attempt
+    return float(min(max(0.0, seconds), LONGEST_PAUSE))
 
 
 def cancel(service: Service, job: str) -> str:

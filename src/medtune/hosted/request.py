@@ -16,9 +16,8 @@ from medtune.progress import say
 from medtune.recipe.schema import Recipe
 from medtune.tokens.chat_counter import ChatCounter, wrap_questions
 
-# Said, but the service takes them: it cuts what is too long, and trains on a line as often as it is
-# there.
-TAKEN = ("over_limit", "duplicate_line")
+# The service takes these: it cuts what is too long, and trains on a line as often as it occurs.
+TOLERATED = ("over_limit", "duplicate_line")
 SHOWN = 3
 
 
@@ -58,9 +57,7 @@ class JobRequest:
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 over all that is sent: the same bytes with the same parameters are the same
-        job.
-        """
+        """SHA-256 over all that is sent: equal for one and the same job."""
         return sha256_json(
             [
                 self.model,
@@ -70,9 +67,8 @@ class JobRequest:
         )
 
 
-def write_job_request(recipe: Recipe, splits: Path, place: Path) -> JobRequest:
-    """Write ``train.jsonl`` and ``validation.jsonl`` below ``place`` and check them as the
-    service will.
+def write_job_request(recipe: Recipe, splits: Path, directory: Path) -> JobRequest:
+    """Write ``train.jsonl`` and ``validation.jsonl`` to ``directory``, checked as the service will.
 
     Raises ``DataError`` for lines that it would refuse, ``RecipeError`` for parameters.
     """
@@ -80,7 +76,7 @@ def write_job_request(recipe: Recipe, splits: Path, place: Path) -> JobRequest:
     epochs = None if settings.n_epochs == "auto" else settings.n_epochs
     files, reports = {}, {}
     for split, least in (("train", MIN_EXAMPLES), ("validation", 1)):
-        path = place / f"{split}.jsonl"
+        path = directory / f"{split}.jsonl"
         path.unlink(missing_ok=True)
         overlong = recipe.data.overlong if split == "train" else "truncate"
         if (
@@ -112,25 +108,25 @@ def _rows(path: Path, recipe: Recipe, overlong: str) -> Iterator[Conversation]:
 
 
 def _refuse_faults(report: ChatReport) -> None:
-    faults = {kind: count for kind, count in report.counts.items() if kind not in TAKEN}
-    for kind in TAKEN:
+    faults = {kind: count for kind, count in report.counts.items() if kind not in TOLERATED}
+    for kind in TOLERATED:
         if report.counts[kind]:
             say(
-                f"{Path(report.path).name}: {report.counts[kind]:,} × {kind.replace('_', ' ')}, sent as it is"
+                f"{Path(report.path).name}: {report.counts[kind]:,} × {kind.replace('_', ' ')}, "
+                "sent as it is"
             )
     if faults:
         listed = [str(problem) for problem in report.problems if problem.kind in faults]
         raise DataError(
-            f"{sum(faults.values()):,} faults that the service would refuse: {'; '.join(listed[:SHOWN])}",
+            f"{sum(faults.values()):,} faults that the service would refuse: "
+            f"{'; '.join(listed[:SHOWN])}",
             where=Path(report.path).name,
             fix="All of them: medtune data export RECIPE --to openai --out DIR",
         )
 
 
 def _parameters(recipe: Recipe) -> dict[str, Any]:
-    """The parameters of the job, but for the ids of its files and the mark by which it is found
-    again.
-    """
+    """The parameters of the job, without the ids of its files and the mark in its metadata."""
     settings = recipe.train.hosted
     suffix = settings.suffix or recipe.name
     if len(suffix) > 64:

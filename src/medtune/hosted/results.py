@@ -17,12 +17,13 @@ from medtune.hosted.request import JobRequest
 from medtune.hosted.watch import metrics_row
 from medtune.models.openai_client import translate_errors
 from medtune.progress import say
+from medtune.training.callbacks import MetricsRow
 
 if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob
 
 
-def parse_result(raw: bytes) -> list[dict[str, Any]]:
+def parse_result(raw: bytes) -> list[MetricsRow]:
     """Rows by step from a result file: CSV, plain or in base64.
 
     Raises ``ValueError`` where it is neither.
@@ -46,9 +47,7 @@ def _decoded(raw: bytes) -> bytes:
         return b""
 
 
-def fetch_rows(
-    service: Service, job: "FineTuningJob", seen: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def fetch_rows(service: Service, job: "FineTuningJob", seen: list[MetricsRow]) -> list[MetricsRow]:
     """The loss curve from the job's result file.
 
     Where that is not to be had, from the events ``seen``, and says so.
@@ -70,14 +69,16 @@ def fetch_rows(
 
 
 def write_results(
-    place: Path, job: "FineTuningJob", rows: list[dict[str, Any]], request: JobRequest, price: float
+    directory: Path,
+    job: "FineTuningJob",
+    rows: list[MetricsRow],
+    request: JobRequest,
+    price: float,
 ) -> None:
-    """metrics.jsonl and loss.csv in order of steps, and trainer_stats.json, in the directory
-    ``place``.
-    """
-    write_text(place / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    """Write metrics.jsonl, loss.csv and trainer_stats.json; ``price`` is in dollars a million."""
+    write_text(directory / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     with (
-        whole_file(place / "loss.csv") as temporary,
+        whole_file(directory / "loss.csv") as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as handle,
     ):
         writer = csv.writer(handle)
@@ -85,11 +86,11 @@ def write_results(
         writer.writerows(
             [row["step"], row.get("loss", ""), row.get("validation_loss", "")] for row in rows
         )
-    write_json(place / "trainer_stats.json", stats_of(job, rows, request, price))
+    write_json(directory / "trainer_stats.json", stats_of(job, rows, request, price))
 
 
 def stats_of(
-    job: "FineTuningJob", rows: list[dict[str, Any]], request: JobRequest, price: float
+    job: "FineTuningJob", rows: list[MetricsRow], request: JobRequest, price: float
 ) -> dict[str, Any]:
     """Figures with local training's names where they exist.
 

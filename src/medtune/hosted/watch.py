@@ -12,7 +12,7 @@ from medtune.errors import RunError
 from medtune.hosted.job import Service, newest_first
 from medtune.models.openai_client import translate_errors
 from medtune.progress import Bar, detail, say, track
-from medtune.training.callbacks import MetricsLog
+from medtune.training.callbacks import MetricsLog, MetricsRow
 
 if TYPE_CHECKING:
     from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
@@ -31,17 +31,17 @@ class JobGoneError(RunError):
     """The service knows a job no longer."""
 
 
-def metrics_row(values: Mapping[str, Any]) -> dict[str, Any] | None:
+def metrics_row(values: Mapping[str, Any]) -> MetricsRow | None:
     """One log step as ``{step, loss, …}`` from a service's figures, which may be texts.
 
     None without a step or figure.
     """
     step = _number(values.get("step"))
-    found = {
+    numbers = {
         name: next((n for k in keys if (n := _number(values.get(k))) is not None), None)
         for name, keys in FIGURES.items()
     }
-    figures = {name: value for name, value in found.items() if value is not None}
+    figures = {name: value for name, value in numbers.items() if value is not None}
     return {"step": int(step), **figures} if step is not None and figures else None
 
 
@@ -73,7 +73,8 @@ def watch(
                 raise JobGoneError(
                     f"the service no longer knows job {job_id}",
                     where=service.endpoint.base_url,
-                    fix="Look in the service's own list; the same command makes a new one, after asking.",
+                    fix="Look in the service's own list; the same command makes a new one, "
+                    "after asking.",
                 ) from None
         yield job, events[::-1]
         if job.status in FINAL:
@@ -83,12 +84,12 @@ def watch(
 
 def follow(
     service: Service, job_id: str, pause: float, log_path: Path
-) -> tuple["FineTuningJob", list[dict[str, Any]]]:
+) -> tuple["FineTuningJob", list[MetricsRow]]:
     """Watch to the end; the job as it ended, and its rows by step.
 
     Every row is in the log as soon as it is known.
     """
-    log, rows, status = MetricsLog(log_path, 0), dict[int, dict[str, Any]](), ""
+    log, rows, status = MetricsLog(log_path, 0), dict[float, MetricsRow](), ""
     with ExitStack() as stack:
         bar: Bar | None = None
         for job, events in watch(service, job_id, pause):
@@ -104,7 +105,7 @@ def follow(
         return job, [rows[step] for step in sorted(rows)]
 
 
-def _rows(events: list["FineTuningJobEvent"]) -> Iterator[dict[str, Any]]:
+def _rows(events: list["FineTuningJobEvent"]) -> Iterator[MetricsRow]:
     """Rows of the events that hold figures.
 
     The others are told: warnings to all, the rest to who wants detail.
@@ -124,6 +125,6 @@ def _bar(stack: ExitStack, events: list["FineTuningJobEvent"]) -> Bar | None:
     return stack.enter_context(track("hosted training", total, "steps")) if total else None
 
 
-def _show(bar: Bar, row: dict[str, Any]) -> None:
+def _show(bar: Bar, row: MetricsRow) -> None:
     note = f"loss {row['loss']:.3f}" if "loss" in row else None
     bar.advance(max(0, row["step"] - bar.done), note)

@@ -1,4 +1,4 @@
-"""What happens around the steps of a training: resuming, validating, stopping early, logging, saving.
+"""What happens around the steps of a training: resuming, validating, stopping, logging, saving.
 
 A trainer calls ``begin`` of its callbacks, then after every step ``after_step``, then ``end``,
 each time in their order.
@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -19,6 +19,9 @@ from medtune.training.checkpoints import Checkpoint, latest_checkpoint, save_che
 
 if TYPE_CHECKING:
     from medtune.training.trainer import StepResult, Trainer
+
+
+MetricsRow = dict[str, float]  # figure → value; every row has a ``step``
 
 
 class Callback:
@@ -132,7 +135,7 @@ class MetricsLogger(Callback):
         step, validated = trainer.state.step, result.validation_loss is not None
         if step % self.every == 0 or trainer.finished or validated:
             row = trainer.log_row(result)
-            if validated:
+            if result.validation_loss is not None:
                 row["validation_loss"] = result.validation_loss
             self.log.write(row)
             trainer.processes.log({k: v for k, v in row.items() if k != "step"}, step)
@@ -158,7 +161,7 @@ class SaveCheckpoints(Callback):
         trainer.processes.wait()
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
+def read_metrics(path: Path) -> list[MetricsRow]:
     """The whole lines of a metrics file; a last line cut short by a crash is left out."""
     rows = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
@@ -177,7 +180,7 @@ class MetricsLog:
         write_text(path, "".join(json.dumps(row) + "\n" for row in kept))
         self.path = path
 
-    def write(self, row: dict[str, Any]) -> None:
+    def write(self, row: MetricsRow) -> None:
         """Append one line at once."""
         with open(self.path, "a", encoding="utf-8") as handle:
             handle.write(json.dumps(row) + "\n")

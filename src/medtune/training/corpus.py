@@ -26,8 +26,10 @@ BATCH = 256
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
     "{% if message['role'] == 'system' %}{{ message['content'] | trim + '\\n\\n' }}"
-    "{% elif message['role'] == 'user' %}{{ 'Question: ' + message['content'] | trim + '\\nAnswer:' }}"
-    "{% elif message['role'] == 'assistant' %}{{ ' ' + message['content'] | trim + eos_token + '\\n' }}"
+    "{% elif message['role'] == 'user' %}"
+    "{{ 'Question: ' + message['content'] | trim + '\\nAnswer:' }}"
+    "{% elif message['role'] == 'assistant' %}"
+    "{{ ' ' + message['content'] | trim + eos_token + '\\n' }}"
     "{% else %}{{ raise_exception('unknown role ' + message['role']) }}{% endif %}{% endfor %}"
 )
 
@@ -204,28 +206,29 @@ def tokenize_corpus(
             where=str(path),
             fix="Give more text.",
         )
-    # Tokens of another corpus, seed or tokenizer are never taken up again.
-    like = [
+    # Tokens of another corpus, seed or tokenizer are never used again.
+    key = [
         sha256_file(path),
         recipe.corpus.model_dump(),
         recipe.seed,
         recipe.model.vocabulary,
         recipe.model.continue_from,
     ]
-    directory = directory / f"tokens-{sha256_json(like)[:12]}"
+    directory = directory / f"tokens-{sha256_json(key)[:12]}"
     if existing is not None:
         tokenizer = existing
     elif (directory / "tokenizer").exists():
         tokenizer = AutoTokenizer.from_pretrained(directory / "tokenizer")
     else:
         say(
-            f"training a tokenizer of {recipe.model.vocabulary:,} tokens on {len(train):,} documents"
+            f"training a tokenizer of {recipe.model.vocabulary:,} tokens "
+            f"on {len(train):,} documents"
         )
         tokenizer = train_tokenizer(
             [d.text for d in train], recipe.model.vocabulary, recipe.model.context
         )
-        with whole_directory(directory / "tokenizer") as place:
-            tokenizer.save_pretrained(place)
+        with whole_directory(directory / "tokenizer") as temporary:
+            tokenizer.save_pretrained(temporary)
     stream = encode_stream(tokenizer, train, directory / "tokens.bin", recipe.seed)
     held_out = [
         HeldOut(d.kind, np.array(encode_document(tokenizer, d.text)), len(d.text.encode()))

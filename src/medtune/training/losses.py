@@ -32,13 +32,13 @@ def _into_gradient(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     size = max(
         1, (BLOCK_LOGITS if logits.device.type == "cpu" else logits.numel()) // logits.shape[1]
     )
-    for block, wanted in zip(logits.split(size), targets[:, None].split(size), strict=True):
+    for block, ids in zip(logits.split(size), targets[:, None].split(size), strict=True):
         scores = block.float()
         chances = torch.softmax(scores, dim=-1)
         total += (
-            scores.amax(dim=-1) - chances.amax(dim=-1).log() - scores.gather(1, wanted).squeeze(1)
+            scores.amax(dim=-1) - chances.amax(dim=-1).log() - scores.gather(1, ids).squeeze(1)
         ).sum()
-        block.copy_(chances.scatter_add_(1, wanted, chances.new_full(wanted.shape, -1.0)))
+        block.copy_(chances.scatter_add_(1, ids, chances.new_full(ids.shape, -1.0)))
     return total
 
 
@@ -137,12 +137,13 @@ class _TrainedHead(torch.autograd.Function):
         for start in range(0, len(hidden), CHUNK):
             part = slice(start, start + CHUNK)
             logits = functional.linear(hidden[part], weight).float()
-            top, wanted = logits.amax(dim=-1), logits.gather(1, targets[part, None]).squeeze(1)
+            top = logits.amax(dim=-1)
+            target_logits = logits.gather(1, targets[part, None]).squeeze(1)
             delta = torch.softmax(logits, dim=-1)
             del logits
             # log Σ exp = top − log of the likeliest token's probability, which is never below 1 /
             # vocabulary.
-            total += (top - delta.amax(dim=-1).log() - wanted).sum()
+            total += (top - delta.amax(dim=-1).log() - target_logits).sum()
             delta.scatter_add_(1, targets[part, None], delta.new_full((len(top), 1), -1.0))
             delta = delta.to(hidden.dtype)
             torch.mm(delta, weight, out=grad_hidden[part])

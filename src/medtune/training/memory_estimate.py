@@ -1,4 +1,4 @@
-"""How much memory a training takes, found before a weight is loaded.
+"""How much memory a training takes, computed before a weight is loaded.
 
 The model is built on the meta device, where tensors have shapes but no data; a forward pass of the
 heaviest batch tells exactly which activations are kept for the backward pass. So the estimate
@@ -87,12 +87,13 @@ class Footprint:
 
 def saved_bytes(model: nn.Module, objective: Objective, rows: Sequence[Any]) -> int:
     """Bytes that a forward pass of ``rows`` keeps for its backward pass, parameters not counted."""
-    own = {p.untyped_storage()._cdata for p in [*model.parameters(), *model.buffers()]}
+    weights = [*model.parameters(), *model.buffers()]
+    parameter_storages = {weight.untyped_storage()._cdata for weight in weights}
     kept: dict[int, int] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
-        if storage._cdata not in own:
+        if storage._cdata not in parameter_storages:
             kept[storage._cdata] = storage.nbytes()
         return tensor
 
@@ -164,15 +165,14 @@ def footprint(
     layers = max(1, text.num_hidden_layers)
     recomputed = layers * tokens * text.hidden_size * dtype.itemsize + kept // layers
     files = weights if not recipe.model.quantization else weight_bytes(model, None)
-    wanted = recipe.train.gradient_checkpointing
 
     def with_checkpointing(on: bool) -> Footprint:
         activations = (min(kept, recomputed) if on else kept) + passing + logits
         process = 0 if torch.cuda.is_available() else resident_bytes()
         return Footprint(process, weights, trained * per_weight, activations, files, on)
 
-    if wanted != "auto":
-        return with_checkpointing(bool(wanted))
+    if recipe.train.gradient_checkpointing != "auto":
+        return with_checkpointing(recipe.train.gradient_checkpointing)
     plain = with_checkpointing(False)
     return (
         plain

@@ -1,4 +1,4 @@
-"""A base model from plain text: packed blocks, training with exact resume, held-out bits per byte."""
+"""A base model from plain text: blocks of tokens, exact resume, held-out bits per byte."""
 
 import json
 import math
@@ -18,7 +18,14 @@ from medtune.models.precision import compute_dtype
 from medtune.models.scoring import split_head
 from medtune.progress import say, track
 from medtune.recipe.schema import PretrainRecipe
-from medtune.training.callbacks import Callback, Clock, MetricsLogger, Resume, SaveCheckpoints
+from medtune.training.callbacks import (
+    Callback,
+    Clock,
+    MetricsLogger,
+    MetricsRow,
+    Resume,
+    SaveCheckpoints,
+)
 from medtune.training.corpus import TokenizedCorpus
 from medtune.training.distributed import Processes
 from medtune.training.losses import linear_cross_entropy
@@ -161,7 +168,7 @@ class Pretrainer(Trainer):
             hidden.flatten(0, 1), self.head.weight, targets.flatten(), self.head.bias
         )
 
-    def log_row(self, result: StepResult) -> dict[str, Any]:
+    def log_row(self, result: StepResult) -> MetricsRow:
         """A line of ``metrics.jsonl``."""
         step = self.state.step
         return {

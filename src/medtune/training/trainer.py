@@ -27,6 +27,7 @@ from medtune.training.callbacks import (
     Clock,
     EarlyStopping,
     MetricsLogger,
+    MetricsRow,
     Resume,
     SaveCheckpoints,
     Validation,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class StepResult:
-    """Figures of one optimizer step: losses in nats per supervised token, the norm before clipping."""
+    """One optimizer step: losses in nats per supervised token, the norm before clipping."""
 
     loss: float
     gradient_norm: float
@@ -107,7 +108,7 @@ class Trainer(ABC):
         """Summed NLL (nats) of the batch's supervised tokens, a scalar."""
 
     @abstractmethod
-    def log_row(self, result: StepResult) -> dict[str, Any]:
+    def log_row(self, result: StepResult) -> MetricsRow:
         """A line of ``metrics.jsonl``."""
 
     @property
@@ -286,7 +287,7 @@ class SupervisedTrainer(Trainer):
 
     @torch.no_grad()
     def validate(self) -> float:
-        """Nats per supervised token over the validation rows: sum over sum, whatever the batches."""
+        """Nats per supervised token over all validation rows, whatever the batches."""
         self.model.eval()
         total, targets = 0.0, 0
         for batch in self.batches(self.validation):
@@ -295,7 +296,7 @@ class SupervisedTrainer(Trainer):
         total, count = self.processes.sums([total, targets])
         return total / max(1.0, count)
 
-    def log_row(self, result: StepResult) -> dict[str, Any]:
+    def log_row(self, result: StepResult) -> MetricsRow:
         """A line of ``metrics.jsonl``."""
         state, settings = self.state, self.settings
         return {
