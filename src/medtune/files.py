@@ -15,7 +15,7 @@ from typing import Any
 
 TEMPORARY_MARK = ".partial-"
 OLDER_MARK = ".older-"
-_SETTLED = 2 * 10**9  # nanoseconds; the coarsest clock of a file system
+SETTLED = 2 * 10**9  # nanoseconds; what changed later may change again without a new time
 _hashes: dict[tuple[str, int, int, int, int], str] = {}
 
 
@@ -149,7 +149,7 @@ def file_hash(path: Path, *, reread: bool = False) -> str:
     known = _hashes.get(key)
     if known is not None and not reread:
         return known
-    settled = time.time_ns() - state.st_mtime_ns > _SETTLED
+    settled = time.time_ns() - state.st_mtime_ns > SETTLED
     digest = sha256_file(path)
     if settled:
         _hashes[key] = digest

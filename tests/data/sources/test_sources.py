@@ -1,7 +1,9 @@
 import json
+import os
 
 import pytest
 
+from medtune.data.sources import open_source as sources
 from medtune.data.sources.catalogue import KNOWN
 from medtune.data.sources.open_source import FORMS, open_source, source_files
 from medtune.errors import DataError
@@ -193,3 +195,29 @@ def test_every_real_file_loads_by_name_and_by_path(real_data, name):
     )
     assert next(iter(by_path.read())) == rows[0]
     assert all(row.messages[-1].role == "assistant" and row.source == name for row in rows)
+
+
+def test_the_files_of_a_source_are_looked_up_again_only_where_a_directory_changed(
+    tmp_path, monkeypatch
+):
+    looked_up = []
+    look_up = sources._look_up
+    monkeypatch.setattr(sources, "_look_up", lambda *key: looked_up.append(key) or look_up(*key))
+    monkeypatch.setattr(sources, "_lookups", {})
+    directory, part = tmp_path / "data", tmp_path / "data" / "pqa_labeled" / "train.parquet"
+    part.parent.mkdir(parents=True)
+    part.write_text("")
+
+    def age(seconds=60):
+        for path in (directory, part.parent):
+            os.utime(path, ns=(1, path.stat().st_mtime_ns - seconds * 10**9))
+
+    age()
+    assert source_files("pubmedqa", directory) == source_files("pubmedqa", directory) == [part]
+    assert len(looked_up) == 1
+    (part.parent / "test.parquet").write_text("")
+    assert len(source_files("pubmedqa", directory)) == 2
+    age()
+    assert len(source_files("pubmedqa", directory)) == 2
+    (directory / "pubmedqa.parquet").write_text("")  # the form that is looked for first
+    assert source_files("pubmedqa", directory) == [directory / "pubmedqa.parquet"]

@@ -6,8 +6,8 @@ import pytest
 
 from medtune.conversation import Message
 from medtune.data.sources.catalogue import KNOWN
-from medtune.data.sources.open_source import NOTES_QUESTION, open_source
-from medtune.data.sources.text_forms import chat_turns
+from medtune.data.sources.open_source import open_source
+from medtune.data.sources.text_forms import NOTES_QUESTION, chat_turns
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 

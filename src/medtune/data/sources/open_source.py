@@ -1,6 +1,7 @@
 """From a source's name or path to rows, read as a stream."""
 
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,15 +19,13 @@ from medtune.data.sources.option_columns import find_options
 from medtune.data.sources.text_forms import (
     CLASSIFICATION_FORMS,
     DIALOGUES_FORMS,
-    NOTES_QUESTION,
     QUESTION_ANSWER_FORMS,
     TERMS_FORMS,
 )
 from medtune.errors import DataError
+from medtune.files import SETTLED
 from medtune.progress import say
 from medtune.recipe.schema import Columns
-
-__all__ = ["NOTES_QUESTION", "open_source", "source_files"]
 
 FORMS = {
     **QUESTION_ANSWER_FORMS,
@@ -39,12 +38,35 @@ _SPLIT = re.compile(r"(?:^|[^a-z])(train|validation|valid|val|dev|test)")
 
 
 def source_files(source: str, data_dir: Path | None) -> list[Path]:
-    """The files behind a source, found but not read: a known name, a path, or a path below the
-    data directory.
+    """The files behind a source, not read: a known name, a path, or a path below the data directory.
 
-    A known data set that is not here is fetched from the hub. Raises ``DataError`` where nothing is
-    found.
+    A known data set that is not here is fetched from the hub. In a process they are looked up
+    again only where a directory of them has changed. Raises ``DataError`` where there are none.
     """
+    key = source, data_dir, Path.cwd()
+    known = _lookups.get(key)
+    if known and known[1] == _directory_times(known[0], data_dir):
+        return list(known[0])
+    files = _look_up(source, data_dir)
+    times = _directory_times(files, data_dir)
+    if times and time.time_ns() - max(times.values()) > SETTLED:
+        _lookups[key] = files, times
+    return files
+
+
+_lookups: dict[tuple[str, Path | None, Path], tuple[list[Path], dict[Path, int]]] = {}
+
+
+def _directory_times(files: Sequence[Path], data_dir: Path | None) -> dict[Path, int]:
+    """When each directory of the files last gained or lost one [ns]; empty where one is gone."""
+    directories = {path.parent for path in files} | ({data_dir} if data_dir else set())
+    try:
+        return {directory: directory.stat().st_mtime_ns for directory in directories}
+    except OSError:
+        return {}
+
+
+def _look_up(source: str, data_dir: Path | None) -> list[Path]:
     known = KNOWN.get(source)
     if known:
         return known.local_files(data_dir) or fetch(known, data_dir)
