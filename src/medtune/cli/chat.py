@@ -1,7 +1,7 @@
 """`medtune ask`: one question, one answer; `medtune chat`: a shell with a model."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,6 +108,20 @@ def _reader() -> Callable[[str], str]:
     return session.prompt
 
 
+def _questions(prompt: str) -> Iterator[str]:
+    """What is typed, blank lines aside, until the input ends or one of `ENDS` is typed."""
+    read = _reader()
+    while True:
+        try:
+            question = read(prompt).strip()
+        except (EOFError, KeyboardInterrupt):
+            return
+        if question.lower() in ENDS:
+            return
+        if question:
+            yield question
+
+
 @offers("no_memory max_tokens temperature seed anyway quiet verbose")
 def chat(
     model: ModelName,
@@ -130,19 +144,9 @@ def chat(
         words.banner or f"medtune: talking with {Path(model).name}. Type 'exit' or 'quit' to end."
     )
     typer.echo(f"{banner}\n{NOTICE}\n")
-    read = _reader()
     history: list[Message] = []
-    while True:
-        try:
-            question = read(words.question).strip()
-        except (EOFError, KeyboardInterrupt):
-            break
-        if question.lower() in ENDS:
-            break
-        if not question:
-            continue
-        urgent = urgent_advice(question)
-        if urgent:
+    for question in _questions(words.question):
+        if urgent := urgent_advice(question):
             typer.echo(f"\n! {urgent}\n")
         typer.echo(words.answer, nl=False)
         try:

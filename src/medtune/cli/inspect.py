@@ -67,12 +67,7 @@ def inspect(
     plan = Plan.make(settings, options.existing_data_dir())
     encoder = _encoder(plan, tokenizer)
     with prepared_data(plan, options.run_directory(settings.name, recipe)) as (audit, splits):
-        if id is None:
-            shown = split or "train"
-            chosen = list(islice(stream(splits / f"{shown}.parquet"), rows))
-        else:
-            shown, row = _by_id(splits, [split] if split else list(audit.splits), id)
-            chosen = [row]
+        shown, chosen = _rows(splits, list(audit.splits), split, id, rows)
         views = [encoder.view(conversation) for conversation in chosen]
         lengths = audit.tokens.splits[shown]
         if tokenizer:
@@ -82,8 +77,12 @@ def inspect(
     overlong = settings.data.overlong if shown == "train" else "truncate"
     if options.json:
         limits = {"split": shown, "limit": encoder.max_length, "overlong": overlong}
-        rows_shown = [view.as_dict() for view in views]
-        print_json({"rows": rows_shown, "lengths": limits | lengths.model_dump(mode="json")})
+        print_json(
+            {
+                "rows": [view.as_dict() for view in views],
+                "lengths": limits | lengths.model_dump(mode="json"),
+            }
+        )
     else:
         _print(views, lengths, shown, FATES[overlong])
         if plan.is_seq2seq:
@@ -147,7 +146,17 @@ def stream(path: Path) -> "Iterator[Conversation]":
     return chain.from_iterable(iter_conversations(path))
 
 
-def _by_id(directory: Path, splits: list[str], row_id: str) -> "tuple[str, Conversation]":
+def _rows(
+    directory: Path, splits: list[str], split: str | None, row_id: str | None, count: int
+) -> "tuple[str, list[Conversation]]":
+    """The split that is shown and its first rows, or the one row of this id."""
+    if row_id is None:
+        shown = split or "train"
+        return shown, list(islice(stream(directory / f"{shown}.parquet"), count))
+    return _by_id(directory, [split] if split else splits, row_id)
+
+
+def _by_id(directory: Path, splits: list[str], row_id: str) -> "tuple[str, list[Conversation]]":
     from difflib import get_close_matches
 
     from medtune.errors import DataError
@@ -156,7 +165,7 @@ def _by_id(directory: Path, splits: list[str], row_id: str) -> "tuple[str, Conve
     for split in splits:
         for row in stream(directory / f"{split}.parquet"):
             if row.id == row_id:
-                return split, row
+                return split, [row]
             ids.append(row.id)
     near = get_close_matches(row_id, ids, n=3)
     fix = (
