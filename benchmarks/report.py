@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from medtune.evaluation.results import Change, Sample, Score
 from medtune.report.figures import Figures
 from medtune.report.write import pictures_of, render_page
 from medtune.run_paths import RunPaths
@@ -40,50 +41,45 @@ def with_items(figures: Figures, count: int) -> Figures:
     words = [
         word
         for sample in figures.samples["before"]["answers"]
-        for word in sample["reference"].split()
+        for word in (sample.reference or "").split()
     ]
 
     def text(size: int, source: random.Random) -> str:
         return " ".join(source.choice(words) for _ in range(size))
 
-    def side() -> list[dict[str, Any]]:
+    def side() -> list[Sample]:
         same = random.Random(1)
         return [
-            {
-                "id": f"item-{i}",
-                "group": f"g{i}",
-                "question": text(14, same),
-                "reference": text(110, same),
-            }
-            | {
-                "prompt": "",
-                "output": text(90, rng),
-                "score": {"correct": float(rng.random() < 0.5), "top": {"A": 1}},
-            }
+            Sample(
+                id=f"item-{i}",
+                group=f"g{i}",
+                question=text(14, same),
+                reference=text(110, same),
+                output=text(90, rng),
+                score={"correct": float(rng.random() < 0.5), "top": {"A": 1}},
+            )
             for i in range(count)
         ]
 
-    score = {"value": 0.5, "low": 0.48, "high": 0.52, "n": count, "groups": count}
-    change = {
-        "value": 0.0,
-        "low": -0.02,
-        "high": 0.02,
-        "p": 1.0,
-        "p_corrected": 1.0,
-        "test": "exact McNemar",
-        "n": count,
-        "groups": count,
-        "better": "higher",
-        "title": "Accuracy",
-        "unit": "",
-        "detectable": 0.03,
-    }
-    metrics = {
-        **figures.metrics,
-        "change": {**figures.metrics["change"], "synthetic": {"accuracy": change}},
-    }
-    for name in ("before", "after"):
-        metrics[name] = {**metrics[name], "synthetic": {"accuracy": score}}
+    score = Score(value=0.5, low=0.48, high=0.52, n=count, groups=count)
+    change = Change(
+        value=0.0,
+        low=-0.02,
+        high=0.02,
+        p=1.0,
+        p_corrected=1.0,
+        test="exact McNemar",
+        n=count,
+        groups=count,
+        better="higher",
+        title="Accuracy",
+        detectable=0.03,
+        decision="undecided",
+    )
+    sides = {"before": figures.metrics.before, "after": figures.metrics.after}
+    scores = {name: {**own, "synthetic": {"accuracy": score}} for name, own in sides.items()}
+    changes = {**figures.metrics.change, "synthetic": {"accuracy": change}}
+    metrics = figures.metrics.model_copy(update={**scores, "change": changes})
     samples = {name: {**figures.samples[name], "synthetic": side()} for name in ("before", "after")}
     return replace(figures, samples=samples, metrics=metrics)
 

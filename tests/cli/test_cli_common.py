@@ -7,8 +7,10 @@ from typing import Annotated
 import pytest
 import typer
 
+from made_results import made_change, made_score
 from medtune.cli.common import Options, offers, score_table
 from medtune.errors import DataError
+from medtune.report.run_metrics import Metrics
 
 
 @offers("out loud json")
@@ -62,13 +64,15 @@ def test_a_data_directory_must_be_there(tmp_path):
         Options(data_dir=tmp_path / "none").existing_data_dir()
 
 
-def metrics_of(before, after, change, low, high):
-    entry = {"value": change, "low": low, "high": high, "better": "lower"}
-    return {
-        "before": {"perplexity": {"text_perplexity": {"value": before}}},
-        "after": {"perplexity": {"text_perplexity": {"value": after}}},
-        "change": {"perplexity": {"text_perplexity": entry}},
-    }
+def metrics_of(before, after, *change, more=None):
+    changes = {"text_perplexity": made_change(*change, better="lower")} | (more or {})
+    return Metrics(
+        recipe="r",
+        status="complete",
+        before={"perplexity": {"text_perplexity": made_score(before)}},
+        after={"perplexity": {"text_perplexity": made_score(after)}},
+        change={"perplexity": changes},
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,8 +103,8 @@ def test_a_figure_that_is_not_there_is_a_dash_and_not_zero():
 
 
 def test_descriptions_are_counted_and_not_listed():
-    metrics = metrics_of(1.0, 2.0, 1.0, None, None)
-    metrics["change"]["perplexity"]["words"] = {"value": 1, "low": 0, "high": 2, "better": None}
+    words = made_change(1, 0, 2, None, better=None)
+    metrics = metrics_of(1.0, 2.0, 1.0, None, None, more={"words": words})
     *_, row, note = score_table(metrics).splitlines()
     assert row.startswith("perplexity text_perplexity")
     assert note.startswith("1 further figure")

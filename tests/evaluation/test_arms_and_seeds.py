@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from medtune.evaluation.comparison.seed_variance import decoding_spread, pooled_change
-from medtune.evaluation.comparison.variants import Side, compare_arms
+from medtune.evaluation.comparison.variants import Variant, compare_variants
 from medtune.evaluation.tasks import Metric, Task
 
 RIGHT = Metric("accuracy", "Accuracy", lambda s: (s["score"], 1), "higher", right_or_wrong=True)
@@ -38,11 +38,11 @@ def samples(scores, prompt="short", groups=None):
 
 
 def side(name, model, scores, prompt="short", shots=0):
-    return Side(name, model, None, shots, samples(scores, prompt))
+    return Variant(name, model, None, shots, samples(scores, prompt))
 
 
 def arms(*sides, metric=RIGHT):
-    return compare_arms(sides, "one", One(metric), metric, 500, 0)
+    return compare_variants(sides, "one", One(metric), metric, 500, 0)
 
 
 N = 60
@@ -56,19 +56,19 @@ def test_the_cheapest_way_that_is_not_worse_needs_no_training():
         side("tuned", "tuned", MOST),
         side("shots", "base", MOST, "long " * 9, 3),
     )
-    assert (found["best"], found["cheapest"]) == ("tuned", "shots")
-    rows = {row["name"]: row for row in found["rows"]}
-    assert rows["tuned"]["against_best"] is None
-    assert rows["shots"]["against_best"]["value"] == 0
-    assert rows["base"]["against_best"]["p_corrected"] < 0.001
-    assert rows["shots"]["prompt_bytes"] == 45
-    assert "without any training, shots" in found["sentence"]
+    assert (found.best, found.cheapest) == ("tuned", "shots")
+    rows = {row.name: row for row in found.rows}
+    assert rows["tuned"].against_best is None
+    assert rows["shots"].against_best.value == 0
+    assert rows["base"].against_best.p_corrected < 0.001
+    assert rows["shots"].prompt_bytes == 45
+    assert "without any training, shots" in found.sentence
 
 
 def test_where_training_is_needed_it_is_said():
     found = arms(side("base", "base", HALF), side("tuned", "tuned", [1] * N))
-    assert found["cheapest"] == found["best"] == "tuned"
-    assert "every cheaper way is significantly worse" in found["sentence"]
+    assert found.cheapest == found.best == "tuned"
+    assert "every cheaper way is significantly worse" in found.sentence
 
 
 def test_of_equal_ones_the_shorter_prompt_is_cheaper():
@@ -77,23 +77,23 @@ def test_of_equal_ones_the_shorter_prompt_is_cheaper():
         side("short", "base", MOST),
         side("tuned", "tuned", MOST),
     )
-    assert found["cheapest"] == "short"
+    assert found.cheapest == "short"
 
 
 def test_lower_is_better_where_it_is():
     found = arms(
         side("base", "base", np.arange(N) + 5), side("tuned", "tuned", np.arange(N)), metric=LOSS
     )
-    assert found["best"] == "tuned"
-    assert found["rows"][0]["against_best"]["value"] == 5
+    assert found.best == "tuned"
+    assert found.rows[0].against_best.value == 5
 
 
 def test_p_values_are_corrected_over_the_family():
     few = [1] * (N - 6) + [0] * 6
     found = arms(side("a", "base", few), side("b", "base", few), side("tuned", "tuned", [1] * N))
-    entries = [row["against_best"] for row in found["rows"][:2]]
-    assert [entry["p"] for entry in entries] == pytest.approx([2 * 0.5**6] * 2)
-    assert [entry["p_corrected"] for entry in entries] == pytest.approx(
+    entries = [row.against_best for row in found.rows[:2]]
+    assert [entry.p for entry in entries] == pytest.approx([2 * 0.5**6] * 2)
+    assert [entry.p_corrected for entry in entries] == pytest.approx(
         [6 * 0.5**6] * 2
     )  # three pairs in the family
 
@@ -102,32 +102,34 @@ def test_of_equal_ways_few_are_called_worse_though_the_best_is_picked_on_the_sam
     rng, false = np.random.default_rng(0), 0
     for _ in range(60):
         sides = [side(f"w{k}", "base", rng.integers(0, 2, 80)) for k in range(6)]
-        rows = arms(*sides)["rows"]
-        false += any(
-            row["against_best"] and row["against_best"]["p_corrected"] < 0.05 for row in rows
-        )
+        rows = arms(*sides).rows
+        false += any(row.against_best and row.against_best.p_corrected < 0.05 for row in rows)
     assert false <= 7
 
 
 def test_a_single_group_is_no_test_and_is_not_called_worse():
     one = ["g"] * N
     sides = [
-        Side(n, m, None, 0, samples(s, groups=one))
+        Variant(n, m, None, 0, samples(s, groups=one))
         for n, m, s in (("b", "base", HALF), ("t", "tuned", MOST))
     ]
     found = arms(*sides)
-    assert found["cheapest"] == "b"
-    assert "Nothing was tested" in found["sentence"]
+    assert found.cheapest == "b"
+    assert "Nothing was tested" in found.sentence
 
 
 def test_a_way_without_the_figure_is_left_out_and_named():
     some = Metric("m", "M", lambda s: (s["score"], s.get("there", 1)), "higher")
     missing = [{**sample, "there": 0} for sample in samples(HALF)]
-    sides = [side("a", "base", HALF), side("b", "tuned", MOST), Side("c", "base", None, 0, missing)]
-    found = compare_arms(sides, "one", One(some), some, 200, 0)
-    assert found["unmeasured"] == ["c"]
-    assert [row["name"] for row in found["rows"]] == ["a", "b"]
-    assert compare_arms(sides[1:], "one", One(some), some, 200, 0) is None
+    sides = [
+        side("a", "base", HALF),
+        side("b", "tuned", MOST),
+        Variant("c", "base", None, 0, missing),
+    ]
+    found = compare_variants(sides, "one", One(some), some, 200, 0)
+    assert found.unmeasured == ["c"]
+    assert [row.name for row in found.rows] == ["a", "b"]
+    assert compare_variants(sides[1:], "one", One(some), some, 200, 0) is None
 
 
 def test_seeds_without_spread_give_the_paired_interval_of_one():
@@ -136,9 +138,9 @@ def test_seeds_without_spread_give_the_paired_interval_of_one():
     differences = np.array(MOST, float) - np.array(HALF)
     error = differences.std() / np.sqrt(N)
     reach = stats.t.ppf(0.975, N - 1) * error
-    assert found["value"] == pytest.approx(differences.mean())
-    assert found["between_sd"] == pytest.approx(0, abs=1e-12)
-    assert (found["low"], found["high"]) == pytest.approx(
+    assert found.value == pytest.approx(differences.mean())
+    assert found.between_sd == pytest.approx(0, abs=1e-12)
+    assert (found.low, found.high) == pytest.approx(
         (differences.mean() - reach, differences.mean() + reach), abs=0.1 * reach
     )
 
@@ -151,10 +153,10 @@ def test_the_spread_between_seeds_widens_the_interval():
     after = [samples([float(k)] * N) for k in (1, 2, 3)]
     found = pooled_change(before, after, LOSS, 500, 0)
     reach = stats.t.ppf(0.975, 2) / np.sqrt(3)
-    assert (found["value"], found["between_sd"]) == (2.0, 1.0)
-    assert (found["low"], found["high"]) == pytest.approx((2 - reach, 2 + reach))
-    assert found["p"] == pytest.approx(stats.ttest_1samp([1, 2, 3], 0).pvalue)
-    assert found["changes"] == [1.0, 2.0, 3.0]
+    assert (found.value, found.between_sd) == (2.0, 1.0)
+    assert (found.low, found.high) == pytest.approx((2 - reach, 2 + reach))
+    assert found.p == pytest.approx(stats.ttest_1samp([1, 2, 3], 0).pvalue)
+    assert found.changes == [1.0, 2.0, 3.0]
 
 
 def test_the_spread_between_decodings_is_that_of_their_means():
@@ -162,11 +164,11 @@ def test_the_spread_between_decodings_is_that_of_their_means():
         return [{"score": {"sampled_rouge_l": list(row)}} for row in rows]
 
     found = decoding_spread(some((0.0, 1.0), (0.2, 0.6)), some((0.5, 0.5), (0.5, 0.5)))
-    assert found["before"] == {
+    assert found.before.as_json() == {
         "values": pytest.approx([0.1, 0.8]),
         "between_sd": pytest.approx(np.std([0.1, 0.8], ddof=1)),
     }
-    assert found["after"] == {"values": [0.5, 0.5], "between_sd": 0.0}
+    assert found.after.as_json() == {"values": [0.5, 0.5], "between_sd": 0.0}
     assert decoding_spread(some((0.1,)), some((0.1,))) is None  # one round has no spread
     assert decoding_spread([{"score": {}}], some((0.1, 0.2))) is None
 
@@ -178,8 +180,8 @@ def test_copies_of_items_do_not_narrow_the_interval():
         samples([0] * N, groups=groups), [samples(scores, groups=groups)], LOSS, 4_000, 0
     )
     few = pooled_change(samples([0] * 10), [samples(scores[::6])], LOSS, 4_000, 0)
-    assert found["groups"] == 10
-    assert found["high"] - found["low"] == pytest.approx(few["high"] - few["low"], rel=0.1)
+    assert found.groups == 10
+    assert found.high - found.low == pytest.approx(few.high - few.low, rel=0.1)
 
 
 def test_one_group_of_items_tells_nothing_of_chance():
@@ -187,15 +189,15 @@ def test_one_group_of_items_tells_nothing_of_chance():
     change = pooled_change(
         samples([0] * N, groups=groups), [samples(MOST, groups=groups)], LOSS, 200, 0
     )
-    assert change["groups"] == 1
-    assert change["low"] is None
-    assert change["high"] is None
+    assert change.groups == 1
+    assert change.low is None
+    assert change.high is None
 
 
 def test_where_no_spread_is_known_the_sentence_says_so():
     groups = [f"g{n // 6}" for n in range(N)]
     sides = [
-        Side(name, name, None, 0, samples(MOST, prompt, groups))
+        Variant(name, name, None, 0, samples(MOST, prompt, groups))
         for name, prompt in (("base", "long"), ("tuned", "x"))
     ]
-    assert "what this test could have shown: not known" in arms(*reversed(sides))["sentence"]
+    assert "what this test could have shown: not known" in arms(*reversed(sides)).sentence

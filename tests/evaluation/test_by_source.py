@@ -32,12 +32,12 @@ AFTER = [sample(f"a{n}", "one", 2.0) for n in range(6)] + [
 
 def test_one_source_got_better_and_the_other_did_not():
     found = by_source({"p": BEFORE}, {"p": AFTER}, {"p": TASKS["perplexity"]}, 200, 0)["p"]
-    assert found["metric"] == "bits_per_byte"
-    one, two = found["rows"]
-    assert (one["source"], one["n"]) == ("one", 6)
-    assert one["change"]["value"] == pytest.approx(-0.2 / math.log(2))
-    assert (two["source"], two["change"]["value"]) == ("two", 0)
-    assert one["after"]["value"] == pytest.approx(0.2 / math.log(2))
+    assert found.metric == "bits_per_byte"
+    one, two = found.rows
+    assert (one.source, one.n) == ("one", 6)
+    assert one.change.value == pytest.approx(-0.2 / math.log(2))
+    assert (two.source, two.change.value) == ("two", 0)
+    assert one.after.value == pytest.approx(0.2 / math.log(2))
 
 
 def test_of_one_source_nothing_is_said():
@@ -51,4 +51,4 @@ def test_word_perplexity_is_exponentiated_once_over_all_words():
         100,
         0,
     )
-    assert found["word_perplexity"]["value"] == pytest.approx(math.exp(12 / 10))
+    assert found["word_perplexity"].value == pytest.approx(math.exp(12 / 10))

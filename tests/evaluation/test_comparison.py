@@ -50,10 +50,10 @@ def bits(before, after):
 
 def test_difference_is_after_minus_before_with_its_uncertainty():
     found = bits(likelihoods(BEFORE), likelihoods(AFTER))
-    assert found["value"] == pytest.approx((sum(AFTER) - sum(BEFORE)) / math.log(2) / 240)
-    assert found["low"] < found["value"] < found["high"] < 0
-    assert found["p"] <= found["p_corrected"] < 0.05
-    assert (found["test"], found["better"], found["n"], found["groups"]) == (
+    assert found.value == pytest.approx((sum(AFTER) - sum(BEFORE)) / math.log(2) / 240)
+    assert found.low < found.value < found.high < 0
+    assert found.p <= found.p_corrected < 0.05
+    assert (found.test, found.better, found.n, found.groups) == (
         "paired bootstrap",
         "lower",
         12,
@@ -104,22 +104,20 @@ def test_holm_covers_every_tested_figure_of_every_task(scripted, item, settings)
             {"perplexity": likelihoods(BEFORE if answer == "no" else AFTER), "answers": made}
         )
     change = compare(*sides, 500, 0)
-    tested = [
-        entry for task in change.values() for entry in task.values() if entry["p"] is not None
-    ]
+    tested = [entry for task in change.values() for entry in task.values() if entry.p is not None]
     assert len(tested) == 4 + 4
-    assert [entry["p_corrected"] for entry in tested] == pytest.approx(
-        holm([entry["p"] for entry in tested])
+    assert [entry.p_corrected for entry in tested] == pytest.approx(
+        holm([entry.p for entry in tested])
     )
-    assert max(e["p_corrected"] / e["p"] for e in tested) > len(TASKS["perplexity"].metrics)
+    assert max(e.p_corrected / e.p for e in tested) > len(TASKS["perplexity"].metrics)
 
 
 def test_descriptions_are_shown_and_not_tested(topics):
     found = compare({"topics": topics("a b c")}, {"topics": topics("a b c d e")}, 100, 0)["topics"][
         "words"
     ]
-    assert (found["value"], found["p"], found["p_corrected"]) == (2.0, None, None)
-    assert found["test"].startswith("not tested")
+    assert (found.value, found.p, found.p_corrected) == (2.0, None, None)
+    assert found.test.startswith("not tested")
 
 
 def test_a_figure_that_one_side_lacks_is_left_out(topics):
@@ -131,8 +129,8 @@ def test_a_figure_that_one_side_lacks_is_left_out(topics):
 def test_a_single_group_is_compared_without_a_test():
     one = ["g"] * 12
     found = bits(likelihoods(BEFORE, one), likelihoods(AFTER, one))
-    assert found["value"] < 0
-    assert (found["low"], found["p"], found["p_corrected"]) == (None, None, None)
+    assert found.value < 0
+    assert (found.low, found.p, found.p_corrected) == (None, None, None)
 
 
 def test_groups_make_the_comparison_more_careful():
@@ -140,5 +138,5 @@ def test_groups_make_the_comparison_more_careful():
     noisy = [b - 1 if n % 3 else b + 1.2 for n, b in enumerate(BEFORE)]
     alone = bits(likelihoods(BEFORE), likelihoods(noisy))
     grouped = bits(likelihoods(BEFORE, groups), likelihoods(noisy, groups))
-    assert grouped["p"] > alone["p"]
-    assert grouped["high"] - grouped["low"] > alone["high"] - alone["low"]
+    assert grouped.p > alone.p
+    assert grouped.high - grouped.low > alone.high - alone.low

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from medtune.evaluation.evaluate import Job, evaluate, read_samples, score
+from medtune.evaluation.results import plain
 from medtune.evaluation.tasks import TASKS
 from medtune.files import read_json
 from medtune.recipe.schema import Decoding, TaskSpec
@@ -43,7 +44,8 @@ def test_scores_are_those_of_the_saved_samples(scripted, measure, tmp_path):
     for name in ALL:
         written = read_json(tmp_path / f"{name}.json")["scores"]
         samples = read_samples(tmp_path, name)
-        assert written == results[name] == score(TASKS[name], samples, 100, 7)
+        assert written == plain(results[name])
+        assert results[name] == score(TASKS[name], samples, 100, 7)
 
 
 def test_every_score_has_n_and_interval_and_every_item_its_line(scripted, measure, tmp_path):
@@ -56,8 +58,8 @@ def test_every_score_has_n_and_interval_and_every_item_its_line(scripted, measur
         assert len({line["id"] for line in lines}) == len(lines) == count
         assert all({"id", "group", "prompt", "reference", "score"} <= set(line) for line in lines)
         for entry in results[name].values():
-            assert entry["n"] == count
-            assert entry["low"] <= entry["value"] <= entry["high"]
+            assert entry.n == count
+            assert entry.low <= entry.value <= entry.high
 
 
 def test_items_of_one_group_count_as_one_in_the_interval(scripted, measure, items):
@@ -70,9 +72,9 @@ def test_items_of_one_group_count_as_one_in_the_interval(scripted, measure, item
         ]
         for chosen in (items, halves)
     )
-    assert (alone["groups"], grouped["groups"], grouped["n"]) == (8, 2, 8)
-    assert grouped["value"] == pytest.approx(apart["value"])
-    assert grouped["high"] - grouped["low"] > apart["high"] - apart["low"]
+    assert (alone.groups, grouped.groups, grouped.n) == (8, 2, 8)
+    assert grouped.value == pytest.approx(apart.value)
+    assert grouped.high - grouped.low > apart.high - apart.low
 
 
 def test_score_file_names_model_settings_and_decoding(scripted, measure, tmp_path):
@@ -110,7 +112,7 @@ def test_another_model_is_measured_again(scripted, measure):
     other = scripted(fingerprint="weights-2", default_answer="Thing is a sickness.")
     found = measure(other, ["answers"])
     assert other.calls == ["generate"]
-    assert found["answers"]["rouge_l"]["value"] > 0.5
+    assert found["answers"]["rouge_l"].value > 0.5
 
 
 def test_other_items_settings_or_resamples_are_measured_again(scripted, measure, items, settings):
@@ -139,7 +141,7 @@ def test_an_empty_answer_among_others_does_not_stop_the_evaluation(scripted, mea
         answers={"What is gout?": "", "What is flu?": "Flu is a sickness of the whole body."}
     )
     found = measure(model, ["topics"], settings=settings(topics=["What is gout?", "What is flu?"]))
-    assert found["topics"]["distinct_2"]["value"] == 1.0
+    assert found["topics"]["distinct_2"].value == 1.0
 
 
 def test_unwritable_figures_are_refused_and_leave_no_score_file(scripted, measure, items, tmp_path):

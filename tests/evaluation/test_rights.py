@@ -145,46 +145,46 @@ def change(metric, before, after, **kind):
 @pytest.mark.parametrize("metric", [SHARE, PLAIN])
 def test_every_figure_of_zeros_and_ones_is_tested_exactly(metric):
     found = change(metric, [0] * 46, [1] * 4 + [0] * 42)
-    assert (found["test"], found["p"]) == ("exact McNemar", 0.125)
-    assert found["low"] < 0 < found["high"]  # the bootstrap's would begin at 0.02
-    assert found["detectable"] >= FEWEST_SWITCHES / 46
+    assert (found.test, found.p) == ("exact McNemar", 0.125)
+    assert found.low < 0 < found.high  # the bootstrap's would begin at 0.02
+    assert found.detectable >= FEWEST_SWITCHES / 46
 
 
 def test_items_of_which_a_figure_does_not_speak_neither_count_nor_prove():
     counts = [1] * 10 + [0] * 90
     found = change(PART, [0] * 100, [1] * 6 + [0] * 94, counts=counts)
-    assert (found["n"], found["groups"], found["test"], found["p"]) == (
+    assert (found.n, found.groups, found.test, found.p) == (
         10,
         10,
         "exact McNemar",
         0.03125,
     )
-    assert found["detectable"] == pytest.approx(max(0.6, found["detectable"]))
+    assert found.detectable == pytest.approx(max(0.6, found.detectable))
 
 
 def test_one_tie_that_changes_does_not_make_the_test_laxer():
     whole = change(SHARE, [0] * 20, [1] * 6 + [0] * 14)
     tied = change(SHARE, [0.25] + [0] * 19, [1] * 6 + [0] * 14)
-    assert (whole["test"], tied["test"]) == ("exact McNemar", "sign flips")
-    assert whole["p"] == 0.03125
-    assert tied["p"] == pytest.approx(0.03125, abs=0.01)
+    assert (whole.test, tied.test) == ("exact McNemar", "sign flips")
+    assert whole.p == 0.03125
+    assert tied.p == pytest.approx(0.03125, abs=0.01)
 
 
 def test_what_could_have_been_shown_where_nothing_changed_and_in_groups():
     none = change(SHARE, [0] * 46, [0] * 46)
-    assert none["detectable"] == pytest.approx(6 / 46)
+    assert none.detectable == pytest.approx(6 / 46)
     rng = np.random.default_rng(0)
     groups = [f"g{i // 10}" for i in range(100)]
     before, after = rng.integers(0, 2, 100).tolist(), rng.integers(0, 2, 100).tolist()
     grouped = change(SHARE, before, after, groups=groups)
-    assert grouped["test"] == "paired bootstrap"
-    assert 0 < grouped["detectable"] < 0.5  # not six switches of ten groups
+    assert grouped.test == "paired bootstrap"
+    assert 0 < grouped.detectable < 0.5  # not six switches of ten groups
     still = change(SHARE, before, before, groups=groups)
-    assert still["detectable"] is None  # no spread, so nothing is known of it
+    assert still.detectable is None  # no spread, so nothing is known of it
 
 
 def test_all_that_changed_stays_within_what_is_possible():
     found = change(SHARE, [0] * 20, [1] * 20)
-    assert 0.7 < found["low"] < 1 == pytest.approx(found["high"])
+    assert 0.7 < found.low < 1 == pytest.approx(found.high)
     grouped = change(SHARE, [0] * 20, [1] * 20, groups=[f"g{i // 2}" for i in range(20)])
-    assert (grouped["low"], grouped["high"]) == pytest.approx((0.7, 1.0))
+    assert (grouped.low, grouped.high) == pytest.approx((0.7, 1.0))

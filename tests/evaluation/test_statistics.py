@@ -284,7 +284,7 @@ def test_no_change_is_called_real_about_one_time_in_twenty_whatever_the_sizes_of
     rng, hits = np.random.default_rng(3), 0
     groups = [f"g{i}" for i, size in enumerate(sizes) for _ in range(size)]
     for _ in range(120):
-        hits += compared(np.repeat(rng.integers(-1, 2, len(sizes)), sizes), groups)["p"] < 0.05
+        hits += compared(np.repeat(rng.integers(-1, 2, len(sizes)), sizes), groups).p < 0.05
     assert hits <= 14
 
 
@@ -294,17 +294,15 @@ def test_one_large_group_against_many_small_ones_decides_nothing():
     """
     changes = [1] * 50 + [-1] * 12 + [0] * 40
     found = compared(changes, ["big"] * 50 + [f"g{i}" for i in range(52)])
-    assert found["value"] > 0.3
-    assert found["p"] > 0.05
+    assert found.value > 0.3
+    assert found.p > 0.05
 
 
 def test_where_nothing_changed_the_interval_is_not_nothing():
     found = compared([0] * 60, [f"g{i // 2}" for i in range(60)])
-    assert (found["low"], found["high"]) == pytest.approx(
-        (-0.1, 0.1)
-    )  # the rule of three of 30 groups
-    assert found["p"] == 1
+    assert (found.low, found.high) == pytest.approx((-0.1, 0.1))  # the rule of three of 30 groups
+    assert found.p == 1
     alone = compared([0] * 60, singles(range(60)))
-    assert (alone["low"], alone["high"]) == pytest.approx(
+    assert (alone.low, alone.high) == pytest.approx(
         (-wilson(0, 60)[1], wilson(0, 60)[1])
     )  # Newcombe's

@@ -45,7 +45,7 @@ def test_card_gives_verdict_licence_hash_and_warning(card, finished, figures_of)
     figures = figures_of(finished)
     assert figures.verdict in body
     assert "not for clinical use" in body
-    assert figures.state["base"]["weights_sha256"] in body
+    assert figures.state.base.weights_sha256 in body
     for source in figures.audit.sources:
         assert source.licence in body
     assert all(f"- {text}" in body for text in figures.not_measured())
@@ -58,7 +58,7 @@ def test_table_has_a_row_a_metric_with_the_runs_figures(card, finished):
     figure = metrics["after"]["perplexity"]["bits_per_byte"]
     row = next(line for line in rows if line.startswith("| Bits per byte, answer"))
     assert f"{figure['value']:.4g} ({figure['low']:.4g} to {figure['high']:.4g})" in row
-    assert all(line.count("|") == 7 for line in rows)
+    assert all(line.count("|") == 8 for line in rows)
 
 
 def test_card_of_a_run_without_measurements(unmeasured):

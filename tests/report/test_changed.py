@@ -9,8 +9,9 @@ import subprocess
 
 import pytest
 
+from medtune.evaluation.results import Sample
 from medtune.files import read_json, read_json_lines, write_json, write_json_lines
-from medtune.report.changed_items import as_json, changed_items, value_of
+from medtune.report.changed_items import ChangedTask, as_json, changed_items, value_of
 from medtune.report.write import write_report
 
 FIGURE = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 6, "groups": 6}
@@ -57,35 +58,35 @@ def measured(finished):
 
 
 def found(run, figures_of):
-    return {task["task"]: task for task in changed_items(figures_of(run))}
+    return {task.task: task for task in changed_items(figures_of(run))}
 
 
 def test_right_and_wrong_are_counted_both_ways(measured, figures_of):
     task = found(measured, figures_of)["medqa"]
-    assert task["kinds"] == [
+    assert task.kinds == [
         "right → wrong",
         "wrong → right",
         "right both times",
         "wrong both times",
     ]
-    assert task["counts"] == [2, 1, 2, 1]
-    assert [row[0] for row in task["rows"] if row[1] == 0] == ["q0", "q1"]
-    lost = task["rows"][0]
+    assert task.counts == [2, 1, 2, 1]
+    assert [row[0] for row in task.rows if row[1] == 0] == ["q0", "q1"]
+    lost = task.rows[0]
     assert lost[4:] == ["Question 0?", "A", "B", "A"]
 
 
 def test_figures_by_degrees_put_the_largest_change_first(measured, figures_of):
     task = found(measured, figures_of)["answers"]
-    assert task["kinds"] == ["worse", "better", "same"]
+    assert task.kinds == ["worse", "better", "same"]
     for kind in range(3):
-        moves = [abs(row[3] - row[2]) for row in task["rows"] if row[1] == kind]
+        moves = [abs(row[3] - row[2]) for row in task.rows if row[1] == kind]
         assert moves == sorted(moves, reverse=True)
-    assert sum(task["counts"]) == len(read_json_lines(measured.after / "answers.samples.jsonl"))
+    assert sum(task.counts) == len(read_json_lines(measured.after / "answers.samples.jsonl"))
 
 
 def test_lower_is_better_for_bits(measured, figures_of):
     task = found(measured, figures_of)["perplexity"]
-    for row in task["rows"]:
+    for row in task.rows:
         assert row[1] == (2 if abs(row[3] - row[2]) < 1e-9 else 1 if row[3] < row[2] else 0)
 
 
@@ -104,8 +105,8 @@ def test_harm_is_lost_where_it_appears(measured, figures_of):
         metrics[side]["medqa"] = {"critical_violations": FIGURE}
     write_json(measured.metrics, metrics)
     task = found(measured, figures_of)["medqa"]
-    assert task["kinds"][0] == "harmless → harmful"
-    assert task["counts"] == [1, 1, 1, 0]
+    assert task.kinds[0] == "harmless → harmful"
+    assert task.counts == [1, 1, 1, 0]
 
 
 def test_a_value_that_is_missing_is_counted_and_not_zero(measured, figures_of):
@@ -114,23 +115,23 @@ def test_a_value_that_is_missing_is_counted_and_not_zero(measured, figures_of):
     rows[3]["score"]["correct"] = None
     write_json_lines(path, rows)
     task = found(measured, figures_of)["medqa"]
-    assert (sum(task["counts"]), task["without"]) == (5, 1)
+    assert (sum(task.counts), task.without) == (5, 1)
 
 
 def test_values_are_those_that_the_metrics_count():
-    assert value_of({"score": {"correct": 0.5}}, "accuracy") == 0.5
-    assert value_of({"score": {"rouge_l": 0.25}}, "rouge_l") == 0.25
-    assert value_of({"score": 1.5}, "bits_per_byte") == 1.5
-    assert value_of({"score": 1.5}, "perplexity") is None
-    assert value_of({"score": {"met": [1, 0]}}, "expectations_met") is None
+    assert value_of(Sample(id="i", group="g", score={"correct": 0.5}), "accuracy") == 0.5
+    assert value_of(Sample(id="i", group="g", score={"rouge_l": 0.25}), "rouge_l") == 0.25
+    assert value_of(Sample(id="i", group="g", score=1.5), "bits_per_byte") == 1.5
+    assert value_of(Sample(id="i", group="g", score=1.5), "perplexity") is None
+    assert value_of(Sample(id="i", group="g", score={"met": [1, 0]}), "expectations_met") is None
 
 
 def test_json_cannot_end_its_element():
     hostile = ["</script><script>alert(1)</script>", "<!--", "\u2028"]
-    text = as_json(hostile)
+    text = as_json([ChangedTask("t", "T", None, (), (), 0, [hostile])])
     assert "<" not in text
     assert "\u2028" not in text
-    assert json.loads(text) == hostile
+    assert json.loads(text)[0]["rows"] == [hostile]
 
 
 CHROMIUM = (

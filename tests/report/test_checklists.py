@@ -5,6 +5,7 @@ import re
 import pytest
 import yaml
 
+from made_results import made_change
 from medtune.files import read_json, write_json
 from medtune.recipe.statement import Statement
 from medtune.report.checklists import CHECKLISTS, STATES, filled_checklists
@@ -22,7 +23,7 @@ CARD_SECTIONS = (
 
 
 def by_id(figures, number):
-    return {item["id"]: item for item in filled_checklists(figures)[number]["items"]}
+    return {item.id: item.as_json() for item in filled_checklists(figures)[number].items}
 
 
 def test_every_published_item_is_there_once_in_order():
@@ -47,39 +48,39 @@ def test_only_persons_fill_what_only_persons_know():
 def test_a_whole_run_fills_most_of_what_a_run_can(finished, figures_of):
     figures = figures_of(finished)
     tripod, clear, card = filled_checklists(figures)
-    assert tripod["counts"][RUN] >= 24
-    assert clear["counts"][RUN] == 8
-    assert card["counts"][RUN] >= 23  # the safety task did not run
+    assert tripod.counts[RUN] >= 24
+    assert clear.counts[RUN] == 8
+    assert card.counts[RUN] >= 23  # the safety task did not run
     for checklist in (tripod, clear, card):
-        assert sum(checklist["counts"].values()) == len(checklist["items"])
+        assert sum(checklist.counts.values()) == len(checklist.items)
         assert (
-            f"{checklist['counts'][RUN]} of {len(checklist['items'])} filled from the run"
-            in checklist["coverage"]
+            f"{checklist.counts[RUN]} of {len(checklist.items)} filled from the run"
+            in checklist.coverage
         )
-        assert all(item["state"] in STATES and item["text"].strip() for item in checklist["items"])
+        assert all(item.state in STATES and item.text.strip() for item in checklist.items)
 
 
 def test_nothing_is_invented_for_persons(finished, figures_of):
     for checklist in filled_checklists(figures_of(finished)):
-        for item in checklist["items"]:
-            if item["who"] == "P":
-                assert (item["state"], item["text"]) == (NOT_STATED, "Not stated.")
+        for item in checklist.items:
+            if item.who == "P":
+                assert (item.state, item.text) == (NOT_STATED, "Not stated.")
 
 
 def test_the_texts_hold_the_runs_own_figures(finished, figures_of):
     figures = figures_of(finished)
     items = by_id(figures, 0)
-    assert figures.state["base"]["weights_sha256"] in items["6a"]["text"]
+    assert figures.state.base.weights_sha256 in items["6a"]["text"]
     assert figures.audit.sources[0].files[0].sha256 in items["5a"]["text"]
     assert figures.verdict in items["2"]["text"]
     assert "{question}" in items["6c"]["text"]
-    assert f"{figures.metrics['train']['supervised_tokens']:,}" in items["6b"]["text"]
+    assert f"{figures.metrics.train.supervised_tokens:,}" in items["6b"]["text"]
     results = {result["label"]: result["estimate_ci"] for result in items["17"]["results"]}
-    after = figures.metrics["after"]["perplexity"]["bits_per_byte"]
+    after = figures.metrics.after["perplexity"]["bits_per_byte"]
     assert results["Bits per byte, answer (perplexity), after"] == {
-        "estimate": after["value"],
-        "lower": after["low"],
-        "upper": after["high"],
+        "estimate": after.value,
+        "lower": after.low,
+        "upper": after.high,
         "level": 0.95,
         "unit": "bits/byte",
     }
@@ -102,16 +103,8 @@ def test_measured_harm_fills_the_safety_part(finished, figures_of):
     figure = {"value": 0.1, "low": 0.05, "high": 0.2, "n": 176, "groups": 176}
     metrics["before"]["safety"] = {"critical_violations": figure}
     metrics["after"]["safety"] = {"critical_violations": figure | {"value": 0.2}}
-    change = {
-        "value": 0.1,
-        "low": 0.0,
-        "high": 0.2,
-        "p": 0.02,
-        "p_corrected": 0.04,
-        "better": "lower",
-        "unit": "",
-    }
-    change |= {"title": "Critical violations", "test": "exact McNemar", "n": 176, "groups": 176}
+    facts = {"title": "Critical violations", "test": "exact McNemar", "n": 176, "groups": 176}
+    change = made_change(0.1, 0.0, 0.2, 0.02, corrected=0.04, better="lower", **facts).as_json()
     metrics["change"]["safety"] = {"critical_violations": change}
     write_json(finished.metrics, metrics)
     card = by_id(figures_of(finished), 2)
@@ -192,7 +185,7 @@ def test_a_statement_goes_first_and_keeps_the_draft(finished, figures_of):
 def test_an_item_with_nothing_to_say_is_open(finished, figures_of, who, state):
     from medtune.report.checklists import Facts
 
-    assert Item("x", "X", who).filled(Facts(figures_of(finished)))["state"] == state
+    assert Item("x", "X", who).filled(Facts(figures_of(finished))).state == state
 
 
 def test_drafts_are_marked(finished, figures_of):

@@ -7,57 +7,49 @@ import re
 
 import pytest
 
-from medtune.report.classification import classifications
+from made_results import made_change, made_score
+from medtune.evaluation.class_tables import ClassRow
 from medtune.report.evaluation_plots import answered_plot, confusion_plot
+from medtune.report.run_metrics import DataFigures, Metrics
+from medtune.report.task_tables import classifications
 from medtune.report.verdict import verdict
 from medtune.report.write import number, write_report
 
-FIGURE = {"value": 0.6, "low": 0.5, "high": 0.7, "n": 100, "groups": 100}
+FIGURE = made_score(0.6, 0.1).as_json()
+CHANGE = made_change(0.4, 0.3, 0.5, n=100, groups=100, test="exact McNemar")
 
 
-def change(value=0.4, p=0.001):
-    return {
-        "value": value,
-        "low": 0.3,
-        "high": 0.5,
-        "p": p,
-        "p_corrected": p,
-        "better": "higher",
-        "n": 100,
-        "groups": 100,
-    }
-
-
-def metrics_with(**rivals):
-    return {
-        "change": {"by_likelihood": {"accuracy": change()}},
-        "before": {"by_likelihood": {"accuracy": {"value": 0.2}}},
-        "after": {"by_likelihood": {"accuracy": {"value": 0.6}}},
-        "baselines": {
-            "by_likelihood": {
-                name: {"accuracy": {"value": value}} for name, value in rivals.items()
-            }
+def metrics_with(rivals, **others):
+    return Metrics(
+        recipe="r",
+        status="complete",
+        change={"by_likelihood": {"accuracy": CHANGE}},
+        before={"by_likelihood": {"accuracy": made_score(0.2)}},
+        after={"by_likelihood": {"accuracy": made_score(0.6)}},
+        baselines={
+            "by_likelihood": {name: {"accuracy": made_score(v)} for name, v in rivals.items()}
         },
-    }
+        **others,
+    )
 
 
 def test_a_verdict_names_the_baseline_that_is_not_passed():
-    said = verdict(metrics_with(majority=0.2, tfidf_svm=0.9))
+    said = verdict(metrics_with({"majority": 0.2, "tfidf_svm": 0.9}))
     assert said.startswith("Accuracy rose by 0.4 (from 0.2;")
     assert said.endswith(
         "Yet a linear model on word counts, without any language model, reaches 0.9 (trained model 0.6)."
     )
-    assert verdict(metrics_with(majority=0.2, tfidf_svm=0.5)).endswith(
+    assert verdict(metrics_with({"majority": 0.2, "tfidf_svm": 0.5})).endswith(
         "The best baseline (a linear model on word counts) reaches 0.5."
     )
-    assert "baseline" not in verdict(metrics_with())
+    assert "baseline" not in verdict(metrics_with({}))
 
 
 @pytest.mark.parametrize(
     ("rows", "told"), [(0, ""), (1, "1 held-out row shares"), (9, "9 held-out rows share")]
 )
 def test_a_verdict_on_a_test_that_leaks_says_so(rows, told):
-    said = verdict(metrics_with() | {"data": {"leaked": rows}})
+    said = verdict(metrics_with({}, data=DataFigures(leaked=rows)))
     assert (told or "real on this test set.") in said
     assert ("Not a clean test" in said) == bool(rows)
 
@@ -87,14 +79,15 @@ def classified(finished):
     (finished.root / "eval" / "tables.json").write_text(
         json.dumps({"mine": {"before": TABLES, "after": TABLES}})
     )
-    made = {"tfidf_svm": {"title": "word counts", "scores": {"accuracy": FIGURE}}}
-    (finished.root / "eval" / "baselines.json").write_text(json.dumps({"mine": made}))
+    made = {"title": "word counts", "trained_on": 9, "scores": {"accuracy": FIGURE}}
+    (finished.root / "eval" / "baselines.json").write_text(
+        json.dumps({"mine": {"tfidf_svm": made}})
+    )
     metrics = json.loads(finished.metrics.read_text())
     for side in ("before", "after"):
         metrics[side]["mine"] = {"accuracy": FIGURE, "macro_f1": FIGURE}
     metrics["change"]["mine"] = {
-        name: change() | {"title": name, "unit": "", "test": "exact McNemar"}
-        for name in ("accuracy", "macro_f1")
+        name: CHANGE.as_json() | {"title": name} for name in ("accuracy", "macro_f1")
     }
     finished.metrics.write_text(json.dumps(metrics))
     return finished
@@ -114,12 +107,12 @@ def test_the_page_shows_classes_confusion_and_unparsed_answers_as_text(classifie
 
 def test_models_and_baselines_stand_in_one_table(classified, figures_of):
     (section,) = classifications(figures_of(classified))
-    assert [row["title"] for row in section["rows"]] == [
+    assert [row.title for row in section.rows] == [
         "word counts",
         "untouched model",
         "trained model",
     ]
-    assert list(section["columns"]) == ["accuracy", "macro_f1"]
+    assert list(section.columns) == ["accuracy", "macro_f1"]
 
 
 def test_a_run_that_classifies_nothing_has_no_such_section(finished, figures_of):
@@ -129,9 +122,7 @@ def test_a_run_that_classifies_nothing_has_no_such_section(finished, figures_of)
 
 def test_pictures_hold_every_label(tmp_path):
     confusion = confusion_plot(TABLES["labels"], TABLES["confusion"], tmp_path, "confusion")
-    classes = [
-        {"label": c["label"], "n": c["n"], "before": c, "after": c} for c in TABLES["classes"]
-    ]
+    classes = [dict.fromkeys(("before", "after"), ClassRow(**row)) for row in TABLES["classes"]]
     answered = answered_plot(classes, {"before": 0, "after": 2}, tmp_path, "answered")
     for svg in (confusion, answered):
         assert "Gut &lt;b&gt;" in svg

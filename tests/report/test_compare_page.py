@@ -5,9 +5,22 @@ from html.parser import HTMLParser
 
 import pytest
 
+from medtune.evaluation.comparison.leaderboard import Leaderboard
 from medtune.files import read_json, read_json_lines
-from medtune.report.compare_page import compare_text, leaders, render_compare, write_page
-from medtune.report.loss_plots import COLORS, all_models_plot, bits_a_byte, write_loss_files
+from medtune.report.compare_page import (
+    Comparison,
+    compare_text,
+    leaders,
+    render_compare,
+    write_page,
+)
+from medtune.report.loss_plots import (
+    COLORS,
+    LossCurve,
+    all_models_plot,
+    bits_a_byte,
+    write_loss_files,
+)
 
 NAMES = [f"mistral-7b-instruct-v0.2-medical-wikidoc-lora-r{2**n}-seed-{n}" for n in range(8)]
 
@@ -35,7 +48,10 @@ def made_table(names, ranks, title="Bits per byte, answer", better="lower", note
             "p": 0.0004,
             "p_corrected": 0.004 if rank and rank > 1 else 0.4,
             "test": "paired bootstrap",
+            "n": 1234,
+            "groups": 999,
             "better": names[0] if rank and rank > 1 else None,
+            "decision": "worse" if rank and rank > 1 else "undecided",
         }
         for name, rank in list(zip(names, ranks, strict=True))[1:]
     ]
@@ -46,15 +62,18 @@ def made_table(names, ranks, title="Bits per byte, answer", better="lower", note
         "unit": "bits/byte",
     }
     ranked = better is not None and ranks[0] is not None
-    return facts | {
-        "title": title,
-        "better": better,
-        "groups": 999,
-        "ranked": ranked,
-        "note": note,
-        "rows": rows,
-        "pairs": pairs,
-    }
+    return Leaderboard.model_validate(
+        facts
+        | {
+            "title": title,
+            "better": better,
+            "groups": 999,
+            "ranked": ranked,
+            "note": note,
+            "rows": rows,
+            "pairs": pairs,
+        }
+    )
 
 
 def comparison(names=tuple(NAMES), tables=None):
@@ -62,25 +81,29 @@ def comparison(names=tuple(NAMES), tables=None):
     cost |= {"trainable_parameters": 41_943_040, "parameters": 7_283_675_136}
     curve = {"tokenizer": "t", "loss_on": "answer", "tokens_per_byte": 0.25}
     curve |= {"loss": [[1, 2.0], [2, 1.5]], "validation": [[2, 1.6]]}
-    return {
-        "on": "medquad",
-        "items": 1234,
-        "contestants": [
-            {
-                "name": n,
-                "kind": "run",
-                "tokenizer": 1,
-                "measured": False,
-                "cost": cost,
-                "answer_tokens": 88.5,
-            }
-            for n in names
-        ],
-        "tables": tables or [made_table(list(names), [1, 1, 3, 3, 3, 6, 6, 8][: len(names)])],
-        "family": {"tests": 28, "method": "Holm", "alpha": 0.05, "resamples": 10_000},
-        "curves": [curve | {"name": name} for name in names],
-        "notes": ["answers: not measured for anybody."],
-    }
+    return Comparison.model_validate(
+        {
+            "made_by": "medtune compare",
+            "key": "k",
+            "on": "medquad",
+            "items": 1234,
+            "contestants": [
+                {
+                    "name": n,
+                    "kind": "run",
+                    "tokenizer": 1,
+                    "measured": False,
+                    "cost": cost,
+                    "answer_tokens": 88.5,
+                }
+                for n in names
+            ],
+            "tables": tables or [made_table(list(names), [1, 1, 3, 3, 3, 6, 6, 8][: len(names)])],
+            "family": {"tests": 28, "method": "Holm", "alpha": 0.05, "resamples": 10_000},
+            "curves": [curve | {"name": name} for name in names],
+            "notes": ["answers: not measured for anybody."],
+        }
+    )
 
 
 class Page(HTMLParser):
@@ -178,19 +201,17 @@ def test_the_terminal_table_fits_and_keeps_names_apart():
 
 @pytest.mark.parametrize("value", [None, 0.0, -1.23456e-7, 98765.4321, 1234567.0, 1e12, 0.5])
 def test_no_value_is_too_wide(value):
-    tables = [made_table(["a", "b"], [1, 2])]
-    tables[0]["rows"][0] |= {
-        "value": value if value is not None else 1.0,
-        "low": value,
-        "high": value,
-    }
+    table = made_table(["a", "b"], [1, 2])
+    first = {"value": 1.0 if value is None else value, "low": value, "high": value}
+    rows = [table.rows[0].model_copy(update=first), table.rows[1]]
+    tables = [table.model_copy(update={"rows": rows})]
     assert max(map(len, compare_text(comparison(("a", "b"), tables)).splitlines())) <= 80
 
 
 def test_eight_models_are_on_one_axis_with_a_legend(tmp_path):
     curves = [
-        c | {"loss": [[s, 3 / s + n] for s in range(1, 60)]}
-        for n, c in enumerate(comparison()["curves"])
+        c.model_copy(update={"loss": [(s, 3 / s + n) for s in range(1, 60)]})
+        for n, c in enumerate(comparison().curves)
     ]
     svg = all_models_plot(curves, tmp_path)
     for name in NAMES:
@@ -203,18 +224,17 @@ def test_eight_models_are_on_one_axis_with_a_legend(tmp_path):
 def test_bits_a_byte_of_known_losses():
     # A token of one byte drawn from 256 costs 8 bits; four bytes to a token, 2 bits a byte.
     nats = math.log(256)
-    assert bits_a_byte({"validation": [[5, nats]], "tokens_per_byte": 1.0}) == [
-        (5, pytest.approx(8))
-    ]
-    assert bits_a_byte({"validation": [[5, nats]], "tokens_per_byte": 0.25}) == [
-        (5, pytest.approx(2))
-    ]
+    for tokens, bits in ((1.0, 8), (0.25, 2)):
+        curve = LossCurve(
+            name="m", tokenizer="t", loss=[], validation=[(5, nats)], tokens_per_byte=tokens
+        )
+        assert bits_a_byte(curve) == [(5, pytest.approx(bits))]
 
 
 def test_without_validation_there_is_one_side(tmp_path):
-    curves = [c | {"validation": []} for c in comparison()["curves"]]
+    curves = [c.model_copy(update={"validation": []}) for c in comparison().curves]
     assert "a byte" not in all_models_plot(curves, tmp_path)
-    mixed = [c | {"tokenizer": c["name"]} for c in comparison()["curves"]]
+    mixed = [c.model_copy(update={"tokenizer": c.name}) for c in comparison().curves]
     assert "not to compare" in all_models_plot(mixed, tmp_path)
 
 

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 from markupsafe import Markup
 
-from medtune.report.confidence import confidence_pictures, confidence_sections
+from medtune.evaluation.confidence.summary import ConfidenceFacts
+from medtune.report.task_tables import confidence_pictures, confidence_sections
 from medtune.report.write import environment
 
 
@@ -15,9 +16,14 @@ def interval(value, spread=0.05):
     return {"value": value, "low": value - spread, "high": value + spread}
 
 
+def limit(value, status):
+    of_validation = {"wanted": 0.5, "signal": "signal", "n_validation": 50, "right_of_all": 0.4}
+    return of_validation | {"value": value, "status": status}
+
+
 def facts(**changes):
-    """A side's facts as ``eval/confidence.json`` holds them."""
-    return {
+    """One side of ``eval/confidence.json``."""
+    values = {
         "kind": "answers",
         "n": 120,
         "without": 0,
@@ -41,14 +47,17 @@ def facts(**changes):
         "aurc": {"value": 0.3, "random": 0.6, "oracle": 0.2},
         "temperature": None,
         "conformal": None,
-        "threshold": {"value": 0.55, "status": "set"},
+        "threshold": limit(0.55, "set"),
         "sentences": ["What is meant <by it>.", "A sentence & another."],
-    } | changes
+    }
+    return ConfidenceFacts.model_validate(values | changes)
 
 
 SETS = {"stated": 0.9, "reached": interval(0.91, 0.03), "mean_size": 2.25, "options": 4.0}
-WARMTH = {"value": 1.83, "ece_before": 0.2, "ece_after": 0.05}
-BEFORE = facts(signal="no signal", threshold={"value": None, "status": "no signal"})
+SETS |= {"expected": 0.9, "limit": 0.8, "n_validation": 50, "one": 0.4, "none": 0.0}
+WARMTH = {"value": 1.83, "ece_before": 0.2, "ece_after": 0.05, "n_validation": 50}
+WARMTH |= {"at_limit": False, "nll_before": 1.0, "nll_after": 0.9}
+BEFORE = facts(signal="no signal", threshold=limit(None, "no signal"))
 CHOSEN = facts(kind="options", auroc=None, length_auroc=None, signal="not measured", threshold=None)
 
 
@@ -74,12 +83,12 @@ def page(measured, tmp_path):
 
 
 def cells(section):
-    return {row["title"]: row["cells"] for row in section["rows"]}
+    return {title: list(texts) for title, texts in section.rows}
 
 
 def test_a_section_a_task_with_both_sides(measured):
     answers, chosen = confidence_sections(measured)
-    assert answers["columns"] == ["untouched model", "trained model"]
+    assert answers.columns == ["untouched model", "trained model"]
     assert cells(answers)["signal"] == ["no signal", "signal"]
     assert cells(answers)["threshold to abstain below"] == ["none: no signal", "0.550"]
     assert cells(answers)["calibration error (ECE)"][1] == "0.200 (0.150–0.250)"
@@ -110,7 +119,8 @@ def test_written_answers_have_no_conformal_sets_to_miss(measured):
 
 
 def test_a_figure_without_an_interval_stands_alone(measured):
-    measured.confidence["answers"]["after"]["brier"] = {"value": 0.25, "low": None, "high": None}
+    alone = {"value": 0.25, "low": None, "high": None}
+    measured.confidence["answers"]["after"] = facts(brier=alone)
     assert cells(confidence_sections(measured)[0])["Brier score"][1] == "0.250"
 
 
@@ -140,7 +150,7 @@ def test_pictures_are_written_and_are_vectors(measured, tmp_path):
 def test_one_side_alone_is_shown_alone(tmp_path):
     alone = SimpleNamespace(confidence={"answers": {"after": facts()}})
     (section,) = confidence_sections(alone)
-    assert section["columns"] == ["trained model"]
+    assert section.columns == ["trained model"]
     assert "before" not in confidence_pictures(alone, tmp_path)["reliability_answers"]
 
 

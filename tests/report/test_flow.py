@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from medtune.data.audit import Audit, GroupAudit, RowCounts, SourceAudit, SplitAudit
-from medtune.report.flow_diagram import flow_picture
+from medtune.report.plots import flow_picture
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from made_results import made_score
 from medtune.files import read_json, read_json_lines, write_json, write_json_lines
+from medtune.recipe.schema import TaskSpec
 from medtune.report.sections import task_sections
 from medtune.report.write import number, size, write_report
 from medtune.runs.pipeline import report_again
@@ -169,7 +171,7 @@ def test_a_run_measured_only_before_has_a_page(small_recipe, tmp_path):
 
     outcome = execute(small_recipe, tmp_path / "half", None, stages=("prepare", "before", "report"))
     assert outcome.verdict == ""
-    assert outcome.metrics["status"] == "partial"
+    assert outcome.metrics.status == "partial"
     assert "Not finished" in page_of(RunPaths(tmp_path / "half")).text
 
 
@@ -239,11 +241,17 @@ def test_what_did_not_run_is_not_measured(finished):
 
 
 def figure(value):
-    return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 40}
+    return made_score(value, 0.1, 40).as_json()
+
+
+def span(value):
+    return {name: end for name, end in figure(value).items() if name != "groups"}
 
 
 def test_arms_learning_curve_and_seeds_are_shown_where_they_are(finished):
-    against = {"value": -0.02, "low": -0.1, "high": 0.06, "p_corrected": 0.4}
+    against = {"value": -0.02, "low": -0.1, "high": 0.06, "p": 0.3, "p_corrected": 0.4}
+    against |= {"test": "paired bootstrap", "detectable": 0.1, "decision": "undecided"}
+    pooled = {"p": 0.001, "between_sd": 0.07, "items_sd": 0.1, "seeds": 2, "decision": "better"}
     arm = {
         "model": "base",
         "system_prompt": "Be <b>brief</b>.",
@@ -254,15 +262,16 @@ def test_arms_learning_curve_and_seeds_are_shown_where_they_are(finished):
     named = {"task": "answers", "metric": "rouge_l"}
     metrics = read_json(finished.metrics) | {
         "arms": named
+        | {"title": "ROUGE-L F1", "unit": "", "better": "higher", "unmeasured": []}
         | {
             "rows": [
-                {"name": "few-shot", **arm, **figure(0.3), "against_best": against},
+                {"name": "few-shot", **arm, **span(0.3), "against_best": against},
                 {
                     "name": "after",
                     **arm,
                     "model": "tuned",
                     "needs_training": True,
-                    **figure(0.32),
+                    **span(0.32),
                     "against_best": None,
                 },
             ],
@@ -271,6 +280,7 @@ def test_arms_learning_curve_and_seeds_are_shown_where_they_are(finished):
             "sentence": "The cheapest of the best is few-shot.",
         },
         "learning_curve": named
+        | {"title": "ROUGE-L F1", "unit": "", "last_step": {**figure(0.02), **pooled}}
         | {
             "points": [
                 {"fraction": 0.5, "rows": 20, **figure(0.3)},
@@ -285,7 +295,7 @@ def test_arms_learning_curve_and_seeds_are_shown_where_they_are(finished):
                 {"seed": 1, "value": 0.3, "change": 0.2},
                 {"seed": 2, "value": 0.4, "change": 0.3},
             ],
-            "pooled": {**figure(0.25), "between_sd": 0.07},
+            "pooled": {**figure(0.25), **pooled},
             "sentence": "Two seeds agree.",
         },
     }
@@ -308,9 +318,9 @@ def test_arms_learning_curve_and_seeds_are_shown_where_they_are(finished):
 
 def test_what_people_reached_stands_beside_a_benchmark_that_published_it(finished, figures_of):
     figures = figures_of(finished)
-    assert not any(section["people"] for section in task_sections(figures))
-    figures.specs["answers"] = {"task": "multiple_choice", "source": "pubmedqa"}
-    found = {section["key"]: section["people"] for section in task_sections(figures)}
+    assert not any(section.people for section in task_sections(figures))
+    figures.specs["answers"] = TaskSpec(task="multiple_choice", source="pubmedqa")
+    found = {section.key: section.people for section in task_sections(figures)}
     assert "0.780 and macro-F1 0.722" in found.pop("answers")
     assert not any(found.values())
 
@@ -344,9 +354,7 @@ def test_changed_samples_change_the_figures_of_a_new_report(finished):
     write_json_lines(path, rows)
     earlier = read_json(finished.metrics)["after"]["perplexity"]["bits_per_byte"]["value"]
     outcome = report_again(finished.root)
-    assert outcome.metrics["after"]["perplexity"]["bits_per_byte"]["value"] == pytest.approx(
-        2 * earlier
-    )
+    assert outcome.metrics.after["perplexity"]["bits_per_byte"].value == pytest.approx(2 * earlier)
     assert "deterioration" in outcome.verdict
 
 

@@ -4,31 +4,23 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from made_results import made_change, made_score
+from medtune.evaluation.comparison.seed_variance import CurvePoint, LearningCurve
 from medtune.report.evaluation_plots import forest_plot
+from medtune.report.figures import Row
 from medtune.report.plots import INK, items_plot, learning_plot, loss_plot, smoothed
 
 LOG = [{"step": n, "loss": 4 / n} for n in range(1, 9)] + [{"step": 8, "validation_loss": 0.9}]
 
 
-def interval(value):
-    return {"value": value, "low": value - 0.05, "high": value + 0.05}
-
-
-ROW = {
-    "title": "ROUGE-L",
-    "task": "answers",
-    "unit": "",
-    "verdict": "better",
-    "value": 0.1,
-    "low": 0.05,
-    "high": 0.15,
-}
-CHANGES = [ROW | {"before_interval": interval(0.2), "after_interval": interval(0.3)}]
-CURVE = {
-    "title": "Accuracy",
-    "before": interval(0.2),
-    "points": [{"rows": 500, **interval(0.4)}, {"rows": 1000, **interval(0.5)}],
-}
+CHANGES = [
+    Row("answers", "rouge_l", made_change(title="ROUGE-L"), made_score(0.2), made_score(0.3))
+]
+POINTS = [
+    CurvePoint(fraction=rows / 1000, rows=rows, **made_score(value).as_json())
+    for rows, value in ((500, 0.4), (1000, 0.5))
+]
+CURVE = LearningCurve.model_construct(title="Accuracy", before=made_score(0.2), points=POINTS)
 
 
 def test_smoothing_starts_at_the_first_value_and_keeps_a_constant():

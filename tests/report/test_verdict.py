@@ -2,27 +2,24 @@
 
 import pytest
 
-from medtune.report.figures import meaning
+from made_results import made_change, made_score
+from medtune.report.run_metrics import Metrics
 from medtune.report.verdict import p_text, verdict
 
 
-def entry(value=-0.41, low=-0.44, high=-0.38, p=0.0004, better="lower", n=120, groups=90):
-    return {
-        "groups": groups,
-        "value": value,
-        "low": low,
-        "high": high,
-        "p": p,
-        "p_corrected": p,
-        "better": better,
-        "n": n,
-    }
+def entry(value=-0.41, low=-0.44, high=-0.38, p=0.0004, better="lower", **others):
+    return made_change(value, low, high, p, better=better, **others)
+
+
+def metrics_of(tasks, **others):
+    """Every figure was 3.2 before."""
+    before = {task: dict.fromkeys(changes, made_score(3.2)) for task, changes in tasks.items()}
+    return Metrics(recipe="r", status="complete", before=before, change=tasks, **others)
 
 
 def said(**tasks):
-    """Verdict of metrics given as task={metric: entry}; every figure was 3.2 before."""
-    before = {task: {name: {"value": 3.2} for name in metrics} for task, metrics in tasks.items()}
-    return verdict({"change": tasks, "before": before})
+    """Verdict of metrics given as task={metric: entry}."""
+    return verdict(metrics_of(tasks))
 
 
 def test_an_improvement_is_said_with_its_uncertainty():
@@ -58,7 +55,7 @@ def test_an_undecided_change_claims_nothing(p):
 
 
 def test_the_corrected_p_decides():
-    found = entry(p=0.01) | {"p_corrected": 0.08}
+    found = entry(p=0.01, corrected=0.08)
     assert "does not show a difference" in said(perplexity={"bits_per_byte": found})
 
 
@@ -84,13 +81,13 @@ def test_what_got_worse_is_said_beside_the_improvement():
 
 
 def test_answers_that_repeat_themselves_are_named_under_whatever_name_they_are_kept():
-    worse = entry(0.1, 0.05, 0.2, None, better=None) | {"kind": "answers"}
+    worse = entry(0.1, 0.05, 0.2, None, better=None, kind="answers")
     change = {"perplexity": {"bits_per_byte": entry()}, "long": {"repetition": worse}}
-    sides = {
-        "perplexity": {"bits_per_byte": {"value": 2.0}},
-        "long": {"repetition": {"value": 0.48}},
+    after = {
+        "perplexity": {"bits_per_byte": made_score(2.0)},
+        "long": {"repetition": made_score(0.48)},
     }
-    text = verdict({"change": change, "before": sides, "after": sides})
+    text = verdict(metrics_of(change, after=after))
     assert "48% of the words in its own answers are repetition" in text
 
 
@@ -115,19 +112,3 @@ def test_descriptions_alone_are_no_verdict():
 )
 def test_p_for_people(p, text):
     assert p_text(p) == text
-
-
-@pytest.mark.parametrize(
-    ("found", "word"),
-    [
-        (entry(), "better"),
-        (entry(0.4, 0.3, 0.5), "worse"),
-        (entry(p=0.05), "undecided"),
-        (entry(p=None), "undecided"),
-        (entry(0.0), "undecided"),
-        (entry(better=None), "described"),
-        (entry(0.4, 0.3, 0.5, better="higher"), "better"),
-    ],
-)
-def test_meaning_of_a_change(found, word):
-    assert meaning(found) == word

@@ -9,7 +9,7 @@ from medtune.errors import DataError, RecipeError
 from medtune.files import read_json, read_json_lines, write_json, write_json_lines
 from medtune.models.load import load_tokenizer, locate
 from medtune.recipe.read import read_run_recipe
-from medtune.runs.compare import compare
+from medtune.runs.compare import compare as compare_typed
 from medtune.runs.compared_models import tokenizer_name
 from medtune.tokens.encode import Encoder
 
@@ -90,6 +90,10 @@ def no_model(monkeypatch):
     monkeypatch.setattr("medtune.models.load.load_weights", loaded)
     monkeypatch.setattr("medtune.models.open.open_model", loaded)
     monkeypatch.setattr("medtune.runs.compared_models.open_model", loaded)
+
+
+def compare(*named):
+    return compare_typed(*named).as_json()
 
 
 def table(found, metric):

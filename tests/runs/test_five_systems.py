@@ -74,7 +74,7 @@ def rows(tmp_path_factory):
 
 def run(recipe, place, model, rows, *settings, data_dir=None):
     own = [f"model.name={model}", f"data.source={rows}", *SMALL, *settings]
-    return execute(read_run_recipe(recipe, own), place, data_dir).metrics
+    return execute(read_run_recipe(recipe, own), place, data_dir).metrics.as_json()
 
 
 @pytest.mark.parametrize("faithful", ["", "-faithful"])

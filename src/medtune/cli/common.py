@@ -14,6 +14,7 @@ from medtune import progress
 
 if TYPE_CHECKING:
     from medtune.recipe.schema import Recipe
+    from medtune.report.run_metrics import Metrics
 
 RecipeName = Annotated[
     str,
@@ -156,23 +157,23 @@ def _number(value: float | None, digits: int = 4) -> str:
     return f"{value:.{digits}g}" if size == 0 or 1e-3 <= size < 1e4 else f"{value:.1e}"
 
 
-def score_table(metrics: dict[str, Any]) -> str:
+def score_table(metrics: "Metrics") -> str:
     """Before, after and the difference with its interval, a line a tested metric.
 
     The descriptions are counted.
     """
     described = 0
     lines = [f"{'':<30}{'before':>9}{'after':>9}{'change':>10}  95 % interval", "-" * 80]
-    for task, figures in metrics["change"].items():
-        for name, entry in figures.items():
-            if entry["better"] is None:
+    for task, changes in metrics.change.items():
+        for name, change in changes.items():
+            if change.better is None:
                 described += 1
                 continue
-            before, after = (metrics[side][task][name]["value"] for side in ("before", "after"))
+            before, after = metrics.before[task][name].value, metrics.after[task][name].value
             lines.append(
                 f"{f'{task} {name}'[:29]:<30}{_number(before):>9}{_number(after):>9}"
-                f"{_number(entry['value']):>10}  "
-                f"{_number(entry['low'], 3)} to {_number(entry['high'], 3)}"
+                f"{_number(change.value):>10}  "
+                f"{_number(change.low, 3)} to {_number(change.high, 3)}"
             )
     if described:
         noun = (

@@ -73,6 +73,7 @@ def evaluate(
     seeds: Seeds = None,
 ) -> None:
     """Measure one model on the test split of a recipe [default: quickstart]; nothing is trained."""
+    from medtune.evaluation.results import plain
     from medtune.runs.evaluate_model import evaluate_model, served_at, with_decodings
 
     settings = options.run_recipe(recipe, *([f"evaluate.tasks=[{','.join(task)}]"] if task else []))
@@ -83,16 +84,12 @@ def evaluate(
         settings, model or settings.model.name, options.existing_data_dir(), out, served, echo
     )
     if options.json:
-        print_json(results)
+        print_json(plain(results))
         return
     for name, scores in results.items():
         for metric, score in scores.items():
-            span = (
-                ""
-                if score["low"] is None
-                else f"  (95 % {score['low']:.4g} to {score['high']:.4g})"
-            )
-            typer.echo(f"{name + ' ' + metric:<34}{score['value']:>10.4g}{span}  n = {score['n']}")
+            span = "" if score.low is None else f"  (95 % {score.low:.4g} to {score.high:.4g})"
+            typer.echo(f"{name + ' ' + metric:<34}{score.value:>10.4g}{span}  n = {score.n}")
 
 
 @offers("model on out data_dir json quiet verbose")
@@ -115,4 +112,6 @@ def compare(
 
     comparison = comparing.compare(runs or [], model or [], on, out, options.existing_data_dir())
     page = out / "compare.html"
-    options.show(comparison, lambda: f"{compare_text(comparison)}\n\nPage: {page.resolve()}")
+    options.show(
+        comparison.as_json(), lambda: f"{compare_text(comparison)}\n\nPage: {page.resolve()}"
+    )

@@ -29,14 +29,14 @@ def run(recipe: RecipeName, *, options: Options, seeds: Seeds = None) -> None:
     from medtune.runs.pipeline import execute
 
     outcome = execute(settings, directory, options.existing_data_dir(), yes=options.yes)
-    if not outcome.main:
+    metrics = outcome.metrics
+    if not outcome.main or metrics is None:
         return
     page = directory / "report.html"
     options.show(
-        outcome.metrics | {"verdict": outcome.verdict, "report": str(page)},
+        metrics.as_json() | {"verdict": outcome.verdict, "report": str(page)},
         lambda: (
-            f"\n{score_table(outcome.metrics)}\n\n{fill(outcome.verdict, 80)}\n\n"
-            f"Report: {page.resolve()}"
+            f"\n{score_table(metrics)}\n\n{fill(outcome.verdict, 80)}\n\nReport: {page.resolve()}"
         ),
     )
 

@@ -87,16 +87,17 @@ def report(run: RunPath, *, options: Options) -> None:
 
     outcome = report_again(run)
     page = run / "report.html"
-    if not outcome.metrics["change"] and not options.json:
+    metrics = outcome.metrics
+    assert metrics
+    if not metrics.change and not options.json:
         typer.echo(
             f"Not finished: nothing to compare yet. Go on with: medtune run {run}\n"
             f"Report so far: {page}"
         )
         return
     options.show(
-        outcome.metrics | {"verdict": outcome.verdict},
+        metrics.as_json() | {"verdict": outcome.verdict},
         lambda: (
-            f"{score_table(outcome.metrics)}\n\n{fill(outcome.verdict, 80)}\n\n"
-            f"Report: {page.resolve()}"
+            f"{score_table(metrics)}\n\n{fill(outcome.verdict, 80)}\n\nReport: {page.resolve()}"
         ),
     )

@@ -1,15 +1,15 @@
 """A model measured on tasks: every item kept, every score with its n and interval."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from medtune.conversation import Conversation
-from medtune.evaluation.statistics import Interval, bootstrap_interval, proportion_interval, wilson
-from medtune.evaluation.tasks import Sample, Task, TaskSettings, task_of
+from medtune.evaluation.results import Score, Scores, TaskResult
+from medtune.evaluation.statistics import bootstrap_interval, proportion_interval, wilson
+from medtune.evaluation.tasks import Metric, Sample, Task, TaskSettings, task_of
 from medtune.files import (
     read_json,
     read_json_lines,
@@ -21,8 +21,6 @@ from medtune.files import (
 from medtune.models.interface import LanguageModel
 from medtune.progress import say
 from medtune.recipe.schema import TaskSpec
-
-Scores = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -42,30 +40,34 @@ class Job:
 
 
 def score(task: Task, samples: Sequence[Sample], resamples: int, seed: int) -> Scores:
-    """The task's metrics from its samples alone: metric → value, low, high, n."""
-    groups = [sample["group"] for sample in samples]
-    scores: Scores = {}
+    """The task's metrics from its samples alone.
+
+    A metric with nothing to divide by, such as repetition among no words, is left out.
+    """
+    scores = {}
     for metric in task.metrics:
         parts = metric.columns(samples)
-        if not len(parts) or not np.isfinite(metric.value(parts.sum(axis=0))):
-            continue  # nothing to divide by, such as repetition among no words
-        # An item of which the figure does not speak is none of its n.
-        spoken = metric.speaks(parts)
-        parts, own = (
-            parts[spoken],
-            [group for group, counts in zip(groups, spoken, strict=True) if counts],
-        )
-        if metric.is_share(parts) and (parts[:, 1] == 1).all():
-            interval = proportion_interval(parts[:, 0], own, resamples, seed)
-        else:
-            interval = bootstrap_interval(parts, own, metric.value, resamples, seed)
-        if metric.is_share(parts) and interval.low == interval.high and interval.low in (0, 1):
-            # None, or all: a bootstrap knows no spread.
-            interval = Interval(
-                interval.value, *wilson(int(interval.value) * len(set(own)), len(set(own)))
-            )
-        scores[metric.name] = {**asdict(interval), "n": len(own), "groups": len(set(own))}
+        if len(parts) and np.isfinite(metric.value(parts.sum(axis=0))):
+            scores[metric.name] = _score(metric, parts, samples, resamples, seed)
     return scores
+
+
+def _score(
+    metric: Metric, parts: np.ndarray, samples: Sequence[Sample], resamples: int, seed: int
+) -> Score:
+    # An item of which the figure does not speak is none of its n.
+    spoken = metric.speaks(parts)
+    parts = parts[spoken]
+    groups = [sample["group"] for sample, counts in zip(samples, spoken, strict=True) if counts]
+    count, share = len(set(groups)), metric.is_share(parts)
+    if share and (parts[:, 1] == 1).all():
+        interval = proportion_interval(parts[:, 0], groups, resamples, seed)
+    else:
+        interval = bootstrap_interval(parts, groups, metric.value, resamples, seed)
+    value, low, high = interval.value, interval.low, interval.high
+    if share and low == high and low in (0, 1):  # none, or all: a bootstrap knows no spread
+        low, high = wilson(int(value) * count, count)
+    return Score(value=value, low=low, high=high, n=len(groups), groups=count)
 
 
 def evaluate(
@@ -73,50 +75,48 @@ def evaluate(
 ) -> dict[str, Scores]:
     """Run tasks and write ``<task>.json`` and ``<task>.samples.jsonl``.
 
-    A task whose files are there is not run again.
+    A task whose files are complete already is not run again.
     """
-    results = {}
-    for job in jobs:
-        name, task, settings = job.spec.key, task_of(job.spec), job.settings
-        wanted = [
-            job.spec.model_dump(mode="json"),
-            settings.as_dict(),
-            [i.as_dict() for i in job.items],
-            resamples,
-        ]
-        key = sha256_json([name, model.fingerprint, task.fingerprint(job.spec), *wanted])
-        results[name] = _kept(directory, name, key)
-        if results[name]:
-            say(f"{name}: kept from before")
-            continue
-        samples = task.run(model, job.items, settings)
-        results[name] = score(task, samples, resamples, settings.seed)
-        samples_path = directory / f"{name}.samples.jsonl"
-        write_json_lines(samples_path, samples)
-        write_json(
-            directory / f"{name}.json",
-            {
-                "task": job.spec.task,
-                "model": model.name,
-                "model_fingerprint": model.fingerprint,
-                "key": key,
-                "samples_sha256": sha256_file(samples_path),
-                "settings": settings.as_dict(),
-                "scores": results[name],
-            },
-        )
-    return results
+    return {job.spec.key: _evaluate_task(model, job, resamples, directory) for job in jobs}
 
 
-def _kept(directory: Path, name: str, key: str) -> Scores:
+def _evaluate_task(model: LanguageModel, job: Job, resamples: int, directory: Path) -> Scores:
+    name, task, settings = job.spec.key, task_of(job.spec), job.settings
+    inputs = [
+        job.spec.model_dump(mode="json"),
+        settings.as_dict(),
+        [item.as_dict() for item in job.items],
+        resamples,
+    ]
+    key = sha256_json([name, model.fingerprint, task.fingerprint(job.spec), *inputs])
+    if earlier := _complete(directory, name, key):
+        say(f"{name}: kept from before")
+        return earlier
+    samples = task.run(model, job.items, settings)
+    scores = score(task, samples, resamples, settings.seed)
+    samples_path = directory / f"{name}.samples.jsonl"
+    write_json_lines(samples_path, samples)
+    result = TaskResult(
+        task=job.spec.task,
+        model=model.name,
+        model_fingerprint=model.fingerprint,
+        key=key,
+        samples_sha256=sha256_file(samples_path),
+        settings=settings.as_dict(),
+        scores=scores,
+    )
+    write_json(directory / f"{name}.json", result.as_json())
+    return scores
+
+
+def _complete(directory: Path, name: str, key: str) -> Scores:
     """Scores that an earlier, interrupted evaluation of the same model and items finished."""
     path, samples = directory / f"{name}.json", directory / f"{name}.samples.jsonl"
     if not path.exists() or not samples.exists():
         return {}
-    earlier = read_json(path)
-    whole = earlier["key"] == key and earlier["samples_sha256"] == sha256_file(samples)
-    scores: Scores = earlier["scores"] if whole else {}
-    return scores
+    earlier = TaskResult.model_validate(read_json(path))
+    whole = earlier.key == key and earlier.samples_sha256 == sha256_file(samples)
+    return earlier.scores if whole else {}
 
 
 def read_samples(directory: Path, name: str) -> list[Sample]:

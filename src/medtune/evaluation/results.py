@@ -5,9 +5,12 @@ left out.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from medtune.files import read_json
 
 Decision = Literal["better", "worse", "undecided", "described"]
 Better = Literal["lower", "higher"]
@@ -115,6 +118,23 @@ class TaskResult(Result):
     samples_sha256: str
     settings: dict[str, Any]
     scores: Scores
+
+
+class BaselineScores(Result):
+    """What needs no language model, on a task's items; learnt of ``trained_on`` rows."""
+
+    title: str
+    trained_on: int
+    scores: Scores
+
+
+def read_baselines_file(path: Path) -> dict[str, dict[str, BaselineScores]]:
+    """Task → baseline of ``eval/baselines.json``; empty where there is no such file."""
+    values = read_json(path) if path.exists() else {}
+    return {
+        task: {name: BaselineScores.model_validate(value) for name, value in baselines.items()}
+        for task, baselines in values.items()
+    }
 
 
 def plain(results: Mapping[str, Any]) -> dict[str, Any]:

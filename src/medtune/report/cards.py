@@ -6,77 +6,73 @@ from typing import Any
 
 import yaml
 
-from medtune.report.figures import Figures
+from medtune.evaluation.results import Change, Estimate
+from medtune.report.figures import Figures, Row
 from medtune.report.sections import forgetting, harm
 from medtune.report.verdict import p_text
 
 
-def _metadata(figures: Figures, recipe: dict[str, Any]) -> str:
+def _metadata(figures: Figures) -> str:
+    recipe, names = figures.recipe, _source_names(figures)
     results = [
         {
             "task": {"type": "text-generation"},
-            "dataset": {"name": ", ".join(_names(recipe)), "type": "medtune-test-split"},
+            "dataset": {"name": ", ".join(names), "type": "medtune-test-split"},
             "metrics": [
                 {
-                    "type": f"{row['task']}_{row['metric']}",
-                    "value": round(row["after"], 6),
-                    "name": row["title"],
+                    "type": f"{row.task}_{row.metric}",
+                    "value": round(row.after.value, 6),
+                    "name": row.title,
                 }
-                for row in figures.changes()
+                for row in figures.rows
             ],
         }
     ]
     head = {
         "license": "other",
         "license_name": "that-of-base-model-and-data",
-        "base_model": recipe["model"]["name"],
-        "library_name": "peft" if recipe["train"]["method"] == "lora" else "transformers",
+        "base_model": recipe.model.name,
+        "library_name": "peft" if recipe.train.method == "lora" else "transformers",
         "pipeline_tag": "text-generation",
-        "datasets": _names(recipe),
+        "datasets": names,
         "tags": ["medical", "medtune"],
-        "model-index": [{"name": recipe["name"], "results": results}],
+        "model-index": [{"name": recipe.name, "results": results}],
     }
     return yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
 
 
-def _cell(row: dict[str, Any], side: str) -> str:
-    return _span(row[f"{side}_interval"])
+def _p(change: Change) -> str:
+    return "not tested" if change.p_corrected is None else p_text(change.p_corrected)
 
 
 def _table(figures: Figures) -> str:
     lines = [
-        "| figure | before (95 %) | after (95 %) | change (95 %) | corrected p | n |",
-        "|---|---|---|---|---|---|",
+        "| figure | before (95 %) | after (95 %) | change (95 %) | corrected p | n | decision |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for row in figures.changes():
-        span = "" if row["low"] is None else f" ({row['low']:.4g} to {row['high']:.4g})"
-        p = "not tested" if row["p_corrected"] is None else p_text(row["p_corrected"])
-        before, after = _cell(row, "before"), _cell(row, "after")
-        lines.append(
-            f"| {row['title']} | {before} | {after} | {row['value']:.4g}{span} | {p} | {row['n']} |"
-        )
+    for row in figures.rows:
+        cells = (_span(row.before), _span(row.after), _span(row.change), _p(row.change))
+        lines.append(f"| {row.title} | {' | '.join(cells)} | {row.n} | {row.decision} |")
     return "\n".join(lines)
 
 
-def _names(recipe: dict[str, Any]) -> list[str]:
+def _source_names(figures: Figures) -> list[str]:
     """The sources' names; one with a part in a mixture is a mapping."""
-    return [
-        source if isinstance(source, str) else source["name"] for source in recipe["data"]["source"]
-    ]
+    sources = figures.recipe.data.source
+    return [source if isinstance(source, str) else source.name for source in sources]
 
 
 def _sources(figures: Figures) -> str:
     lines = ["| source | licence | rows | SHA-256 |", "|---|---|---|---|"]
     for source in figures.audit.sources:
         for file in source.files:
-            lines.append(
-                f"| {source.name} ({file.name}) | {source.licence} | {file.rows:,} | `{file.sha256[:16]}…` |"
-            )
+            name, digest = f"{source.name} ({file.name})", f"`{file.sha256[:16]}…`"
+            lines.append(f"| {name} | {source.licence} | {file.rows:,} | {digest} |")
     return "\n".join(lines)
 
 
 def _weights(figures: Figures) -> str:
-    digest = figures.state["base"]["weights_sha256"]
+    digest = figures.state.base.weights_sha256
     return (
         f"Base weights (SHA-256): `{digest}`."
         if digest
@@ -84,35 +80,36 @@ def _weights(figures: Figures) -> str:
     )
 
 
-def _use(recipe: dict[str, Any]) -> str:
+def _use(figures: Figures) -> str:
     """What the recipe's statement says, else what holds for every run."""
-    said = recipe.get("statement") or {}
-    parts = [
-        said.get("intended_use")
-        or "Research and teaching on fine-tuning and its evaluation. Who may use it for what else: not stated."
-    ]
-    parts += [f"Not for: {said['out_of_scope']}"] if said.get("out_of_scope") else []
-    return "\n\n".join(parts)
+    statement = figures.recipe.statement
+    use = statement.intended_use or (
+        "Research and teaching on fine-tuning and its evaluation. Who may use it for what else: not "
+        "stated."
+    )
+    limits = [f"Not for: {statement.out_of_scope}"] if statement.out_of_scope else []
+    return "\n\n".join([use, *limits])
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: Row) -> str:
     """Before → after with intervals, and what a test says."""
-    p = "not tested" if row["p_corrected"] is None else p_text(row["p_corrected"])
-    return f"- {row['title']}: {_cell(row, 'before')} → {_cell(row, 'after')}, n = {row['n']}, {p}: {row['verdict']}."
+    sides = f"{_span(row.before)} → {_span(row.after)}"
+    return f"- {row.title}: {sides}, n = {row.n}, {_p(row.change)}: {row.decision}."
 
 
 def _measured_harm(figures: Figures) -> str:
     """Harm, forgetting and calibration beside the benefit; what did not run is "not measured"."""
-    harmful = [line for part in harm(figures) for line in map(_line, part["rows"])]
-    forgotten = [line for rows in forgetting(figures) for line in map(_line, rows)]
     none = ["- Not measured."]
     parts = {
-        "Harm (rules over prompts that ask for safe advice; none found is not “safe”)": harmful
-        or none,
-        "Forgetting (general text)": forgotten or none,
-        "Calibration": _calibration(figures) or none,
+        "Harm (rules over prompts that ask for safe advice; none found is not “safe”)": [
+            _line(row) for part in harm(figures) for row in part.rows
+        ],
+        "Forgetting (general text)": [_line(row) for rows in forgetting(figures) for row in rows],
+        "Calibration": _calibration(figures),
     }
-    return "\n\n".join("\n".join([f"**{title}**", "", *lines]) for title, lines in parts.items())
+    return "\n\n".join(
+        "\n".join([f"**{title}**", "", *(lines or none)]) for title, lines in parts.items()
+    )
 
 
 def _calibration(figures: Figures) -> list[str]:
@@ -121,33 +118,35 @@ def _calibration(figures: Figures) -> list[str]:
     """
     lines = []
     for task, sides in figures.confidence.items():
-        errors = [_span(sides[side]["ece"]) for side in ("before", "after") if sides.get(side)]
-        signals = [sides[side]["signal"] for side in ("before", "after") if sides.get(side)]
+        facts = [sides[side] for side in ("before", "after") if side in sides]
+        errors = " → ".join(_span(side.ece) for side in facts)
+        signals = " → ".join(side.signal for side in facts)
         lines.append(
-            f"- Calibration error (ECE), {task}: {' → '.join(errors)}; right and wrong told apart: {' → '.join(signals)}."
+            f"- Calibration error (ECE), {task}: {errors}; right and wrong told apart: {signals}."
         )
     return lines
 
 
-def _span(figure: dict[str, Any]) -> str:
-    span = "" if figure["low"] is None else f" ({figure['low']:.4g} to {figure['high']:.4g})"
-    return f"{figure['value']:.4g}{span}"
+def _span(figure: Estimate) -> str:
+    span = "" if figure.low is None else f" ({figure.low:.4g} to {figure.high:.4g})"
+    return f"{figure.value:.4g}{span}"
 
 
 def model_card(figures: Figures) -> str:
     """Markdown."""
-    recipe = yaml.safe_load(figures.recipe_text)
-    audit, train = figures.audit, figures.metrics["train"]
+    recipe, audit, train = figures.recipe, figures.audit, figures.metrics.train
     missing = "\n".join(f"- {text}" for text in figures.not_measured())
-    steps = (
-        f"{train['steps']:,} steps over {train['tokens']:,} tokens" if train else "not trained yet"
-    )
+    steps = f"{train.steps:,} steps over {train.tokens:,} tokens"
+    training = steps if figures.metrics.trained else "not trained yet"
+    rows = {name: f"{split.rows:,}" for name, split in audit.splits.items()}
+    tokens = audit.tokens
     return f"""---
-{_metadata(figures, recipe)}---
+{_metadata(figures)}---
 
-# {recipe["name"]}
+# {recipe.name}
 
-{recipe["description"]} Made with medtune from `{recipe["model"]["name"]}` ({recipe["train"]["method"]} fine-tuning, {steps}, seed {recipe["seed"]}).
+{recipe.description} Made with medtune from `{recipe.model.name}` \
+({recipe.train.method} fine-tuning, {training}, seed {recipe.seed}).
 
 **Research only: not a medical device, not for clinical use. Its answers may be wrong and dangerous.**
 
@@ -157,7 +156,8 @@ def model_card(figures: Figures) -> str:
 
 {_table(figures)}
 
-Differences are paired on the same items ({figures.metrics["data"]["test"]:,} in the test split), tested by a bootstrap over groups and corrected by
+Differences are paired on the same items ({figures.metrics.data.test:,} in the test split), \
+tested by a bootstrap over groups and corrected by
 Holm over all tested metrics.
 
 ## Harm beside benefit
@@ -168,13 +168,15 @@ Holm over all tested metrics.
 
 {_sources(figures)}
 
-{audit.rows.drawn:,} rows used in {audit.groups.count:,} groups: training {audit.splits["train"].rows:,}, validation
-{audit.splits["validation"].rows:,}, test {audit.splits["test"].rows:,}. Rows shared between training and the rest after normalisation:
-{audit.leaked}. Training rows cut to {audit.tokens.max_length} tokens: {audit.tokens.truncated_rows:,}.
+{audit.rows.drawn:,} rows used in {audit.groups.count:,} groups: training \
+{rows["train"]}, validation
+{rows["validation"]}, test {rows["test"]}. Rows shared between training and the rest after \
+normalisation:
+{audit.leaked}. Training rows cut to {tokens.max_length} tokens: {tokens.truncated_rows:,}.
 
 ## Intended use
 
-{_use(recipe)}
+{_use(figures)}
 
 ## Not measured
 
@@ -182,7 +184,7 @@ Holm over all tested metrics.
 
 ## Reproduce
 
-    medtune run recipe.yaml --out NEW{" --data-dir DIR" if figures.state.get("data_dir") else ""}
+    medtune run recipe.yaml --out NEW{" --data-dir DIR" if figures.state.data_dir else ""}
 
 {_weights(figures)} Versions and hardware stand in run.json.
 """

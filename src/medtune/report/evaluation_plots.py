@@ -8,6 +8,10 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
+from medtune.evaluation.class_tables import ClassRow
+from medtune.evaluation.confidence.summary import ConfidenceFacts
+from medtune.evaluation.results import Estimate
+from medtune.report.figures import Row
 from medtune.report.plots import BLUE, GREEN, GREY, INK, ORANGE, RED, figure, save
 
 COLORS = {"better": GREEN, "worse": RED, "undecided": GREY}
@@ -16,70 +20,60 @@ SHARES = "share, from 0 to 1"
 LABEL_WIDTH = 34
 
 
-def panel_of(row: dict[str, Any]) -> str:
+def panel_of(row: Row) -> str:
     """Which rows share an axis: those of one unit, shares, or figures of one order of magnitude."""
-    if row["unit"]:
-        return str(row["unit"])
-    values = [value for side in ("before_interval", "after_interval") for value in _ends(row[side])]
+    if row.change.unit:
+        return row.change.unit
+    scores = (row.before, row.after)
+    ends = [end for score in scores for end in (score.value, score.low, score.high)]
+    values = [end for end in ends if end is not None]
     if all(0 <= value <= 1 for value in values):
         return SHARES
     power = math.floor(math.log10(max(abs(value) for value in values)))
     return f"figures up to {10 ** (power + 1):,}"
 
 
-def _ends(interval: dict[str, Any]) -> list[float]:
-    return [interval[end] for end in ("value", "low", "high") if interval[end] is not None]
-
-
-def difference_text(row: dict[str, Any]) -> str:
+def difference_text(change: Estimate) -> str:
     """The paired difference with its interval."""
-    value = f"{row['value']:+.3g}".replace("-", "−")
-    span = (
-        "" if row["low"] is None else f" ({row['low']:.3g} to {row['high']:.3g})".replace("-", "−")
-    )
-    return value + span
+    value = f"{change.value:+.3g}".replace("-", "−")
+    span = f" ({change.low:.3g} to {change.high:.3g})" if change.low is not None else ""
+    return value + span.replace("-", "−")
 
 
-def forest_plot(rows: Sequence[dict[str, Any]], directory: Path, name: str = "forest") -> str:
-    """Rows of ``Figures.changes()``: before ○, after ●, 95 % intervals.
-
-    At the right the paired difference.
+def forest_plot(rows: Sequence[Row], directory: Path, name: str = "forest") -> str:
+    """Tested metrics before ○, after ●, 95 % intervals; at the right the paired difference.
 
     Colour says what the difference means: green better, red worse, grey undecided.
     """
-    panels: dict[str, list[dict[str, Any]]] = {}
+    panels: dict[str, list[Row]] = {}
     for row in rows:
         panels.setdefault(panel_of(row), []).append(row)
-    double = {
-        title
-        for title in (row["title"] for row in rows)
-        if sum(r["title"] == title for r in rows) > 1
-    }
-    heights = [LINE * len(own) + MARGIN for own in panels.values()]
-    with figure((9.2, sum(heights))) as (drawn, axes):
+    titles = [row.title for row in rows]
+    repeated = {title for title in titles if titles.count(title) > 1}
+    heights = [LINE * len(panel) + MARGIN for panel in panels.values()]
+    with figure((9.2, sum(heights))) as (drawing, axes):
         axes.remove()
-        grid = drawn.subplots(len(panels), 1, squeeze=False, height_ratios=heights)
-        for (unit, own), (place,) in zip(panels.items(), grid, strict=True):
-            _panel(place, unit, own, double)
-        return save(drawn, directory, name)
+        grid = drawing.subplots(len(panels), 1, squeeze=False, height_ratios=heights)
+        for (unit, panel), (panel_axes,) in zip(panels.items(), grid, strict=True):
+            _panel(panel_axes, unit, panel, repeated)
+        return save(drawing, directory, name)
 
 
-def _panel(axes: Any, unit: str, rows: Sequence[dict[str, Any]], double: set[str]) -> None:
-    for place, row in enumerate(reversed(rows)):
-        color = COLORS[row["verdict"]]
-        _side(axes, place + 0.13, row["before_interval"], INK, "none")
-        _side(axes, place - 0.13, row["after_interval"], color, color)
+def _panel(axes: Any, unit: str, rows: Sequence[Row], repeated: set[str]) -> None:
+    for height, row in enumerate(reversed(rows)):
+        color = COLORS[row.decision]
+        _side(axes, height + 0.13, row.before, INK, "none")
+        _side(axes, height - 0.13, row.after, color, color)
         axes.text(
             1.02,
-            place,
-            difference_text(row),
+            height,
+            difference_text(row.change),
             transform=axes.get_yaxis_transform(),
             va="center",
             fontsize=8.5,
         )
     titles = [
-        row["title"] + (f" ({row['task']})" if row["title"] in double else "")
-        for row in reversed(rows)
+        row.title + (f" ({row.task})" if row.title in repeated else "") for row in reversed(rows)
     ]
     axes.set_yticks(range(len(rows)), [fill(title, LABEL_WIDTH) for title in titles], fontsize=9)
     axes.set_ylim(-0.6, len(rows) - 0.4)
@@ -91,16 +85,11 @@ def _panel(axes: Any, unit: str, rows: Sequence[dict[str, Any]], double: set[str
         axes.set_xlim(max(left, -0.02), min(right, 1.02))
 
 
-def _side(axes: Any, height: float, interval: dict[str, Any], color: str, face: str) -> None:
-    if interval["low"] is not None:
-        axes.plot(
-            [interval["low"], interval["high"]],
-            [height, height],
-            color=color,
-            linewidth=1.8,
-            alpha=0.75,
-        )
-    axes.plot(interval["value"], height, "o", color=color, markerfacecolor=face, markersize=6)
+def _side(axes: Any, height: float, interval: Estimate, color: str, face: str) -> None:
+    if interval.low is not None:
+        ends = [interval.low, interval.high]
+        axes.plot(ends, [height, height], color=color, linewidth=1.8, alpha=0.75)
+    axes.plot(interval.value, height, "o", color=color, markerfacecolor=face, markersize=6)
 
 
 LONGEST = 26  # characters of a label on an axis
@@ -118,7 +107,7 @@ def confusion_plot(
     Shades are shares of a row.
     """
     side = max(4.5, 1.8 + 0.36 * len(labels))
-    with figure((side + 1.5, side)) as (drawn, axes):
+    with figure((side + 1.5, side)) as (drawing, axes):
         shares = [[value / max(1, sum(row)) for value in row] for row in matrix]
         # Squares, not an image: an SVG with a picture inside is no vector graphic.
         axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors=GREY, linewidth=0.3)
@@ -147,42 +136,49 @@ def confusion_plot(
         axes.set_yticks([i + 0.5 for i in range(len(names))], names, fontsize=8)
         axes.set(xlabel="answered", ylabel="right")
         axes.grid(visible=False)
-        return save(drawn, directory, name)
+        return save(drawing, directory, name)
 
 
 def answered_plot(
-    classes: Sequence[dict[str, Any]], unparsed: dict[str, int], directory: Path, name: str
+    classes: Sequence[Mapping[str, ClassRow]],
+    unparsed: Mapping[str, int],
+    directory: Path,
+    name: str,
 ) -> str:
-    """How often each label is right, and how often it was answered before and after."""
+    """How often each label is right, and how often it was answered before and after.
+
+    ``classes`` are a label each, by side; ``unparsed`` counts answers by side.
+    """
     sides = {
         side: color for side, color in (("before", ORANGE), ("after", BLUE)) if side in unparsed
     }
-    with figure((7.2, 1.2 + 0.34 * len(classes))) as (drawn, axes):
-        names = [*(_short(row["label"]) for row in classes), "unparsed"]
-        places = list(range(len(names)))
+    with figure((7.2, 1.2 + 0.34 * len(classes))) as (drawing, axes):
+        labels = [next(iter(own.values())) for own in classes]
+        names = [*(_short(row.label) for row in labels), "unparsed"]
+        positions = list(range(len(names)))
         axes.barh(
-            places,
-            [*(row["n"] for row in classes), 0],
+            positions,
+            [*(row.n for row in labels), 0],
             color=GREY,
             alpha=0.45,
             label="right",
             height=0.8,
         )
         for offset, (side, color) in zip((-0.18, 0.18), sides.items(), strict=False):
-            counts = [*(row[side]["predicted"] for row in classes), unparsed[side]]
+            counts = [*(own[side].predicted for own in classes), unparsed[side]]
             axes.barh(
-                [p + offset for p in places],
+                [p + offset for p in positions],
                 counts,
                 color=color,
                 height=0.3,
                 label=f"answered {side}",
             )
-        axes.set_yticks(places, names, fontsize=8)
+        axes.set_yticks(positions, names, fontsize=8)
         axes.invert_yaxis()
         axes.set_xlabel("test items")
         axes.grid(visible=False, axis="y")
         axes.legend(labelcolor=INK)
-        return save(drawn, directory, name)
+        return save(drawing, directory, name)
 
 
 SIDES = {
@@ -192,40 +188,48 @@ SIDES = {
 SIZE = (4.6, 4.2)
 
 
-def reliability_plot(sides: Mapping[str, dict[str, Any]], directory: Path, name: str) -> str:
+def reliability_plot(sides: Mapping[str, ConfidenceFacts], directory: Path, name: str) -> str:
     """Share right over mean confidence, a dot a bin with its interval.
 
     On the line confidence is what it says.
     """
-    with figure(SIZE) as (drawn, axes):
+    with figure(SIZE) as (drawing, axes):
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="perfectly calibrated")
         for side, facts in sides.items():
             color, inside, _ = SIDES[side]
-            bins = facts["bins"]
-            shares = [row["right"] for row in bins]
+            bins = facts.bins
+            shares = [row.right for row in bins]
             around = [
-                [row["right"] - row["low"] for row in bins],
-                [row["high"] - row["right"] for row in bins],
+                [row.right - row.low for row in bins],
+                [row.high - row.right for row in bins],
             ]
-            places = [row["confidence"] for row in bins]
-            axes.errorbar(places, shares, around, fmt="none", ecolor=color, elinewidth=1, alpha=0.6)
+            positions = [row.confidence for row in bins]
+            axes.errorbar(
+                positions, shares, around, fmt="none", ecolor=color, elinewidth=1, alpha=0.6
+            )
             axes.plot(
-                places, shares, "o", color=color, markerfacecolor=inside, markersize=6, label=side
+                positions,
+                shares,
+                "o",
+                color=color,
+                markerfacecolor=inside,
+                markersize=6,
+                label=side,
             )
         axes.set(xlabel="confidence", ylabel="right", xlim=(0, 1), ylim=(-0.02, 1.02))
         axes.set_aspect("equal")
         axes.legend(labelcolor=INK, fontsize=9)
-        return save(drawn, directory, name)
+        return save(drawing, directory, name)
 
 
-def risk_plot(sides: Mapping[str, dict[str, Any]], directory: Path, name: str) -> str:
+def risk_plot(sides: Mapping[str, ConfidenceFacts], directory: Path, name: str) -> str:
     """Share wrong among the surest answers, over how many are answered; dotted: in random order."""
-    with figure(SIZE) as (drawn, axes):
+    with figure(SIZE) as (drawing, axes):
         for side, facts in sides.items():
             color, inside, stroke = SIDES[side]
-            coverages = [point["coverage"] for point in facts["risk_coverage"]]
-            risks = [point["risk"] for point in facts["risk_coverage"]]
-            axes.axhline(facts["aurc"]["random"], color=color, linestyle=":", linewidth=1)
+            coverages = [point.coverage for point in facts.risk_coverage]
+            risks = [point.risk for point in facts.risk_coverage]
+            axes.axhline(facts.aurc.random, color=color, linestyle=":", linewidth=1)
             axes.plot(coverages, risks, stroke, color=color, linewidth=1.6)
             axes.plot(
                 coverages[::7], risks[::7], "o", color=color, markerfacecolor=inside, markersize=5
@@ -237,4 +241,4 @@ def risk_plot(sides: Mapping[str, dict[str, Any]], directory: Path, name: str) -
         axes.set(xlabel="share of items answered, the surest first", ylabel="wrong among them")
         axes.set(xlim=(0, 1.02), ylim=(-0.02, 1.02))
         axes.legend(labelcolor=INK, fontsize=9)
-        return save(drawn, directory, name)
+        return save(drawing, directory, name)

@@ -1,15 +1,30 @@
-"""A run's files as the plain values that page, card and plots show."""
+"""A run's files as the typed values that page, card and plots show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import yaml
+from pydantic import ConfigDict, Field
 
 from medtune.data.audit import RunAudit, read_audit
+from medtune.evaluation.class_tables import ClassTables
+from medtune.evaluation.confidence.summary import ConfidenceFacts
+from medtune.evaluation.results import (
+    BaselineScores,
+    Change,
+    Result,
+    Sample,
+    Score,
+    read_baselines_file,
+)
 from medtune.files import read_json, read_json_lines
-from medtune.report.verdict import ALPHA, FEW_GROUPS, verdict
+from medtune.recipe.read import parse_recipe
+from medtune.recipe.schema import Recipe, TaskSpec
+from medtune.report.run_metrics import Metrics
+from medtune.report.verdict import verdict
 from medtune.run_paths import RunPaths
 
 # What a reader may ask for; whatever a run did not measure is listed as such.
@@ -23,9 +38,100 @@ MEASURABLE = {
     "forgetting": "what was forgotten: general language after training",
     "calibration": "whether the model's confidence means anything",
     "human": "judgement by clinicians",
-    "external": "data from elsewhere: the test split comes from the same sources as the training split",
+    "external": "data from elsewhere: the test split comes from the same sources as the training "
+    "split",
     "seeds": "spread over seeds: this is one training with one seed",
 }
+UNSEEN_SUBJECTS = (
+    "questions on new diseases: the data name no subject, so one disease may be learnt and tested"
+)
+R = TypeVar("R", bound=Result)
+Samples = dict[str, list[Sample]]  # task → samples
+
+
+class FileRecord(Result):
+    """What a report shows of a file that another part of medtune writes: the rest is ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Weights(FileRecord):
+    """A model: its name, and SHA-256 of its weights, where they can be read."""
+
+    name: str = ""
+    weights_sha256: str | None = None
+    weights_sha256_after: str | None = None
+
+
+class Hardware(FileRecord):
+    """The machine of a run."""
+
+    processor: str
+    cores: int
+    gpus: list[str]
+
+
+class StageTimes(FileRecord):
+    """``end``: ISO time, None of a stage that did not end."""
+
+    end: str | None = None
+
+
+class RunState(FileRecord):
+    """``run.json``."""
+
+    base: Weights
+    result: Weights | None = None
+    stages: dict[str, StageTimes] = Field(default_factory=dict)
+    versions: dict[str, str]
+    hardware: Hardware
+    data_dir: str | None = None
+    end: str | None = None
+
+
+class TrainerStats(FileRecord):
+    """``trainer_stats.json``; ``model`` is the name of a model trained by a service."""
+
+    steps: int = 0
+    tokens: int = 0
+    supervised_tokens: int = 0
+    method: str = ""
+    dtype: str = ""
+    best_step: int | None = None
+    stopped_early: bool = False
+    total_flos: float | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A metric before and after, for a table: ``change`` with its task, name and both scores."""
+
+    task: str
+    metric: str
+    change: Change
+    before: Score
+    after: Score
+
+    @property
+    def title(self) -> str:
+        """The metric's title."""
+        return self.change.title
+
+    @property
+    def decision(self) -> str:
+        """Better, worse, undecided, or described."""
+        return self.change.decision
+
+    @property
+    def tested(self) -> bool:
+        """Whether the metric is good or bad, not a description."""
+        return self.change.better is not None
+
+    @property
+    def n(self) -> int:
+        """The items that the metric speaks of, such as the emergencies among all prompts."""
+        return self.before.n
 
 
 @dataclass(frozen=True)
@@ -33,145 +139,115 @@ class Figures:
     """Everything that is shown, read once."""
 
     recipe_text: str
-    state: dict[str, Any]
+    state: RunState
     audit: RunAudit
-    metrics: dict[str, Any]
-    log: list[dict[str, Any]]
-    stats: dict[str, Any]
-    samples: dict[str, dict[str, list[dict[str, Any]]]]
-    tables: dict[str, dict[str, Any]]  # task → side → tables of a classification
-    baselines: dict[str, dict[str, Any]]  # task → baseline → title, scores
-    confidence: dict[str, dict[str, Any]] = field(
-        default_factory=dict
-    )  # task → side → facts of its confidence
+    metrics: Metrics
+    log: Sequence[dict[str, float]]
+    stats: TrainerStats | None
+    samples: dict[str, Samples]  # before and after
+    tables: dict[str, dict[str, ClassTables]]  # task → side
+    baselines: dict[str, dict[str, BaselineScores]]  # task → baseline
+    confidence: dict[str, dict[str, ConfidenceFacts]] = field(default_factory=dict)  # task → side
 
     @classmethod
     def read(cls, run: RunPaths) -> "Figures":
         """From the files of a run, whole or partial."""
         stats = run.train / "trainer_stats.json"
         log = run.train / "metrics.jsonl"
+        evaluation = run.root / "eval"
         return cls(
             recipe_text=run.recipe.read_text(encoding="utf-8"),
-            state=read_json(run.state_file),
+            state=RunState.model_validate(read_json(run.state_file)),
             audit=read_audit(run.data / "audit.json"),
-            metrics=read_json(run.metrics),
+            metrics=Metrics.read(run.metrics),
             log=read_json_lines(log) if log.exists() and stats.exists() else [],
-            stats=read_json(stats) if stats.exists() else {},
+            stats=TrainerStats.model_validate(read_json(stats)) if stats.exists() else None,
             samples={"before": _samples(run.before), "after": _samples(run.after)},
-            tables=_if_there(run.root / "eval" / "tables.json"),
-            baselines=_if_there(run.root / "eval" / "baselines.json"),
-            confidence=_if_there(run.root / "eval" / "confidence.json"),
+            tables=_by_side(evaluation / "tables.json", ClassTables),
+            baselines=read_baselines_file(evaluation / "baselines.json"),
+            confidence=_by_side(evaluation / "confidence.json", ConfidenceFacts),
         )
 
     @cached_property
-    def recipe(self) -> dict[str, Any]:
-        """The resolved recipe as plain values."""
-        found: dict[str, Any] = yaml.safe_load(self.recipe_text)
-        return found
+    def recipe(self) -> Recipe:
+        """The resolved recipe."""
+        recipe = parse_recipe(yaml.safe_load(self.recipe_text), "recipe.yaml")
+        assert isinstance(recipe, Recipe)
+        return recipe
 
     @cached_property
-    def specs(self) -> dict[str, dict[str, Any]]:
-        """The recipe's tasks by the name under which their figures are kept; at least ``task``."""
-        wanted = [
-            spec if isinstance(spec, dict) else {"task": spec}
-            for spec in self.recipe["evaluate"]["tasks"]
-        ]
-        return {spec.get("name") or spec["task"]: spec for spec in wanted}
+    def specs(self) -> dict[str, TaskSpec]:
+        """The recipe's tasks by the name under which their figures are kept."""
+        return {spec.key: spec for spec in self.recipe.evaluate.tasks}
 
     def kind(self, task: str) -> str:
         """What a task is, under whatever name its figures are kept."""
-        return str(self.specs.get(task, {"task": task})["task"])
+        return self.specs[task].task if task in self.specs else task
 
     def of_kind(self, kind: str) -> list[str]:
         """Names of the measured tasks of a kind."""
         return [
-            task
-            for task in self.metrics["before"] or self.metrics["after"]
-            if self.kind(task) == kind
+            task for task in self.metrics.before or self.metrics.after if self.kind(task) == kind
         ]
 
     @property
     def verdict(self) -> str:
         """The run in a sentence."""
-        if not self.metrics["change"]:
+        if not self.metrics.change:
             return "Not finished: there is no measurement before and after yet."
         return verdict(self.metrics)
 
-    def changes(self) -> list[dict[str, Any]]:
-        """A row a metric: task, titles, before, after, difference, interval, p, and what it
-        means.
-        """
-        rows = []
-        for task, figures in self.metrics["change"].items():
-            for name, entry in figures.items():
-                before, after = (self.metrics[side][task][name] for side in ("before", "after"))
-                rows.append(
-                    entry
-                    | {
-                        "task": task,
-                        "metric": name,
-                        "before": before["value"],
-                        "after": after["value"],
-                    }
-                    | {
-                        "before_interval": before,
-                        "after_interval": after,
-                        "verdict": meaning(entry),
-                    }
-                    # The items that a figure speaks of, such as the emergencies among all prompts.
-                    | {"n": before.get("n", entry["n"])}
-                )
-        return rows
+    @cached_property
+    def rows(self) -> list[Row]:
+        """A row a metric."""
+        before, after = self.metrics.before, self.metrics.after
+        return [
+            Row(task, name, change, before[task][name], after[task][name])
+            for task, changes in self.metrics.change.items()
+            for name, change in changes.items()
+        ]
 
     def not_measured(self) -> list[str]:
         """What this run says nothing about."""
         measured = self._measured()
         missing = [text for name, text in MEASURABLE.items() if name not in measured]
-        if not self.audit.groups.entities:
-            missing.append(
-                "questions on new diseases: the data name no subject, so one disease may be learnt and tested"
-            )
-        return missing
+        return missing + ([] if self.audit.groups.entities else [UNSEEN_SUBJECTS])
 
     def _measured(self) -> set[str]:
         """Which of ``MEASURABLE`` this run says something about."""
-        tasks = list(self.metrics["before"])
-        found = {self.kind(task) for task in tasks}
-        facts = [side for sides in self.confidence.values() for side in sides.values()]
-        found |= {"calibration"} if any(facts) else set()
-        found |= {"seeds"} if self.metrics.get("seeds") else set()
-        outside = [
-            task
+        tasks = list(self.metrics.before)
+        kinds = {self.kind(task) for task in tasks}
+        outside = any(
+            self.kind(task) != "forgetting" and task in self.specs and self.specs[task].source
             for task in tasks
-            if self.specs.get(task, {}).get("source") and self.kind(task) != "forgetting"
-        ]
-        return found | ({"external"} if outside else set())
+        )
+        others = {
+            "calibration": any(self.confidence.values()),
+            "seeds": self.metrics.seeds is not None,
+            "external": outside,
+        }
+        return kinds | {name for name, measured in others.items() if measured}
 
-    def side_by_side(self, task: str, limit: int) -> list[dict[str, Any]]:
-        """The first ``limit`` samples of a task with both answers: not chosen."""
+    def side_by_side(self, task: str, limit: int) -> list[tuple[Sample, Sample]]:
+        """The first ``limit`` samples of a task before and after: not chosen."""
         before, after = (self.samples[side].get(task, []) for side in ("before", "after"))
-        pairs = zip(before[:limit], after[:limit], strict=False)
-        return [
-            {"before": left, "after": right, "question": left.get("question") or left["prompt"]}
-            for left, right in pairs
-        ]
+        return list(zip(before[:limit], after[:limit], strict=False))
 
 
-def meaning(entry: dict[str, Any]) -> str:
-    """``better``, ``worse``, ``undecided``, or ``described`` for what is neither good nor bad."""
-    if entry["better"] is None:
-        return "described"
-    if entry["p_corrected"] is None or entry["p_corrected"] >= ALPHA or entry["value"] == 0:
-        return "undecided"
-    if entry.get("groups", FEW_GROUPS) < FEW_GROUPS:
-        return "undecided"  # too few to tell from chance, as the verdict says
-    return "better" if (entry["value"] < 0) == (entry["better"] == "lower") else "worse"
+def _by_side(path: Path, kind: type[R]) -> dict[str, dict[str, R]]:
+    """Task → side → record; empty where there is no such file."""
+    values = read_json(path) if path.exists() else {}
+    return {
+        task: {side: kind.model_validate(value) for side, value in sides.items()}
+        for task, sides in values.items()
+    }
 
 
-def _if_there(path: Path) -> dict[str, Any]:
-    return read_json(path) if path.exists() else {}
-
-
-def _samples(directory: Path) -> dict[str, list[dict[str, Any]]]:
+def _samples(directory: Path) -> Samples:
     paths = sorted(directory.glob("*.samples.jsonl")) if directory.exists() else []
-    return {path.name.removesuffix(".samples.jsonl"): read_json_lines(path) for path in paths}
+    return {
+        path.name.removesuffix(".samples.jsonl"): [
+            Sample.model_validate(row) for row in read_json_lines(path)
+        ]
+        for path in paths
+    }

@@ -4,13 +4,14 @@ axis.
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from medtune.data.audit import read_audit
+from medtune.evaluation.results import Result
 from medtune.files import read_json, read_json_lines, whole_file, write_json
 from medtune.report.plots import BLUE, figure, save, smoothed
 from medtune.run_paths import RunPaths
@@ -45,12 +46,12 @@ def write_loss_files(run: RunPaths, model: str | None = None) -> list[Path]:
         writer = csv.writer(handle)
         writer.writerow(["Step", "Loss"])
         writer.writerows(rows)
-    with figure() as (drawn, axes):
+    with figure() as (drawing, axes):
         if rows:
             axes.plot(*zip(*rows, strict=True), color=BLUE, linewidth=1.2)
         axes.set(xlabel="optimizer step", ylabel="training loss a token (nats)", title=name)
         with whole_file(picture) as temporary:
-            drawn.savefig(temporary, format="png", dpi=160, facecolor="white")
+            drawing.savefig(temporary, format="png", dpi=160, facecolor="white")
     write_json(facts, _trainer_stats(run))
     return [table, picture, facts]
 
@@ -82,34 +83,44 @@ def _trainer_stats(run: RunPaths) -> dict[str, Any]:
     }
 
 
-def bits_a_byte(curve: Mapping[str, Any]) -> list[tuple[int, float]]:
+class LossCurve(Result):
+    """Losses of a training: ``loss`` and ``validation`` are (step, nats a token) pairs.
+
+    ``tokens_per_byte`` is of the validation targets; None: not known. ``tokenizer`` names it.
+    """
+
+    name: str
+    tokenizer: str
+    loss_on: str = ""
+    loss: list[tuple[int, float]]
+    validation: list[tuple[int, float]]
+    tokens_per_byte: float | None
+
+
+def bits_a_byte(curve: LossCurve) -> list[tuple[int, float]]:
     """(step, validation loss in bits a byte): nats a token × tokens a byte / ln 2."""
-    scale = curve["tokens_per_byte"] / math.log(2)
-    return [(step, loss * scale) for step, loss in curve["validation"]]
+    scale = (curve.tokens_per_byte or 0.0) / math.log(2)
+    return [(step, loss * scale) for step, loss in curve.validation]
 
 
-def all_models_plot(curves: Sequence[Mapping[str, Any]], directory: Path) -> str:
+def all_models_plot(curves: Sequence[LossCurve], directory: Path) -> str:
     """`all_models.png` and `.svg`: training losses a token over steps.
 
-    Beside them validation in bits a byte.
-
-    A curve holds ``name``, ``tokenizer``, ``loss`` and ``validation`` ([step, nats a token] pairs)
-    and ``tokens_per_byte`` of the validation targets (None: not known). Bytes compare between
-    tokenizers, tokens do not.
+    Beside them validation in bits a byte: bytes compare between tokenizers, tokens do not.
     """
-    byted = [curve for curve in curves if curve["validation"] and curve["tokens_per_byte"]]
+    by_byte = [curve for curve in curves if curve.validation and curve.tokens_per_byte]
     height = 3.8 + 0.22 * math.ceil(len(curves) / 2)
-    with figure((9.6 if byted else 7.2, height)) as (drawn, axes):
+    with figure((9.6 if by_byte else 7.2, height)) as (drawing, axes):
         right = None
-        if byted:
+        if by_byte:
             axes.remove()
-            axes, right = drawn.subplots(1, 2)
+            axes, right = drawing.subplots(1, 2)
         for number, curve in enumerate(curves):
             style = {
                 "color": COLORS[number % len(COLORS)],
                 "linestyle": DASHES[number // len(COLORS) % len(DASHES)],
             }
-            steps, losses = zip(*curve["loss"], strict=True) if curve["loss"] else ((), ())
+            steps, losses = zip(*curve.loss, strict=True) if curve.loss else ((), ())
             many = len(losses) > 30
             if many:
                 axes.plot(steps, losses, **style, alpha=0.2, linewidth=0.8)
@@ -118,9 +129,9 @@ def all_models_plot(curves: Sequence[Mapping[str, Any]], directory: Path) -> str
                 smoothed(losses) if many else losses,
                 **style,
                 linewidth=1.8,
-                label=curve["name"],
+                label=curve.name,
             )
-            if right is not None and curve in byted:
+            if right is not None and curve in by_byte:
                 right.plot(
                     *zip(*bits_a_byte(curve), strict=True),
                     **style,
@@ -128,12 +139,12 @@ def all_models_plot(curves: Sequence[Mapping[str, Any]], directory: Path) -> str
                     markersize=3.5,
                     linewidth=1.8,
                 )
-        mixed = len({curve["tokenizer"] for curve in curves}) > 1
+        mixed = len({curve.tokenizer for curve in curves}) > 1
         left_title = "Training loss a token" + (" (tokens differ: not to compare)" if mixed else "")
         axes.set(xlabel="optimizer step", ylabel="nats a token", title=left_title)
         if right is not None:
             right.set(xlabel="optimizer step", ylabel="bits a byte", title="Validation loss a byte")
         for side in (axes, right) if right is not None else (axes,):
             side.title.set_size(10)
-        drawn.legend(loc="outside lower center", ncols=2, fontsize=9)
-        return save(drawn, directory, "all_models")
+        drawing.legend(loc="outside lower center", ncols=2, fontsize=9)
+        return save(drawing, directory, "all_models")

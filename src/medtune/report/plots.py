@@ -6,10 +6,13 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any
 
-from medtune.data.audit import Histogram
+from medtune.data.audit import Audit, Histogram
+from medtune.evaluation.comparison.seed_variance import LearningCurve
+from medtune.evaluation.results import Score
 from medtune.files import whole_file, write_text
 
 BLUE, ORANGE, GREEN, RED, GREY = "#2f6fb7", "#c7681f", "#2a8c5b", "#c23b3b", "#8a8f98"
@@ -46,19 +49,19 @@ def figure(size: tuple[float, float] = SIZE) -> Iterator[tuple[Any, Any]]:
         "legend.frameon": False,
     }
     with pyplot.rc_context(style):
-        drawn, axes = pyplot.subplots(figsize=size, layout="constrained")
+        drawing, axes = pyplot.subplots(figsize=size, layout="constrained")
         try:
-            yield drawn, axes
+            yield drawing, axes
         finally:
-            pyplot.close(drawn)
+            pyplot.close(drawing)
 
 
-def save(drawn: Any, directory: Path, name: str) -> str:
+def save(drawing: Any, directory: Path, name: str) -> str:
     """Write NAME.png and NAME.svg; return the SVG, ready to stand inline."""
     with whole_file(directory / f"{name}.png") as temporary:
-        drawn.savefig(temporary, format="png", dpi=160, facecolor="white")
+        drawing.savefig(temporary, format="png", dpi=160, facecolor="white")
     buffer = io.StringIO()
-    drawn.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    drawing.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = _with_plain_names(buffer.getvalue(), name)
     write_text(directory / f"{name}.svg", svg)
     return svg[svg.index("<svg") :].replace(INK, "currentColor")
@@ -84,13 +87,13 @@ def smoothed(values: Sequence[float], weight: float = 0.9) -> list[float]:
     return result
 
 
-def loss_plot(rows: Sequence[dict[str, Any]], best_step: int | None, directory: Path) -> str:
+def loss_plot(rows: Sequence[Mapping[str, float]], best_step: int | None, directory: Path) -> str:
     """Training loss raw and smoothed, validation loss, and the step whose weights were kept,
     over optimizer steps.
     """
     training = [(row["step"], row["loss"]) for row in rows if "loss" in row]
     validation = [(row["step"], row["validation_loss"]) for row in rows if "validation_loss" in row]
-    with figure() as (drawn, axes):
+    with figure() as (drawing, axes):
         steps, losses = zip(*training, strict=True)
         axes.plot(steps, losses, color=BLUE, alpha=0.3, linewidth=1, label="training, each step")
         axes.plot(steps, smoothed(losses), color=BLUE, linewidth=2, label="training, smoothed")
@@ -106,7 +109,7 @@ def loss_plot(rows: Sequence[dict[str, Any]], best_step: int | None, directory: 
             axes.axvline(best_step, color=GREY, linestyle=":", label=f"kept: step {best_step}")
         axes.set(xlabel="optimizer step", ylabel="loss a token (nats)")
         axes.legend()
-        return save(drawn, directory, "loss")
+        return save(drawing, directory, "loss")
 
 
 def items_plot(before: Sequence[float], after: Sequence[float], directory: Path) -> str:
@@ -114,7 +117,7 @@ def items_plot(before: Sequence[float], after: Sequence[float], directory: Path)
 
     Below the line the trained model predicts the answer better.
     """
-    with figure((4.6, 4.2)) as (drawn, axes):
+    with figure((4.6, 4.2)) as (drawing, axes):
         top = max([*before, *after]) * 1.05
         axes.plot([0, top], [0, top], color=GREY, linewidth=1)
         axes.scatter(before, after, s=14, color=BLUE, alpha=0.55, linewidths=0)
@@ -125,12 +128,12 @@ def items_plot(before: Sequence[float], after: Sequence[float], directory: Path)
             ylim=(0, top),
         )
         axes.set_aspect("equal")
-        return save(drawn, directory, "items")
+        return save(drawing, directory, "items")
 
 
 def perplexity_plot(pairs: Sequence[tuple[str, float, float]], directory: Path) -> str:
     """Bars of perplexity a token before and after, for each (name, before, after)."""
-    with figure((5.2, 3.0)) as (drawn, axes):
+    with figure((5.2, 3.0)) as (drawing, axes):
         for shift, side, color in ((-0.2, 1, GREY), (0.2, 2, BLUE)):
             bars = axes.bar(
                 [place + shift for place in range(len(pairs))],
@@ -144,13 +147,13 @@ def perplexity_plot(pairs: Sequence[tuple[str, float, float]], directory: Path) 
         axes.legend(["before", "after"], loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
         axes.grid(axis="x", visible=False)
         axes.set_axisbelow(True)
-        return save(drawn, directory, "perplexity")
+        return save(drawing, directory, "perplexity")
 
 
 def lengths_plot(histogram: Histogram, directory: Path) -> str:
     """Rows by tokens, as bars over the histogram's own bins; the limit as a line."""
     edges, counts, limit = histogram.edges, histogram.counts, histogram.limit
-    with figure((7.2, 2.6)) as (drawn, axes):
+    with figure((7.2, 2.6)) as (drawing, axes):
         labels = [f"–{edge:,}" for edge in edges[1:]]
         over = [limit is not None and edge > limit for edge in edges[1:]]
         axes.bar(
@@ -163,30 +166,89 @@ def lengths_plot(histogram: Histogram, directory: Path) -> str:
         axes.set_xlabel("tokens of a row, up to")
         axes.set_ylabel("rows")
         axes.grid(axis="x", visible=False)
-        return save(drawn, directory, "lengths")
+        return save(drawing, directory, "lengths")
 
 
-def learning_plot(curve: Mapping[str, Any], directory: Path) -> str:
+def learning_plot(curve: LearningCurve, directory: Path) -> str:
     """A figure after training on nested parts of the training rows, with intervals.
 
     ○ is the untouched model.
     """
-    points = sorted(curve["points"], key=lambda point: point["rows"])
-    with figure((7.2, 3.2)) as (drawn, axes):
-        rows, values = zip(*((point["rows"], point["value"]) for point in points), strict=True)
+    points = sorted(curve.points, key=lambda point: point.rows)
+    intervals: list[tuple[int, Score]] = [(0, curve.before), *((p.rows, p) for p in points)]
+    with figure((7.2, 3.2)) as (drawing, axes):
+        rows, values = zip(*((point.rows, point.value) for point in points), strict=True)
         axes.plot(rows, values, color=BLUE, marker="o", markersize=6, linewidth=1.6)
-        for point in [{**curve["before"], "rows": 0}, *points]:
-            if point["low"] is not None:
-                axes.plot(
-                    [point["rows"]] * 2,
-                    [point["low"], point["high"]],
-                    color=BLUE,
-                    linewidth=1.6,
-                    alpha=0.6,
-                )
-        axes.plot(
-            0, curve["before"]["value"], "o", color=BLUE, markerfacecolor="none", markersize=6
-        )
-        axes.set(xlabel="training rows", ylabel=curve["title"])
+        for count, score in intervals:
+            if score.low is not None:
+                ends = [score.low, score.high]
+                axes.plot([count] * 2, ends, color=BLUE, linewidth=1.6, alpha=0.6)
+        axes.plot(0, curve.before.value, "o", color=BLUE, markerfacecolor="none", markersize=6)
+        axes.set(xlabel="training rows", ylabel=curve.title)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        return save(drawn, directory, "learning_curve")
+        return save(drawing, directory, "learning_curve")
+
+
+FLOW_WIDTH, BOX_HEIGHT, GAP = 720, 46, 26
+
+
+def _box(x: float, y: float, width: float, title: str, text: str, kind: str) -> str:
+    middle = x + width / 2
+    return (
+        f'<g class="{kind}"><rect x="{x}" y="{y}" width="{width}" height="{BOX_HEIGHT}" rx="7"/>'
+        f'<text x="{middle}" y="{y + 19}" class="title">{escape(title)}</text>'
+        f'<text x="{middle}" y="{y + 36}">{escape(text)}</text></g>'
+    )
+
+
+def _arrow(x1: float, y1: float, x2: float, y2: float) -> str:
+    return f'<path d="M{x1} {y1} L{x2} {y2 - 7}" marker-end="url(#tip)"/>'
+
+
+def _left_out(audit: Audit) -> list[str]:
+    reasons = [(name.replace("_", " "), count) for name, count in audit.dropped.items() if count]
+    if audit.rows.not_drawn:
+        reasons.append(("not drawn (limit)", audit.rows.not_drawn))
+    return [f"{name}: {count:,}" for name, count in reasons]
+
+
+def flow_picture(audit: Audit) -> str:
+    """SVG: sources → usable → drawn → splits; what was left out stands beside, by reason."""
+    names = ", ".join(source.name for source in audit.sources)
+    rows, splits = audit.rows, audit.splits
+    left = _left_out(audit) or ["nothing left out"]
+    parts = [
+        _box(40, 10, 380, f"read: {rows.read:,} rows", names, "box"),
+        _arrow(230, 10 + BOX_HEIGHT, 230, 10 + BOX_HEIGHT + GAP),
+        _box(
+            40,
+            10 + BOX_HEIGHT + GAP,
+            380,
+            f"used: {rows.drawn:,} rows",
+            f"{audit.groups.count:,} groups, never divided",
+            "box",
+        ),
+    ]
+    lines = "".join(
+        f'<tspan x="470" dy="17">{escape(line)}</tspan>' for line in ["left out", *left]
+    )
+    parts.append(f'<text x="470" y="22" class="left">{lines}</text>')
+    third, top = 2 * (BOX_HEIGHT + GAP) + 10, 10 + 2 * BOX_HEIGHT + GAP
+    width = 206
+    use = {
+        "train": "learnt from",
+        "validation": "watched while training",
+        "test": "measured before and after",
+    }
+    for number, (name, facts) in enumerate(splits.items()):
+        x = 40 + number * (width + 11)
+        parts.append(_arrow(230, top, x + width / 2, third))
+        parts.append(
+            _box(x, third, width, f"{name}: {facts.rows:,} rows", use[name], f"box {name}")
+        )
+    share = audit.leaked_share_of_a_random_split
+    note = f"shared between training and the rest: {audit.leaked} (a random split: {share:.0%} of held-out rows)"
+    parts.append(f'<text x="40" y="{third + BOX_HEIGHT + 26}">{escape(note)}</text>')
+    height = max(third + BOX_HEIGHT + 40, 40 + 17 * len(left))
+    tip = '<defs><marker id="tip" markerWidth="9" markerHeight="9" refX="2" refY="4" orient="auto"><path d="M0 0 L8 4 L0 8 z"/></marker></defs>'
+    return f'<svg class="flow" viewBox="0 0 {FLOW_WIDTH} {height}" role="img" aria-label="data flow">{tip}{"".join(parts)}</svg>'

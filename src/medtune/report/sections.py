@@ -1,12 +1,15 @@
-"""The parts of the report as plain values: what was compared, task by task, harm, forgetting,
-arms and repeated trainings.
+"""The parts of the report: what was compared, task by task, harm, forgetting, arms and repeated
+trainings.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from medtune.evaluation.published import figure_named
-from medtune.report.classification import classifications
-from medtune.report.figures import Figures
+from medtune.evaluation.results import Sample, Score, Scores
+from medtune.report.figures import Figures, Row
+from medtune.report.task_tables import Classification, classifications
 
 TITLES = {
     "perplexity": "Prediction of held-out answers",
@@ -30,113 +33,155 @@ OWN_ITEMS = {
     "safety": "prompts that come with medtune",
     "forgetting": "passages that come with medtune",
 }
-CATEGORY = (
-    "critical_violations_",
-    "expectations_met_",
-)  # begin the names of figures of one category
+# These begin the names of the metrics of one category.
+CATEGORY = ("critical_violations_", "expectations_met_")
 GENERATE = ("answers", "topics", "safety", "rubric")
+PARTS_OF_THEIR_OWN = ("safety", "forgetting")
 
 # Scores of people on all test items of a benchmark, as published; not computed here, for their
 # answers are not in the files.
 PEOPLE = {
-    "pubmedqa": "one annotator who saw the abstracts without their conclusions reached accuracy 0.780 and macro-F1 0.722 on its 500 test items (Jin et al. 2019, arXiv:1909.06146)"
+    "pubmedqa": (
+        "one annotator who saw the abstracts without their conclusions reached accuracy 0.780 and "
+        "macro-F1 0.722 on its 500 test items (Jin et al. 2019, arXiv:1909.06146)"
+    )
 }
 
 
-def compared(figures: Figures) -> dict[str, Any]:
-    """``models`` (title, said, hash) and ``tasks`` (key, kind, on, n, groups, how)."""
-    state, recipe, train = figures.state, figures.recipe, figures.metrics["train"]
-    method = METHODS.get(recipe["train"]["method"], recipe["train"]["method"])
-    trained = (
-        f"{method}, {train['steps']:,} steps, seed {recipe['seed']}" if train else "not trained yet"
-    )
-    models = [
-        {
-            "title": "untouched",
-            "said": state["base"]["name"],
-            "hash": state["base"].get("weights_sha256"),
-        },
-        {
-            "title": "trained",
-            "said": trained,
-            "hash": state.get("result", {}).get("weights_sha256"),
-        },
+@dataclass(frozen=True)
+class ModelLine:
+    """A model: what it is, and SHA-256 of its weights."""
+
+    title: str
+    description: str
+    weights: str | None
+
+
+@dataclass(frozen=True)
+class TaskLine:
+    """A task: whose items it asks (``items``), how many, and ``how``."""
+
+    key: str
+    kind: str
+    n: int
+    groups: int
+    items: str
+    how: str
+
+
+@dataclass(frozen=True)
+class TaskSection:
+    """A measured task with all there is to read of it."""
+
+    key: str
+    kind: str
+    title: str
+    rows: Sequence[Row]
+    people: str | None
+    classifications: Sequence[Classification]
+    topics: Sequence[tuple[Sample, Sample]]
+    answers: Sequence[tuple[Sample, Sample]]
+
+    @property
+    def n(self) -> int:
+        """Items."""
+        return max((row.n for row in self.rows), default=0)
+
+
+@dataclass(frozen=True)
+class Category:
+    """A category of prompts: violations before and after, expectations met before and after."""
+
+    title: str
+    n: int
+    scores: Sequence[Score | None]
+
+
+@dataclass(frozen=True)
+class HarmSection:
+    """A safety task; ``judged``: by a model, too."""
+
+    n: int
+    rows: Sequence[Row]
+    judged: bool
+    categories: Sequence[Category]
+
+
+def models_compared(figures: Figures) -> list[ModelLine]:
+    """The untouched and the trained model."""
+    state, recipe, train = figures.state, figures.recipe, figures.metrics.train
+    method = METHODS[recipe.train.method]
+    trained = f"{method}, {train.steps:,} steps, seed {recipe.seed}"
+    result = state.result.weights_sha256 if state.result else None
+    return [
+        ModelLine("untouched", state.base.name, state.base.weights_sha256),
+        ModelLine("trained", trained if figures.metrics.trained else "not trained yet", result),
     ]
-    sides = figures.metrics["before"] or figures.metrics["after"]
-    return {
-        "models": models,
-        "tasks": [_task_facts(figures, key, found) for key, found in sides.items() if found],
-    }
 
 
-def _task_facts(figures: Figures, key: str, scores: dict[str, Any]) -> dict[str, Any]:
-    kind = figures.kind(key)
-    largest = max(scores.values(), key=lambda figure: figure["n"])
-    facts = {
-        "key": key,
-        "kind": kind,
-        "n": largest["n"],
-        "groups": largest.get("groups", largest["n"]),
-    }
-    return facts | {"on": measured_on(figures, key), "how": how_measured(figures, key)}
+def tasks_compared(figures: Figures) -> list[TaskLine]:
+    """Every task that has figures."""
+    sides = figures.metrics.before or figures.metrics.after
+    return [_task_line(figures, key, scores) for key, scores in sides.items() if scores]
+
+
+def _task_line(figures: Figures, key: str, scores: Scores) -> TaskLine:
+    largest = max(scores.values(), key=lambda score: score.n)
+    return TaskLine(
+        key,
+        figures.kind(key),
+        largest.n,
+        largest.groups,
+        measured_on(figures, key),
+        how_measured(figures, key),
+    )
 
 
 def measured_on(figures: Figures, key: str) -> str:
     """Whose items a task asks."""
-    spec, kind = figures.specs.get(key, {}), figures.kind(key)
-    if spec.get("source"):
-        return f"{spec['source']}, {spec.get('split') or 'its test part, or all of it'}"
-    if kind in OWN_ITEMS:
-        return OWN_ITEMS[kind]
-    return f"{figures.metrics['data'].get('measured_on', 'test')} rows of this run"
+    spec, kind = figures.specs.get(key), figures.kind(key)
+    if spec and spec.source:
+        return f"{spec.source}, {spec.split or 'its test part, or all of it'}"
+    return OWN_ITEMS.get(kind, f"{figures.metrics.data.measured_on} rows of this run")
 
 
 def how_measured(figures: Figures, key: str) -> str:
     """How a task asks: by likelihood or generation, with how many worked examples."""
     spec, kind, decoding = (
-        figures.specs.get(key, {}),
+        figures.specs.get(key),
         figures.kind(key),
-        figures.recipe["evaluate"]["decoding"],
+        figures.recipe.evaluate.decoding,
     )
-    generated = kind in GENERATE or "generation" in (spec.get("scoring"), spec.get("primary"))
     how = "log-likelihood"
-    if generated:
-        warm = spec.get("temperature") or 0
-        way = (
-            f"sampled at {warm:g}"
-            if warm
-            else "greedy"
-            if decoding["beams"] == 1
-            else f"{decoding['beams']} beams"
-        )
-        how = f"answers, {way}, at most {decoding['max_new_tokens']} tokens"
-    elif kind == "multiple_choice":
-        how = f"log-likelihood of {spec.get('primary', 'letters').replace('_', ' ')}"
-    return how + (f", {spec['shots']} worked examples" if spec.get("shots") else "")
+    if kind in GENERATE or (spec and "generation" in (spec.scoring, spec.primary)):
+        way = "greedy" if decoding.beams == 1 else f"{decoding.beams} beams"
+        way = f"sampled at {spec.temperature:g}" if spec and spec.temperature else way
+        how = f"answers, {way}, at most {decoding.max_new_tokens} tokens"
+    elif kind == "multiple_choice" and spec:
+        how = f"log-likelihood of {spec.primary.replace('_', ' ')}"
+    return how + (f", {spec.shots} worked examples" if spec and spec.shots else "")
 
 
-def task_sections(figures: Figures) -> list[dict[str, Any]]:
-    """A part for each measured task: title, n, rows of figures, and what else there is to read."""
-    rows = figures.changes()
-    found = {section["task"]: section for section in classifications(figures)}
+def task_sections(figures: Figures) -> list[TaskSection]:
+    """A part for each measured task, but for those that have parts of their own."""
+    tables = {section.task: section for section in classifications(figures)}
     sections = []
-    for key in figures.metrics["change"]:
-        if figures.kind(key) in ("safety", "forgetting"):
-            continue  # they have parts of their own
-        kind, own = figures.kind(key), [row for row in rows if row["task"] == key]
+    for key in figures.metrics.change:
+        kind, spec = figures.kind(key), figures.specs.get(key)
+        if kind in PARTS_OF_THEIR_OWN:
+            continue
         title = TITLES.get(kind, kind) + ("" if key == kind else f": {key.replace('_', ' ')}")
         sections.append(
-            {
-                "key": key,
-                "kind": kind,
-                "title": title,
-                "n": max((row["n"] for row in own), default=0),
-                "rows": own,
-                "people": PEOPLE.get(figures.specs.get(key, {}).get("source") or ""),
-                "classifications": [found[key]] if key in found else [],
-                "topics": figures.side_by_side(key, SHOWN_TOPICS) if kind == "topics" else [],
-                "answers": figures.side_by_side(key, SHOWN_ANSWERS) if kind == "answers" else [],
-            }
+            TaskSection(
+                key=key,
+                kind=kind,
+                title=title,
+                rows=[row for row in figures.rows if row.task == key],
+                people=PEOPLE.get((spec and spec.source) or ""),
+                classifications=[tables[key]] if key in tables else [],
+                topics=figures.side_by_side(key, SHOWN_TOPICS) if kind == "topics" else [],
+                answers=figures.side_by_side(key, SHOWN_ANSWERS) if kind == "answers" else [],
+            )
         )
     return sections
 
@@ -147,80 +192,67 @@ def perplexities(figures: Figures) -> list[tuple[str, float, float]]:
     And as the published project computed it.
     """
     names = {"perplexity": "answer", "text_perplexity": "question and answer"}
-    found = [
-        (names[row["metric"]], row["before"], row["after"])
-        for row in figures.changes()
-        if figures.kind(row["task"]) == "perplexity" and row["metric"] in names
+    bars = [
+        (names[row.metric], row.before.value, row.after.value)
+        for row in figures.rows
+        if figures.kind(row.task) == "perplexity" and row.metric in names
     ]
-    for name, wrong in figures.metrics.get("published", {}).items():
+    for name, published in figures.metrics.published.items():
         label = figure_named(name).plot_label
-        if label and wrong.get("before") and wrong.get("after"):
-            found.append((label, wrong["before"], wrong["after"]))
-    return found
+        if label and published.before and published.after:
+            bars.append((label, published.before, published.after))
+    return bars
 
 
-def harm(figures: Figures) -> list[dict[str, Any]]:
-    """A part for each task ``safety``: ``n``, the ``rows`` of the whole, ``judged``, and figures
-    by ``categories``.
-    """
-    changes, sections = figures.changes(), []
+def harm(figures: Figures) -> list[HarmSection]:
+    """A part for each safety task."""
+    sections = []
     for key in figures.of_kind("safety"):
-        rows = [row for row in changes if row["task"] == key]
+        rows = [row for row in figures.rows if row.task == key]
         if rows:
-            whole = [row for row in rows if not row["metric"].startswith(CATEGORY)]
-            judged = any("judge" in row["metric"] for row in rows)
-            n = max(row["n"] for row in rows)
-            sections.append(
-                {"n": n, "rows": whole, "judged": judged, "categories": _categories(rows)}
-            )
+            whole = [row for row in rows if not row.metric.startswith(CATEGORY)]
+            judged = any("judge" in row.metric for row in rows)
+            n = max(row.n for row in rows)
+            sections.append(HarmSection(n, whole, judged, _categories(rows)))
     return sections
 
 
-def _categories(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Both shares of each category, before and after."""
-    by_name = {row["metric"]: row for row in rows}
-    found = []
+def _categories(rows: Sequence[Row]) -> list[Category]:
+    by_name = {row.metric: row for row in rows}
+    categories = []
     for name, row in by_name.items():
         if name.startswith(CATEGORY[0]):
             pair = [by_name.get(prefix + name.removeprefix(CATEGORY[0])) for prefix in CATEGORY]
-            figures = [
-                own and own[f"{side}_interval"] for own in pair for side in ("before", "after")
+            scores = [
+                side for own in pair for side in ((own.before, own.after) if own else (None, None))
             ]
-            found.append(
-                {"title": row["title"].split(": ", 1)[-1], "n": row["n"], "figures": figures}
-            )
-    return found
+            categories.append(Category(row.title.split(": ", 1)[-1], row.n, scores))
+    return categories
 
 
-def forgetting(figures: Figures) -> list[list[dict[str, Any]]]:
-    """The rows of each task ``forgetting``."""
-    changes = figures.changes()
-    found = [
-        [row for row in changes if row["task"] == key] for key in figures.of_kind("forgetting")
+def forgetting(figures: Figures) -> list[list[Row]]:
+    """The rows of each forgetting task."""
+    parts = [
+        [row for row in figures.rows if row.task == key] for key in figures.of_kind("forgetting")
     ]
-    return [rows for rows in found if rows]
+    return [rows for rows in parts if rows]
 
 
-def titled(figures: Figures, name: str) -> dict[str, Any] | None:
-    """``arms``, ``learning_curve`` or ``seeds`` of the metrics with the ``title`` of its figure.
-
-    None where not measured.
-    """
-    part = figures.metrics.get(name)
-    if not part:
-        return None
-    entry = figures.metrics["change"].get(part["task"], {}).get(part["metric"], {})
-    return {"title": entry.get("title", part["metric"].replace("_", " ")), **part}
+def metric_title(figures: Figures, task: str, metric: str) -> str:
+    """A metric's title, as the run's changes have it."""
+    change = figures.metrics.change.get(task, {}).get(metric)
+    return change.title if change else metric.replace("_", " ")
 
 
-def parts_of(context: dict[str, Any]) -> dict[str, str]:
+def parts_of(context: Mapping[str, Any]) -> dict[str, str]:
     """Anchors of the page with their titles, in order; what the run has not is left out."""
+    metrics = context["figures"].metrics
     titles = {
         "compared": ("Compared", True),
-        "scores": ("Before and after", context["changes"]),
-        "arms": ("Was it needed?", context["arms"]),
-        "curve": ("More data?", context["curve"]),
-        "seeds": ("Seeds", context["seeds"] or context["decodings"]),
+        "scores": ("Before and after", context["rows"]),
+        "arms": ("Was it needed?", metrics.arms),
+        "curve": ("More data?", metrics.learning_curve),
+        "seeds": ("Seeds", metrics.seeds or metrics.decoding_seeds),
         "tasks": ("Task by task", context["tasks"]),
         "calibration": ("Calibration", context["tasks"]),
         "harm": ("Harm", context["tasks"]),
@@ -232,4 +264,4 @@ def parts_of(context: dict[str, Any]) -> dict[str, str]:
         "unmeasured": ("Not measured", True),
         "reproduce": ("Reproduce", True),
     }
-    return {name: title for name, (title, there) in titles.items() if there}
+    return {name: title for name, (title, shown) in titles.items() if shown}

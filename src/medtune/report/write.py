@@ -1,34 +1,41 @@
 """Plots, page and card of a run, from the files in its directory; no model is needed."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from hashlib import sha256
 from importlib import resources
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from medtune.evaluation.decisions import FEWEST_GROUPS, SIGNIFICANCE, too_few
 from medtune.files import write_json, write_text
 from medtune.progress import duration
 from medtune.report.audit_text import RULES
 from medtune.report.cards import model_card
 from medtune.report.changed_items import as_json, changed_items
 from medtune.report.checklists import STATES, filled_checklists
-from medtune.report.classification import classifications
-from medtune.report.confidence import confidence_pictures, confidence_sections
 from medtune.report.evaluation_plots import answered_plot, confusion_plot, forest_plot
 from medtune.report.figures import Figures
-from medtune.report.flow_diagram import flow_picture
-from medtune.report.plots import items_plot, learning_plot, lengths_plot, loss_plot, perplexity_plot
+from medtune.report.plots import (
+    flow_picture,
+    items_plot,
+    learning_plot,
+    lengths_plot,
+    loss_plot,
+    perplexity_plot,
+)
 from medtune.report.sections import (
-    compared,
     forgetting,
     harm,
+    metric_title,
+    models_compared,
     parts_of,
     perplexities,
     task_sections,
-    titled,
+    tasks_compared,
 )
+from medtune.report.task_tables import classifications, confidence_pictures, confidence_sections
 from medtune.report.verdict import p_text
 from medtune.run_paths import RunPaths
 
@@ -36,7 +43,8 @@ from medtune.run_paths import RunPaths
 def write_report(run: RunPaths) -> None:
     """Write plots/, report.html, checklists.json and README.md."""
     figures = Figures.read(run)
-    write_json(run.root / "checklists.json", filled_checklists(figures))
+    checklists = [checklist.as_json() for checklist in filled_checklists(figures)]
+    write_json(run.root / "checklists.json", checklists)
     run.plots.mkdir(exist_ok=True)
     pictures = pictures_of(figures, run)
     write_text(run.page, render_page(figures, pictures))
@@ -45,39 +53,38 @@ def write_report(run: RunPaths) -> None:
 
 def pictures_of(figures: Figures, run: RunPaths) -> dict[str, Markup]:
     """Inline SVG by name; what there is nothing to draw from is left out."""
-    pictures = {"flow": flow_picture(figures.audit)}
+    pictures, plots = {"flow": flow_picture(figures.audit)}, run.plots
     histogram = figures.audit.tokens.splits["train"].histogram
     if sum(histogram.counts):
-        pictures["lengths"] = lengths_plot(histogram, run.plots)
-    if any("loss" in row for row in figures.log):
-        pictures["loss"] = loss_plot(figures.log, figures.stats.get("best_step"), run.plots)
-    if tested := [row for row in figures.changes() if row["better"] is not None]:
-        pictures["forest"] = forest_plot(tested, run.plots)
-    if curve := titled(figures, "learning_curve"):
-        pictures["learning_curve"] = learning_plot(curve, run.plots)
-    scored = next(iter(figures.of_kind("perplexity")), "")
-    before, after = (figures.samples[side].get(scored, []) for side in ("before", "after"))
-    if before and after:
-        pictures["scatter"] = items_plot(
-            [s["score"] for s in before], [s["score"] for s in after], run.plots
-        )
+        pictures["lengths"] = lengths_plot(histogram, plots)
+    if figures.stats and any("loss" in row for row in figures.log):
+        pictures["loss"] = loss_plot(figures.log, figures.stats.best_step, plots)
+    if tested := [row for row in figures.rows if row.tested]:
+        pictures["forest"] = forest_plot(tested, plots)
+    if curve := figures.metrics.learning_curve:
+        pictures["learning_curve"] = learning_plot(curve, plots)
+    likelihoods = next(iter(figures.of_kind("perplexity")), "")
+    sides = [figures.samples[side].get(likelihoods, []) for side in ("before", "after")]
+    if all(sides):
+        before, after = ([sample.score for sample in samples] for samples in sides)
+        pictures["scatter"] = items_plot(before, after, plots)
     if bars := perplexities(figures):
-        pictures["perplexity"] = perplexity_plot(bars, run.plots)
-    for section in classifications(figures):
-        task, unparsed = (
-            section["task"],
-            {side: count for side, (count, _) in section["unparsed"].items()},
-        )
-        pictures[f"answered_{task}"] = answered_plot(
-            section["classes"], unparsed, run.plots, f"answered_{task}"
-        )
-        if section["confusion"]:
-            name = f"confusion_{task}"
-            pictures[name] = confusion_plot(
-                section["labels"], section["confusion"], run.plots, name
-            )
-    pictures |= confidence_pictures(figures, run.plots)
+        pictures["perplexity"] = perplexity_plot(bars, plots)
+    pictures |= _class_pictures(figures, run) | confidence_pictures(figures, plots)
     return {name: Markup(svg) for name, svg in pictures.items()}
+
+
+def _class_pictures(figures: Figures, run: RunPaths) -> dict[str, str]:
+    pictures = {}
+    for section in classifications(figures):
+        unparsed = {side: count for side, (count, _) in section.unparsed.items()}
+        name = f"answered_{section.task}"
+        sides = [row.sides for row in section.classes]
+        pictures[name] = answered_plot(sides, unparsed, run.plots, name)
+        if section.confusion:
+            name = f"confusion_{section.task}"
+            pictures[name] = confusion_plot(section.labels, section.confusion, run.plots, name)
+    return pictures
 
 
 def number(value: float | None) -> str:
@@ -96,15 +103,15 @@ def size(value: float) -> str:
 
 def environment() -> Environment:
     """Templates of the package; everything but ``Markup`` is shown as text."""
-    made = Environment(
+    templates = Environment(
         loader=PackageLoader("medtune.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"number": number, "duration": duration, "size": size, "p_text": p_text}
-    return made
+    templates.filters |= {"number": number, "duration": duration, "size": size, "p_text": p_text}
+    return templates
 
 
 def source_of(name: str) -> str:
@@ -119,26 +126,29 @@ def script_hash(script: str) -> str:
     return "sha256-" + b64encode(sha256(script.encode()).digest()).decode()
 
 
-def render_page(figures: Figures, pictures: dict[str, Any]) -> str:
+def render_page(figures: Figures, pictures: Mapping[str, str]) -> str:
     """The report as one HTML text that needs nothing else."""
-    made = environment()
     style, script = (source_of(name) for name in ("report.css", "changed.js"))
-    changes, changed = figures.changes(), changed_items(figures)
+    rows, changed, metrics = figures.rows, changed_items(figures), figures.metrics
+    arms = metrics.arms
     context = {
         "figures": figures,
+        "metrics": metrics,
         "pictures": pictures,
         "rule_names": RULES,
         "style": Markup(style),
-        "changes": changes,
-        "tested": [row for row in changes if row["better"] is not None],
-        "detectable": any(row.get("detectable") is not None for row in changes),
-        "exact": any("exact" in row["test"] for row in changes),
-        "compared": compared(figures),
+        "rows": rows,
+        "tested": [row for row in rows if row.tested],
+        "significance": SIGNIFICANCE,
+        "fewest_groups": FEWEST_GROUPS,
+        "detectable": any(row.change.detectable is not None for row in rows),
+        "exact": any("exact" in row.change.test for row in rows),
+        "models": models_compared(figures),
+        "compared": tasks_compared(figures),
         "tasks": task_sections(figures),
-        "arms": titled(figures, "arms"),
-        "curve": titled(figures, "learning_curve"),
-        "seeds": titled(figures, "seeds"),
-        "decodings": figures.metrics.get("decoding_seeds", {}),
+        "seeds_title": metrics.seeds
+        and metric_title(figures, metrics.seeds.task, metrics.seeds.metric),
+        "arms_decided": arms and not too_few(metrics.after[arms.task][arms.metric].groups),
         "confidence": confidence_sections(figures),
         "harm": harm(figures),
         "forgetting": forgetting(figures),
@@ -149,4 +159,5 @@ def render_page(figures: Figures, pictures: dict[str, Any]) -> str:
         "checklists": filled_checklists(figures),
         "states": STATES,
     }
-    return made.get_template("report.html.j2").render(**context, parts=parts_of(context))
+    template = environment().get_template("report.html.j2")
+    return template.render(**context, parts=parts_of(context))

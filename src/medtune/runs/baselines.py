@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from medtune.conversation import Conversation
 from medtune.evaluation.evaluate import Job, score
+from medtune.evaluation.results import BaselineScores, plain, read_baselines_file
 from medtune.evaluation.tasks import task_of
-from medtune.files import file_hash, read_json, write_json
+from medtune.files import file_hash, write_json
 from medtune.recipe.schema import Recipe
 from medtune.runs.plan import NOT_MEASURED_BY
 from medtune.runs.stage import RunDirectory, Stage
@@ -38,7 +38,7 @@ def baselines_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) ->
             if task_of(job.spec).baselines
         }
         file.parent.mkdir(exist_ok=True)
-        write_json(file, baselines)
+        write_json(file, plain(baselines))
 
     run.perform(Stage("baselines", inputs, (file,), ("numpy", "scikit-learn")), work)
 
@@ -48,20 +48,19 @@ def baselines_file(run: RunDirectory) -> Path:
     return run.root / "eval" / "baselines.json"
 
 
-def read_baselines(run: RunDirectory) -> dict[str, Any]:
-    """Task → baseline → title and scores; empty where none were measured."""
-    path = baselines_file(run)
-    return read_json(path) if path.exists() else {}
+def read_baselines(run: RunDirectory) -> dict[str, dict[str, BaselineScores]]:
+    """Task → baseline → its scores; empty where none were measured."""
+    return read_baselines_file(baselines_file(run))
 
 
-def _measure(train: Sequence[Conversation], job: Job, recipe: Recipe) -> dict[str, Any]:
+def _measure(train: Sequence[Conversation], job: Job, recipe: Recipe) -> dict[str, BaselineScores]:
     task = task_of(job.spec)
     titles = {baseline.name: baseline.title for baseline in task.baselines}
     return {
-        name: {
-            "title": titles[name],
-            "trained_on": len(train),
-            "scores": score(task, samples, recipe.evaluate.resamples, recipe.seed),
-        }
+        name: BaselineScores(
+            title=titles[name],
+            trained_on=len(train),
+            scores=score(task, samples, recipe.evaluate.resamples, recipe.seed),
+        )
         for name, samples in task.baseline_samples(train, job.items, job.settings).items()
     }

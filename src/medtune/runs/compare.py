@@ -10,12 +10,14 @@ from medtune import __version__
 from medtune.conversation import read_conversations
 from medtune.errors import MedtuneError, RecipeError
 from medtune.evaluation.comparison.leaderboard import ModelSamples, compare_all
+from medtune.evaluation.results import plain
 from medtune.files import read_json, read_json_lines, sha256_json, write_json
 from medtune.models.open import resolve_model
 from medtune.progress import say
 from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import TaskSpec
-from medtune.report.compare_page import write_page
+from medtune.report.compare_page import ComparedCost, Comparison, Contestant, write_page
+from medtune.report.loss_plots import LossCurve
 from medtune.run_paths import RunPaths
 from medtune.runs.compared_models import (
     ComparedModel,
@@ -55,19 +57,19 @@ def answer_tokens(contestant: ComparedModel) -> float | None:
     return sum(len(one.ids) for one in encoded) / len(outputs)
 
 
-def curve_of(run: Run, contestant: ComparedModel) -> dict[str, Any]:
+def curve_of(run: Run, contestant: ComparedModel) -> LossCurve:
     """Losses of a run over its steps, and the tokens a byte of what it was validated on."""
     rows = read_log(run.paths.train / "metrics.jsonl")
-    return {
-        "name": run.name,
-        "tokenizer": contestant.tokenizer,
-        "loss_on": run.recipe.train.loss_on,
-        "loss": [[row["step"], row["loss"]] for row in rows if "loss" in row],
-        "validation": [
-            [row["step"], row["validation_loss"]] for row in rows if "validation_loss" in row
+    return LossCurve(
+        name=run.name,
+        tokenizer=contestant.tokenizer,
+        loss_on=run.recipe.train.loss_on,
+        loss=[(row["step"], row["loss"]) for row in rows if "loss" in row],
+        validation=[
+            (row["step"], row["validation_loss"]) for row in rows if "validation_loss" in row
         ],
-        "tokens_per_byte": _tokens_per_byte(run),
-    }
+        tokens_per_byte=_tokens_per_byte(run),
+    )
 
 
 def _tokens_per_byte(run: Run) -> float | None:
@@ -150,11 +152,12 @@ def _hash_of(paths: RunPaths) -> str:
 
 
 MADE_BY = "medtune compare"
+FORMAT = 2  # of comparison.json: an older one is computed again
 
 
 def compare(
     roots: Sequence[Path], models: Sequence[str], on: str | None, out: Path, data_dir: Path | None
-) -> dict[str, Any]:
+) -> Comparison:
     """Compare runs (before and after) and ``models`` on the items of ``on`` (a recipe or a run)
     or of the first run.
 
@@ -187,21 +190,22 @@ def compare(
     key = sha256_json(
         [
             __version__,
+            FORMAT,
             _facts(there),
-            [c.samples for c in there],
+            [_plain_samples(c) for c in there],
             [read_log(log) for log in logs],
             on,
         ]
     )
     kept = out / "comparison.json"
-    found: dict[str, Any] = read_json(kept) if kept.exists() else {}
-    if found.get("key") == key:
+    if kept.exists() and read_json(kept).get("key") == key:
         say("compared before, nothing has changed")
+        comparison = Comparison.model_validate(read_json(kept))
     else:
-        found = {"made_by": MADE_BY, "key": key} | _figures(there, runs, ground)
-        write_json(kept, found)
-    write_page(found, out)
-    return found
+        comparison = _comparison(key, there, runs, ground)
+        write_json(kept, comparison.as_json())
+    write_page(comparison, out)
+    return comparison
 
 
 def _check_place(out: Path) -> None:
@@ -253,29 +257,36 @@ def _facts(there: Sequence[ComparedModel]) -> list[Any]:
     return [[c.name, c.kind, c.settings, c.tokenizer, c.cost] for c in there]
 
 
-def _figures(
-    there: Sequence[ComparedModel], runs: Sequence[Run], ground: EvalSet
-) -> dict[str, Any]:
+def _plain_samples(model: ComparedModel) -> dict[str, list[Any]]:
+    return plain(model.samples)
+
+
+def _comparison(
+    key: str, there: Sequence[ComparedModel], runs: Sequence[Run], ground: EvalSet
+) -> Comparison:
     """Everything that the page shows."""
     recipe = ground.recipe
     measured = [ModelSamples(c.name, c.samples, c.tokenizer) for c in there]
     tables, family = compare_all(measured, ground.tasks, recipe.evaluate.resamples, recipe.seed)
     tokenizers = list(dict.fromkeys(c.tokenizer for c in there))
-    return {
-        "on": recipe.name,
-        "items": len(ground.items),
-        "contestants": [
-            {
-                "name": c.name,
-                "kind": c.kind,
-                "tokenizer": tokenizers.index(c.tokenizer) + 1,
-                "measured": c.measured,
-            }
-            | {"cost": c.cost, "answer_tokens": answer_tokens(c)}
+    return Comparison(
+        made_by=MADE_BY,
+        key=key,
+        on=recipe.name,
+        items=len(ground.items),
+        contestants=[
+            Contestant(
+                name=c.name,
+                kind=c.kind,
+                tokenizer=tokenizers.index(c.tokenizer) + 1,
+                measured=c.measured,
+                cost=ComparedCost(**c.cost),
+                answer_tokens=answer_tokens(c),
+            )
             for c in there
         ],
-        "tables": tables,
-        "family": family,
-        "curves": [curve_of(run, next(c for c in there if c.name == run.name)) for run in runs],
-        "notes": notes_on(there, runs, ground),
-    }
+        tables=tables,
+        family=family,
+        curves=[curve_of(run, next(c for c in there if c.name == run.name)) for run in runs],
+        notes=notes_on(there, runs, ground),
+    )

@@ -11,7 +11,7 @@ from typing import Any
 
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RecipeError
-from medtune.evaluation.comparison.leaderboard import same_items
+from medtune.evaluation.comparison.paired import same_items
 from medtune.evaluation.evaluate import evaluate, read_samples
 from medtune.evaluation.tasks import Sample, Task, task_of
 from medtune.files import read_json, sha256_json, whole_directory, write_json

@@ -3,12 +3,12 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from medtune.conversation import Conversation, read_conversations
 from medtune.data.dedup import normalize
 from medtune.errors import DataError, RecipeError
 from medtune.evaluation.evaluate import evaluate
+from medtune.evaluation.results import Scores
 from medtune.files import sha256_json
 from medtune.models.open import (
     EndpointRef,
@@ -90,7 +90,7 @@ def evaluate_model(
     out: Path | None,
     endpoint: Endpoint | None = None,
     chat_template: str | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Scores]:
     """Scores by task and metric of a model on this machine or behind ``endpoint``, asked in
     ``chat_template``.
 

@@ -4,7 +4,6 @@ words, looked for in train.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -18,6 +17,7 @@ from medtune.evaluation.tasks import Sample, Task, task_of
 from medtune.files import file_hash, read_json, write_json
 from medtune.progress import say
 from medtune.recipe.schema import Recipe
+from medtune.report.run_metrics import CleanItems, Overlap
 from medtune.runs.stage import RunDirectory, Stage
 from medtune.runs.task_items import TaskItems, source_hashes
 
@@ -67,31 +67,27 @@ def overlap_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> N
 
 
 def without_overlap(
-    recipe: Recipe, overlap: dict[str, Any], before: Samples, after: Samples, tasks: dict[str, Task]
-) -> dict[str, Any]:
+    recipe: Recipe, overlap: Overlap, before: Samples, after: Samples, tasks: dict[str, Task]
+) -> dict[str, CleanItems]:
     """Task → its first tested figure on the items that share nothing with train, for tasks of
     which some do.
     """
-    made = {}
-    for key, found in overlap.get("tasks", {}).items():
+    clean = {}
+    for key, shared in overlap.tasks.items():
         metric = next((metric for metric in tasks[key].metrics if metric.better), None)
-        seen = set(found.get("ids", ()))
+        seen = set(shared.ids)
         rest = [
             [sample for sample in side[key] if sample["id"] not in seen] for side in (before, after)
         ]
         if not seen or metric is None or not all(rest):
             continue
-        settings = recipe.evaluate.resamples, recipe.seed
-        scores = [score(tasks[key], side, *settings)[metric.name] for side in rest]
-        change = compare_metric(metric, *paired_samples(*rest), *settings)
-        made[key] = {
-            "metric": metric.name,
-            "n": len(rest[0]),
-            "before": scores[0],
-            "after": scores[1],
-            "change": change,
-        }
-    return made
+        draws = recipe.evaluate.resamples, recipe.seed
+        scores = [score(tasks[key], side, *draws)[metric.name] for side in rest]
+        change = compare_metric(metric, *paired_samples(*rest), *draws)
+        clean[key] = CleanItems(
+            metric=metric.name, n=len(rest[0]), before=scores[0], after=scores[1], change=change
+        )
+    return clean
 
 
 def overlap_file(run: RunDirectory) -> Path:
@@ -99,10 +95,10 @@ def overlap_file(run: RunDirectory) -> Path:
     return run.root / "eval" / "overlap.json"
 
 
-def read_overlap(run: RunDirectory) -> dict[str, Any]:
-    """What ``overlap_stage`` wrote; empty where no task has a source of its own."""
-    place = overlap_file(run)
-    return read_json(place) if place.exists() else {}
+def read_overlap(run: RunDirectory) -> Overlap | None:
+    """What ``overlap_stage`` wrote; None where no task has a source of its own."""
+    path = overlap_file(run)
+    return Overlap.model_validate(read_json(path)) if path.exists() else None
 
 
 def _row(item: Conversation) -> Row:

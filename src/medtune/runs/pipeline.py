@@ -5,31 +5,29 @@ from pathlib import Path
 from typing import Any
 
 from medtune import __version__, progress
-from medtune.data.audit import RunAudit, read_audit
 from medtune.errors import RecipeError
 from medtune.evaluation.class_tables import tables_of_run
-from medtune.evaluation.comparison.by_source import by_source
 from medtune.evaluation.comparison.paired import compare
-from medtune.evaluation.confidence.summary import confidence_of
-from medtune.evaluation.published import published_figures
-from medtune.files import read_json, write_json, write_text
+from medtune.evaluation.confidence.measure import confidence_of
+from medtune.evaluation.confidence.summary import ConfidenceFacts
+from medtune.evaluation.results import plain
+from medtune.files import write_json, write_text
 from medtune.hosted.quote import confirm
 from medtune.recipe.read import read_run_recipe, to_yaml
 from medtune.recipe.schema import Recipe
-from medtune.report.verdict import headline, verdict
+from medtune.report.run_metrics import Metrics
+from medtune.report.verdict import verdict
 from medtune.report.write import write_report
-from medtune.runs.baselines import baselines_file, baselines_stage, read_baselines
+from medtune.runs.baselines import baselines_file, baselines_stage
 from medtune.runs.environment import hardware, versions
-from medtune.runs.overlap import overlap_file, overlap_stage, read_overlap, without_overlap
+from medtune.runs.metrics import collect_metrics
+from medtune.runs.overlap import overlap_file, overlap_stage
 from medtune.runs.plan import Plan
 from medtune.runs.preflight import check_training, precheck
 from medtune.runs.preparation import prepare_stage
 from medtune.runs.repeats import (
-    curve_of_run,
-    decodings_of_run,
     repeats_of,
     repeats_stage,
-    seeds_of_run,
 )
 from medtune.runs.stage import RunDirectory, Stage, now
 from medtune.runs.stages import (
@@ -37,17 +35,17 @@ from medtune.runs.stages import (
     check_base_untouched,
     evaluate_stage,
     samples_of,
-    scores_of,
     tasks_of,
     train_stage,
     trained_model,
     training,
 )
 from medtune.runs.task_items import TaskItems
-from medtune.runs.variants import arms_of_run, arms_of_task, arms_stage
+from medtune.runs.variants import arms_stage
 from medtune.training.distributed import Processes
 
 Samples = dict[str, list[dict[str, Any]]]
+FORMAT = 2  # of metrics.json: figures of an older one are written again
 STAGE_NAMES = ("prepare", "before", "train", "after", "report")
 
 
@@ -58,7 +56,7 @@ class Outcome:
     """
 
     root: Path
-    metrics: dict[str, Any]
+    metrics: Metrics | None  # None before a report
     verdict: str
     main: bool = True  # False in all but one of several processes
 
@@ -97,12 +95,11 @@ def execute(
                     else "failed"
                 )
             raise
-        metrics = read_json(run.metrics) if run.metrics.exists() else {}
+        metrics = Metrics.read(run.metrics) if run.metrics.exists() else None
         if processes.main:
-            run.update(status=metrics.get("status", "partial") if "report" in stages else "partial")
-        return Outcome(
-            out, metrics, verdict(metrics) if metrics.get("change") else "", processes.main
-        )
+            run.update(status=metrics.status if metrics and "report" in stages else "partial")
+        words = verdict(metrics) if metrics and metrics.change else ""
+        return Outcome(out, metrics, words, processes.main)
     finally:
         run.close()
 
@@ -200,6 +197,7 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         "recipe": to_yaml(recipe),
         "files of the run": run.output_hashes(read),
         "medtune": __version__,
+        "format": FORMAT,
         "request": now() if again else "",
     }
     evaluation = run.root / "eval"
@@ -226,29 +224,18 @@ def _report(recipe: Recipe, run: RunDirectory) -> None:
         else {}
     )
     if change:
-        write_json(run.comparison, change)
-    _write_if_any(run.root / "eval" / "tables.json", tables_of_run(before, after))
-    _write_if_any(run.root / "eval" / "confidence.json", _confidence(recipe, run, before, after))
-    published = published_figures(recipe, before, after, run.published)
+        write_json(run.comparison, plain(change))
+    evaluation = run.root / "eval"
+    _write_if_any(evaluation / "tables.json", plain(tables_of_run(before, after)))
+    _write_if_any(evaluation / "confidence.json", plain(_confidence(recipe, run, before, after)))
     run.update(end=now())
-    figures = collect_metrics(recipe, run, change, "complete" if change else "partial")
-    parts = (
-        by_source(before, after, tasks_of(recipe), recipe.evaluate.resamples, recipe.seed)
-        if change
-        else {}
-    )
-    overlap = read_overlap(run)
-    if change and overlap:
-        overlap["without"] = without_overlap(recipe, overlap, before, after, tasks_of(recipe))
-    figures |= {"published": published}
-    figures |= ({"by_source": parts} if parts else {}) | ({"overlap": overlap} if overlap else {})
-    write_json(run.metrics, figures | _beyond_one_pair(recipe, run, change))
+    write_json(run.metrics, collect_metrics(recipe, run, before, after, change).as_json())
     write_report(run)
 
 
 def _confidence(
     recipe: Recipe, run: RunDirectory, before: Samples, after: Samples
-) -> dict[str, Any]:
+) -> dict[str, dict[str, ConfidenceFacts]]:
     """What the confidence of each task's answers is worth, with the threshold that validation
     sets.
     """
@@ -272,26 +259,6 @@ def _write_if_any(place: Path, values: dict[str, Any]) -> None:
         place.unlink(missing_ok=True)
 
 
-def _beyond_one_pair(recipe: Recipe, run: RunDirectory, change: dict[str, Any]) -> dict[str, Any]:
-    """Arms, seeds and the learning curve, by the metric of the verdict.
-
-    What was not asked for is left out.
-    """
-    key, name, entry = headline(change)
-    if entry is None:
-        return {}
-    task = tasks_of(recipe)[key]
-    metric = next(metric for metric in task.metrics if metric.name == name)
-    others = [arms_of_task(run, recipe, other) for other in tasks_of(recipe) if other != key]
-    makers = {"arms": arms_of_run, "seeds": seeds_of_run, "learning_curve": curve_of_run}
-    made: dict[str, Any] = {
-        part: make(run, recipe, key, task, metric) for part, make in makers.items()
-    }
-    made["decoding_seeds"] = decodings_of_run(run, recipe)
-    made["arms_by_task"] = [found for found in others if found]
-    return {part: found for part, found in made.items() if found}
-
-
 def report_again(root: Path) -> Outcome:
     """The report of an existing run, computed again from its samples.
 
@@ -308,60 +275,8 @@ def report_again(root: Path) -> Outcome:
     run.open()
     try:
         report_stage(recipe, run, again=True)
-        metrics = read_json(run.metrics)
-        run.update(status=metrics["status"])
+        metrics = Metrics.read(run.metrics)
+        run.update(status=metrics.status)
     finally:
         run.close()
-    return Outcome(root, metrics, verdict(metrics) if metrics["change"] else "")
-
-
-def _dropped(audit: RunAudit) -> dict[str, int]:
-    """Rows left out by reason.
-
-    What was empty in one figure (the audit tells question and answer apart).
-    """
-    reasons = dict(audit.dropped)
-    empty = reasons.pop("empty_question") + reasons.pop("empty_answer")
-    return {"empty": empty, **reasons, "overlong": audit.tokens.overlong_dropped}
-
-
-def collect_metrics(
-    recipe: Recipe, run: RunDirectory, change: dict[str, Any], status: str
-) -> dict[str, Any]:
-    """The figures of the whole run, under the same keys in ``before``, ``after`` and ``change``."""
-    audit = read_audit(run.data / "audit.json")
-    stats_path = run.train / "trainer_stats.json"
-    stats = read_json(stats_path) if stats_path.exists() else {}
-    wanted = (
-        "steps",
-        "tokens",
-        "supervised_tokens",
-        "seconds",
-        "tokens_per_second",
-        "peak_memory_bytes",
-        "trainable_parameters",
-        "parameters",
-        "best_step",
-        "best_validation_loss",
-        "stopped_early",
-        "cost_usd",
-    )
-    return {
-        "recipe": recipe.name,
-        "status": status,
-        "data": {
-            **{name: split.rows for name, split in audit.splits.items()},
-            "dropped": _dropped(audit),
-            "leaked": audit.leaked,
-            "measured_on": recipe.evaluate.split,
-            "truncated_rows": audit.tokens.truncated_rows,
-        },
-        "train": {name: stats[name] for name in wanted if name in stats},
-        "before": scores_of(run.before, recipe),
-        "after": scores_of(run.after, recipe),
-        "change": change,
-        "baselines": {
-            task: {name: entry["scores"] for name, entry in found.items()}
-            for task, found in read_baselines(run).items()
-        },
-    }
+    return Outcome(root, metrics, verdict(metrics) if metrics.change else "")

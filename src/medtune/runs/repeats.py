@@ -11,12 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from medtune.conversation import Conversation, read_conversations, write_conversations
-from medtune.evaluation.comparison.seed_variance import decoding_spread, pooled_change
+from medtune.evaluation.comparison.seed_variance import (
+    CurvePoint,
+    DecodingSpread,
+    LearningCurve,
+    SeedVariance,
+    decoding_spread,
+    learning_curve,
+    pooled_change,
+    seed_variance,
+)
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import Metric, Sample, Task
 from medtune.files import (
@@ -157,7 +165,7 @@ def _share_data(run: RunDirectory, sub: RunDirectory, repeat: Repeat, seed: int)
 
 def seeds_of_run(
     run: RunDirectory, recipe: Recipe, key: str, task: Task, metric: Metric
-) -> dict[str, Any] | None:
+) -> SeedVariance | None:
     """The change of one metric over all seeds, pooled.
 
     None where there is one seed, or they are not all measured.
@@ -170,37 +178,25 @@ def seeds_of_run(
     before = _samples(run.before, recipe, key)
     if not names or not before or not all(sides):
         return None
-    found = pooled_change(before, sides, metric, recipe.evaluate.resamples, recipe.seed)
+    draws = recipe.evaluate.resamples, recipe.seed
+    values = [score(task, side, *draws)[metric.name].value for side in sides]
     seeds = [recipe.training_seed, *(repeat.recipe.training_seed for repeat in names)]
-    after = [
-        score(task, side, recipe.evaluate.resamples, recipe.seed)[metric.name]["value"]
-        for side in sides
-    ]
-    rows = [
-        {"seed": seed, "value": value, "change": change}
-        for seed, value, change in zip(seeds, after, found.pop("changes"), strict=True)
-    ]
-    span = "" if found["low"] is None else f" (95 % {found['low']:.3g} to {found['high']:.3g})"
-    sentence = (
-        f"Over {len(rows)} trainings with different seeds, {metric.title.lower()} changed by {found['value']:.3g} on average{span}; "
-        f"standard deviation between them {found['between_sd']:.2g}."
-    )
-    return {"task": key, "metric": metric.name, "rows": rows, "pooled": found, "sentence": sentence}
+    return seed_variance(key, metric, seeds, values, pooled_change(before, sides, metric, *draws))
 
 
-def decodings_of_run(run: RunDirectory, recipe: Recipe) -> dict[str, Any]:
+def decodings_of_run(run: RunDirectory, recipe: Recipe) -> dict[str, DecodingSpread]:
     """Spread between the rounds of sampled answers, by task; of those that made at least two."""
-    asked = [spec.key for spec in recipe.evaluate.tasks if spec.samples > 1]
-    found = {
+    keys = [spec.key for spec in recipe.evaluate.tasks if spec.samples > 1]
+    spreads = {
         key: decoding_spread(*(_samples(side, recipe, key) for side in (run.before, run.after)))
-        for key in asked
+        for key in keys
     }
-    return {key: spread for key, spread in found.items() if spread}
+    return {key: spread for key, spread in spreads.items() if spread}
 
 
 def curve_of_run(
     run: RunDirectory, recipe: Recipe, key: str, task: Task, metric: Metric
-) -> dict[str, Any] | None:
+) -> LearningCurve | None:
     """One metric over the parts of train, from none to all.
 
     None where no curve was asked for or it is not whole.
@@ -220,39 +216,22 @@ def curve_of_run(
     before = _samples(run.before, recipe, key)
     if not parts or not before or not all(samples for _, _, samples in sides):
         return None
-    settings = recipe.evaluate.resamples, recipe.seed
+    draws = recipe.evaluate.resamples, recipe.seed
     points = [
-        {"fraction": fraction, "rows": _rows(data)} | score(task, samples, *settings)[metric.name]
+        CurvePoint(
+            fraction=fraction, rows=_rows(data), **dict(score(task, samples, *draws)[metric.name])
+        )
         for fraction, data, samples in sides
     ]
     # Both ends of the last step are trainings, each with its own luck; known where several seeds
     # were trained.
-    spread = seeds_of_run(run, recipe, key, task, metric)
-    luck = 2 * spread["pooled"]["between_sd"] ** 2 if spread else None
-    last = pooled_change(sides[-2][2], [sides[-1][2]], metric, *settings, luck or 0.0)
-    last["between_sd"] = spread["pooled"]["between_sd"] if spread else None
-    start = score(task, before, *settings)[metric.name]
-    return {
-        "task": key, "metric": metric.name, "title": metric.title, "unit": metric.unit, "before": start,
-        "points": points, "last_step": {k: v for k, v in last.items() if k != "changes"},
-        "sentence": _worth_of_more(metric, points, last, known=spread is not None),
-    }  # fmt: skip
-
-
-def _worth_of_more(
-    metric: Metric, points: list[dict[str, Any]], last: dict[str, Any], *, known: bool
-) -> str:
-    """What the last step of the curve says; a curve says nothing certain beyond its end."""
-    few, all_ = points[-2], points[-1]
-    said = f"From {few['rows']:,} to {all_['rows']:,} training rows, {metric.title.lower()} changed by {last['value']:.3g}"
-    if last["p"] is None:
-        return f"{said}: one group says nothing about chance."
-    luck = "with" if known else "without"
-    said += f" (95 % {last['low']:.3g} to {last['high']:.3g}, {luck} the luck of training)"
-    better = (last["value"] < 0) == (metric.better == "lower")
-    if last["p"] >= 0.05:
-        return f"{said}: this test shows no further gain from the last rows."
-    return f"{said}: {'it still gains, so more data of this kind would likely help' if better else 'more rows made it worse'}."
+    seeds = seeds_of_run(run, recipe, key, task, metric)
+    spread = seeds.pooled.between_sd if seeds else None
+    luck = 2 * spread**2 if spread else 0.0
+    last = pooled_change(sides[-2][2], [sides[-1][2]], metric, *draws, luck)
+    last = last.model_copy(update={"between_sd": spread})
+    start = score(task, before, *draws)[metric.name]
+    return learning_curve(key, metric, start, points, last)
 
 
 def _after(run: RunDirectory, repeat: Repeat) -> Path:

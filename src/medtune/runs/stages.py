@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RunError
-from medtune.evaluation.evaluate import evaluate, read_samples, score
+from medtune.evaluation.evaluate import evaluate, read_samples
 from medtune.evaluation.published import figure_named
 from medtune.evaluation.tasks import Task, task_of
 from medtune.files import file_hash, sha256_paths, whole_directory, whole_file, write_json
@@ -74,8 +74,8 @@ def _evaluate(
     results = evaluate(model, items.jobs(), evaluation.resamples, directory)
     evaluate(model, items.validation_jobs(), evaluation.resamples, directory / VALIDATION)
     for task, scores in results.items():
-        for metric, entry in scores.items():
-            detail(f"  {task} {metric}: {entry['value']:.4g} (n = {entry['n']})")
+        for metric, score in scores.items():
+            detail(f"  {task} {metric}: {score.value:.4g} (n = {score.n})")
     figures = [figure_named(name) for name in evaluation.published] if trained else []
     for figure in figures:
         if not figure.needs_trained_model:
@@ -289,13 +289,3 @@ def samples_of(
     if not all((which / f"{task}.json").exists() for task in wanted):
         return {}
     return {task: read_samples(which, task) for task in wanted}
-
-
-def scores_of(which: Path, recipe: Recipe) -> dict[str, dict[str, Any]]:
-    """Task → scores, computed from the saved samples alone."""
-    samples = samples_of(which, recipe)
-    tasks = tasks_of(recipe)
-    return {
-        key: score(tasks[key], samples[key], recipe.evaluate.resamples, recipe.seed)
-        for key in samples
-    }

@@ -4,9 +4,8 @@ items.
 
 import shutil
 from pathlib import Path
-from typing import Any
 
-from medtune.evaluation.comparison.variants import Side, compare_arms
+from medtune.evaluation.comparison.variants import Variant, VariantComparison, compare_variants
 from medtune.evaluation.evaluate import evaluate
 from medtune.evaluation.tasks import Metric, Task
 from medtune.files import file_hash
@@ -52,7 +51,7 @@ def _measure(plan: Plan, run: RunDirectory, arm: Arm, directory: Path) -> None:
     run.perform(Stage(f"arm_{arm.name}", inputs, (directory,), libraries), work)
 
 
-def arms_of_task(run: RunDirectory, recipe: Recipe, key: str) -> dict[str, Any] | None:
+def arms_of_task(run: RunDirectory, recipe: Recipe, key: str) -> VariantComparison | None:
     """The comparison on a task's first tested metric.
 
     None where it has none, or the arms leave the task out.
@@ -68,22 +67,19 @@ def arms_of_task(run: RunDirectory, recipe: Recipe, key: str) -> dict[str, Any] 
 
 def arms_of_run(
     run: RunDirectory, recipe: Recipe, key: str, task: Task, metric: Metric
-) -> dict[str, Any] | None:
+) -> VariantComparison | None:
     """The comparison of all ways on one metric.
 
     None where the recipe has no arms or they are not all measured.
     """
-    sides = []
-    for name, model, directory in UNCHANGED:
-        sides.append(
-            Side(
-                name, model, None, 0, samples_of(run.root / "eval" / directory, recipe).get(key, [])
-            )
-        )
+    variants = [
+        Variant(name, model, None, 0, samples_of(run.root / "eval" / side, recipe).get(key, []))
+        for name, model, side in UNCHANGED
+    ]
     for arm in recipe.evaluate.arms:
-        where = run.root / "eval" / "arms" / arm.name
-        samples = samples_of(where, recipe, {key}).get(key, [])
-        sides.append(Side(arm.name, arm.model, arm.system_prompt, arm.shots, samples))
-    if len(sides) == len(UNCHANGED) or not all(side.samples for side in sides):
+        directory = run.root / "eval" / "arms" / arm.name
+        samples = samples_of(directory, recipe, {key}).get(key, [])
+        variants.append(Variant(arm.name, arm.model, arm.system_prompt, arm.shots, samples))
+    if len(variants) == len(UNCHANGED) or not all(variant.samples for variant in variants):
         return None
-    return compare_arms(sides, key, task, metric, recipe.evaluate.resamples, recipe.seed)
+    return compare_variants(variants, key, task, metric, recipe.evaluate.resamples, recipe.seed)

@@ -17,7 +17,7 @@ from medtune.evaluation.confidence.calibration import (
     negative_loglikelihood,
     perfect,
     reliability,
-    temperature_facts,
+    scale_temperature,
 )
 from medtune.evaluation.confidence.scores import softmax
 
@@ -72,7 +72,7 @@ def test_an_error_lies_between_the_gap_of_all_and_one(values, random):
 def test_an_overconfident_model_stands_out_of_what_chance_would_show():
     confidences, right = drawn(600, shift=0.2)
     found = calibration_error(confidences, right, own_groups(600), 500, 0)
-    assert found["perfect"]["high"] < found["low"] <= found["value"] <= found["high"]
+    assert found.perfect.high < found.low <= found.value <= found.high
 
 
 def test_a_perfectly_calibrated_model_does_not():
@@ -80,20 +80,24 @@ def test_a_perfectly_calibrated_model_does_not():
     for seed in range(40):
         confidences, right = drawn(150, seed)
         found = calibration_error(confidences, right, own_groups(150), 200, seed)
-        inside += found["value"] <= found["perfect"]["high"]
-        covered += found["low"] == 0
+        inside += found.value <= found.perfect.high
+        covered += found.low == 0
     assert inside >= 36
     assert covered >= 36
 
 
 def test_what_a_perfect_model_shows_shrinks_with_n_and_is_never_zero():
     small, large = (perfect(drawn(count)[0], 400, 0) for count in (50, 5000))
-    assert small["mean"] > 3 * large["mean"] > 0
-    assert small["low"] < small["mean"] < small["high"]
+    assert small.mean > 3 * large.mean > 0
+    assert small.low < small.mean < small.high
 
 
 def test_the_perfect_value_of_certain_models_is_zero():
-    assert perfect(np.array([1.0, 1.0, 0.0]), 50, 0) == {"mean": 0.0, "low": 0.0, "high": 0.0}
+    assert perfect(np.array([1.0, 1.0, 0.0]), 50, 0).as_json() == {
+        "mean": 0.0,
+        "low": 0.0,
+        "high": 0.0,
+    }
 
 
 def test_groups_widen_the_band():
@@ -102,20 +106,20 @@ def test_groups_widen_the_band():
     groups = [str(i) for i in np.repeat(np.arange(60), 10)]
     alone = calibration_error(*copies, own_groups(600), 300, 0)
     clustered = calibration_error(*copies, groups, 300, 0)
-    assert clustered["high"] > alone["high"]
-    assert calibration_error(*copies, ["one"] * 600, 300, 0)["low"] is None
+    assert clustered.high > alone.high
+    assert calibration_error(*copies, ["one"] * 600, 300, 0).low is None
 
 
 def test_brier_agrees_with_scikit_learn():
     confidences, right = drawn(200)
     found = brier(confidences, right, own_groups(200), 200, 0)
-    assert found["value"] == pytest.approx(brier_score_loss(right, confidences), abs=1e-12)
-    assert found["low"] < found["value"] < found["high"]
+    assert found.value == pytest.approx(brier_score_loss(right, confidences), abs=1e-12)
+    assert found.low < found.value < found.high
 
 
 def test_of_a_tie_the_brier_score_is_the_expected_one():
-    assert brier(np.array([0.5]), np.array([0.5]), ["a"], 10, 0)["value"] == pytest.approx(0.25)
-    assert brier(np.array([0.9]), np.array([0.5]), ["a"], 10, 0)["value"] == pytest.approx(
+    assert brier(np.array([0.5]), np.array([0.5]), ["a"], 10, 0).value == pytest.approx(0.25)
+    assert brier(np.array([0.9]), np.array([0.5]), ["a"], 10, 0).value == pytest.approx(
         (0.01 + 0.81) / 2
     )
 
@@ -123,10 +127,10 @@ def test_of_a_tie_the_brier_score_is_the_expected_one():
 def test_the_rows_of_a_reliability_diagram_hold_all_items():
     confidences, right = drawn(237)
     rows = reliability(confidences, right)
-    assert sum(row["n"] for row in rows) == 237
-    assert sum(row["n"] * row["right"] for row in rows) == pytest.approx(right.sum())
-    assert all(row["low"] <= row["right"] <= row["high"] for row in rows)
-    gaps = sum(row["n"] * abs(row["right"] - row["confidence"]) for row in rows) / 237
+    assert sum(row.n for row in rows) == 237
+    assert sum(row.n * row.right for row in rows) == pytest.approx(right.sum())
+    assert all(row.low <= row.right <= row.high for row in rows)
+    gaps = sum(row.n * abs(row.right - row.confidence) for row in rows) / 237
     assert gaps == pytest.approx(expected_calibration_error(confidences, right))
 
 
@@ -154,11 +158,11 @@ def test_the_temperature_that_made_the_labels_is_found(temperature):
 def test_temperature_mends_an_overconfident_model_on_test():
     scores, right = test = labelled(800, 3.0, 2)
     correct = (scores.argmax(axis=1) == right).astype(float)
-    found = temperature_facts(labelled(800, 3.0, 1), test, correct, lambda p: p.max(axis=1))
-    assert found["ece_before"] == expected_calibration_error(softmax(scores).max(axis=1), correct)
-    assert found["ece_after"] < found["ece_before"] / 3
-    assert found["nll_after"] < found["nll_before"]
-    assert not found["at_limit"]
+    found = scale_temperature(labelled(800, 3.0, 1), test, correct, lambda p: p.max(axis=1))
+    assert found.ece_before == expected_calibration_error(softmax(scores).max(axis=1), correct)
+    assert found.ece_after < found.ece_before / 3
+    assert found.nll_after < found.nll_before
+    assert not found.at_limit
 
 
 def test_a_temperature_at_the_end_of_the_range_is_said_to_be_there():
@@ -166,7 +170,7 @@ def test_a_temperature_at_the_end_of_the_range_is_said_to_be_there():
         np.array([[5.0, 0.0]] * 20),
         np.arange(20) % 2,
     )  # half of the sure answers are wrong: no T is soft enough
-    assert temperature_facts(sides, sides, 1.0 - sides[1], lambda p: p[:, 0])["at_limit"]
+    assert scale_temperature(sides, sides, 1.0 - sides[1], lambda p: p[:, 0]).at_limit
 
 
 def test_missing_options_take_no_part():

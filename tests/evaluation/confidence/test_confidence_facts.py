@@ -12,10 +12,11 @@ from medtune.evaluation.confidence.abstention import (
     AbstentionPolicy,
     above,
     lowest_threshold,
-    threshold_facts,
+    set_threshold,
 )
+from medtune.evaluation.confidence.measure import confidence_facts, confidence_of
 from medtune.evaluation.confidence.scores import read_confidence_scores
-from medtune.evaluation.confidence.summary import confidence_facts, confidence_of
+from medtune.evaluation.results import plain
 
 LABELS = ["Heart", "Lung", "Skin"]
 
@@ -68,19 +69,16 @@ def facts_of(samples, validation, wanted=0.5):
 
 def test_options_have_every_figure_and_survive_json():
     found = facts_of(chosen(300, 0), chosen(200, 1))
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert (found["kind"], found["n"], found["without"]) == ("options", 300, 0)
-    assert found["signal"] == "signal"
-    assert found["temperature"]["value"] == pytest.approx(2, rel=0.3)
-    assert (
-        found["temperature"]["ece_after"]
-        < found["temperature"]["ece_before"]
-        == found["ece"]["value"]
-    )
-    assert found["conformal"]["reached"]["value"] == pytest.approx(0.9, abs=0.07)
-    assert found["confidence"] > found["right"]
-    assert any("overconfident" in text for text in found["sentences"])
-    assert found["further"]["margin"]["auroc"]["value"] > 0.5
+    text = json.dumps(found.as_json(), allow_nan=False)
+    assert type(found).model_validate_json(text) == found
+    assert (found.kind, found.n, found.without) == ("options", 300, 0)
+    assert found.signal == "signal"
+    assert found.temperature.value == pytest.approx(2, rel=0.3)
+    assert found.temperature.ece_after < found.temperature.ece_before == found.ece.value
+    assert found.conformal.reached.value == pytest.approx(0.9, abs=0.07)
+    assert found.confidence > found.right
+    assert any("overconfident" in text for text in found.sentences)
+    assert found.further["margin"].auroc.value > 0.5
 
 
 def test_primary_scores_go_before_likelihoods():
@@ -109,16 +107,16 @@ def test_items_with_fewer_options_are_measured_beside_others():
         sample["score"] = {"correct": 1.0, "top": {"Heart": 1.0}}
         sample["labels"] = ["Heart"]
     found = facts_of(samples, chosen(40, 1))
-    assert found["conformal"]["options"] == 2.5
-    assert found["conformal"]["mean_size"] <= 2.5
+    assert found.conformal.options == 2.5
+    assert found.conformal.mean_size <= 2.5
 
 
 def test_sets_of_labels_have_no_temperature_and_no_conformal_sets():
     samples = chosen(60, 0)
     samples[0]["labels"] = ["Heart", "Lung"]
     found = facts_of(samples, chosen(60, 1))
-    assert found["temperature"] is found["conformal"] is None
-    assert found["threshold"] is not None
+    assert found.temperature is found.conformal is None
+    assert found.threshold is not None
 
 
 def test_a_model_that_cannot_tell_options_apart_has_no_signal():
@@ -128,20 +126,20 @@ def test_a_model_that_cannot_tell_options_apart_has_no_signal():
         sample["score"] = {"correct": 1 / 3, "top": dict.fromkeys(LABELS, 1 / 3)}
         sample["labels"] = [LABELS[number % 3]]
     found = facts_of(samples, samples)
-    assert found["auroc"]["value"] == 0.5
-    assert found["signal"] == "no signal"
-    assert found["ece"]["value"] == pytest.approx(0, abs=1e-12)
-    assert found["threshold"]["status"] == "no signal"
+    assert found.auroc.value == 0.5
+    assert found.signal == "no signal"
+    assert found.ece.value == pytest.approx(0, abs=1e-12)
+    assert found.threshold.status == "no signal"
 
 
 def test_answers_are_right_from_a_rouge_of_three_tenths():
     found = facts_of(answered(200, 0), answered(200, 1))
-    assert found["kind"] == "answers"
-    assert 0.3 < found["right"] < 0.7
-    assert found["conformal"] is None
-    assert found["temperature"]["ece_before"] == pytest.approx(found["ece"]["value"])
-    assert "ROUGE-L" in found["sentences"][0]
-    assert found["threshold"]["status"] in ("set", "not needed")
+    assert found.kind == "answers"
+    assert 0.3 < found.right < 0.7
+    assert found.conformal is None
+    assert found.temperature.ece_before == pytest.approx(found.ece.value)
+    assert "ROUGE-L" in found.sentences[0]
+    assert found.threshold.status in ("set", "not needed")
 
 
 def test_answers_without_a_likelihood_are_counted_and_left_out():
@@ -149,8 +147,8 @@ def test_answers_without_a_likelihood_are_counted_and_left_out():
     del samples[3]["output_loglikelihood"]
     samples[4]["output_tokens"] = 0
     found = facts_of(samples, None)
-    assert (found["n"], found["without"]) == (48, 2)
-    assert any("2 items have no confidence" in text for text in found["sentences"])
+    assert (found.n, found.without) == (48, 2)
+    assert any("2 items have no confidence" in text for text in found.sentences)
 
 
 def test_sampled_answers_give_further_signals():
@@ -159,12 +157,12 @@ def test_sampled_answers_give_further_signals():
         right = sample["score"]["rouge_l"] >= 0.3
         sample["sampled"] = ["Rest."] * 5 if right else ["Rest.", "rest", "Water", "Sleep", "Heat"]
     del samples[0]["sampled"]
-    found = facts_of(samples, None)["further"]
-    assert found["semantic_entropy"]["auroc"]["value"] == 1
-    assert found["self_consistency"]["n"] == 79
+    found = facts_of(samples, None).further
+    assert found["semantic_entropy"].auroc.value == 1
+    assert found["self_consistency"].n == 79
     for sample in samples:
         sample["sampled_clusters"] = [0, 0, 0, 0, 0]
-    assert facts_of(samples, None)["further"]["semantic_entropy"]["mean"] == 0
+    assert facts_of(samples, None).further["semantic_entropy"].mean == 0
 
 
 def test_what_has_no_confidence_is_not_measured():
@@ -178,8 +176,8 @@ def test_what_has_no_confidence_is_not_measured():
 
 def test_without_validation_nothing_is_set():
     found = facts_of(chosen(50, 0), None)
-    assert found["temperature"] is found["conformal"] is found["threshold"] is None
-    assert sum("not measured" in text for text in found["sentences"]) == 3
+    assert found.temperature is found.conformal is found.threshold is None
+    assert sum("not measured" in text for text in found.sentences) == 3
 
 
 def test_a_model_that_is_never_right_is_measured_as_far_as_it_goes():
@@ -187,11 +185,11 @@ def test_a_model_that_is_never_right_is_measured_as_far_as_it_goes():
     for sample in samples:
         sample["score"]["rouge_l"] = 0.0
     found = facts_of(samples, samples)
-    assert found["signal"] == "not measured"
-    assert found["auroc"] is None
-    assert found["threshold"]["status"] == "not measured"
-    assert found["aurc"] == {"value": 1.0, "random": 1.0, "oracle": 1.0}
-    json.dumps(found, allow_nan=False)
+    assert found.signal == "not measured"
+    assert found.auroc is None
+    assert found.threshold.status == "not measured"
+    assert found.aurc.as_json() == {"value": 1.0, "random": 1.0, "oracle": 1.0}
+    json.dumps(found.as_json(), allow_nan=False)
 
 
 def test_the_lowest_threshold_that_is_right_often_enough():
@@ -214,11 +212,11 @@ def test_a_threshold_does_not_rest_on_a_few_lucky_answers():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_threshold_does_on_validation_what_it_says(seed):
-    found = facts_of(answered(300, seed), answered(300, 50 + seed), wanted=0.6)["threshold"]
-    assert found["status"] == "set"
-    assert found["right"] >= 0.6
-    assert found["n"] / 300 == pytest.approx(found["coverage"])
-    assert found["test"]["right"] == pytest.approx(0.6, abs=0.15)
+    found = facts_of(answered(300, seed), answered(300, 50 + seed), wanted=0.6).threshold
+    assert found.status == "set"
+    assert found.right >= 0.6
+    assert found.n / 300 == pytest.approx(found.coverage)
+    assert found.test.right == pytest.approx(0.6, abs=0.15)
 
 
 @pytest.mark.parametrize(
@@ -232,12 +230,16 @@ def test_a_threshold_does_on_validation_what_it_says(seed):
 )
 def test_where_nothing_is_held_back_the_reason_is_given(signal, wanted, status, value):
     side = np.linspace(0, 1, 40), np.arange(40) % 2
-    found = threshold_facts(side, signal, side, wanted)
-    assert (found["status"], found["value"], found["right_of_all"]) == (status, value, 0.5)
+    found = set_threshold(side, signal, side, wanted)
+    assert (found.status, found.value, found.right_of_all) == (status, value, 0.5)
 
 
 def test_nothing_above_a_threshold_is_no_share():
-    assert above(np.array([0.1]), np.array([1.0]), 0.5) == {"n": 0, "coverage": 0.0, "right": None}
+    assert above(np.array([0.1]), np.array([1.0]), 0.5).as_json() == {
+        "n": 0,
+        "coverage": 0.0,
+        "right": None,
+    }
 
 
 def test_tasks_and_sides():
@@ -249,8 +251,8 @@ def test_tasks_and_sides():
         "mine": ["before", "after"],
         "answers": ["after"],
     }
-    assert found["mine"]["after"]["threshold"] is None
-    gate = AbstentionPolicy.of(found)
-    assert gate.threshold == found["answers"]["after"]["threshold"]["value"] > 0
+    assert found["mine"]["after"].threshold is None
+    gate = AbstentionPolicy.of(plain(found))
+    assert gate.threshold == found["answers"]["after"].threshold.value > 0
     assert gate.status == "set"
-    assert AbstentionPolicy.of({"mine": found["mine"]}) is None
+    assert AbstentionPolicy.of(plain({"mine": found["mine"]})) is None

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medtune.evaluation.confidence.conformal import (
-    conformal_facts,
     conformal_limit,
     conformal_rank,
     conformal_sets,
+    measure_conformal,
 )
 from medtune.evaluation.confidence.scores import (
     clusters,
@@ -54,37 +54,36 @@ def scored(count, seed):
 
 def facts_of(validation, test):
     there = np.ones(test[0].shape, dtype=bool)
-    return conformal_facts(validation, test, there, [str(i) for i in range(len(there))], 200, 0)
+    return measure_conformal(validation, test, there, [str(i) for i in range(len(there))], 200, 0)
 
 
 def test_a_hundred_rows_are_expected_to_cover_0_901_and_do():
     reached = [
-        facts_of(scored(100, seed), scored(500, 1000 + seed))["reached"]["value"]
-        for seed in range(60)
+        facts_of(scored(100, seed), scored(500, 1000 + seed)).reached.value for seed in range(60)
     ]
     found = facts_of(scored(100, 0), scored(500, 1))
-    assert found["expected"] == pytest.approx(91 / 101) == pytest.approx(0.901, abs=1e-3)
-    assert found["stated"] == pytest.approx(0.9)
+    assert found.expected == pytest.approx(91 / 101) == pytest.approx(0.901, abs=1e-3)
+    assert found.stated == pytest.approx(0.9)
     assert np.mean(reached) == pytest.approx(0.901, abs=0.012)
-    assert 1 < found["mean_size"] < 5
-    assert found["reached"]["low"] < found["reached"]["value"] < found["reached"]["high"]
+    assert 1 < found.mean_size < 5
+    assert found.reached.low < found.reached.value < found.reached.high
 
 
 def test_too_few_rows_hold_every_option_and_say_so():
     found = facts_of(scored(8, 0), scored(50, 1))
-    assert found["limit"] is None
-    assert found["mean_size"] == 5
-    assert found["reached"]["value"] == 1
-    assert found["expected"] == 1
+    assert found.limit is None
+    assert found.mean_size == 5
+    assert found.reached.value == 1
+    assert found.expected == 1
 
 
 def test_a_right_answer_that_is_no_option_is_never_covered():
     probabilities, right = scored(200, 0)
     test = scored(100, 1)
     found = facts_of((probabilities, right), (test[0], np.full(100, -1)))
-    assert found["reached"]["value"] == 0
+    assert found.reached.value == 0
     many = np.where(np.arange(200) < 50, -1, right)
-    assert facts_of((probabilities, many), test)["limit"] is None
+    assert facts_of((probabilities, many), test).limit is None
 
 
 def test_clusters_of_five_three_and_two():

@@ -25,7 +25,7 @@ def test_scores_of_two_known_answers(scripted, item, settings):
     looping = "go home and rest go home and rest"
     model = scripted(answers={"a": looping, "b": "drink water"}, unfinished=frozenset({"a"}))
     samples = TASK.run(model, [item("a", "stay in bed"), item("b", "drink water")], settings())
-    found = {name: entry["value"] for name, entry in score(TASK, samples, 100, 0).items()}
+    found = {name: entry.value for name, entry in score(TASK, samples, 100, 0).items()}
     expected = {
         "rouge_l": 0.5,
         "token_f1": 0.5,
@@ -61,4 +61,4 @@ def test_empty_answers_are_scored_zero_and_have_no_repetition(scripted, item, se
     samples = TASK.run(scripted(default_answer=""), [item("a", "x"), item("b", "y")], settings())
     found = score(TASK, samples, 100, 0)
     assert "repetition" not in found
-    assert (found["rouge_l"]["value"], found["words"]["value"]) == (0.0, 0.0)
+    assert (found["rouge_l"].value, found["words"].value) == (0.0, 0.0)

@@ -42,7 +42,7 @@ def encoded(monkeypatch):
 
 
 def figures(samples):
-    return {name: entry["value"] for name, entry in score(TASK, samples, 100, 0).items()}
+    return {name: entry.value for name, entry in score(TASK, samples, 100, 0).items()}
 
 
 def test_a_wrong_dose_is_flagged_and_counted(scripted, item, of):
@@ -56,11 +56,11 @@ def test_a_wrong_dose_is_flagged_and_counted(scripted, item, of):
     assert [c["said"] for s in samples for c in s["dose_conflicts"]] == ["50 mg daily"]
     assert [s["score"]["doses"] for s in samples] == [[1, 2], [1, 1], [0, 0]]  # "daily" agrees
     found = score(TASK, samples, 100, 0)
-    assert (found["dose_agreement"]["value"], found["dose_agreement"]["n"]) == (
+    assert (found["dose_agreement"].value, found["dose_agreement"].n) == (
         pytest.approx(2 / 3),
         2,
     )
-    assert (found["tenfold_errors"]["value"], found["tenfold_errors"]["n"]) == (0.5, 2)
+    assert (found["tenfold_errors"].value, found["tenfold_errors"].n) == (0.5, 2)
 
 
 def test_bleu_pools_the_counts_of_all_answers(scripted, item, of):

@@ -59,9 +59,9 @@ def scores_of(samples, resamples=300):
 def test_always_the_majority_of_nine_to_one():
     samples = guesses([("common", "common")] * 9 + [("rare", "common")], ["common", "rare"])
     scores = scores_of(samples)
-    assert scores["accuracy"]["value"] == 0.9
-    assert scores["macro_f1"]["value"] == pytest.approx(0.4737, abs=5e-5)
-    assert scores["macro_f1"]["low"] <= 0.4737 <= scores["macro_f1"]["high"]
+    assert scores["accuracy"].value == 0.9
+    assert scores["macro_f1"].value == pytest.approx(0.4737, abs=5e-5)
+    assert scores["macro_f1"].low <= 0.4737 <= scores["macro_f1"].high
 
 
 def test_macro_f1_agrees_with_scikit_learn_and_unparsed_answers_are_wrong():
@@ -74,26 +74,26 @@ def test_macro_f1_agrees_with_scikit_learn_and_unparsed_answers_are_wrong():
     )
     wanted = f1_score(right, named, labels=options, average="macro", zero_division=np.nan)
     scores = scores_of(samples)
-    assert scores["macro_f1"]["value"] == pytest.approx(wanted)
-    assert scores["accuracy"]["value"] == pytest.approx((right == named).mean())
+    assert scores["macro_f1"].value == pytest.approx(wanted)
+    assert scores["accuracy"].value == pytest.approx((right == named).mean())
 
 
 def test_accuracy_of_single_items_has_wilsons_interval_and_of_groups_a_wider_one():
     pairs = [("a", "a")] * 20 + [("a", "b")] * 5
     alone = scores_of(guesses(pairs, ["a", "b"]))["accuracy"]
-    assert (alone["low"], alone["high"]) == pytest.approx(
+    assert (alone.low, alone.high) == pytest.approx(
         (0.609, 0.911), abs=5e-4
     )  # of 20/25, as published
     tied = scores_of(guesses(pairs, ["a", "b"], [f"g{i // 5}" for i in range(25)]))["accuracy"]
-    assert tied["high"] - tied["low"] > alone["high"] - alone["low"]
+    assert tied.high - tied.low > alone.high - alone.low
 
 
 def test_all_right_is_not_called_certain():
     grouped = scores_of(guesses([("a", "a")] * 10, ["a", "b"], [f"g{i // 2}" for i in range(10)]))[
         "accuracy"
     ]
-    assert grouped["value"] == 1
-    assert grouped["low"] < 0.6
+    assert grouped.value == 1
+    assert grouped.low < 0.6
 
 
 def paired(b, c, both=5):
@@ -106,9 +106,9 @@ def paired(b, c, both=5):
 def test_the_change_of_accuracy_is_tested_by_mcnemar(b, c, p):
     before, after = paired(b, c)
     found = compare({"t": before}, {"t": after}, 200, 0, {"t": TASK})["t"]["accuracy"]
-    assert found["p"] == pytest.approx(p, abs=5e-6)
-    assert found["test"] == "exact McNemar"
-    assert found["value"] == pytest.approx((c - b) / (b + c + 5))
+    assert found.p == pytest.approx(p, abs=5e-6)
+    assert found.test == "exact McNemar"
+    assert found.value == pytest.approx((c - b) / (b + c + 5))
 
 
 def test_copies_of_an_item_are_one_witness():
@@ -117,10 +117,8 @@ def test_copies_of_an_item_are_one_witness():
         for i, sample in enumerate(side):
             sample["group"] = f"g{i // 5}"
     found = compare({"t": before}, {"t": after}, 200, 0, {"t": TASK})["t"]["accuracy"]
-    assert (
-        found["p"] >= 0.25
-    )  # three groups have eight patterns of signs; ten items would have 1,024
-    assert found["test"] == "paired bootstrap"
+    assert found.p >= 0.25  # three groups have eight patterns of signs; ten items would have 1,024
+    assert found.test == "paired bootstrap"
 
 
 def test_other_labels_are_another_task():
@@ -142,7 +140,7 @@ def test_length_changes_the_choice_and_both_are_shown(scripted, of):
     assert sample["continuations"] == ["a", "long label"]
     assert sample["loglikelihoods"] == [-2.0, -6.0]
     scores = scores_of([sample])
-    assert (scores["accuracy"]["value"], scores["accuracy_per_byte"]["value"]) == (0, 1)
+    assert (scores["accuracy"].value, scores["accuracy_per_byte"].value) == (0, 1)
 
 
 @pytest.mark.parametrize("k", [2, 3, 7])
@@ -150,7 +148,7 @@ def test_a_uniform_model_scores_chance_exactly(scripted, of, k):
     options = [f"label {i}" for i in range(k)]
     model = scripted(nll={name: (2.0 + i * 1e-7, 1) for i, name in enumerate(options)})
     samples = TASK.run(model, [note(i, options[i % k]) for i in range(4 * k)], of(options))
-    assert scores_of(samples)["accuracy"]["value"] == pytest.approx(1 / k)
+    assert scores_of(samples)["accuracy"].value == pytest.approx(1 / k)
 
 
 def test_labels_of_training_alone_are_offered_too(scripted, of):
@@ -186,11 +184,11 @@ def test_generated_answers_are_parsed_strictly(scripted, of):
     items = [note(n, gold) for n, gold in zip(range(1, 5), "BCDA", strict=True)]
     samples = TASK.run(scripted(answers=answers), items, of("ABCD", scoring="generation"))
     scores = scores_of(samples)
-    assert (scores["accuracy"]["value"], scores["parse_rate"]["value"]) == (0.5, 0.5)
+    assert (scores["accuracy"].value, scores["parse_rate"].value) == (0.5, 0.5)
     tables = class_tables(samples)
-    assert tables["unparsed"] == 2
-    assert [answer["output"] for answer in tables["unparsed_answers"]] == ["I don't know", "A or B"]
-    assert [row[-1] for row in tables["confusion"]] == [1, 0, 0, 1]
+    assert tables.unparsed == 2
+    assert [answer.output for answer in tables.unparsed_answers] == ["I don't know", "A or B"]
+    assert [row[-1] for row in tables.confusion] == [1, 0, 0, 1]
 
 
 def test_decoding_is_greedy_unless_a_temperature_is_given(scripted, of):
@@ -216,12 +214,12 @@ def test_sets_by_generation(scripted, of):
         model, items, of(["Cardiology", "Neurology", "Surgery"], 2, scoring="generation")
     )
     scores = scores_of(samples)
-    assert scores["hit_at_1"]["value"] == 1
+    assert scores["hit_at_1"].value == 1
     assert "accuracy" not in scores
     # Named 3, right 3, both 2; by class: Cardiology 0, Neurology 2·1/3, Surgery 1.
-    assert scores["micro_f1"]["value"] == pytest.approx(4 / 6)
-    assert scores["macro_f1"]["value"] == pytest.approx((0 + 2 / 3 + 1) / 3)
-    assert class_tables(samples)["confusion"] is None
+    assert scores["micro_f1"].value == pytest.approx(4 / 6)
+    assert scores["macro_f1"].value == pytest.approx((0 + 2 / 3 + 1) / 3)
+    assert class_tables(samples).confusion is None
 
 
 def test_sets_by_likelihood_go_on_the_likeliest_way(scripted, of):
@@ -232,7 +230,7 @@ def test_sets_by_likelihood_go_on_the_likeliest_way(scripted, of):
     )
     assert sample["score"]["predicted"] == {"Cardiology": 1.0, "Surgery": 1.0}
     assert sample["further"][0]["continuations"] == ["Cardiology; Neurology", "Cardiology; Surgery"]
-    assert scores_of([sample])["micro_f1"]["value"] == 1
+    assert scores_of([sample])["micro_f1"].value == 1
 
 
 # Tables
@@ -242,13 +240,13 @@ def test_tables_of_both_sides():
     before, after = paired(2, 3, both=4)
     found = tables_of_run({"t": before, "other": [{"id": "no classification"}]}, {"t": after})
     assert list(found) == ["t"]
-    x, y = found["t"]["after"]["classes"]
-    assert (x["n"], x["predicted"], x["precision"], x["recall"]) == (
+    x, y = found["t"]["after"].classes
+    assert (x.n, x.predicted, x.precision, x.recall) == (
         9,
         7,
         1.0,
         pytest.approx(7 / 9),
     )
-    assert (y["n"], y["predicted"], y["precision"], y["recall"], y["f1"]) == (0, 2, 0.0, None, 0.0)
-    assert found["t"]["after"]["confusion"] == [[7, 2, 0], [0, 0, 0]]
-    assert found["t"]["before"]["confusion"] == [[6, 3, 0], [0, 0, 0]]
+    assert (y.n, y.predicted, y.precision, y.recall, y.f1) == (0, 2, 0.0, None, 0.0)
+    assert found["t"]["after"].confusion == [[7, 2, 0], [0, 0, 0]]
+    assert found["t"]["before"].confusion == [[6, 3, 0], [0, 0, 0]]

@@ -52,7 +52,7 @@ def test_bits_per_byte_are_pooled_over_all_bytes(scripted, of, tmp_path):
     assert [s["bytes"] for s in samples] == [10, 4]
     assert samples[0]["score"] == pytest.approx(4.6851, abs=5e-5)
     expected = (3 * math.log2(50257) + 1) / 14
-    assert score(TASK, samples, 100, 0)["bits_per_byte"]["value"] == pytest.approx(expected)
+    assert score(TASK, samples, 100, 0)["bits_per_byte"].value == pytest.approx(expected)
     assert model.calls == ["text_loglikelihoods"]
     json.dumps(samples, allow_nan=False)
 
@@ -122,7 +122,7 @@ def test_a_real_model_is_scored_as_the_sum_of_its_tokens(tiny_model, of):
     samples = TASK.run(model, [], of(limit=2))
     (alone,) = model.text_loglikelihoods([samples[1]["reference"]])
     assert samples[1]["loglikelihoods"][0] == pytest.approx(alone.loglikelihood, abs=1e-3)
-    assert 3 < score(TASK, samples, 100, 0)["bits_per_byte"]["value"] < 9  # random weights
+    assert 3 < score(TASK, samples, 100, 0)["bits_per_byte"].value < 9  # random weights
     assert model.generate(
         [user_asks("Hello?")], of().decoding_settings()
     )  # still in order for other tasks

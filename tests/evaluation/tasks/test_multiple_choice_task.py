@@ -66,7 +66,7 @@ def of(settings):
 
 
 def figures(samples):
-    return {name: entry["value"] for name, entry in score(TASK, samples, 200, 0).items()}
+    return {name: entry.value for name, entry in score(TASK, samples, 200, 0).items()}
 
 
 def test_raw_and_per_byte_and_pmi_differ_as_they_should(of):
@@ -242,9 +242,9 @@ def test_before_and_after_are_compared_by_mcnemar(of):
     (change,) = [
         compare({"m": [*sides[0]]}, {"m": [*sides[1]]}, 200, 0, {"m": TASK})["m"]["accuracy"]
     ]
-    assert (change["value"], change["test"]) == (1.0, "exact McNemar")
-    assert change["p"] == pytest.approx(2 * 0.5**20)
-    assert change["detectable"] == pytest.approx(6 / 20)
+    assert (change.value, change.test) == (1.0, "exact McNemar")
+    assert change.p == pytest.approx(2 * 0.5**20)
+    assert change.detectable == pytest.approx(6 / 20)
 
 
 def test_questions_of_four_and_of_five_options_make_one_table(of):
@@ -256,9 +256,9 @@ def test_questions_of_four_and_of_five_options_make_one_table(of):
     ]
     samples = TASK.run(Likes(lambda messages, answer: -float(answer != "D")), items, of())
     tables = class_tables(samples)
-    assert tables["labels"] == list("ABCDE")
-    assert [row["n"] for row in tables["classes"]] == [0, 0, 0, 1, 1]
-    assert tables["confusion"][4][3] == tables["confusion"][3][3] == 1
+    assert tables.labels == list("ABCDE")
+    assert [row.n for row in tables.classes] == [0, 0, 0, 1, 1]
+    assert tables.confusion[4][3] == tables.confusion[3][3] == 1
     assert figures(samples)["accuracy"] == 0.5
 
 

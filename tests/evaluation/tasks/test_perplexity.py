@@ -12,7 +12,7 @@ TASK = TASKS["perplexity"]
 
 
 def values(samples):
-    return {name: entry["value"] for name, entry in score(TASK, samples, 100, 0).items()}
+    return {name: entry.value for name, entry in score(TASK, samples, 100, 0).items()}
 
 
 def test_perplexity_is_exponentiated_once_over_all_tokens(scripted, item, settings):

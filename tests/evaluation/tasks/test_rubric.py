@@ -85,7 +85,7 @@ def rubrics(tmp_path):
 
 
 def figures(samples):
-    return {name: entry["value"] for name, entry in score(TASK, samples, 100, 0).items()}
+    return {name: entry.value for name, entry in score(TASK, samples, 100, 0).items()}
 
 
 def test_points_of_two_answers(scripted, of, rubrics, judge):
@@ -174,4 +174,4 @@ def test_before_and_after_are_compared_on_the_items_that_both_have():
 
     metric = next(metric for metric in TASK.metrics if metric.name == "rubric_score")
     found = compare_metric(metric, side(0.5, 0.5, 0.0, 0.0), side(0.6, 0.6, None, 0.1), 100, 0)
-    assert (found["value"], found["n"]) == (pytest.approx(0.1), 3)
+    assert (found.value, found.n) == (pytest.approx(0.1), 3)

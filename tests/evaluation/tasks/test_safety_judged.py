@@ -44,10 +44,10 @@ def samples(monkeypatch, scripted, settings):
 def test_judged_harm_stands_beside_the_rules(samples, capsys):
     made = samples("Please call emergency services now.")
     found = score(TASK, made, 100, 0)
-    assert (found["judged_harm"]["value"], found["judged_harm"]["n"]) == (1, len(made) - 1)
+    assert (found["judged_harm"].value, found["judged_harm"].n) == (1, len(made) - 1)
     assert made[0]["score"]["judged_harm"] is None
-    assert found["critical_violations"]["value"] == 0
-    assert found["judge_rules_accuracy"]["value"] == 0
+    assert found["critical_violations"].value == 0
+    assert found["judge_rules_accuracy"].value == 0
     assert "1 of 176 judgements are missing" in capsys.readouterr().err
     json.dumps(made, allow_nan=False)
 
@@ -56,8 +56,8 @@ def test_agreement_of_judge_and_rules(samples):
     made = samples(HARMFUL)
     found = score(TASK, made, 100, 0)
     seen = [s["score"]["critical"] for s in made[1:]]
-    assert found["judge_rules_accuracy"]["value"] == pytest.approx(sum(seen) / len(seen))
-    assert found["judge_rules_kappa"]["value"] == pytest.approx(0)
+    assert found["judge_rules_accuracy"].value == pytest.approx(sum(seen) / len(seen))
+    assert found["judge_rules_kappa"].value == pytest.approx(0)
 
 
 def test_without_a_judge_nothing_is_said_of_it(scripted, settings):
@@ -78,4 +78,4 @@ def test_judged_harm_is_compared_on_the_answers_that_were_judged_on_both_sides()
 
     metric = next(metric for metric in TASK.metrics if metric.name == "judged_harm")
     found = compare_metric(metric, side(1, 0, 1, 1), side(0, 0, 1, None), 100, 0)
-    assert (found["value"], found["n"]) == (pytest.approx(-1 / 3), 3)
+    assert (found.value, found.n) == (pytest.approx(-1 / 3), 3)

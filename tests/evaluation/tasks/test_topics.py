@@ -35,7 +35,7 @@ def test_questions_are_asked_with_the_systems_message_of_the_data(scripted, item
 def test_counts_are_of_the_greedy_answers(scripted, settings):
     model = scripted(answers={"What is gout?": "a b a b a", "What is flu?": "one two three"})
     found = {
-        name: entry["value"]
+        name: entry.value
         for name, entry in score(TASK, TASK.run(model, [], settings()), 100, 0).items()
     }
     counts = {"words": 4.0, "sentences": 1.0, "unique_words": 2.5}

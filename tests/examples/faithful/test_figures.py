@@ -32,7 +32,7 @@ def recipe(*options):
 
 def test_the_mean_of_row_means_is_not_the_perplexity():
     samples = scored([[2, 2], [1] * 8])
-    assert score(TASKS["perplexity"], samples, 10, 0)["text_perplexity"]["value"] == pytest.approx(
+    assert score(TASKS["perplexity"], samples, 10, 0)["text_perplexity"].value == pytest.approx(
         3.3201, abs=5e-5
     )
     assert row_mean_perplexity(samples) == pytest.approx(math.exp(1.5))  # 4.4817

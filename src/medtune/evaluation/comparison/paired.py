@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from medtune.errors import RunError
+from medtune.evaluation.decisions import corrected
+from medtune.evaluation.results import Change, Changes
 from medtune.evaluation.statistics import (
     FEWEST_SWITCHES,
     RULE_OF_THREE,
     PairedCounts,
     PairedDifference,
-    holm,
     paired_bootstrap,
     sign_flips,
 )
@@ -20,91 +21,99 @@ from medtune.evaluation.tasks import TASKS, Metric, Sample, Task
 TEST = "paired bootstrap"
 MCNEMAR = "exact McNemar"
 SIGNS = "sign flips"
+NOT_TESTED = "not tested (a description)"
+
+
+def item_of(sample: Sample) -> tuple[Any, ...]:
+    """What makes an item the same one; the rendered prompt differs between models."""
+    options = tuple(sample.get("options") or ())
+    return sample["id"], sample["group"], sample.get("question"), sample["reference"], options
+
+
+def same_items(left: Sequence[Sample], right: Sequence[Sample]) -> bool:
+    """Whether two evaluations hold the same items, in whatever order."""
+    return len(left) == len(right) and {*map(item_of, left)} == {*map(item_of, right)}
 
 
 def paired_samples(
     before: Sequence[Sample], after: Sequence[Sample]
 ) -> tuple[list[Sample], list[Sample]]:
-    """Both sides in the same order; they must hold the same items."""
+    """Both sides in the order of the first.
+
+    Raises ``RunError`` where they do not hold the same items.
+    """
     by_id = {sample["id"]: sample for sample in after}
     if len(by_id) < len(after) or len({sample["id"] for sample in before}) < len(before):
         raise RunError(
             "two items have one id", fix="Evaluate again; if it stays, please report it."
         )
-    if [s["id"] for s in before] != [s["id"] for s in after] and set(by_id) != {
-        s["id"] for s in before
-    }:
-        raise RunError(
-            "the two evaluations hold different items", fix="Evaluate both models on the same data."
-        )
-    if any(_item(sample) != _item(by_id[sample["id"]]) for sample in before):
+    if not same_items(before, after):
         raise RunError(
             "the two evaluations hold different items", fix="Evaluate both models on the same data."
         )
     return list(before), [by_id[sample["id"]] for sample in before]
 
 
-def _item(sample: Sample) -> tuple[Any, ...]:
-    """What makes an item the same one; the rendered prompt differs between models."""
-    return sample["group"], sample.get("question"), sample["reference"], sample.get("options")
-
-
 def compare_metric(
     metric: Metric, before: Sequence[Sample], after: Sequence[Sample], resamples: int, seed: int
-) -> dict[str, Any] | None:
-    """Difference of one metric; None where a side has nothing to divide by."""
+) -> Change | None:
+    """Difference of one metric, not yet corrected nor decided.
+
+    None where a side has nothing to divide by.
+    """
     left, right = metric.columns(before), metric.columns(after)
+    groups = np.array([sample["group"] for sample in before], dtype=object)
     if metric.paired_only and len(left):
         both = metric.speaks(left) & metric.speaks(right)
-        left, right = left[both], right[both]
-        before = [sample for sample, there in zip(before, both, strict=True) if there]
+        left, right, groups = left[both], right[both], groups[both]
     if not len(left) or not all(
         np.isfinite(metric.value(side.sum(axis=0))) for side in (left, right)
     ):
         return None
-    # An item of which the figure does not speak on either side (a denominator of 0) is none of its
-    # n.
+    # An item of which the figure speaks on neither side (a denominator of 0) is none of its n.
     spoken = metric.speaks(left) | metric.speaks(right)
-    left, right = left[spoken], right[spoken]
-    groups = [sample["group"] for sample, there in zip(before, spoken, strict=True) if there]
-    found = paired_bootstrap(left, right, groups, metric.value, resamples, seed)
-    return {
-        "value": found.value,
-        **_uncertainty(metric, found, left, right, groups, (resamples, seed)),
-        "p_corrected": None,
-        "better": metric.better,
-        "title": metric.title,
-        "unit": metric.unit,
-        "n": len(left),
-        "groups": len(set(groups)),
-    }
+    left, right, groups = left[spoken], right[spoken], groups[spoken]
+    return _change(metric, left, right, groups.tolist(), resamples, seed)
 
 
-def _uncertainty(
+def _change(
     metric: Metric,
-    found: PairedDifference,
     left: np.ndarray,
     right: np.ndarray,
     groups: list[str],
-    draws: tuple[int, int],
-) -> dict[str, Any]:
-    """Interval, p-value and its test, and the smallest difference that could have been shown."""
-    low, high = _spread(metric, found, left, right, len(set(groups)))
-    p, test, detectable = (
-        found.p,
-        TEST,
-        found.detectable or None,
-    )  # none where the bootstrap knows no spread
+    resamples: int,
+    seed: int,
+) -> Change:
+    """Value, interval, p-value and its test, and the smallest difference that could have been
+    shown.
+    """
+    difference = paired_bootstrap(left, right, groups, metric.value, resamples, seed)
+    low, high = _interval(metric, difference, left, right, len(set(groups)))
+    # Nothing is detectable where the bootstrap knows no spread.
+    p, test, detectable = difference.p, TEST, difference.detectable or None
     items = _are_items(metric, left, right)
-    if fourfold := PairedCounts.of(left[:, 0], right[:, 0], groups) if items else None:
-        (low, high), p, test = fourfold.interval(), fourfold.p, MCNEMAR
+    if counts := PairedCounts.of(left[:, 0], right[:, 0], groups) if items else None:
+        (low, high), p, test = counts.interval(), counts.p, MCNEMAR
     elif items and metric.right_or_wrong and p is not None and len(set(groups)) == len(groups):
-        p, test = sign_flips(right[:, 0] - left[:, 0], *draws), SIGNS
+        p, test = sign_flips(right[:, 0] - left[:, 0], resamples, seed), SIGNS
     if test != TEST:
-        detectable = max(found.detectable or 0.0, min(1.0, FEWEST_SWITCHES / len(groups)))
+        detectable = max(difference.detectable or 0.0, min(1.0, FEWEST_SWITCHES / len(groups)))
     if metric.better is None:
-        p, test, detectable = None, "not tested (a description)", None
-    return {"low": low, "high": high, "p": p, "detectable": detectable, "test": test}
+        p, test, detectable = None, NOT_TESTED, None
+    return Change(
+        value=difference.value,
+        low=low,
+        high=high,
+        p=p,
+        detectable=detectable,
+        test=test,
+        p_corrected=None,
+        better=metric.better,
+        title=metric.title,
+        unit=metric.unit,
+        n=len(left),
+        groups=len(set(groups)),
+    )
 
 
 def _are_items(metric: Metric, left: np.ndarray, right: np.ndarray) -> bool:
@@ -112,44 +121,44 @@ def _are_items(metric: Metric, left: np.ndarray, right: np.ndarray) -> bool:
     return all(metric.is_share(side) and bool((side[:, 1] == 1).all()) for side in (left, right))
 
 
-def _spread(
-    metric: Metric, found: PairedDifference, left: np.ndarray, right: np.ndarray, groups: int
+def _interval(
+    metric: Metric,
+    difference: PairedDifference,
+    left: np.ndarray,
+    right: np.ndarray,
+    groups: int,
 ) -> tuple[float | None, float | None]:
     """The bootstrap's interval.
 
     Of a share that changed alike in all groups, what the rule of three leaves open.
     """
-    if (
-        found.low is None
-        or found.low != found.high
-        or not (metric.is_share(left) and metric.is_share(right))
-    ):
-        return found.low, found.high
+    low, high = difference.low, difference.high
+    shares = metric.is_share(left) and metric.is_share(right)
+    if low is None or low != high or not shares:
+        return low, high
     reach = RULE_OF_THREE / groups
-    return max(-1.0, found.value - reach), min(1.0, found.value + reach)
+    return max(-1.0, difference.value - reach), min(1.0, difference.value + reach)
 
 
 def compare(
-    before: dict[str, list[Sample]],
-    after: dict[str, list[Sample]],
+    before: Mapping[str, Sequence[Sample]],
+    after: Mapping[str, Sequence[Sample]],
     resamples: int,
     seed: int,
     tasks: Mapping[str, Task] = TASKS,
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """Task (by its key in ``tasks``) → metric → difference, with p-values corrected by Holm over
-    all tested metrics of all tasks.
+) -> Changes:
+    """Task (by its key in ``tasks``) → metric → difference, decided with p-values corrected by
+    Holm over all tested metrics of all tasks.
     """
-    change: dict[str, dict[str, dict[str, Any]]] = {}
-    for name in before:
-        left, right = paired_samples(before[name], after[name])
-        compared = {
-            m.name: compare_metric(m, left, right, resamples, seed) for m in tasks[name].metrics
-        }
-        kind = {"kind": tasks[name].name}
-        change[name] = {metric: found | kind for metric, found in compared.items() if found}
-    family = [
-        entry for metrics in change.values() for entry in metrics.values() if entry["p"] is not None
-    ]
-    for entry, corrected in zip(family, holm([entry["p"] for entry in family]), strict=True):
-        entry["p_corrected"] = corrected
-    return change
+    names, family = [], []
+    for key in before:
+        left, right = paired_samples(before[key], after[key])
+        for metric in tasks[key].metrics:
+            change = compare_metric(metric, left, right, resamples, seed)
+            if change:
+                names.append((key, metric.name))
+                family.append(change.model_copy(update={"kind": tasks[key].name}))
+    changes: Changes = {key: {} for key in before}
+    for (key, name), change in zip(names, corrected(family), strict=True):
+        changes[key][name] = change
+    return changes

@@ -3,13 +3,81 @@ and how far it is luck.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from medtune.evaluation.comparison.paired import paired_samples
+from medtune.evaluation.decisions import decide, too_few
+from medtune.evaluation.results import Decision, Estimate, Result, Score
 from medtune.evaluation.statistics import cluster_sums, resampled_sums
 from medtune.evaluation.tasks import Metric, Sample
+
+
+class PooledChange(Estimate):
+    """A mean change over trainings; ``between_sd`` is None where there is one training."""
+
+    changes: list[float] = Field(default_factory=list, exclude=True)  # of each training
+    p: float | None
+    between_sd: float | None
+    items_sd: float
+    seeds: int
+    n: int
+    groups: int
+    decision: Decision
+
+
+class SeedRow(Result):
+    """One training: its figure, and the change from the untouched model."""
+
+    seed: int
+    value: float
+    change: float
+
+
+class SeedVariance(Result):
+    """Trainings with several seeds, by one metric."""
+
+    task: str
+    metric: str
+    rows: list[SeedRow]
+    pooled: PooledChange
+    sentence: str
+
+
+class CurvePoint(Score):
+    """A figure after training on a part of the training rows."""
+
+    fraction: float
+    rows: int
+
+
+class LearningCurve(Result):
+    """A figure over nested parts of train; ``last_step`` is the change from the last but one."""
+
+    task: str
+    metric: str
+    title: str
+    unit: str
+    before: Score
+    points: list[CurvePoint]
+    last_step: PooledChange
+    sentence: str
+
+
+class DecodingSide(Result):
+    """A figure of each round of sampled answers."""
+
+    values: list[float]
+    between_sd: float
+
+
+class DecodingSpread(Result):
+    """Rounds of sampled answers on both sides."""
+
+    seeds: int
+    before: DecodingSide
+    after: DecodingSide
 
 
 def pooled_change(
@@ -19,7 +87,7 @@ def pooled_change(
     resamples: int,
     seed: int,
     luck: float = 0.0,
-) -> dict[str, Any]:
+) -> PooledChange:
     """The change of ``metric`` over trainings: ``after`` holds the samples of each on the items
     of ``before``.
 
@@ -27,49 +95,111 @@ def pooled_change(
     bootstrap of the mean change), and the one between the k trainings divided by k; the interval
     takes Student's t with the degrees of freedom of Satterthwaite (1946). More seeds do not make up
     for few items, nor the other way round. ``luck`` is a variance of training that is known from
-    elsewhere; of a single training ``between_sd`` is None: not measured.
+    elsewhere.
     """
     groups = [sample["group"] for sample in before]
     left = metric.columns(before)
-    rights = [metric.columns(paired_samples(before, some)[1]) for some in after]
+    rights = [metric.columns(paired_samples(before, samples)[1]) for samples in after]
     width, k = left.shape[1], len(rights)
     sums = cluster_sums(np.concatenate([left, *rights], axis=1), groups)
     changes = _changes(sums.sum(axis=0), metric, width, k)
     drawn = _changes(resampled_sums(sums, resamples, seed), metric, width, k).mean(axis=-1)
     items, between = float(np.nanvar(drawn)), float(changes.var(ddof=1)) if k > 1 else 0.0
-    low, high, p = _interval(float(changes.mean()), items + luck, between / k, len(sums) - 1, k - 1)
-    return {
-        "changes": changes.tolist(),
-        "value": float(changes.mean()),
-        "low": low,
-        "high": high,
-        "p": p,
-        "between_sd": between**0.5 if k > 1 else None,
-        "items_sd": items**0.5,
-        "seeds": k,
-        "n": len(before),
-        "groups": len(sums),
+    value = float(changes.mean())
+    low, high, p = _interval(value, items + luck, between / k, len(sums) - 1, k - 1)
+    return PooledChange(
+        changes=changes.tolist(),
+        value=value,
+        low=low,
+        high=high,
+        p=p,
+        between_sd=between**0.5 if k > 1 else None,
+        items_sd=items**0.5,
+        seeds=k,
+        n=len(before),
+        groups=len(sums),
+        decision=decide(value, metric.better, p, len(sums)),
+    )
+
+
+def seed_variance(
+    key: str, metric: Metric, seeds: Sequence[int], values: Sequence[float], pooled: PooledChange
+) -> SeedVariance:
+    """Trainings with ``seeds``, whose figures are ``values``, with their mean in a sentence."""
+    span = "" if pooled.low is None else f" (95 % {pooled.low:.3g} to {pooled.high:.3g})"
+    few = f"; {pooled.groups} groups are too few to tell it from chance"
+    sentence = (
+        f"Over {len(seeds)} trainings with different seeds, {metric.title.lower()} changed by "
+        f"{pooled.value:.3g} on average{span}; standard deviation between them "
+        f"{pooled.between_sd or 0.0:.2g}{few if pooled.groups > 1 and too_few(pooled.groups) else ''}."
+    )
+    rows = [
+        SeedRow(seed=seed, value=value, change=change)
+        for seed, value, change in zip(seeds, values, pooled.changes, strict=True)
+    ]
+    return SeedVariance(task=key, metric=metric.name, rows=rows, pooled=pooled, sentence=sentence)
+
+
+def learning_curve(
+    key: str,
+    metric: Metric,
+    before: Score,
+    points: Sequence[CurvePoint],
+    last_step: PooledChange,
+) -> LearningCurve:
+    """The curve with what its last step says; a curve says nothing certain beyond its end.
+
+    ``last_step.between_sd`` is None where the luck of training is not known.
+    """
+    return LearningCurve(
+        task=key,
+        metric=metric.name,
+        title=metric.title,
+        unit=metric.unit,
+        before=before,
+        points=list(points),
+        last_step=last_step,
+        sentence=_worth_of_more(metric, points, last_step),
+    )
+
+
+def _worth_of_more(metric: Metric, points: Sequence[CurvePoint], last: PooledChange) -> str:
+    start = (
+        f"From {points[-2].rows:,} to {points[-1].rows:,} training rows, {metric.title.lower()} "
+        f"changed by {last.value:.3g}"
+    )
+    if last.p is None:
+        return f"{start}: one group says nothing about chance."
+    luck = "without" if last.between_sd is None else "with"
+    start += f" (95 % {last.low:.3g} to {last.high:.3g}, {luck} the luck of training)"
+    if too_few(last.groups):
+        return f"{start}: {last.groups} groups are too few to tell it from chance."
+    ends = {
+        "better": "it still gains, so more data of this kind would likely help",
+        "worse": "more rows made it worse",
     }
+    shown = ends.get(last.decision, "this test shows no further gain from the last rows")
+    return f"{start}: {shown}."
 
 
-def decoding_spread(before: Sequence[Sample], after: Sequence[Sample]) -> dict[str, Any] | None:
+def decoding_spread(before: Sequence[Sample], after: Sequence[Sample]) -> DecodingSpread | None:
     """ROUGE-L of each round of sampled answers, on both sides, and their standard deviation.
 
-    None without two rounds.
-
-    The pooled figure is the metric ``sampled_rouge_l``: a mean over rounds within each item, so
-    that its interval over items holds the luck of decoding, too.
+    None without two rounds. The pooled figure is the metric ``sampled_rouge_l``: a mean over rounds
+    within each item, so that its interval over items holds the luck of decoding, too.
     """
-    sides = {}
-    for side, samples in (("before", before), ("after", after)):
-        rounds = np.array(
-            [sample["score"].get("sampled_rouge_l", ()) for sample in samples], dtype=float
-        )
-        if rounds.ndim != 2 or rounds.shape[1] < 2:
-            return None
-        values = rounds.mean(axis=0)
-        sides[side] = {"values": values.tolist(), "between_sd": float(values.std(ddof=1))}
-    return {"seeds": len(values), **sides}
+    sides = [_rounds(samples) for samples in (before, after)]
+    if sides[0] is None or sides[1] is None:
+        return None
+    return DecodingSpread(seeds=len(sides[1].values), before=sides[0], after=sides[1])
+
+
+def _rounds(samples: Sequence[Sample]) -> DecodingSide | None:
+    rounds = np.array([s["score"].get("sampled_rouge_l") or () for s in samples], dtype=float)
+    if rounds.ndim != 2 or rounds.shape[1] < 2:
+        return None
+    values = rounds.mean(axis=0)
+    return DecodingSide(values=values.tolist(), between_sd=float(values.std(ddof=1)))
 
 
 def _changes(sums: np.ndarray, metric: Metric, width: int, k: int) -> np.ndarray:
@@ -81,7 +211,8 @@ def _changes(sums: np.ndarray, metric: Metric, width: int, k: int) -> np.ndarray
 
 def _interval(
     mean: float, items: float, seeds: float, item_freedom: int, seed_freedom: int
-) -> tuple[Any, Any, Any]:
+) -> tuple[float, float, float] | tuple[None, None, None]:
+    """Ends and p-value; ``items`` and ``seeds`` are variances."""
     from scipy.stats import t
 
     total = items + seeds

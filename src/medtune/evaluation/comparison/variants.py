@@ -3,25 +3,21 @@ that is not shown to be worse.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from medtune.evaluation.comparison.paired import compare_metric, paired_samples
+from medtune.evaluation.decisions import corrected, too_few
 from medtune.evaluation.evaluate import score
-from medtune.evaluation.statistics import holm
+from medtune.evaluation.results import Better, Change, Decision, Estimate, Result, Score
 from medtune.evaluation.tasks import Metric, Sample, Task
-
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)
-class Side:
-    """One way: the untouched or the trained model, with a system message and worked examples,
-    and its samples.
-    """
+class Variant:
+    """A way to use a model: untouched or trained, with a system message and worked examples."""
 
     name: str
     model: str  # base or tuned
@@ -39,120 +35,154 @@ class Side:
         """Mean UTF-8 size of a prompt: what every question costs."""
         return float(np.mean([len(sample["prompt"].encode()) for sample in self.samples]))
 
+
+class AgainstBest(Estimate):
+    """A variant's figure less that of the best one; p-values are corrected over all pairs."""
+
+    p: float | None
+    p_corrected: float | None
+    test: str
+    detectable: float | None
+    decision: Decision
+
+
+class VariantRow(Estimate):
+    """A variant with its score; ``against_best`` is None for the best one."""
+
+    name: str
+    model: str
+    system_prompt: str | None
+    shots: int
+    needs_training: bool
+    prompt_bytes: float
+    n: int
+    against_best: AgainstBest | None
+
     @property
     def cost(self) -> tuple[bool, float]:
-        """In order of cheapness: no training before training, then short prompts before long
-        ones.
-        """
+        """In order of cheapness: no training before training, then short prompts before long."""
         return self.needs_training, self.prompt_bytes
 
 
-def compare_arms(
-    sides: Sequence[Side], key: str, task: Task, metric: Metric, resamples: int, seed: int
-) -> dict[str, Any] | None:
-    """Every side's score, its paired difference to the best one with p corrected by Holm, and
-    the cheapest that holds up.
+class VariantComparison(Result):
+    """All variants by one metric; ``cheapest`` is the first in cost that is not shown to be worse
+    than the best, ``unmeasured`` names those without the figure.
+    """
 
-    The family of the correction are all pairs of sides, since the best one is picked on these very
-    items. Cheapest is the first in ``Side.cost`` whose difference to the best is not significant.
+    task: str
+    metric: str
+    title: str
+    unit: str
+    better: Better | None
+    rows: list[VariantRow]
+    best: str
+    cheapest: str
+    unmeasured: list[str]
+    sentence: str
+
+
+def compare_variants(
+    variants: Sequence[Variant], key: str, task: Task, metric: Metric, resamples: int, seed: int
+) -> VariantComparison | None:
+    """Every variant's score, its paired difference to the best one, and the cheapest that holds up.
+
+    The family of Holm's correction are all pairs, since the best one is picked on these very items.
     That a test shows no difference does not prove that there is none: ``detectable`` says what it
-    could have shown. None where fewer than two sides have the figure.
+    could have shown. None where fewer than two variants have the figure.
     """
-    found = [score(task, list(side.samples), resamples, seed).get(metric.name) for side in sides]
-    there = [(side, scores) for side, scores in zip(sides, found, strict=True) if scores]
-    if len(there) < 2:
+    scores = {v.name: score(task, v.samples, resamples, seed).get(metric.name) for v in variants}
+    measured = [(v, own) for v in variants if (own := scores[v.name])]
+    if len(measured) < 2:
         return None
-    measured, sign = [side for side, _ in there], 1 if metric.better == "higher" else -1
-    best = max(range(len(there)), key=lambda i: sign * there[i][1]["value"])
-    against = _against_best(measured, best, metric, resamples, seed)
-    fair = [i for i, entry in enumerate(against) if not _is_worse(entry)]
-    cheapest = min(fair, key=lambda i: measured[i].cost)
-    rows = [
-        {name: value for name, value in asdict(side).items() if name != "samples"}
-        | {"needs_training": side.needs_training, "prompt_bytes": side.prompt_bytes}
-        | {name: scores[name] for name in ("value", "low", "high", "n")}
-        | {"against_best": entry}
-        for (side, scores), entry in zip(there, against, strict=True)
-    ]
-    told = {
-        "task": key,
-        "metric": metric.name,
-        "title": metric.title,
-        "unit": metric.unit,
-        "better": metric.better,
-    }
-    whole: dict[str, Any] = {
-        **told,
-        "rows": rows,
-        "best": measured[best].name,
-        "cheapest": measured[cheapest].name,
-    }
-    whole["unmeasured"] = [
-        side.name for side, scores in zip(sides, found, strict=True) if not scores
-    ]
-    return whole | {"sentence": _sentence(whole)}
-
-
-def _is_worse(entry: dict[str, Any] | None) -> bool:
-    """Significantly; without a test nothing is."""
-    return bool(entry and entry["p_corrected"] is not None and entry["p_corrected"] < ALPHA)
-
-
-def _against_best(
-    sides: Sequence[Side], best: int, metric: Metric, resamples: int, seed: int
-) -> list[dict[str, Any] | None]:
-    """Each side's difference to the best one.
-
-    The corrected p-values are of the family of all pairs.
-    """
-    count = range(len(sides))
-    others = [(i, j) for i, j in combinations(count, 2) if best not in (i, j)]
-    own = {i: _against(sides[best], sides[i], metric, resamples, seed) for i in count if i != best}
-    entries = [
-        *own.values(),
-        *(_against(sides[i], sides[j], metric, resamples, seed) for i, j in others),
-    ]
-    tested = [entry for entry in entries if entry and entry["p"] is not None]
-    for entry, corrected in zip(tested, holm([entry["p"] for entry in tested]), strict=True):
-        entry["p_corrected"] = corrected
-    return [own.get(i) for i in count]
-
-
-def _against(
-    best: Side, side: Side, metric: Metric, resamples: int, seed: int
-) -> dict[str, Any] | None:
-    """What a side has less (or more) than the best one."""
-    left, right = paired_samples(best.samples, side.samples)
-    found = compare_metric(metric, left, right, resamples, seed)
-    names = ("value", "low", "high", "p", "p_corrected", "test", "detectable")
-    return {name: found[name] for name in names} if found else None
-
-
-def _sentence(found: dict[str, Any]) -> str:
-    rows = {row["name"]: row for row in found["rows"]}
-    best, cheapest = rows[found["best"]], rows[found["cheapest"]]
-    said = f"Best of {len(rows)} ways by {found['title'].lower()}: {best['name']} ({best['value']:.3g})."
-    if any(
-        row["against_best"] and row["against_best"]["p_corrected"] is None for row in rows.values()
-    ):
-        return f"{said} Nothing was tested: the items are a single group, and chance cannot be told from it."
-    if best is cheapest:
-        rest = (
-            "every cheaper way is significantly worse"
-            if _cheaper(rows, best)
-            else "it is the cheapest, too"
-        )
-        return f"{said} It is also the cheapest way that holds up: {rest}."
-    entry = cheapest["against_best"]
-    shown = "not known" if entry["detectable"] is None else f"{entry['detectable']:.2g}"
-    trained = "" if cheapest["needs_training"] else "without any training, "
-    return (
-        f"{said} The cheapest way that is not significantly worse is, {trained}{cheapest['name']} ({cheapest['value']:.3g}; "
-        f"difference {entry['value']:+.3g}, 95 % {entry['low']:.3g} to {entry['high']:.3g}; what this test could have shown: "
-        f"{shown})."
+    sign = 1 if metric.better == "higher" else -1
+    best = max(range(len(measured)), key=lambda i: sign * measured[i][1].value)
+    changes = _against_best([v for v, _ in measured], best, metric, resamples, seed)
+    rows = [_row(v, own, change) for (v, own), change in zip(measured, changes, strict=True)]
+    holding = [row for row, change in zip(rows, changes, strict=True) if not _is_worse(change)]
+    cheapest = min(holding, key=lambda row: row.cost)
+    groups = max((change.groups for change in changes if change), default=0)
+    return VariantComparison(
+        task=key,
+        metric=metric.name,
+        title=metric.title,
+        unit=metric.unit,
+        better=metric.better,
+        rows=rows,
+        best=rows[best].name,
+        cheapest=cheapest.name,
+        unmeasured=[name for name, own in scores.items() if not own],
+        sentence=_sentence(metric.title, rows, rows[best], cheapest, groups),
     )
 
 
-def _cheaper(rows: dict[str, Any], best: dict[str, Any]) -> bool:
-    cost = (best["needs_training"], best["prompt_bytes"])
-    return any((row["needs_training"], row["prompt_bytes"]) < cost for row in rows.values())
+def _is_worse(change: Change | None) -> bool:
+    return change is not None and change.decision == "worse"
+
+
+def _row(variant: Variant, own: Score, change: Change | None) -> VariantRow:
+    return VariantRow(
+        name=variant.name,
+        model=variant.model,
+        system_prompt=variant.system_prompt,
+        shots=variant.shots,
+        needs_training=variant.needs_training,
+        prompt_bytes=variant.prompt_bytes,
+        value=own.value,
+        low=own.low,
+        high=own.high,
+        n=own.n,
+        against_best=change
+        and AgainstBest(
+            value=change.value,
+            low=change.low,
+            high=change.high,
+            p=change.p,
+            p_corrected=change.p_corrected,
+            test=change.test,
+            detectable=change.detectable,
+            decision=change.decision,
+        ),
+    )
+
+
+def _against_best(
+    variants: Sequence[Variant], best: int, metric: Metric, resamples: int, seed: int
+) -> list[Change | None]:
+    """Each variant's difference to the best one, corrected over the family of all pairs."""
+    count = range(len(variants))
+    pairs = [(best, i) for i in count if i != best]
+    pairs += [pair for pair in combinations(count, 2) if best not in pair]
+    changes = {}
+    for i, j in pairs:
+        left, right = paired_samples(variants[i].samples, variants[j].samples)
+        changes[i, j] = compare_metric(metric, left, right, resamples, seed)
+    compared = {pair: change for pair, change in changes.items() if change}
+    decided = dict(zip(compared, corrected(list(compared.values())), strict=True))
+    return [decided.get((best, i)) for i in count]
+
+
+def _sentence(
+    title: str, rows: Sequence[VariantRow], best: VariantRow, cheapest: VariantRow, groups: int
+) -> str:
+    start = f"Best of {len(rows)} ways by {title.lower()}: {best.name} ({best.value:.3g})."
+    if any(row.against_best and row.against_best.p_corrected is None for row in rows):
+        return (
+            f"{start} Nothing was tested: the items are a single group, and chance cannot be told "
+            "from it."
+        )
+    if too_few(groups):
+        return f"{start} {groups} groups are too few to tell any way from another."
+    if best is cheapest:
+        cheaper = any(row.cost < best.cost for row in rows)
+        rest = "every cheaper way is significantly worse" if cheaper else "it is the cheapest, too"
+        return f"{start} It is also the cheapest way that holds up: {rest}."
+    change = cheapest.against_best
+    if change is None:
+        return f"{start} The cheapest way, {cheapest.name}, could not be compared with it."
+    shown = "not known" if change.detectable is None else f"{change.detectable:.2g}"
+    trained = "" if cheapest.needs_training else "without any training, "
+    return (
+        f"{start} The cheapest way that is not significantly worse is, {trained}{cheapest.name} "
+        f"({cheapest.value:.3g}; difference {change.value:+.3g}, 95 % {change.low:.3g} to "
+        f"{change.high:.3g}; what this test could have shown: {shown})."
+    )

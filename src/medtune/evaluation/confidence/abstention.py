@@ -1,6 +1,5 @@
 """Whether an answer is given or held back: what a run's validation set, applied to one answer."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,8 @@ import numpy as np
 
 from medtune.errors import ModelError
 from medtune.evaluation.confidence.discrimination import SIGNAL
+from medtune.evaluation.confidence.scores import token_confidence
+from medtune.evaluation.results import Result
 from medtune.evaluation.statistics import wilson
 from medtune.files import read_json
 from medtune.models.interface import LanguageModel, Messages
@@ -41,30 +42,24 @@ class AbstentionPolicy:
         carried = read_json(use).get("confidence") if use.is_file() else None
         if carried:
             return cls(**carried)
-        places = (Path(name), Path(name).parent)
-        root = next(
-            (
-                place
-                for place in places
-                if (place / "run.json").exists() and (place / FILE).exists()
-            ),
-            None,
-        )
-        return cls.of(read_json(root / FILE)) if root else None
+        runs = [d for d in (Path(name), Path(name).parent) if (d / "run.json").exists()]
+        file = next((d / FILE for d in runs if (d / FILE).exists()), None)
+        return cls.of(read_json(file)) if file else None
 
     @classmethod
     def of(cls, measured: dict[str, Any]) -> "AbstentionPolicy | None":
-        """From task → side → facts: those of the trained model's written answers."""
-        sides = (found.get("after") for found in measured.values())
-        facts = next((side for side in sides if side and side["kind"] == "answers"), None)
-        if facts is None:
+        """From ``eval/confidence.json``: task → side → what was measured of it.
+
+        The trained model's written answers count; None where there are none.
+        """
+        trained = (sides.get("after") for sides in measured.values())
+        answers = next((side for side in trained if side and side["kind"] == "answers"), None)
+        if answers is None:
             return None
-        found = facts["threshold"] or {
-            "value": None,
-            "signal": "not measured",
-            "status": "not measured",
-        }
-        return cls(found["value"], found["signal"], found["status"])
+        threshold = answers["threshold"]
+        if threshold is None:
+            return cls(None, "not measured", "not measured")
+        return cls(threshold["value"], threshold["signal"], threshold["status"])
 
     def holds_back(self, confidence: float | None) -> bool:
         """Whether an answer of this confidence is held back.
@@ -107,18 +102,49 @@ def confidence_in(model: LanguageModel, messages: Messages, text: str) -> float 
     if not text.strip():
         return None
     try:
-        (found,) = model.loglikelihoods([(messages, text)])
+        (likelihood,) = model.loglikelihoods([(messages, text)])
     except ModelError:
         return None
-    return math.exp(min(0.0, found.loglikelihood / found.tokens)) if found.tokens else None
+    return token_confidence(likelihood.loglikelihood, likelihood.tokens)
 
 
 Array = np.ndarray
+
+
+class AboveThreshold(Result):
+    """How many answers are at or above a threshold, their share of all, the share right of them."""
+
+    n: int
+    coverage: float
+    right: float | None
+
+
+class Threshold(Result):
+    """What validation set, and what it does there and on ``test``.
+
+    ``value`` is None where nothing can be set; ``status`` then says why: ``no signal`` or ``not
+    measured`` (the order of confidences means nothing on validation), or ``out of reach`` (no
+    confidence is right often enough). Where all answers together are right often enough, nothing is
+    held back (0, ``not needed``).
+    """
+
+    wanted: float
+    signal: str
+    n_validation: int
+    right_of_all: float
+    value: float | None = None
+    status: str
+    n: int = 0
+    coverage: float | None = None
+    right: float | None = None
+    test: AboveThreshold | None = None
+
+
 FEWEST_ABOVE = 10  # validation answers that a threshold rests on at least
 
 
-def lowest_threshold(confidences: Array, right: Array, wanted: float) -> float | None:
-    """The lowest confidence such that the answers at or above it are right at least ``wanted``
+def lowest_threshold(confidences: Array, right: Array, target: float) -> float | None:
+    """The lowest confidence such that the answers at or above it are right at least ``target``
     of the time.
 
     The lower end of Wilson's 95 % interval must be there, not the share alone: the threshold is
@@ -130,53 +156,47 @@ def lowest_threshold(confidences: Array, right: Array, wanted: float) -> float |
     ends = np.append(np.flatnonzero(np.diff(sure)), len(sure) - 1)
     hits = np.cumsum(right[order])[ends]
     sure_of = np.array([wilson(int(hit), int(n))[0] for hit, n in zip(hits, ends + 1, strict=True)])
-    enough = ends[(sure_of >= wanted) & (ends + 1 >= FEWEST_ABOVE)]
+    enough = ends[(sure_of >= target) & (ends + 1 >= FEWEST_ABOVE)]
     return float(sure[enough[-1]]) if len(enough) else None
 
 
-def above(confidences: Array, right: Array, value: float) -> dict[str, Any]:
-    """How many answers are at or above a threshold, which share of all that is, and which share
-    of them is right.
-    """
+def above(confidences: Array, right: Array, value: float) -> AboveThreshold:
+    """What a threshold does to answers."""
     passed = confidences >= value
     count = int(passed.sum())
-    return {
-        "n": count,
-        "coverage": float(passed.mean()),
-        "right": float(right[passed].mean()) if count else None,
-    }
+    return AboveThreshold(
+        n=count,
+        coverage=float(passed.mean()),
+        right=float(right[passed].mean()) if count else None,
+    )
 
 
-def threshold_facts(
-    validation: tuple[Array, Array], signal: str, test: tuple[Array, Array], wanted: float
-) -> dict[str, Any]:
-    """The threshold and what it does on validation and on test. Each side is (confidences, right).
+def set_threshold(
+    validation: tuple[Array, Array], signal: str, test: tuple[Array, Array], target: float
+) -> Threshold:
+    """From ``validation``, so that ``target`` of the answers from it on are right.
 
-    ``value`` is None where nothing can be set; ``status`` then says why: ``no signal`` or ``not
-    measured`` (the order of confidences means nothing on validation), or ``out of reach`` (no
-    confidence is right often enough). Where all answers together are right often enough, nothing is
-    held back (0, ``not needed``).
+    Each side is (confidences, right).
     """
     confidences, right = validation
-    facts = {
-        "wanted": wanted,
-        "signal": signal,
-        "n_validation": len(right),
-        "right_of_all": float(right.mean()),
-    }
-    nothing = {"value": None, "n": 0, "coverage": None, "right": None, "test": None}
-    if right.mean() >= wanted and len(right) >= FEWEST_ABOVE:
+    value: float | None = None
+    if right.mean() >= target and len(right) >= FEWEST_ABOVE:
         value, status = 0.0, "not needed"
     elif signal != SIGNAL:
-        return facts | nothing | {"status": signal}
+        status = signal
     else:
-        found = lowest_threshold(confidences, right, wanted)
-        if found is None:
-            return facts | nothing | {"status": "out of reach"}
-        value, status = found, "set"
-    return facts | {
-        "value": value,
-        "status": status,
-        **above(confidences, right, value),
-        "test": above(*test, value),
-    }
+        value = lowest_threshold(confidences, right, target)
+        status = "out of reach" if value is None else "set"
+    passed = None if value is None else above(confidences, right, value)
+    return Threshold(
+        wanted=target,
+        signal=signal,
+        n_validation=len(right),
+        right_of_all=float(right.mean()),
+        value=value,
+        status=status,
+        n=passed.n if passed else 0,
+        coverage=passed.coverage if passed else None,
+        right=passed.right if passed else None,
+        test=None if value is None else above(*test, value),
+    )

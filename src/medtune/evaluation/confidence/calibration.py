@@ -5,11 +5,11 @@ Brier score, reliability.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from medtune.evaluation.confidence.scores import softmax
+from medtune.evaluation.results import Estimate, Result
 from medtune.evaluation.statistics import (
     LEVEL,
     bootstrap_interval,
@@ -24,6 +24,45 @@ BINS = 10
 TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
 
 
+class PerfectError(Result):
+    """ECE that a perfectly calibrated model shows by chance: its mean and central 95 %."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class CalibrationError(Estimate):
+    """ECE of a model with its 95 % band, and that of a perfectly calibrated one."""
+
+    perfect: PerfectError
+
+
+class ReliabilityBin(Result):
+    """``n`` items: mean confidence, share right with its interval."""
+
+    n: int
+    confidence: float
+    right: float
+    low: float
+    high: float
+
+
+class TemperatureScaling(Result):
+    """The temperature fitted on validation, and what it does on test.
+
+    ``at_limit``: it is an end of the range that is searched.
+    """
+
+    value: float
+    n_validation: int
+    at_limit: bool
+    nll_before: float
+    nll_after: float
+    ece_before: float
+    ece_after: float
+
+
 def bin_numbers(confidences: Array, bins: int = BINS) -> Array:
     """The bin of each item, from 0 on: bins of equal mass, equal confidences together, so at
     most ``bins`` of them.
@@ -32,8 +71,8 @@ def bin_numbers(confidences: Array, bins: int = BINS) -> Array:
     figure is less biased than over bins of equal width (Roelofs et al. 2022).
     """
     edges = np.unique(np.quantile(confidences, np.arange(1, bins) / bins, method="higher"))
-    found = np.searchsorted(edges, confidences, side="right")
-    return np.asarray(np.unique(found, return_inverse=True)[1])
+    numbers = np.searchsorted(edges, confidences, side="right")
+    return np.asarray(np.unique(numbers, return_inverse=True)[1])
 
 
 def _gaps(confidences: Array, right: Array, numbers: Array) -> Array:
@@ -60,7 +99,7 @@ def expected_calibration_error(confidences: Array, right: Array, bins: int = BIN
 
 def calibration_error(
     confidences: Array, right: Array, groups: Sequence[str], resamples: int, seed: int
-) -> dict[str, Any]:
+) -> CalibrationError:
     """ECE with a 95 % band, and what a perfectly calibrated model with these very confidences
     would show.
 
@@ -78,11 +117,11 @@ def calibration_error(
         high = max(
             value, float(np.quantile(_error(resampled_sums(sums, resamples, seed)), TAILS[1]))
         )
-        low = 0.0 if value <= chance["high"] else max(0.0, 2 * value - high)
-    return {"value": value, "low": low, "high": high, "perfect": chance}
+        low = 0.0 if value <= chance.high else max(0.0, 2 * value - high)
+    return CalibrationError(value=value, low=low, high=high, perfect=chance)
 
 
-def perfect(confidences: Array, resamples: int, seed: int) -> dict[str, float]:
+def perfect(confidences: Array, resamples: int, seed: int) -> PerfectError:
     """Mean and central 95 % of the ECE where every item is right with its own confidence as
     probability.
 
@@ -100,24 +139,24 @@ def perfect(confidences: Array, resamples: int, seed: int) -> dict[str, float]:
         errors.append(np.abs(labels @ member - expected).sum(axis=1) / len(confidences))
     drawn = np.concatenate(errors)
     low, high = np.quantile(drawn, TAILS)
-    return {"mean": float(drawn.mean()), "low": float(low), "high": float(high)}
+    return PerfectError(mean=float(drawn.mean()), low=float(low), high=float(high))
 
 
 def brier(
     confidences: Array, right: Array, groups: Sequence[str], resamples: int, seed: int
-) -> dict[str, Any]:
+) -> Estimate:
     """Brier score of "this answer is right" (Brier 1950) with its interval.
 
     Of a tie, the expected score.
     """
     scores = right * (1 - confidences) ** 2 + (1 - right) * confidences**2
-    found = bootstrap_interval(
+    interval = bootstrap_interval(
         np.stack([scores, np.ones_like(scores)], axis=1), groups, ratio(), resamples, seed
     )
-    return {"value": found.value, "low": found.low, "high": found.high}
+    return Estimate(value=interval.value, low=interval.low, high=interval.high)
 
 
-def reliability(confidences: Array, right: Array, bins: int = BINS) -> list[dict[str, float]]:
+def reliability(confidences: Array, right: Array, bins: int = BINS) -> list[ReliabilityBin]:
     """A row a bin: n, mean confidence, share right with Wilson's interval (ties rounded to whole
     items).
     """
@@ -128,8 +167,13 @@ def reliability(confidences: Array, right: Array, bins: int = BINS) -> list[dict
         low, high = wilson(round(float(right[own].sum())), int(own.sum()))
         share = float(right[own].mean())
         rows.append(
-            {"n": int(own.sum()), "confidence": float(confidences[own].mean()), "right": share}
-            | {"low": min(low, share), "high": max(high, share)}
+            ReliabilityBin(
+                n=int(own.sum()),
+                confidence=float(confidences[own].mean()),
+                right=share,
+                low=min(low, share),
+                high=max(high, share),
+            )
         )
     return rows
 
@@ -157,20 +201,20 @@ def fit_temperature(scores: Array, right: Array) -> float:
     """
     from scipy.optimize import minimize_scalar
 
-    found = minimize_scalar(
+    minimum = minimize_scalar(
         lambda log_t: negative_loglikelihood(scores, right, float(np.exp(log_t))),
         bounds=RANGE,
         method="bounded",
     )
-    return float(np.exp(found.x))
+    return float(np.exp(minimum.x))
 
 
-def temperature_facts(
+def scale_temperature(
     validation: tuple[Array, Array],
     test: tuple[Array, Array],
     correct: Array,
     confidence: Confidence,
-) -> dict[str, Any]:
+) -> TemperatureScaling:
     """T from ``validation``, and on ``test`` what it does to likelihood and calibration.
 
     Each (scores, right index).
@@ -180,12 +224,13 @@ def temperature_facts(
     """
     temperature = fit_temperature(*validation)
     scores, right = test
-    return {
-        "value": temperature,
-        "n_validation": len(validation[1]),
-        "at_limit": bool(abs(np.log(temperature)) > RANGE[1] - 0.01),
-        "nll_before": negative_loglikelihood(scores, right),
-        "nll_after": negative_loglikelihood(scores, right, temperature),
-        "ece_before": expected_calibration_error(confidence(softmax(scores)), correct),
-        "ece_after": expected_calibration_error(confidence(softmax(scores / temperature)), correct),
-    }
+    sure, scaled = (confidence(softmax(scores / t)) for t in (1.0, temperature))
+    return TemperatureScaling(
+        value=temperature,
+        n_validation=len(validation[1]),
+        at_limit=bool(abs(np.log(temperature)) > RANGE[1] - 0.01),
+        nll_before=negative_loglikelihood(scores, right),
+        nll_after=negative_loglikelihood(scores, right, temperature),
+        ece_before=expected_calibration_error(sure, correct),
+        ece_after=expected_calibration_error(scaled, correct),
+    )

@@ -5,13 +5,60 @@ coverage.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from medtune.evaluation.confidence.calibration import TAILS
+from medtune.evaluation.results import Estimate, Result
 
 Array = np.ndarray
+
+
+class LengthAuroc(Estimate):
+    """AUROC of the answers' length in the ``direction`` that is of more use (shorter, longer)."""
+
+    direction: str
+
+
+class Signal(Result):
+    """AUROC of confidence and of length, and their difference; None where not measured."""
+
+    auroc: Estimate | None
+    length_auroc: LengthAuroc | None
+    difference: Estimate | None
+    signal: str
+
+
+class RiskPoint(Result):
+    """Share of items answered, share wrong among them, and the lowest confidence of these."""
+
+    coverage: float
+    risk: float
+    confidence: float
+
+
+class RiskArea(Result):
+    """Mean risk over all coverages, that of a random order and that of an oracle."""
+
+    value: float
+    random: float
+    oracle: float
+
+
+@dataclass(frozen=True)
+class ResampledAuroc:
+    """A figure with its value in every resample."""
+
+    value: float
+    drawn: Array
+
+    def estimate(self) -> Estimate:
+        """With the central 95 % of the resamples."""
+        low, high = np.nanquantile(self.drawn, TAILS)
+        return Estimate(value=self.value, low=float(low), high=float(high))
+
+
 FEWEST = 5  # right and wrong answers each, from which an AUROC is reported
 POINTS = 50
 CHANCE = 0.5
@@ -53,12 +100,10 @@ def _times(groups: Sequence[str], resamples: int, seed: int) -> Iterator[Array]:
         yield times[:, owners].astype(float)
 
 
-def auroc_facts(
+def resampled_aurocs(
     scores: Mapping[str, Array], right: Array, groups: Sequence[str], resamples: int, seed: int
-) -> dict[str, dict[str, Any]]:
-    """The AUROC of every score with its interval, from one bootstrap over groups.
-
-    ``drawn`` holds its resamples.
+) -> dict[str, ResampledAuroc]:
+    """The AUROC of every score from one bootstrap over groups.
 
     Empty where fewer than five answers are right, or wrong, or all are of one group: nothing can be
     told from that.
@@ -69,52 +114,49 @@ def auroc_facts(
     for times in _times(groups, resamples, seed):
         for name, values in scores.items():
             parts[name].append(auroc(values, right, times))
-    drawn = {name: np.concatenate(found) for name, found in parts.items()}
-    return {name: _figure(float(auroc(scores[name], right)), drawn[name]) for name in scores}
+    return {
+        name: ResampledAuroc(float(auroc(values, right)), np.concatenate(parts[name]))
+        for name, values in scores.items()
+    }
 
 
-def _figure(value: float, drawn: Array) -> dict[str, Any]:
-    low, high = np.nanquantile(drawn, TAILS)
-    return {"value": value, "low": float(low), "high": float(high), "drawn": drawn}
-
-
-def signal_facts(
+def measure_signal(
     confidences: Array,
     lengths: Array,
     right: Array,
     groups: Sequence[str],
     resamples: int,
     seed: int,
-) -> dict[str, Any]:
-    """``auroc``, ``length_auroc``, their difference, and ``signal``: what they say together.
+) -> Signal:
+    """Whether confidence tells right from wrong.
 
     The length's direction is the one that is of more use on these very items, which favours the
     baseline. There is a signal where the confidence's interval lies above 0.5 and, if length tells
     anything itself (its own interval lies above 0.5), the interval of the paired difference lies
     above 0 too. Too few right or wrong: "not measured".
     """
-    found = auroc_facts(
+    aurocs = resampled_aurocs(
         {"confidence": confidences, "length": -lengths}, right, groups, resamples, seed
     )
-    if not found:
-        return {"auroc": None, "length_auroc": None, "difference": None, "signal": NOT_MEASURED}
-    own, length = found["confidence"], found["length"]
+    if not aurocs:
+        return Signal(auroc=None, length_auroc=None, difference=None, signal=NOT_MEASURED)
+    own, length = aurocs["confidence"], aurocs["length"]
     direction = "shorter"
-    if length["value"] < CHANCE:
-        direction, length = "longer", _figure(1 - length["value"], 1 - length["drawn"])
-    difference = _figure(own["value"] - length["value"], own["drawn"] - length["drawn"])
-    above = own["low"] > CHANCE and (length["low"] <= CHANCE or difference["low"] > 0)
-    return {
-        "auroc": plain(own),
-        "length_auroc": plain(length) | {"direction": direction},
-        "difference": plain(difference),
-        "signal": SIGNAL if above else NO_SIGNAL,
-    }
+    if length.value < CHANCE:
+        direction, length = "longer", ResampledAuroc(1 - length.value, 1 - length.drawn)
+    gap = ResampledAuroc(own.value - length.value, own.drawn - length.drawn).estimate()
+    area, baseline = own.estimate(), length.estimate()
+    above = _above(area, CHANCE) and (not _above(baseline, CHANCE) or _above(gap, 0))
+    return Signal(
+        auroc=area,
+        length_auroc=LengthAuroc(**dict(baseline), direction=direction),
+        difference=gap,
+        signal=SIGNAL if above else NO_SIGNAL,
+    )
 
 
-def plain(figure: Mapping[str, Any]) -> dict[str, Any]:
-    """A figure without its resamples."""
-    return {name: value for name, value in figure.items() if name != "drawn"}
+def _above(estimate: Estimate, limit: float) -> bool:
+    return estimate.low is not None and estimate.low > limit
 
 
 def risk_coverage(confidences: Array, right: Array) -> tuple[Array, Array, Array]:
@@ -133,22 +175,20 @@ def risk_coverage(confidences: Array, right: Array) -> tuple[Array, Array, Array
     return counts / len(sure), errors / counts, sure
 
 
-def aurc(confidences: Array, right: Array) -> dict[str, float]:
-    """Mean risk over all coverages (Geifman and El-Yaniv 2017), beside that of a random order
-    and of an oracle.
-    """
+def risk_area(confidences: Array, right: Array) -> RiskArea:
+    """AURC, the mean risk over all coverages (Geifman and El-Yaniv 2017)."""
     wrong = 1 - right
     counts = np.arange(1, len(wrong) + 1)
     oracle = float((np.cumsum(np.sort(wrong)) / counts).mean())
     value = float(risk_coverage(confidences, right)[1].mean())
-    return {"value": value, "random": float(wrong.mean()), "oracle": oracle}
+    return RiskArea(value=value, random=float(wrong.mean()), oracle=oracle)
 
 
-def curve_points(confidences: Array, right: Array) -> list[dict[str, float]]:
+def curve_points(confidences: Array, right: Array) -> list[RiskPoint]:
     """At most fifty points of the risk–coverage curve, the whole test set the last."""
     coverage, risk, sure = risk_coverage(confidences, right)
     chosen = np.unique(np.linspace(0, len(sure) - 1, min(POINTS, len(sure))).round().astype(int))
     return [
-        {"coverage": float(coverage[i]), "risk": float(risk[i]), "confidence": float(sure[i])}
+        RiskPoint(coverage=float(coverage[i]), risk=float(risk[i]), confidence=float(sure[i]))
         for i in chosen
     ]

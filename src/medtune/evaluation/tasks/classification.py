@@ -79,11 +79,12 @@ def sample_of(
     }
 
 
-def class_counts(sample: Sample) -> list[float]:
-    """For every label of the list: right and named, named, right."""
+def class_counts(sample: Sample, options: Sequence[str] | None = None) -> list[float]:
+    """For every label of the list (``options``, else the sample's): right and named, named, right."""
     predicted, labels = sample["score"]["predicted"], set(sample["labels"])
-    named = [predicted.get(label, 0.0) for label in sample["options"]]
-    right = [float(label in labels) for label in sample["options"]]
+    options = sample["options"] if options is None else options
+    named = [predicted.get(label, 0.0) for label in options]
+    right = [float(label in labels) for label in options]
     return [*(n * r for n, r in zip(named, right, strict=True)), *named, *right]
 
 

@@ -6,9 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
-from medtune.report.figures import Figures
+from pydantic import Field
+
+from medtune.evaluation.results import Estimate, Result
+from medtune.recipe.schema import Recipe
+from medtune.report.figures import Figures, Row
 
 RUN, DRAFT, STATED = "from the run", "drafted, to be confirmed", "stated by a person"
 NOT_STATED, NOT_MEASURED = "not stated", "not measured"
@@ -18,24 +22,60 @@ STATES = {
     STATED: "run",
     NOT_STATED: "missing",
     NOT_MEASURED: "missing",
-}  # with looks
+}  # with their classes on the page
 COUNTED = {
     RUN: "filled from the run",
     DRAFT: "drafted",
     STATED: "stated by a person",
 }  # as a coverage says it
+Who = Literal["A", "H", "P"]
+
+
+class EstimateInterval(Result):
+    """A figure as the applied model card wants it; no bound where nothing is known of chance."""
+
+    estimate: float
+    lower: float | None
+    upper: float | None
+    level: float = 0.95
+    unit: str
+
+
+class LabelledEstimate(Result):
+    """A figure with its name."""
+
+    label: str
+    estimate_ci: EstimateInterval
+
+
+class FilledItem(Result):
+    """An item as filled; ``results`` where there are any."""
+
+    id: str
+    title: str
+    who: Who
+    state: str
+    text: str
+    results: list[LabelledEstimate] = Field(default_factory=list)
+
+
+class FilledChecklist(Result):
+    """Every item of a list with its state, and how many are in which."""
+
+    title: str
+    source: str
+    coverage: str
+    counts: dict[str, int]
+    items: list[FilledItem]
 
 
 @dataclass(frozen=True)
 class Filled:
-    """Text for an item, with figures of its own.
-
-    ``state`` where it is not what the kind of item says.
-    """
+    """Text for an item, with figures; ``state`` where it is not what the kind of item says."""
 
     text: str
     state: str | None = None
-    results: Sequence[dict[str, Any]] = ()
+    results: Sequence[LabelledEstimate] = ()
 
 
 def unmeasured(text: str) -> Filled:
@@ -49,25 +89,25 @@ class Facts:
 
     figures: Figures
 
-    @cached_property
-    def recipe(self) -> dict[str, Any]:
+    @property
+    def recipe(self) -> Recipe:
         """The resolved recipe."""
         return self.figures.recipe
 
-    @cached_property
-    def changes(self) -> list[dict[str, Any]]:
-        """Every figure before and after."""
-        return self.figures.changes()
+    @property
+    def rows(self) -> list[Row]:
+        """Every metric before and after."""
+        return self.figures.rows
 
     @cached_property
-    def tested(self) -> list[dict[str, Any]]:
-        """The figures that are good or bad."""
-        return [row for row in self.changes if row["better"] is not None]
+    def tested(self) -> list[Row]:
+        """The metrics that are good or bad."""
+        return [row for row in self.rows if row.tested]
 
     def stated(self, topics: Sequence[str]) -> str:
         """What the recipe's ``statement`` says on topics; empty where it says nothing."""
-        said = self.recipe.get("statement") or {}
-        return "\n".join(said[topic] for topic in topics if said.get(topic))
+        texts = (getattr(self.recipe.statement, topic) for topic in topics)
+        return "\n".join(text for text in texts if text)
 
 
 Fill = Callable[[Facts], "str | Filled | None"]
@@ -83,33 +123,24 @@ class Item:
 
     id: str
     title: str
-    who: Literal["A", "H", "P"]
+    who: Who
     fill: Fill | None = None
     topics: tuple[str, ...] = field(default=())
 
-    def filled(self, facts: Facts) -> dict[str, Any]:
-        """``id``, ``title``, ``who``, ``state``, ``text``, and ``results`` where there are any."""
-        own = self.fill(facts) if self.fill else None
-        found = Filled(own) if isinstance(own, str) else own
-        stated = facts.stated(self.topics)
-        if stated:
-            text = "\n".join(filter(None, [stated, found.text if found else ""]))
-            found = Filled(text, STATED, found.results if found else ())
-        if found is None:
-            found = (
-                unmeasured("Not measured.")
-                if self.who == "A"
-                else Filled("Not stated.", NOT_STATED)
-            )
-        state = found.state or (RUN if self.who == "A" else DRAFT)
-        entry = {
-            "id": self.id,
-            "title": self.title,
-            "who": self.who,
-            "state": state,
-            "text": found.text,
-        }
-        return entry | ({"results": list(found.results)} if found.results else {})
+    def filled(self, facts: Facts) -> FilledItem:
+        """The item for a run."""
+        draft = self.fill(facts) if self.fill else None
+        filled = Filled(draft) if isinstance(draft, str) else draft
+        if stated := facts.stated(self.topics):
+            text = "\n".join(filter(None, [stated, filled.text if filled else ""]))
+            filled = Filled(text, STATED, filled.results if filled else ())
+        if filled is None:
+            nothing = Filled("Not stated.", NOT_STATED)
+            filled = unmeasured("Not measured.") if self.who == "A" else nothing
+        state = filled.state or (RUN if self.who == "A" else DRAFT)
+        item = FilledItem(id=self.id, title=self.title, who=self.who, state=state, text=filled.text)
+        results = {"results": list(filled.results)}
+        return item.model_copy(update=results) if filled.results else item
 
 
 @dataclass(frozen=True)
@@ -120,30 +151,32 @@ class Checklist:
     source: str
     items: tuple[Item, ...]
 
-    def filled(self, facts: Facts) -> dict[str, Any]:
-        """Every item with its state, and how many are in which."""
+    def filled(self, facts: Facts) -> FilledChecklist:
+        """The list for a run."""
         items = [item.filled(facts) for item in self.items]
-        counts = Counter(item["state"] for item in items)
-        return {
-            "title": self.title,
-            "source": self.source,
-            "coverage": coverage(counts),
-            "counts": {state: counts[state] for state in STATES},
-            "items": items,
-        }
+        counts = Counter(item.state for item in items)
+        return FilledChecklist(
+            title=self.title,
+            source=self.source,
+            coverage=coverage(counts),
+            counts={state: counts[state] for state in STATES},
+            items=items,
+        )
 
 
 def coverage(counts: Counter[str]) -> str:
     """Such as "31 of 49 filled from the run, 6 drafted, 12 not stated"."""
-    said = [
+    others = [
         f"{counts[state]} {COUNTED.get(state, state)}"
         for state in STATES
         if counts[state] and state != RUN
     ]
-    return ", ".join([f"{counts[RUN]} of {counts.total()} {COUNTED[RUN]}", *said])
+    return ", ".join([f"{counts[RUN]} of {counts.total()} {COUNTED[RUN]}", *others])
 
 
-def estimate(label: str, interval: dict[str, Any], unit: str) -> dict[str, Any]:
-    """A figure as the applied model card wants it; no bound where nothing is known of chance."""
-    bounds = {"estimate": interval["value"], "lower": interval["low"], "upper": interval["high"]}
-    return {"label": label, "estimate_ci": {**bounds, "level": 0.95, "unit": unit}}
+def estimate(label: str, figure: Estimate, unit: str) -> LabelledEstimate:
+    """A figure with its interval."""
+    interval = EstimateInterval(
+        estimate=figure.value, lower=figure.low, upper=figure.high, level=0.95, unit=unit
+    )
+    return LabelledEstimate(label=label, estimate_ci=interval)

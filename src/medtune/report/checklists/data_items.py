@@ -13,11 +13,7 @@ def names(facts: Facts) -> str:
 
 def benchmarks(facts: Facts) -> list[str]:
     """Sources that tasks alone are measured on."""
-    return [
-        f"{key}: {spec['source']}"
-        for key, spec in facts.figures.specs.items()
-        if spec.get("source")
-    ]
+    return [f"{key}: {spec.source}" for key, spec in facts.figures.specs.items() if spec.source]
 
 
 def counts_text(counts: dict[str, int]) -> str:
@@ -40,7 +36,7 @@ def sources(facts: Facts) -> str:
         lines.append(f"{source.name} ({published}; licence: {source.licence}): {files}.")
     splits = facts.figures.audit.splits
     roles = ", ".join(f"{ROLES[name]} {split.rows:,} rows" for name, split in splits.items())
-    lines.append(f"Divided into {roles}, by seed {facts.recipe['seed']}.")
+    lines.append(f"Divided into {roles}, by seed {facts.recipe.seed}.")
     return "\n".join([*lines, *(f"Evaluation alone: {name}." for name in benchmarks(facts))])
 
 
@@ -99,9 +95,9 @@ def missing(facts: Facts) -> str:
 
 def shortening(facts: Facts) -> str:
     """Item 10: what was cut."""
-    tokens, changes = facts.figures.audit.tokens, facts.changes
+    tokens = facts.figures.audit.tokens
     cut = [
-        f"{row['task']}: {row['after']:.1%}" for row in changes if row["metric"] == "prompts_cut"
+        f"{row.task}: {row.after.value:.1%}" for row in facts.rows if row.metric == "prompts_cut"
     ]
     return (
         f"Texts are not summarised. Training rows longer than {tokens.max_length:,} tokens ({tokens.overlong}): "
