@@ -1,20 +1,123 @@
-"""Names without any context: runs of capitalised words that hold a name which is hardly anything
-else.
+"""Names in running text: runs of capitalised words by what leads to them, by what stands beside
+them, or because they hold a name which is hardly anything else.
 """
 
 import re
 
-from medtune.text.identifiers.lexicon import NO_PERSON, NOT_NAMES, PLACES, fold, name_status
-from medtune.text.identifiers.names import named_before
+from medtune.text.identifiers.lexicon import (
+    NAMED_THING,
+    NO_PERSON,
+    NOT_NAMES,
+    PLACES,
+    fold,
+    name_status,
+)
 from medtune.text.identifiers.persons import (
     CAPITALS_SHAPE,
     NAME_SHAPE,
     NAME_WORDS,
+    TITLE_BEFORE,
+    TITLES,
     WORD_SHAPE,
+    full_name,
+    last_word,
+    person_name,
     suffixed,
+    usual_name,
 )
-from medtune.text.identifiers.roles import named_beside
-from medtune.text.identifiers.spans import Offsets, Span, before, rule
+from medtune.text.identifiers.roles import RELATIVE_WORDS, RELATIVES, named_beside
+from medtune.text.identifiers.spans import Check, Offsets, Span, before, rule
+
+_I = re.IGNORECASE
+_ANYBODY = r"(?:my|his|her|their|our|your|the|whose|patient['’]s)"
+# What leads up to a capitalised name in running text, and what the name must then be.
+_LEADS: tuple[tuple[re.Pattern[str], Check], ...] = (
+    (re.compile(r"\b[a-z]{3,12}ed by (?:Dr\.? |nurse )?$", _I), usual_name),
+    (
+        re.compile(
+            rf"\b{_ANYBODY} (?:full |first |last |middle |maiden )?name(?: is|['’]s| was|:) $", _I
+        ),
+        person_name,
+    ),
+    (
+        re.compile(
+            r"\b(?:i go by|goes by|call me|calls me|name is|name was|(?:man|woman|boy|girl"
+            r"|patient|doctor|nurse|friend|person|male|female) named) $",
+            _I,
+        ),
+        person_name,
+    ),
+    (
+        re.compile(
+            rf"(?:\b(?:my|his|her|their|our)|\w['’]s) (?:(?:older|younger|oldest|youngest"
+            rf"|elder|eldest|late|adult|twin|best|little|other) )?(?:{RELATIVES}) "
+            rf"(?:(?:is )?(?:named|called) )?$",
+            _I,
+        ),
+        person_name,
+    ),
+    (
+        re.compile(
+            rf"\b{_ANYBODY} (?:other )?(?:{RELATIVES}), $|significant other, $"
+            rf"|\b(?:named|your (?:{RELATIVES})|calling|sees|saw|to see|contact) $",
+            _I,
+        ),
+        usual_name,
+    ),
+    (
+        re.compile(
+            r"\b(?:(?:seen|referred|evaluated|examined|reviewed|performed|dictated|signed"
+            r"|transcribed|prescribed|ordered|treated|accompanied|"
+            r"assisted|interviewed|admitted|written|reported|provided|operated on|consulted"
+            r"|supervised|attended|followed|brought in|cared for)"
+            rf"(?: today| here| in clinic| in the [a-z]+)? by|(?:discussed|spoke|met|talked"
+            rf"|consulted|appointment|follow(?:ing)?[ -]?up|visit) (?:with|to)"
+            rf"|(?:the )?care of|"
+            rf"(?:call|message|letter) from|(?:attention|behalf) of|attn:?"
+            rf"|ask for):? {TITLE_BEFORE}$",
+            _I,
+        ),
+        full_name,
+    ),
+    (
+        re.compile(r"(?:^|[.!?\n,] ?|\b(?:hi|hello|hey|and) )(?:i am|i['’]m|im|this is) $", _I),
+        lambda match: _introduced(match),
+    ),
+)
+
+
+def _introduced(match: re.Match[str]) -> Offsets | None:
+    """After I am: two words that end the clause (Jane Doe), or a usual name."""
+    following = match.string[match.end() : match.end() + 12]
+    ends = re.match(
+        r"\s*(?:[.,;!?\n(]|$|(?:and|from|calling|speaking|here|a|an|the|age|aged|\d+)\b)", following
+    )
+    return (person_name(match, least=2) if ends else None) or usual_name(match)
+
+
+# The last words of the leads: a quick look before the leads themselves are tried.
+_LEADING = frozenset(
+    f"{RELATIVE_WORDS} {TITLES.lower().replace('|', ' ')} "
+    "name is was s by me calls goes named called with to of from attention behalf attn "
+    "calling sees saw see contact for am i'm i’m im neighbor".split()
+)
+
+
+_EPONYM = re.compile(NAMED_THING)
+
+
+def _named_before(match: re.Match[str]) -> Offsets | Span | None:
+    """A name by the words that lead up to it: my name is, her husband, discussed with."""
+    if match["v"].split(" ", 1)[0].lower() in NOT_NAMES:
+        return None
+    context = before(match, 48)
+    if last_word(context) not in _LEADING or _EPONYM.match(match.string, match.end()):
+        return None
+    return next(
+        (offsets for lead, check in _LEADS if lead.search(context) and (offsets := check(match))),
+        None,
+    )
+
 
 _ROW = re.compile(
     r"[ \t]*(?:$|\n|\d|/|\(|[MF]\b|(?:MRN|DOB|[0O]OB|SSN|DATE|ADM|AGE|SEX|ID|ROOM|BED)\b)", re.I
@@ -25,7 +128,7 @@ def _anywhere(match: re.Match[str]) -> Offsets | Span | None:
     """By what leads to it or stands beside it; else by itself, unless it is a saint's."""
     if match["v"].lower() in NOT_NAMES:  # "It", "The", "Hello": two in three
         return None
-    led = None if match["v"].isupper() else named_before(match)
+    led = None if match["v"].isupper() else _named_before(match)
     return (
         led
         or named_beside(match)

@@ -60,14 +60,14 @@ def usual_given_names() -> frozenset[str]:
 
 @cache
 def given_names() -> frozenset[str]:
-    """Given names, folded."""
+    """All given names, folded: common ones, and those of national and general lists."""
     general = read_words(NAMES_FOLDER / "given_general.txt")
     return COMMON_GIVEN_NAMES | usual_given_names() | general
 
 
 @cache
 def surnames() -> frozenset[str]:
-    """Surnames, folded."""
+    """All surnames, folded: common ones, and those of national lists."""
     return COMMON_SURNAMES | read_words(NAMES_FOLDER / "surnames.txt")
 
 

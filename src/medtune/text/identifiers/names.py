@@ -1,14 +1,10 @@
-"""Rules for names in context: after a title, a greeting, a relative or in a field of a form.
-
-Before an age or a degree.
-
-A name alone is not offsets: in medical text a capitalised word is mostly a disease, a drug or an
-institution.
+"""Rules for names in context: after a title, a greeting, a relative or in a field of a form; before
+an age or a degree.
 """
 
 import re
 
-from medtune.text.identifiers.lexicon import NAMED_THING, NOT_NAMES, name_status
+from medtune.text.identifiers.lexicon import name_status
 from medtune.text.identifiers.persons import (
     ANY_CASE_SHAPE,
     CAPITALS_SHAPE,
@@ -17,9 +13,12 @@ from medtune.text.identifiers.persons import (
     LOWER_CASE_SHAPE,
     NAME_SHAPE,
     PEOPLE,
+    TITLE_BEFORE,
+    TITLES,
     WORD_SHAPE,
     addressed_name,
     full_name,
+    last_word,
     lower_case_name,
     name_rule,
     person_name,
@@ -27,11 +26,9 @@ from medtune.text.identifiers.persons import (
     usual_name,
 )
 from medtune.text.identifiers.roles import RELATIVE_WORDS, RELATIVES
-from medtune.text.identifiers.spans import Check, Offsets, Span, before
+from medtune.text.identifiers.spans import Offsets, before
 
 _I = re.IGNORECASE
-_TITLES = PEOPLE.one_of("titles")
-_TITLE = rf"(?:(?:{_TITLES})\b\.? )?"
 _DEGREE = rf"(?:{PEOPLE.one_of('degrees')})"
 _DEGREE_WORDS = PEOPLE.words("degree_words")
 _GREETING = PEOPLE.one_of("greetings")
@@ -85,99 +82,6 @@ def _alone(match: re.Match[str]) -> Offsets | None:
     return offsets if good else None
 
 
-_ANYBODY = r"(?:my|his|her|their|our|your|the|whose|patient['’]s)"
-# What leads up to a capitalised name in running text, and what the name must then be.
-_LEADS: tuple[tuple[re.Pattern[str], Check], ...] = (
-    (re.compile(r"\b[a-z]{3,12}ed by (?:Dr\.? |nurse )?$", _I), usual_name),
-    (
-        re.compile(
-            rf"\b{_ANYBODY} (?:full |first |last |middle |maiden )?name(?: is|['’]s| was|:) $", _I
-        ),
-        person_name,
-    ),
-    (
-        re.compile(
-            r"\b(?:i go by|goes by|call me|calls me|name is|name was|(?:man|woman|boy|girl"
-            r"|patient|doctor|nurse|friend|person|male|female) named) $",
-            _I,
-        ),
-        person_name,
-    ),
-    (
-        re.compile(
-            rf"(?:\b(?:my|his|her|their|our)|\w['’]s) (?:(?:older|younger|oldest|youngest"
-            rf"|elder|eldest|late|adult|twin|best|little|other) )?(?:{RELATIVES}) "
-            rf"(?:(?:is )?(?:named|called) )?$",
-            _I,
-        ),
-        person_name,
-    ),
-    (
-        re.compile(
-            rf"\b{_ANYBODY} (?:other )?(?:{RELATIVES}), $|significant other, $"
-            rf"|\b(?:named|your (?:{RELATIVES})|calling|sees|saw|to see|contact) $",
-            _I,
-        ),
-        usual_name,
-    ),
-    (
-        re.compile(
-            r"\b(?:(?:seen|referred|evaluated|examined|reviewed|performed|dictated|signed"
-            r"|transcribed|prescribed|ordered|treated|accompanied|"
-            r"assisted|interviewed|admitted|written|reported|provided|operated on|consulted"
-            r"|supervised|attended|followed|brought in|cared for)"
-            rf"(?: today| here| in clinic| in the [a-z]+)? by|(?:discussed|spoke|met|talked"
-            rf"|consulted|appointment|follow(?:ing)?[ -]?up|visit) (?:with|to)"
-            rf"|(?:the )?care of|"
-            rf"(?:call|message|letter) from|(?:attention|behalf) of|attn:?|ask for):? {_TITLE}$",
-            _I,
-        ),
-        full_name,
-    ),
-    (
-        re.compile(r"(?:^|[.!?\n,] ?|\b(?:hi|hello|hey|and) )(?:i am|i['’]m|im|this is) $", _I),
-        lambda match: _introduced(match),
-    ),
-)
-
-
-def _introduced(match: re.Match[str]) -> Offsets | None:
-    """After I am: two words that end the clause (Jane Doe), or a usual name."""
-    following = match.string[match.end() : match.end() + 12]
-    ends = re.match(
-        r"\s*(?:[.,;!?\n(]|$|(?:and|from|calling|speaking|here|a|an|the|age|aged|\d+)\b)", following
-    )
-    return (person_name(match, least=2) if ends else None) or usual_name(match)
-
-
-# The last words of the leads: a quick look before the leads themselves are tried.
-_LEADING = frozenset(
-    f"{RELATIVE_WORDS} {_TITLES.lower().replace('|', ' ')} "
-    "name is was s by me calls goes named called with to of from attention behalf attn "
-    "calling sees saw see contact for am i'm i’m im neighbor".split()
-)
-
-
-_EPONYM = re.compile(NAMED_THING)
-
-
-def _last_word(context: str) -> str:
-    return context.split()[-1].strip(".,:;()*'\"").lower() if context.strip() else ""
-
-
-def named_before(match: re.Match[str]) -> Offsets | Span | None:
-    """A name by the words that lead up to it: my name is, her husband, discussed with."""
-    if match["v"].split(" ", 1)[0].lower() in NOT_NAMES:
-        return None
-    context = before(match, 48)
-    if _last_word(context) not in _LEADING or _EPONYM.match(match.string, match.end()):
-        return None
-    return next(
-        (offsets for lead, check in _LEADS if lead.search(context) and (offsets := check(match))),
-        None,
-    )
-
-
 def _titled(match: re.Match[str]) -> Offsets | None:
     """After the whole word doctor (a doctor Consider …, Chat Doctor) only a usual name, unless
     nothing stands before it.
@@ -215,15 +119,15 @@ _SPOKEN_TO = PEOPLE.words("before_addressed")
 
 def _called_upon(match: re.Match[str]) -> Offsets | None:
     """How are you, Mary?"""
-    return addressed_name(match) if _last_word(before(match, 16)[:-2]) in _SPOKEN_TO else None
+    return addressed_name(match) if last_word(before(match, 16)[:-2]) in _SPOKEN_TO else None
 
 
 NAME_RULES = (
     name_rule(
-        rf"\b(?:{_TITLES})\b(?:\.? {{0,2}}|, )(?:(?:Dr|Prof|med)\b\.? ){{0,2}}"
+        rf"\b(?:{TITLES})\b(?:\.? {{0,2}}|, )(?:(?:Dr|Prof|med)\b\.? ){{0,2}}"
         rf"(?P<v>(?:(?:van|von|de|der|den|del|la|da|di|dos|al|el|ten|ter|du"
         rf"|le) ){{0,2}}{ANY_CASE_SHAPE})",
-        needs=_TITLES.replace("|", " "),
+        needs=TITLES.replace("|", " "),
         check=_titled,
     ),
     name_rule(
@@ -242,7 +146,8 @@ NAME_RULES = (
         check=usual_lower_case_name,
     ),
     name_rule(
-        rf"[:=]\**[ \t,]{{0,3}}{_TITLE}(?P<v>{WORD_SHAPE}, {{1,2}}{NAME_SHAPE}|{ANY_CASE_SHAPE})",
+        rf"[:=]\**[ \t,]{{0,3}}{TITLE_BEFORE}(?P<v>{WORD_SHAPE}, {{1,2}}{NAME_SHAPE}"
+        rf"|{ANY_CASE_SHAPE})",
         needs=": =",
         check=_in_field,
     ),
@@ -253,7 +158,8 @@ NAME_RULES = (
         check=usual_lower_case_name,
     ),
     name_rule(
-        rf"\b(?i:{_GREETING}),? {{1,2}}{_TITLE}(?P<v>{NAME_SHAPE})(?= ?[,.!?;:\n-]| {{1,2}}(?:how"
+        rf"\b(?i:{_GREETING}),? {{1,2}}{TITLE_BEFORE}(?P<v>{NAME_SHAPE})(?= ?[,.!?;:\n-]"
+        rf"| {{1,2}}(?:how"
         rf"|it|nice|i|thank|thanks|welcome|my|we|what|so|good|you|this|and)\b|\s*$)",
         needs=_HAILS,
         check=_greeted,
@@ -267,7 +173,8 @@ NAME_RULES = (
         flags=re.M,
     ),
     name_rule(
-        rf"\b(?i:{_CLOSING})[ \t]*[,.!:-]?\s{{0,4}}[-–]?[ \t]*{_TITLE}(?P<v>{NAME_SHAPE}){_END}",
+        rf"\b(?i:{_CLOSING})[ \t]*[,.!:-]?\s{{0,4}}[-–]?[ \t]*{TITLE_BEFORE}"
+        rf"(?P<v>{NAME_SHAPE}){_END}",
         needs=_CLOSES,
         check=_signed,
     ),

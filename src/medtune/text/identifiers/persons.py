@@ -19,6 +19,8 @@ from medtune.text.identifiers.spans import Check, IdentifierRule, Offsets, rule
 from medtune.text.word_lists import read_lists
 
 PEOPLE = read_lists(Path(__file__).with_name("people.toml"))
+TITLES = PEOPLE.one_of("titles")
+TITLE_BEFORE = rf"(?:(?:{TITLES})\b\.? )?"
 
 _U, _L = "A-ZÀ-ÖØ-ÞĀ-žƠƯḀ-ỹ", "a-zß-öø-ÿĀ-žơưḀ-ỹ"
 WORD_SHAPE = (
@@ -40,6 +42,11 @@ ANY_CASE_SHAPE = (
 )
 LOWER_CASE_SHAPE = r"[a-z]{2,20}+(?![\w'’-])"
 NAME_WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+
+
+def last_word(context: str) -> str:
+    """The last word of a context, in small letters without signs around it."""
+    return context.split()[-1].strip(".,:;()*'\"").lower() if context.strip() else ""
 
 
 @lru_cache(maxsize=1 << 16)

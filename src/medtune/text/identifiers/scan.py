@@ -10,7 +10,7 @@ from medtune.text.identifiers.contacts import CONTACT_RULES, PHONE_RULES
 from medtune.text.identifiers.dates import DATE_RULES
 from medtune.text.identifiers.labelled_numbers import SPOKEN_NUMBER_RULES
 from medtune.text.identifiers.names import NAME_RULES
-from medtune.text.identifiers.numbers import NUMBER_RULES
+from medtune.text.identifiers.personal_numbers import NUMBER_RULES
 from medtune.text.identifiers.persons import repeated_names
 from medtune.text.identifiers.roles import ROLE_RULES
 from medtune.text.identifiers.spans import Span, TakenSpans, apply

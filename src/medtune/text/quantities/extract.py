@@ -7,13 +7,6 @@ mg, µg), ranges are kept.
 import re
 from dataclasses import dataclass, replace
 
-from medtune.text.quantities.numbers import (
-    AFTER_A_DOSE,
-    LATIN_TIMES,
-    TIMES_WORDS,
-    WrittenNumber,
-    find_numbers,
-)
 from medtune.text.quantities.units import (
     CASED_UNITS,
     COLDEST,
@@ -23,6 +16,13 @@ from medtune.text.quantities.units import (
     UNITS,
     Unit,
     folded,
+)
+from medtune.text.quantities.written_numbers import (
+    AFTER_A_DOSE,
+    LATIN_TIMES,
+    TIMES_WORDS,
+    WrittenNumber,
+    find_numbers,
 )
 
 _UNIT = re.compile(rf"\s?[-\u2010\u2011]?\s?{UNIT_PATTERN}")

@@ -43,7 +43,7 @@ class Verdict:
         return bool(self.violations)
 
     def as_dict(self) -> dict[str, object]:
-        """As plain values."""
+        """As plain values, as samples keep them."""
         return asdict(self) | {"met": [hit and asdict(hit) for hit in self.met]}
 
 
