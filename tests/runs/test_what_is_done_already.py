@@ -3,6 +3,8 @@ needed.
 """
 
 import os
+import shutil
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -127,15 +129,35 @@ def test_a_further_arm_is_all_that_is_measured(recipe, out, loads, capsys):
     assert "\n[arm_brief]\n" in told
 
 
-@pytest.mark.xfail(reason="a model is opened before it is known whether it is needed")
 def test_an_arm_that_asks_what_is_known_loads_no_model(recipe, out, loads, capsys):
     more = ARMS[:-1] + ", {name: again, system_prompt: Be kind.}]"
     execute(recipe(arms=more), out, None)
+    told = capsys.readouterr().err
     assert not loads
-    assert "\n[arm_again]\n" in capsys.readouterr().err
+    assert "\n[arm_again]\n" in told
+    assert told.count("results kept from before are used; it is loaded for new items only") == 1
 
 
-@pytest.mark.xfail(reason="a model is opened before it is known whether it is needed")
 def test_resamples_are_drawn_from_answers_that_are_known(recipe, out, loads):
     execute(recipe(resamples=100), out, None)
     assert not loads
+
+
+def test_another_version_of_a_library_redoes_what_depends_on_it(
+    recipe, out, loads, capsys, tmp_path, monkeypatch
+):
+    run = shutil.copytree(out, tmp_path / "run")
+    version = metadata.version
+
+    def newer(package):
+        return "99.0" if package == "torch" else version(package)
+
+    monkeypatch.setattr(metadata, "version", newer)
+    execute(recipe(resamples=100), run, None)
+    told = capsys.readouterr().err
+    assert "[prepare] done before" in told  # it needs no torch
+    for stage in ("evaluate_before", "train"):
+        reason = f"since this has changed: torch ({version('torch')} → 99.0)"
+        assert f"[{stage}] done again, {reason}\n" in told
+    assert len(loads) == 5  # base: before, training, an arm; tuned: after, an arm
+    assert "kept from before" not in told

@@ -6,8 +6,10 @@ Only safetensors are read and no code of a model is run (`trust_remote_code` sta
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +59,13 @@ class LocalModelRef:
         own = self.adapter and any((self.adapter / name).exists() for name in BEHAVIOUR_FILES[:3])
         return self.adapter if own and self.adapter else self.base
 
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Packages whose versions decide what the model computes."""
+        adapter = ("peft",) if self.adapter else ()
+        quantized = ("bitsandbytes",) if self.quantization else ()
+        return ("torch", "transformers", "tokenizers", *adapter, *quantized)
+
     def weight_files(self) -> list[Path]:
         """All weight files, the adapter's last."""
         places = [self.base, *([self.adapter] if self.adapter else [])]
@@ -96,6 +105,18 @@ class LocalModelRef:
         return [
             place / name for place in places for name in BEHAVIOUR_FILES if (place / name).exists()
         ]
+
+
+def installed_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Package → its installed version, or "not installed"."""
+    return {name: _version(name) for name in packages}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def packaged_models() -> list[str]:
@@ -238,7 +259,8 @@ def loaded_fingerprint(
     """SHA-256 of all that a measurement of the model depends on: its files, the chat template in
     use, the number format.
     """
-    return sha256_json([ref.fingerprint(), tokenizer.chat_template, str(dtype)])
+    versions = installed_versions(ref.libraries)
+    return sha256_json([ref.fingerprint(), tokenizer.chat_template, str(dtype), versions])
 
 
 def context_length(config: Any) -> int:

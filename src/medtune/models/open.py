@@ -66,6 +66,11 @@ class EndpointRef:
                 fix="It begins with http:// or https://, ends in /v1 as a rule, and holds no password.",
             )
 
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """None: it is computed elsewhere."""
+        return ()
+
     def weights_hash(self) -> str:
         """Empty: a service shows no weights."""
         return ""

@@ -1,12 +1,11 @@
 """Versions and hardware of a run, for run.json and `medtune doctor`."""
 
 import platform
-from collections.abc import Iterable
-from functools import cache
-from importlib import metadata
 from typing import Any
 
 import psutil
+
+from medtune.models.load import installed_versions
 
 PACKAGES = (
     "medtune",
@@ -20,19 +19,6 @@ PACKAGES = (
     "scipy",
     "pyarrow",
 )
-
-
-@cache
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def installed_versions(packages: Iterable[str]) -> dict[str, str]:
-    """Package → its installed version."""
-    return {name: _version(name) for name in packages}
 
 
 def versions() -> dict[str, str]:

@@ -214,22 +214,15 @@ class Plan:
             "base model": self.base_fingerprint,
         }
 
-    def libraries(self, *, training: bool = False, adapter: bool = False) -> tuple[str, ...]:
-        """Packages whose versions decide what the model computes; none for a remote one."""
+    @property
+    def training_libraries(self) -> tuple[str, ...]:
+        """Packages whose versions decide what is learnt; none where a service trains."""
         if isinstance(self.base, EndpointRef):
             return ()
-        recipe = self.recipe
-        eight_bit = training and recipe.train.optimizer == "adamw_8bit"
-        return (
-            *("torch", "transformers", "tokenizers"),
-            *(["peft"] if adapter else []),
-            *(["bitsandbytes"] if recipe.model.quantization or eight_bit else []),
-        )
-
-    @property
-    def trains_adapter(self) -> bool:
-        """Whether what is trained are adapters on frozen weights."""
-        return self.recipe.train.method in ("lora", "qlora")
+        train = self.recipe.train
+        adapter = ("peft",) if train.method in ("lora", "qlora") else ()
+        eight_bit = ("bitsandbytes",) if train.optimizer == "adamw_8bit" else ()
+        return tuple(dict.fromkeys([*self.base.libraries, *adapter, *eight_bit]))
 
     def _template_inputs(self) -> list[str | None]:
         """Template and prompt; of a template in a module of the user's own, its text, too."""

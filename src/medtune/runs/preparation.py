@@ -89,7 +89,7 @@ def _tallies(plan: Plan, rows: dict[str, int], directory: Path) -> dict[str, "Le
 
 def _stage(plan: Plan, paths: RunPaths) -> Stage:
     """data/: the splits as Parquet, and audit.json."""
-    libraries = plan.libraries() and ("transformers", "tokenizers")
+    libraries = plan.base.libraries and ("transformers", "tokenizers")
     return Stage("prepare", plan.prepare_inputs(), (paths.data,), libraries)
 
 

@@ -117,8 +117,7 @@ def _stage(plan: Plan, repeat: Repeat, run: RunDirectory, sub: RunDirectory) -> 
         "evaluate settings": repeat.recipe.evaluate.model_dump(mode="json", include=measured_by),
         "items": source_hashes(repeat.recipe, plan.data_dir),
     }
-    libraries = plan.libraries(training=True, adapter=plan.trains_adapter)
-    return Stage(repeat.name, inputs, (sub.after, sub.data), libraries)
+    return Stage(repeat.name, inputs, (sub.after, sub.data), plan.training_libraries)
 
 
 def _train_and_measure(

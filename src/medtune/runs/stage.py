@@ -10,9 +10,9 @@ from typing import IO, Any
 
 from medtune.errors import RecipeError, RunError
 from medtune.files import file_hash, read_json, remove_leftovers, sha256_json, write_json
+from medtune.models.load import installed_versions
 from medtune.progress import detail, say
 from medtune.run_paths import RunPaths
-from medtune.runs.environment import installed_versions
 
 # Raised when medtune's code changes what stages make from the same inputs.
 STAGE_VERSION = 4

@@ -51,8 +51,7 @@ def evaluate_stage(plan: Plan, run: RunDirectory, side: Literal["before", "after
     model = trained_model(plan, run) if trained else plan.base
     directory = run.after if trained else run.before
     inputs = plan.evaluate_inputs(item_hashes(plan, run), model.fingerprint())
-    libraries = plan.libraries(adapter=trained and plan.trains_adapter)
-    stage = Stage(f"evaluate_{side}", inputs, (directory,), libraries)
+    stage = Stage(f"evaluate_{side}", inputs, (directory,), model.libraries)
     run.perform(stage, lambda: _evaluate(plan, run, model, directory, trained=trained))
 
 
@@ -132,8 +131,7 @@ def training(plan: Plan, run: RunDirectory) -> Stage:
     """model/ and train/: the trained model, loss.csv and trainer_stats.json."""
     hashes = {name: file_hash(run.data / f"{name}.parquet") for name in ("train", "validation")}
     outputs = (run.model, run.train / "loss.csv", run.train / "trainer_stats.json")
-    libraries = plan.libraries(training=True, adapter=plan.trains_adapter)
-    return Stage("train", plan.train_inputs(hashes), outputs, libraries)
+    return Stage("train", plan.train_inputs(hashes), outputs, plan.training_libraries)
 
 
 def train_stage(plan: Plan, run: RunDirectory, processes: Processes) -> None:

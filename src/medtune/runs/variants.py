@@ -41,14 +41,13 @@ def _measure(plan: Plan, run: RunDirectory, arm: Arm, directory: Path) -> None:
     items = [*item_hashes(plan, run), file_hash(run.data / "train.parquet")]
     inputs = plan.evaluate_inputs(items, reference.fingerprint())
     inputs["arm"] = arm.model_dump(mode="json")
-    libraries = plan.libraries(adapter=tuned and plan.trains_adapter)
 
     def work() -> None:
         model = open_measured(plan, run, reference, trained=tuned)
         jobs = task_items(plan, run).jobs(arm)
         evaluate(model, jobs, plan.recipe.evaluate.resamples, directory)
 
-    run.perform(Stage(f"arm_{arm.name}", inputs, (directory,), libraries), work)
+    run.perform(Stage(f"arm_{arm.name}", inputs, (directory,), reference.libraries), work)
 
 
 def arms_of_task(run: RunDirectory, recipe: Recipe, key: str) -> VariantComparison | None:
