@@ -8,7 +8,7 @@ import pytest
 
 from command_line import run_command
 
-OPTIONS = ["train.epochs=2", "evaluate.limit=16", "evaluate.decoding.max_new_tokens=40"]
+OPTIONS = ["train.epochs=1", "evaluate.limit=16", "evaluate.decoding.max_new_tokens=24"]
 
 
 @pytest.fixture(scope="module")
