@@ -137,9 +137,9 @@ def statement_changes(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
             yield value, ast.Constant(None)
 
 
-def mutants(module: str) -> list[Mutant]:
+def mutants(module: str, root: Path = ROOT) -> list[Mutant]:
     """Every mutant of a module, in the order of its lines."""
-    path = ROOT / "src" / "medtune" / f"{module}.py"
+    path = root / "src" / "medtune" / f"{module}.py"
     source = path.read_bytes()
     starts = [0]
     for line in source.splitlines(keepends=True):
@@ -160,18 +160,18 @@ def mutants(module: str) -> list[Mutant]:
     return sorted(made.values(), key=lambda mutant: mutant.line)
 
 
-def tests_of(module: str) -> list[str]:
+def covering(module: str, root: Path = ROOT) -> list[str]:
     """Test files of the module's folder that import it, those of its own name first."""
     dotted, folder = f"medtune.{module.replace('/', '.')}", module.split("/")[0]
     chosen = []
-    for path in sorted((ROOT / "tests" / folder).rglob("test_*.py")):
+    for path in sorted((root / "tests" / folder).rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             package, _, name = dotted.rpartition(".")
             if isinstance(node, ast.ImportFrom) and (
                 node.module == dotted
                 or (node.module == package and name in {alias.name for alias in node.names})
             ):
-                chosen.append(str(path.relative_to(ROOT)))
+                chosen.append(str(path.relative_to(root)))
                 break
     return sorted(chosen, key=lambda file: (Path(file).stem != f"test_{Path(module).stem}", file))
 
@@ -245,10 +245,9 @@ class Outcome:
         return self.killed / max(1, self.drawn - self.equivalent)
 
 
-def examine(tree: Path, module: str, limit: int, seed: int) -> Outcome:
+def examine(tree: Path, module: str, limit: int, seed: int, known: set[tuple[str, ...]]) -> Outcome:
     """Run the drawn mutants of a module; raises SystemExit where its tests fail unchanged."""
-    files, known = tests_of(module), equivalents()
-    everything = mutants(module)
+    files, everything = covering(module, tree), mutants(module, tree)
     drawn = random.Random(seed).sample(everything, min(limit, len(everything)))
     path = tree / "src" / "medtune" / f"{module}.py"
     original = path.read_bytes()
@@ -303,11 +302,11 @@ def main() -> None:
     limit = 5 if options.quick else options.limit
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     load_libraries()
-    outcomes = []
+    outcomes, known = [], equivalents()
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         tree = copy_of_tree(Path(place).resolve())
         for module in options.only or MODULES:
-            outcomes.append(examine(tree, module, limit, options.seed))
+            outcomes.append(examine(tree, module, limit, options.seed, known))
             if not options.json:
                 row = outcomes[-1]
                 print(f"{module:28} {row.killed:4} of {row.drawn - row.equivalent:4} killed "

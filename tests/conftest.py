@@ -3,7 +3,7 @@ the command line.
 """
 
 import os
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -58,40 +58,22 @@ def make_tiny_model(place: Path, *, context: int = 256, seed: int = 0) -> Path:
     return place
 
 
-# Files whose tests share something costly (a whole run): each stays in one worker, so that it is
-# made once.
-TOGETHER = {
-    f"tests/{name}.py"
-    for name in (
-        "cli/test_cli_chat_confidence",
-        "cli/test_cli_chat",
-        "cli/test_cli_interruption",
-        "data/test_near_duplicates",
-        "data/test_real_data",
-        "models/test_merging",
-        "runs/test_compare",
-        "runs/test_export",
-        "runs/test_five_systems",
-        "runs/test_flan_t5",
-        "runs/test_fuller_measurement",
-        "runs/test_baselines",
-        "runs/test_quickstart",
-    )
-}
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Tests go to whichever worker is free, but for the files above.
-
-    (xdist's own groups do not work with pytest 9.2.)
+    """Tests go to whichever worker is free; those of a file that share what is made once for the
+    file or a class stay together. (xdist's own groups do not work with pytest 9.2.)
     """
     from xdist.scheduler import LoadScopeScheduling
+
+    @cache
+    def shares(file: str) -> bool:
+        text = (config.rootpath / file).read_text(encoding="utf-8")
+        return 'scope="module"' in text or 'scope="class"' in text
 
     class FilesTogether(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             file = nodeid.split("::")[0]
-            return file if file in TOGETHER else nodeid
+            return file if shares(file) else nodeid
 
     return FilesTogether(config, log)
 

@@ -35,7 +35,7 @@ def test_an_expression_is_changed_in_every_way_of_its_kind(mutation):
 
 def test_every_module_has_tests_and_mutants_that_differ_from_it(mutation):
     for module in mutation.MODULES:
-        assert mutation.tests_of(module), module
+        assert mutation.covering(module), module
         found = mutation.mutants(module)
         assert found, module
         assert len({mutant.source for mutant in found}) == len(found)

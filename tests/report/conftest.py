@@ -9,41 +9,45 @@ import pytest
 
 from medtune.report.figures import Figures
 from medtune.run_paths import RunPaths
+from small_run import QUICK, made_once
 
-SMALL = [
-    "data.source=curated",
-    "data.limit=60",
-    "train.max_steps=3",
-    "train.batch_size=2",
-    "train.gradient_accumulation=1",
-    "evaluate.decoding.max_new_tokens=6",
-    "evaluate.resamples=2000",
-]
+FULLER = {
+    "data.source": "curated",
+    "data.limit": 60,
+    "evaluate.tasks": "[perplexity, answers, topics]",
+    "evaluate.resamples": 2000,
+}
 
 
 @pytest.fixture(scope="session")
 def small_recipe(tiny_model):
+    """The small run with tasks that fill a whole page."""
     from medtune.recipe.read import read_run_recipe
 
-    return read_run_recipe("quickstart", [*SMALL, f"model.name={tiny_model}"])
+    values = QUICK | FULLER | {"model.name": tiny_model}
+    return read_run_recipe("quickstart", [f"{key}={value}" for key, value in values.items()])
 
 
 @pytest.fixture(scope="session")
-def _finished(small_recipe, tmp_path_factory):
+def execute_once(small_recipe, tmp_path_factory):
     from medtune.runs.pipeline import execute
 
-    root = tmp_path_factory.mktemp("runs") / "finished"
-    execute(small_recipe, root, None)
-    return root
+    def run(name, **stages):
+        return made_once(
+            tmp_path_factory, name, lambda root: execute(small_recipe, root, None, **stages)
+        )
+
+    return run
 
 
 @pytest.fixture(scope="session")
-def _unmeasured(small_recipe, tmp_path_factory):
-    from medtune.runs.pipeline import execute
+def _finished(execute_once):
+    return execute_once("reported")
 
-    root = tmp_path_factory.mktemp("runs") / "unmeasured"
-    execute(small_recipe, root, None, stages=("prepare", "report"))
-    return root
+
+@pytest.fixture(scope="session")
+def _unmeasured(execute_once):
+    return execute_once("unmeasured", stages=("prepare", "report"))
 
 
 @pytest.fixture
