@@ -72,6 +72,17 @@ def test_windows_and_caps(window, softcap):
         torch.testing.assert_close(left, right.float(), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("window", [None, 3])
+def test_without_a_scale_it_is_one_over_the_root_of_the_width(window):
+    inputs = tensors(9)
+    options = {"cu_seq_lens_q": cumulative_lengths((9,)), "sliding_window": window}
+    plain, scaled = (
+        packed_attention(torch.nn.Module(), *inputs, None, scaling=scale, **options)[0]
+        for scale in (None, WIDTH**-0.5)
+    )
+    torch.testing.assert_close(plain, scaled)
+
+
 @pytest.mark.parametrize("lengths", [(60, 40), (BLOCK + 44,)])
 def test_bf16_is_near_the_formula(lengths):
     for left, right in zip(*both_ways(lengths, dtype=torch.bfloat16), strict=True):
