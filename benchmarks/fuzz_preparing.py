@@ -32,7 +32,8 @@ ANSWERS = (
     "It is {}.",
     "it IS {}",
     "Hello, it is {}. Take care.",
-    "{} is known to say one and the same rather long thing again and again in case somebody did not hear it",
+    "{} is known to say one and the same rather long thing again and again in case somebody did "
+    "not hear it",
     "<p>It is&nbsp;{}</p>",
     "See [[{}|this]]. Click here",
     "Mr. John Smith had {} on 3/4/2019.",

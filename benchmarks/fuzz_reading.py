@@ -124,10 +124,14 @@ def document(rows: list[tuple[str, str]]) -> str:
         for row in rows
     ]
     pairs = "".join(
-        f'<QAPair pid="{i}"><Question qid="{i}" qtype="x">{escape(q)}</Question><Answer>{escape(a)}</Answer></QAPair>\n'
+        f'<QAPair pid="{i}"><Question qid="{i}" '
+        f'qtype="x">{escape(q)}</Question><Answer>{escape(a)}</Answer></QAPair>\n'
         for i, (q, a) in enumerate(legal)
     )
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<Document id="1"><Focus>f</Focus><QAPairs>\n{pairs}</QAPairs></Document>\n'
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<Document '
+        f'id="1"><Focus>f</Focus><QAPairs>\n{pairs}</QAPairs></Document>\n'
+    )
 
 
 def damage(chance: random.Random, content: bytes) -> bytes:
@@ -264,7 +268,8 @@ def run(description: str | None, script: str, judge_one: Judge, size: int = BATC
 def told(result: dict[str, Any]) -> str:
     """The result for a person."""
     lines = [
-        f"{result['cases']:,} cases in {result['seconds']} s; {result['crashes_or_lost_rows']} crashes or lost rows"
+        f"{result['cases']:,} cases in {result['seconds']} s; {result['crashes_or_lost_rows']} "
+        "crashes or lost rows"
     ]
     for title in ("outcomes", "errors"):
         lines.append(f"{title}:")

@@ -253,15 +253,20 @@ def main() -> None:
         return
     print("synthetic dialogues: real rows with words replaced")
     print(
-        f"{'rows':>9}{'MB text':>9}  {'by':<15}{'seconds':>9}{'cpu s':>9}{'peak MB':>9}{'rows/s':>9}{'again s':>9}"
+        f"{'rows':>9}{'MB text':>9}  "
+        f"{'by':<15}{'seconds':>9}{'cpu s':>9}{'peak MB':>9}{'rows/s':>9}{'again s':>9}"
     )
     for r in results:
         for name, facts in r["by"].items():
-            line = f"{r['rows']:>9,}{r['megabytes_of_text']:>9.0f}  {name:<15}{facts['seconds']:>9.1f}{facts['cpu_seconds']:>9.1f}"
+            line = (
+                f"{r['rows']:>9,}{r['megabytes_of_text']:>9.0f}  "
+                f"{name:<15}{facts['seconds']:>9.1f}{facts['cpu_seconds']:>9.1f}"
+            )
             line += f"{facts['peak_megabytes']:>9,.0f}{r['rows'] / facts['seconds']:>9,.0f}"
             print(line + (f"{r['second_call_seconds']:>9.2f}" if name == "medtune" else ""))
         print(
-            f"{'':>20}of {r['rows']:,} rows {r['kept']:,} kept, {r['dropped']:,} dropped by the audit's reasons, none lost"
+            f"{'':>20}of {r['rows']:,} rows {r['kept']:,} kept, {r['dropped']:,} dropped by the "
+            "audit's reasons, none lost"
         )
 
 

@@ -92,7 +92,8 @@ def test_an_audit_is_plain_json():
 
 
 OFF = dict.fromkeys(
-    "encoding line_endings literal_newlines markup leftovers tables comma_breaks blanks labels boilerplate".split(),
+    "encoding line_endings literal_newlines markup leftovers tables comma_breaks blanks labels "
+    "boilerplate".split(),
     False,
 ) | {"brands": []}
 

@@ -51,21 +51,76 @@ ROWS = [
 @pytest.mark.parametrize(
     ("name", "content", "where", "what"),
     [
-        ("quoting.csv", 'question,answer\nq,a\nq,"a "b" c"\n', "quoting.csv, line 3", "broken quoting"),
-        ("encoding.csv", "question,answer\nq,é\n".encode("latin-1"), "encoding.csv, line 2", "byte 0xe9"),
+        (
+            "quoting.csv",
+            'question,answer\nq,a\nq,"a "b" c"\n',
+            "quoting.csv, line 3",
+            "broken quoting",
+        ),
+        (
+            "encoding.csv",
+            "question,answer\nq,é\n".encode("latin-1"),
+            "encoding.csv, line 2",
+            "byte 0xe9",
+        ),
         ("nul.csv", b"question,answer\nq,a\0\n", "nul.csv, line 2", "NUL byte"),
-        ("wide.csv", "question,answer\nq,a,b\n", "wide.csv, line 2", "3 fields where the header has 2"),
+        (
+            "wide.csv",
+            "question,answer\nq,a,b\n",
+            "wide.csv, line 2",
+            "3 fields where the header has 2",
+        ),
         ("colon.csv", "question:answer\nq:a\n", "colon.csv", "which column holds the question"),
-        ("tab.tsv", "question,answer\nq,a\n", "tab.tsv, line 1", "the delimiter is not the one expected"),
-        ("twice.csv", "question,answer,answer\nq,a,b\n", "twice.csv, line 1", "'answer' is there twice"),
-        ("twice.jsonl", '{"question": "q", "answer": "a", "answer": "b"}\n', "twice.jsonl, line 1", "'answer' is there twice"),
-        ("twice.json", '[{"question": "q", "answer": "a", "answer": "b"}]', "twice.json, line 1", "'answer' is there twice"),
+        (
+            "tab.tsv",
+            "question,answer\nq,a\n",
+            "tab.tsv, line 1",
+            "the delimiter is not the one expected",
+        ),
+        (
+            "twice.csv",
+            "question,answer,answer\nq,a,b\n",
+            "twice.csv, line 1",
+            "'answer' is there twice",
+        ),
+        (
+            "twice.jsonl",
+            '{"question": "q", "answer": "a", "answer": "b"}\n',
+            "twice.jsonl, line 1",
+            "'answer' is there twice",
+        ),
+        (
+            "twice.json",
+            '[{"question": "q", "answer": "a", "answer": "b"}]',
+            "twice.json, line 1",
+            "'answer' is there twice",
+        ),
         ("missing.csv", "question,comment\nq,c\n", "missing.csv", "which column holds the answer"),
-        ("bad.jsonl", '{"question": "q", "answer": "a"}\n{"question": \n', "bad.jsonl, line 2", "not valid JSON"),
-        ("type.jsonl", '{"question": "q", "answer": ["a"]}\n', "type.jsonl, row 1", "'answer' holds a list"),
-        ("type.json", '[{"question": {"en": "q"}, "answer": "a"}]', "type.json, row 1", "'question' holds an object"),
+        (
+            "bad.jsonl",
+            '{"question": "q", "answer": "a"}\n{"question": \n',
+            "bad.jsonl, line 2",
+            "not valid JSON",
+        ),
+        (
+            "type.jsonl",
+            '{"question": "q", "answer": ["a"]}\n',
+            "type.jsonl, row 1",
+            "'answer' holds a list",
+        ),
+        (
+            "type.json",
+            '[{"question": {"en": "q"}, "answer": "a"}]',
+            "type.json, row 1",
+            "'question' holds an object",
+        ),
         ("turns.jsonl", '{"messages": "hello"}\n', "turns.jsonl, row 1", "not a list of messages"),
-        ("role.jsonl", '{"messages": [{"role": "nurse", "content": "x"}]}\n', "role.jsonl, row 1", "unknown role 'nurse'"),
+        (
+            "role.jsonl",
+            '{"messages": [{"role": "nurse", "content": "x"}]}\n',
+            "role.jsonl, row 1",
+            "unknown role 'nurse'",
+        ),
         ("cut.parquet", written(".parquet", ROWS)[:-20], "cut.parquet", "not a whole Parquet file"),
         ("none.csv", "question,answer\n", "none.csv", "no rows"),
         ("none.jsonl", "", "none.jsonl", "no rows"),
@@ -75,7 +130,7 @@ ROWS = [
         ("none.parquet", written(".parquet", ROWS)[:0], "none.parquet", "not a whole Parquet file"),
         ("text.txt", "What is gout?", "data.source", "no reader for text.txt"),
     ],
-)  # fmt: skip
+)
 def test_each_fault_is_named_with_its_place_and_what_to_do(tmp_path, name, content, where, what):
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -243,7 +243,8 @@ def test_it_can_be_switched_off_and_told_what_to_compare_with(tmp_path):
 def test_a_wrong_benchmark_is_blamed_on_its_own_field_before_the_work(tmp_path):
     with pytest.raises(
         DataError,
-        match=r"^data\.contamination\.against: no such file or known source: medqq\nDid you mean medqa",
+        match=r"^data\.contamination\.against: no such file or known source: medqq\nDid you mean "
+        r"medqa",
     ):
         run(pairs(30), contamination={"against": ["medqq"]})
     bad = table(tmp_path, [{"a": "1", "b": "2"}], "benchmark.jsonl")

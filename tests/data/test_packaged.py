@@ -10,7 +10,8 @@ from medtune.text.identifiers import find_identifiers
 
 QUESTION_TYPES = {"symptoms", "causes", "treatment", "diagnosis", "prevention", "emergency"}
 URGENT = re.compile(
-    r"emergenc|urgent|same[- ]day|immediate|right away|ambulance|poison control|without delay|at once|today|without waiting",
+    r"emergenc|urgent|same[- ]day|immediate|right away|ambulance|poison control|without delay|at "
+    r"once|today|without waiting",
     re.I,
 )
 

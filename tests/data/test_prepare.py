@@ -175,8 +175,10 @@ def test_the_order_of_python_hashes_changes_nothing(tmp_path):
         ],
     )
     program = (
-        "import sys, pathlib; from medtune.data.prepare import prepare; from medtune.recipe.schema import Data, TOPICS\n"
-        "found = prepare(Data(source=sys.argv[1], limit=40), 1, TOPICS, None, pathlib.Path(sys.argv[2]))\n"
+        "import sys, pathlib; from medtune.data.prepare import prepare; from "
+        "medtune.recipe.schema import Data, TOPICS\n"
+        "found = prepare(Data(source=sys.argv[1], limit=40), 1, TOPICS, None, "
+        "pathlib.Path(sys.argv[2]))\n"
         "print(found.audit.as_json(), found.splits)"
     )
     outputs = [

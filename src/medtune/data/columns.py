@@ -90,7 +90,8 @@ def resolve_columns(names: list[str], explicit: Columns, where: str) -> Columns:
             raise DataError(
                 f"cannot tell which column holds the {missing}",
                 where=where,
-                fix=f"{_columns_here(names)} Give --set data.columns.question=… and data.columns.answer=…",
+                fix=f"{_columns_here(names)} Give --set data.columns.question=… and "
+                "data.columns.answer=…",
             )
     taken = {value for value in parts.values() if value}
     for part, candidates in (

@@ -3,20 +3,13 @@ and go to the test split.
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from medtune.data.dedup import normalize
 from medtune.data.rows import Row
+from medtune.text.word_lists import read_words
 
-# Words of a question that do not say what it is about.
-GENERIC = frozenset(
-    """
-    a about affect affects an and are be body can cause caused causes complications describe diagnosed diagnosis
-    disease do does done effect effects explain for from get have how i in is it its mean means my of on or
-    outlook people person prevent prevented prevention risk should sign signs symptom symptoms tell test tests
-    that the there this to transmission treat treated treating treatment treatments was what when which who why
-    with you your
-    """.split()
-)
+GENERIC = read_words(Path(__file__).with_name("generic_words.txt"))
 
 
 def subject_words(question: str) -> frozenset[str]:

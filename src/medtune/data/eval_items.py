@@ -64,7 +64,8 @@ def read_benchmark(source: str, split: str | None, data_dir: Path | None) -> Ben
     items = _once(chosen, set())
     if len(items) < len(chosen):
         say(
-            f"{source}: {len(chosen) - len(items):,} of {len(chosen):,} items are repeated: each counts once"
+            f"{source}: {len(chosen) - len(items):,} of {len(chosen):,} items are repeated: each "
+            "counts once"
         )
     sizes = {len(item.options or ()) for item in items}
     alike = [
@@ -75,7 +76,8 @@ def read_benchmark(source: str, split: str | None, data_dir: Path | None) -> Ben
     if len(alike) < len(rest):
         left = len(rest) - len(alike)
         say(
-            f"{source}: {left:,} rows beside the items have another number of options, or an empty one: left out"
+            f"{source}: {left:,} rows beside the items have another number of options, or an "
+            "empty one: left out"
         )
     order = {name: rank for rank, name in enumerate(EXAMPLES)}
     alike.sort(

@@ -193,7 +193,8 @@ def _enough(index: Index, settings: Data, done: _Progress, least: int) -> None:
         raise DataError(
             f"only {counted(usable, 'usable row')} of {done.read.total():,}",
             where=", ".join(spec.name for spec in settings.source),
-            fix=f"At least {least} {'are' if least > 1 else 'is'} needed. Left out: {counts_in_words(dropped)}.",
+            fix=f"At least {least} {'are' if least > 1 else 'is'} needed. Left out: "
+            f"{counts_in_words(dropped)}.",
         )
 
 

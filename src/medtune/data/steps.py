@@ -106,7 +106,8 @@ def check_found(where: Where, counted: Counter[str]) -> None:
             raise DataError(
                 f"no row that is wanted has the {column} {', '.join(map(repr, missing))}",
                 where=f"data.where.{column}",
-                fix="Values are compared exactly, after cleaning; `medtune data audit` lists labels.",
+                fix="Values are compared exactly, after cleaning; `medtune data audit` lists "
+                "labels.",
             )
 
 

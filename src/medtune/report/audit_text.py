@@ -75,7 +75,10 @@ def _rows(audit: Audit) -> Iterator[str]:
                 f"  ({lacking.asked:,} asked for)" if lacking else ""
             )
     if audit.ending_with_a_user:
-        yield f"  {'of these ending with a user':<28}{audit.ending_with_a_user:>10,}  (that turn is not learnt)"
+        yield (
+            f"  {'of these ending with a user':<28}{audit.ending_with_a_user:>10,}  (that turn "
+            "is not learnt)"
+        )
 
 
 def _cleaning(audit: Audit) -> Iterator[str]:
@@ -86,7 +89,10 @@ def _cleaning(audit: Audit) -> Iterator[str]:
     if not facts.rules:
         yield "  nothing to repair"
     if facts.cut_off_answers:
-        yield f"  {'answers without a full stop':<28}{facts.cut_off_answers:>10,}  ({facts.cut_off_policy})"
+        yield (
+            f"  {'answers without a full stop':<28}{facts.cut_off_answers:>10,}  "
+            f"({facts.cut_off_policy})"
+        )
     if facts.off:
         yield _wrapped(f"switched off: {', '.join(facts.off)}")
     for source, learned in facts.boilerplate.items():
@@ -105,10 +111,16 @@ def _duplicates(audit: Audit) -> Iterator[str]:
     yield f"  {'same question':<28}{facts.same_question:>10,}"
     yield f"  {'same answer':<28}{facts.same_answer:>10,}"
     if near.policy != "off":
-        yield f"  {'almost the same question':<28}{facts.near_question:>10,}  (similarity ≥ {near.threshold:g}: group)"
+        yield (
+            f"  {'almost the same question':<28}{facts.near_question:>10,}  (similarity ≥ "
+            f"{near.threshold:g}: group)"
+        )
         yield f"  {'almost the same answer':<28}{facts.near_answer:>10,}  ({near.policy})"
     policy = audit.contradictions.policy
-    yield f"  {'questions, several answers':<28}{facts.questions_with_several_answers:>10,}  ({policy})"
+    yield (
+        f"  {'questions, several answers':<28}{facts.questions_with_several_answers:>10,}  "
+        f"({policy})"
+    )
     if facts.texts_with_several_labels:
         yield f"  {'texts, several labels':<28}{facts.texts_with_several_labels:>10,}  ({policy})"
 

@@ -18,9 +18,22 @@ if TYPE_CHECKING:
 # Licences by the hub's own identifiers; whatever else a source states is "other" there and in full
 # in the card.
 HUB_LICENCES = {
-    "cc0", "cc0-1.0", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0",
-    "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "cc-by-nc-nd-4.0", "mit", "apache-2.0", "odc-by",
-}  # fmt: skip
+    "cc0",
+    "cc0-1.0",
+    "cc-by-2.0",
+    "cc-by-2.5",
+    "cc-by-3.0",
+    "cc-by-4.0",
+    "cc-by-sa-3.0",
+    "cc-by-sa-4.0",
+    "cc-by-nc-4.0",
+    "cc-by-nc-sa-3.0",
+    "cc-by-nc-sa-4.0",
+    "cc-by-nc-nd-4.0",
+    "mit",
+    "apache-2.0",
+    "odc-by",
+}
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 MADE_BY = "Made with medtune"
 CONVERSATIONS = "Conversations as `messages` (role, content); `group` never lies in two splits."

@@ -102,7 +102,10 @@ def test_items_of_a_list_are_never_learned(item):
 
 
 def test_a_long_sentence_must_be_five_times_as_frequent():
-    long = "In these cases the sign or the symptom that was named above may be rather rare or quite common. "
+    long = (
+        "In these cases the sign or the symptom that was named above may be rather rare or "
+        "quite common. "
+    )
     assert learn(answers(20, before=long)).opening == {}
     assert learn(answers(30, before=long)).opening == {normalize(long): 30}
 

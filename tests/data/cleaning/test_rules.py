@@ -67,8 +67,10 @@ CHANGES = {
     ],
     "tables": [
         (
-            f"Here. {HEAD}Anemia 90% Short stature 7.5% Ataxia 5/10 Autosomal recessive inheritance - The end.",
-            "Here.\nSigns and symptoms (share of patients):\n- Anemia: 90%\n- Short stature: 7.5%\n- Ataxia: 5/10\n"
+            f"Here. {HEAD}Anemia 90% Short stature 7.5% Ataxia 5/10 Autosomal recessive "
+            "inheritance - The end.",
+            "Here.\nSigns and symptoms (share of patients):\n- Anemia: 90%\n- Short stature: "
+            "7.5%\n- Ataxia: 5/10\n"
             "- Autosomal recessive inheritance\nThe end.",
         ),
     ],

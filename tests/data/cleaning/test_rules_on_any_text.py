@@ -13,7 +13,8 @@ from medtune.recipe.schema import Clean
 
 RULES = dict(text_rules(Clean()))
 FRAGMENTS = """
-    a B pain 5 % . , : ; ? ! ( ) - < > & = '' ''' == [[ ]] | {{ }} <p> </p> <br/> <b> <li> &lt;5 &amp; &deg; ,A HX: é µg “
+    a B pain 5 % . , : ; ? ! ( ) - < > & = '' ''' == [[ ]] | {{ }} <p> </p> <br/> <b> <li>
+    &lt;5 &amp; &deg; ,A HX: é µg “
     <ref> </ref> <!-- --> _x000D_ \\n \\r\\n \\nu ChatDoctor <link> 50% 3/4 HX:, .,PLAN:
 """.split()
 BLANK = [" ", "  ", "    ", "\n", "\r\n", "\t", "\xa0", "\x0c", "\x00"]

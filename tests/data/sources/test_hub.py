@@ -106,7 +106,8 @@ import json, sys
 import os
 import medtune.data.sources.catalogue as catalogue
 import medtune.data.sources.open_source as sources
-assert not any(name.startswith("huggingface_hub") for name in sys.modules), "loaded before it is needed"
+loaded = [name for name in sys.modules if name.startswith("huggingface_hub")]
+assert not loaded, "loaded before it is needed"
 catalogue._PATIENCE = float(os.environ.get("MEDTUNE_TEST_PATIENCE", catalogue._PATIENCE))
 assert catalogue._PATIENCE <= 10
 from medtune.errors import DataError

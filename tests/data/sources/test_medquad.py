@@ -9,24 +9,42 @@ from medtune.errors import DataError
 from medtune.recipe.schema import Columns
 
 DOCUMENTS = [
-    ("0000001", "Gout", [("information", "What is (are) Gout ?", "Crystals of uric acid & pain."), ("causes", "What causes Gout ?", "")]),
-    ("0000002", "Bartter syndrome", [("inheritance", "Is Bartter syndrome inherited ?", "Yes: < 1 in 1,000.\n\n  Recessive.")]),
-    ("0000003", "Ménière's disease", [("symptoms", "What are the symptoms of Ménière's disease ?", "Vertigo.")]),
-]  # fmt: skip
+    (
+        "0000001",
+        "Gout",
+        [
+            ("information", "What is (are) Gout ?", "Crystals of uric acid & pain."),
+            ("causes", "What causes Gout ?", ""),
+        ],
+    ),
+    (
+        "0000002",
+        "Bartter syndrome",
+        [("inheritance", "Is Bartter syndrome inherited ?", "Yes: < 1 in 1,000.\n\n  Recessive.")],
+    ),
+    (
+        "0000003",
+        "Ménière's disease",
+        [("symptoms", "What are the symptoms of Ménière's disease ?", "Vertigo.")],
+    ),
+]
 
 
 def document_xml(number, focus, pairs):
     """One document in the form in which MedQuAD is published."""
     body = "".join(
-        f'\t\t<QAPair pid="{pid}">\n\t\t\t<Question qid={quoteattr(f"{number}-{pid}")} qtype="{kind}">{escape(question)}</Question>\n'
+        f'\t\t<QAPair pid="{pid}">\n\t\t\t<Question qid={quoteattr(f"{number}-{pid}")} '
+        f'qtype="{kind}">{escape(question)}</Question>\n'
         f"\t\t\t<Answer>{escape(answer)}</Answer>\n\t\t</QAPair>\n"
         for pid, (kind, question, answer) in enumerate(pairs, 1)
     )
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Document id="{number}" source="GHR" url="https://example.org/{number}">\n'
-        f"<Focus>{escape(focus)}</Focus>\n<FocusAnnotations>\n\t<UMLS>\n\t\t<CUIs>\n\t\t\t<CUI>C0018099</CUI>\n\t\t</CUIs>\n"
+        f"<Focus>{escape(focus)}</Focus>\n<FocusAnnotations>\n\t<UMLS>\n\t\t<CUIs>\n"
+        "\t\t\t<CUI>C0018099</CUI>\n\t\t</CUIs>\n"
         "\t\t<SemanticTypes>\n\t\t\t<SemanticType>T047</SemanticType>\n\t\t</SemanticTypes>\n"
-        "\t\t<SemanticGroup>Disorders</SemanticGroup>\n\t</UMLS>\n\t<Synonyms>\n\t\t<Synonym>Focus of nothing</Synonym>\n"
+        "\t\t<SemanticGroup>Disorders</SemanticGroup>\n\t</UMLS>\n"
+        "\t<Synonyms>\n\t\t<Synonym>Focus of nothing</Synonym>\n"
         f"\t</Synonyms>\n</FocusAnnotations>\n<QAPairs>\n{body}</QAPairs>\n</Document>\n"
     )
 
@@ -98,7 +116,10 @@ def test_a_cut_xml_file_is_named(tree):
 
 
 def test_an_xml_file_with_entities_of_its_own_is_refused_by_name(tree):
-    bomb = '<!DOCTYPE Document [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><Document><Focus>&b;</Focus></Document>'
+    bomb = (
+        '<!DOCTYPE Document [<!ENTITY a "aaaa"><!ENTITY b '
+        '"&a;&a;&a;">]><Document><Focus>&b;</Focus></Document>'
+    )
     (tree / "bomb.xml").write_text(bomb, encoding="utf-8")
     with pytest.raises(DataError, match=r"bomb\.xml"):
         list(open_source(str(tree), None, Columns()).read())

@@ -26,14 +26,29 @@ def assert_is_the_question(row, source):
 @pytest.mark.parametrize(
     ("name", "row"),
     [
-        ("medqa.parquet", {"question": STEM, **LETTERED, "E": None, "answer_idx": "C", "answer": "Vitamin C"}),
-        ("medqa.csv", {"question": STEM, **LETTERED, "E": "", "answer_idx": "C", "answer": "Vitamin C"}),
-        ("phrases_no_exclude_test.jsonl", {"question": STEM, "answer": "Vitamin C", "options": LETTERED, "answer_idx": "C"}),
-        ("medqa/data_clean/questions/US/dev.jsonl", {"question": STEM, "options": LETTERED, "answer_idx": "C"}),
-        ("MedQA-USMLE-4-options/train.jsonl", {"question": STEM, "options": LETTERED, "answer_idx": "C", "meta_info": "step1"}),
+        (
+            "medqa.parquet",
+            {"question": STEM, **LETTERED, "E": None, "answer_idx": "C", "answer": "Vitamin C"},
+        ),
+        (
+            "medqa.csv",
+            {"question": STEM, **LETTERED, "E": "", "answer_idx": "C", "answer": "Vitamin C"},
+        ),
+        (
+            "phrases_no_exclude_test.jsonl",
+            {"question": STEM, "answer": "Vitamin C", "options": LETTERED, "answer_idx": "C"},
+        ),
+        (
+            "medqa/data_clean/questions/US/dev.jsonl",
+            {"question": STEM, "options": LETTERED, "answer_idx": "C"},
+        ),
+        (
+            "MedQA-USMLE-4-options/train.jsonl",
+            {"question": STEM, "options": LETTERED, "answer_idx": "C", "meta_info": "step1"},
+        ),
         ("medqa/test.parquet", {"question": STEM, "options": LETTERED, "answer_idx": "C"}),
     ],
-)  # fmt: skip
+)
 def test_medqa_in_its_published_forms(put, read, name, row):
     path = put(name, [row])
     if name != "medqa.csv":  # found by path only

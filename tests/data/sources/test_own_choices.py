@@ -162,11 +162,16 @@ def test_numbers_that_parquet_wrote_as_fractions(tmp_path):
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
 LISTS = st.lists(
-    (TEXTS | st.sampled_from([*"ABC123", "A.", "(B)", "-1", "0", "A. B", "option_a", "[1]", "null"])).map(str.strip).filter(bool),
+    (
+        TEXTS
+        | st.sampled_from([*"ABC123", "A.", "(B)", "-1", "0", "A. B", "option_a", "[1]", "null"])
+    )
+    .map(str.strip)
+    .filter(bool),
     min_size=2,
     max_size=26,
     unique=True,
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,10 @@ from medtune.tokens.encode import Encoder
 from medtune.tokens.render import ChatTemplate
 from medtune.tokens.tokenizer import load_tokenizer_only
 
-PROMPT = "Answer the question truthfully, you are a medical professional. This is the question: {question}"
+PROMPT = (
+    "Answer the question truthfully, you are a medical professional. This is the question: "
+    "{question}"
+)
 
 
 @pytest.fixture

@@ -44,9 +44,9 @@ def test_each_family_has_its_own_turn_markers_one_bos_and_no_literal_newline():
     asked = (
         "Answer the question truthfully, you are a medical professional. This is the question: Why?"
     )
-    assert (
-        prompts["gemma"]
-        == f"<bos><start_of_turn>user\n{asked}<end_of_turn>\n<start_of_turn>model\nBecause.<end_of_turn>\n"
+    assert prompts["gemma"] == (
+        f"<bos><start_of_turn>user\n{asked}<end_of_turn>\n"
+        "<start_of_turn>model\nBecause.<end_of_turn>\n"
     )
     assert prompts["llama"] == f"<s>[INST] {asked} [/INST] Because. </s>"
     assert prompts["mistral"] == f"<s>[INST] {asked} [/INST] Because.</s>"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from medtune.data.dedup import normalize
 from medtune.text.identifiers import mask
+from medtune.text.word_lists import lists_beside
 
 SAMPLE = 20_000  # answers of a source to learn from, evenly spaced
 MINIMUM_ROWS = 100  # fewer answers teach nothing about a source's habits
@@ -28,21 +29,10 @@ AT_EDGES = 0.7  # share of a sentence's occurrences that must be at an edge
 EDGE = 3  # sentences from the start or the end are not looked at as its middle
 LOOKED_THROUGH = 5_000  # answers searched for other occurrences
 
-_MEANS_SOMETHING = frozenset(
-    """
-    no not never none yes nope cannot can t without stop avoid emergency emergencies urgent urgently immediately ambulance
-    hospital doctor physician provider call consult seek visit if unless until when while after before during
-    """.split()
-)
+_WORDS = lists_beside(__file__)
+_MEANS_SOMETHING = _WORDS.words("means_something")
 # Before a comma these begin a phrase that belongs to what follows: "In children, the dose is …".
-_LEADS_ON = frozenset(
-    """
-    in on at for with from by of to as and or but so since because although though despite given depending rarely often
-    usually sometimes mostly generally typically commonly occasionally frequently initially eventually also however
-    therefore thus then first firstly second secondly third next finally lastly additionally moreover furthermore instead
-    otherwise meanwhile overall today recently currently normally unfortunately fortunately
-    """.split()
-)
+_LEADS_ON = _WORDS.words("leads_on")
 _FIRST = re.compile(r"\s*(?:\w[\w']*(?: [\w']+){0,2} ?[,!;]+\s*|[^.!?\n]*[.!?]+(?=\s|$)\s*)")
 _SENTENCES = re.compile(r"(?<=[.!?;])\s+|\n+")
 _HEAD = re.compile(r"([\w']+(?: [\w']+){0,2}) ?[,!;]")

@@ -13,7 +13,8 @@ from medtune.recipe.schema import Clean
 
 _POINTING = (
     r"watch the video|(?:enlarge|reduce) the video|press the escape|"
-    r"click(?:ing)? (?:here\b|(?:on )?the (?:link|bracket|image|button|icon|name|title)s?\b|on the following (?:link|categor|button|name|topic)|below to\b)"
+    r"click(?:ing)? (?:here\b|(?:on )?the (?:link|bracket|image|button|icon|name|title)s?\b|on "
+    r"the following (?:link|categor|button|name|topic)|below to\b)"
 )
 _IN_PARENTHESES = re.compile(
     rf"\((?:{_POINTING})[^()]{{0,600}}(?:\([^()]{{0,200}}\)[^()]{{0,600}}){{0,3}}\)", re.I
@@ -106,9 +107,12 @@ def literal_newlines(text: str) -> str:
 
 
 _TAGS = (
-    "a abbr article aside b big blockquote body br caption center cite code col colgroup dd del div dl dt em figcaption "
-    "figure font footer h1 h2 h3 h4 h5 h6 head header hr html i img ins label li link main meta nav noscript nowiki ol p pre "
-    "q ref references s script section small span strike strong style sub sup table tbody td tfoot th thead title tr tt u ul"
+    "a abbr article aside b big blockquote body br caption center cite code col colgroup dd del "
+    "div dl dt em figcaption "
+    "figure font footer h1 h2 h3 h4 h5 h6 head header hr html i img ins label li link main meta "
+    "nav noscript nowiki ol p pre "
+    "q ref references s script section small span strike strong style sub sup table tbody td "
+    "tfoot th thead title tr tt u ul"
 ).replace(" ", "|")
 _BREAKING = "br|p|div|li|tr|table|ul|ol|h[1-6]|dd|dt|blockquote|hr|section"
 # Attributes have values: "T<B and C>D" is no tag.
@@ -123,7 +127,8 @@ _LINK = re.compile(r"\[\[(?:[^\[\]]*\|)?([^\[\]|]*)\]\]")
 _EXTERNAL = re.compile(r"\[https?://\S{1,500}+ ([^\]\[]{0,300})\]")
 _TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
 _HEADING = re.compile(
-    r"^ {0,3}={2,6} {0,3}([^=\n]{1,80}?) {0,3}={2,6}|(?<![=<>!])={2,6} ?([A-Z][^=\n]{0,78}?) ?={2,6}(?!=)",
+    r"^ {0,3}={2,6} {0,3}([^=\n]{1,80}?) {0,3}={2,6}|(?<![=<>!])={2,6} ?([A-Z][^=\n]{0,78}?) "
+    r"?={2,6}(?!=)",
     re.M,
 )
 _QUOTES = re.compile(r"(?<![\w'])('{2,5})(?=[^\s'])([^'\n]{1,200})(?<=\S)\1(?!')")

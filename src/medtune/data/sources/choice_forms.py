@@ -128,7 +128,8 @@ def _first_number(table: Table) -> int:
         answered = answered or cop not in ("", "-1")
     if answered and table.path.suffix.lower() not in (".json", ".jsonl"):
         raise DataError(
-            "cannot tell whether 'cop' counts the options from 0 or from 1: it holds neither 0 nor 4",
+            "cannot tell whether 'cop' counts the options from 0 or from 1: it holds neither 0 "
+            "nor 4",
             where=str(table.path),
             fix="Use the whole file as it was published.",
         )

@@ -101,7 +101,10 @@ class Meaning:
                 f"{given}: {' or '.join(sorted(kinds))}, which name different options", fix
             )
         last = chr(ord("A") + len(options.texts) - 1)
-        what = f"{given}: no letter from A to {last}, not the text of one option, and no option's number"
+        what = (
+            f"{given}: no letter from A to {last}, not the text of one option, and no "
+            "option's number"
+        )
         raise fields.fault(
             what, f"Write the right option's letter, its text, or its number. {AS_PLAIN}"
         )
@@ -139,14 +142,19 @@ def learn_meaning(
         )
         raise DataError(what, where=where, fix=_LETTERS)
     if NUMBER in shown and not bases:
-        what = f"cannot tell whether {column!r} counts the options from 0 or from 1: no row answers 0 or the number of its options"
+        what = (
+            f"cannot tell whether {column!r} counts the options from 0 or from 1: no row "
+            "answers 0 or the number of its options"
+        )
         raise DataError(what, where=where, fix=_LETTERS)
     return Meaning(column, frozenset(shown), next(iter(bases), None))
 
 
 # The most telling first: what stands beside them in "answer" may be an explanation.
-_KEYS = """answerkey answerletter correctoption correctanswer correctchoice correctletter correct rightanswer rightoption
-    answer answeridx answerindex correctidx correctindex cop gold""".split()
+_KEYS = """
+    answerkey answerletter correctoption correctanswer correctchoice correctletter correct
+    rightanswer rightoption answer answeridx answerindex correctidx correctindex cop gold
+""".split()
 _LABEL = "label"  # the last: it may be the answer, or a class beside it
 
 
@@ -227,9 +235,11 @@ def _needed(part: str, column: str | None, table: Table, options: OptionColumns)
     """The column of a part without which options are of no use."""
     if column is None:
         raise DataError(
-            f"there are options ({', '.join(options.columns)}), but no column that holds the {part}",
+            f"there are options ({', '.join(options.columns)}), but no column that holds the "
+            f"{part}",
             where=str(table.path),
-            fix=f"Columns here: {', '.join(table.names)}. Name the one that holds it {part!r}. {AS_PLAIN}",
+            fix=f"Columns here: {', '.join(table.names)}. Name the one that holds it {part!r}. "
+            f"{AS_PLAIN}",
         )
     return column
 

@@ -38,7 +38,7 @@ _SPLIT = re.compile(r"(?:^|[^a-z])(train|validation|valid|val|dev|test)")
 
 
 def source_files(source: str, data_dir: Path | None) -> list[Path]:
-    """The files behind a source, not read: a known name, a path, or a path below the data directory.
+    """The files behind a known name, a path, or a path below the data directory; none is read.
 
     A known data set that is not here is fetched from the hub. In a process they are looked up
     again only where a directory of them has changed. Raises ``DataError`` where there are none.
@@ -203,7 +203,8 @@ def _layout(table: Table, columns: Columns) -> Layout:
         options = find_options(table)
         if options and not set(options.columns) & set(layout.taken().values()):
             say(
-                f"{table.path.name}: read by data.columns, without the options in {', '.join(options.columns)}"
+                f"{table.path.name}: read by data.columns, without the options in "
+                f"{', '.join(options.columns)}"
             )
     return layout
 
@@ -253,7 +254,8 @@ class _Part:
             raise DataError(
                 f"not the columns of {owner.name} ({owner.columns})",
                 where=str(table.path),
-                fix=f"Columns here: {', '.join(table.names)}. Say with data.columns which is which.",
+                fix=f"Columns here: {', '.join(table.names)}. "
+                "Say with data.columns which is which.",
             )
         of_name = _SPLIT.search(table.path.stem.lower())
         split = of_name.group(1) if of_name else None

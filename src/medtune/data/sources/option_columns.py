@@ -109,9 +109,11 @@ def option_columns(names: Sequence[str], where: str) -> list[str]:
         if not ordered:
             spelt = ", ".join(name for number in sorted(names_at) for name in names_at[number])
             raise DataError(
-                f"the options' columns are {spelt}: one is missing between or before them, or there twice",
+                f"the options' columns are {spelt}: one is missing between or before them, or "
+                "there twice",
                 where=where,
-                fix=f"Name them A, B, C, … without a gap, and a column that is no option otherwise. {AS_PLAIN}",
+                fix="Name them A, B, C, … without a gap, and a column that is no option "
+                f"otherwise. {AS_PLAIN}",
             )
         return ordered
     return []

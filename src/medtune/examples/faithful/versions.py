@@ -33,10 +33,13 @@ FAMILIES = {
     "mistral": ("mistral", "<s>", "</s>"),
 }
 VERSIONS = ("combined", "combined_short", "medquad", "wikidoc")
-ABOUT = """Questions and answers of Medical Meadow WikiDoc and MedQuAD, alone and together, with the prompt that each of three
-model families was made for. `combined_short_*` holds {short:,} rows of each source, drawn by seed. All versions share one
-group-wise split: no question, answer or subject lies on two sides. `prompt` already holds BOS and end of turn: tokenize it
-with `add_special_tokens=False`."""
+ABOUT = (
+    "Questions and answers of Medical Meadow WikiDoc and MedQuAD, alone and together, with the "
+    "prompt that each of three\nmodel families was made for. `combined_short_*` holds {short:,} "
+    "rows of each source, drawn by seed. All versions share one\ngroup-wise split: no question, "
+    "answer or subject lies on two sides. `prompt` already holds BOS and end of turn: tokenize it\n"
+    "with `add_special_tokens=False`."
+)
 COLUMNS = ("output", "input", "instruction", "prompt", "id", "group", "source")
 
 
