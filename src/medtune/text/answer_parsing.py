@@ -54,9 +54,8 @@ _DENIED_AFTER = re.compile(
 
 
 def named_option(text: str, choices: Sequence[str], letters: Sequence[str]) -> int | None:
-    """The index of the option that an answer is in so many words, or names by its letter.
-
-    None where it names none or two.
+    """Index of the one option that an answer spells out or names by its letter; None if it names
+    none or several.
     """
     exact = [
         i
@@ -70,13 +69,12 @@ def named_option(text: str, choices: Sequence[str], letters: Sequence[str]) -> i
 
 
 def named_letters(text: str, letters: Sequence[str], choices: Sequence[str] = ()) -> list[str]:
-    """The letters that an answer names.
+    """The option letters that an answer names, without repetition.
 
-    An empty name among them where it gives a letter the text of another option.
-
-    In this order: a letter alone; the last statement such as "the answer is (B)" or "Option: b"
-    with what it joins to it ("B or C"); every capital letter that stands by itself. What is denied
-    is not named.
+    Tried in this order: a letter alone; the last statement such as "the answer is (B)" or "Option:
+    b", with what it joins to it ("B or C"); every capital letter that stands by itself. Denied
+    letters are left out. An empty string stands for a letter that is followed by the text of
+    another option.
     """
     if not letters:
         return []
@@ -106,7 +104,7 @@ def _plain(text: str) -> str:
 
 
 def _is(text: str, choice: str, letter: str) -> bool:
-    """Whether a text is an option's, with or without its letter."""
+    """Whether a text is exactly one option, with or without its letter."""
     head = rf"(?:[(\[*]*{re.escape(letter.casefold())}[)\].:*]* (?:[-–] )?)?[\"“*]*"
     return bool(
         _plain(choice) and re.fullmatch(_LEAD + head + re.escape(_plain(choice)), _plain(text))
@@ -114,15 +112,14 @@ def _is(text: str, choice: str, letter: str) -> bool:
 
 
 def _alone(text: str, letters: Sequence[str]) -> str | None:
-    """The letter that is all of a text, but for signs around it."""
+    """The letter, if a text is nothing but a letter and punctuation."""
     bare = re.sub(r"^[\W_]+|[\W_]+$", "", text).upper()
     return bare if bare in letters else None
 
 
 def _without_texts(text: str, letters: Sequence[str], choices: Sequence[str]) -> str:
-    """A letter before its own option's text stands as "(B)".
-
-    Other texts of options, of two signs at least, are gone.
+    """A letter before its own option's text becomes "(B)"; other option texts of two characters or
+    more are replaced by ``GONE``.
     """
     long = sorted((c for c in choices if len(c.strip()) > 1), key=len, reverse=True)
     patterns = {
@@ -140,7 +137,7 @@ def _without_texts(text: str, letters: Sequence[str], choices: Sequence[str]) ->
 
 
 def _counts(text: str, match: re.Match[str], *, stated: bool) -> bool:
-    """Whether a letter by itself is meant as one: no article, no pronoun, no part of a name, not
+    """Whether a letter is meant as an option: no article, no pronoun, no part of a name, not
     denied.
     """
     end, before, letter = match.end(1), text[: match.start(1)], match[1]
@@ -160,16 +157,14 @@ def _counts(text: str, match: re.Match[str], *, stated: bool) -> bool:
 
 
 def _name(text: str, match: re.Match[str], letters: Sequence[str]) -> str:
-    """The letter; nothing where another option's text follows it."""
+    """The letter; empty where the text of another option follows it."""
     if re.compile(rf"[)\].:*\s]*{GONE}").match(text, match.end(1)):
         return ""
     return match[1] if match[1] in letters else match[1].upper()
 
 
 def is_denied(text: str, start: int, end: int) -> bool:
-    """Whether what stands at [start, end) is denied by its own clause before it, or right after
-    it.
-    """
+    """Whether ``text[start:end]`` is denied, earlier in its own clause or right after it."""
     clause = _CLAUSE_END.split(text[:start])[-1]
     return bool(_DENIED_BEFORE.search(clause) or _DENIED_AFTER.match(text, end))
 
@@ -182,12 +177,12 @@ def _plain_label(text: str) -> str:
 
 
 def parse_label(text: str, labels: Sequence[str]) -> str | None:
-    """The label that an answer is (but for blanks, case and a full stop), or names once and no
-    other; else None.
+    """The label that an answer is (ignoring case, blanks and a full stop) or names exactly once,
+    and no other; else None.
 
-    "Because it hurts" names no B: a label stands between word boundaries, and labels of a single
-    letter are read as ``named_letters`` reads options. A label inside a longer one (Surgery in
-    Plastic Surgery) does not count there, nor does one that is denied ("not Surgery").
+    Labels match at word boundaries ("Because it hurts" names no B); labels of a single letter are
+    read as by ``named_letters``. A label inside a longer one (Surgery in Plastic Surgery) does not
+    count, nor does a denied one ("not Surgery").
     """
     exact = {_plain_label(label): label for label in labels}
     if (whole := _plain_label(text).removesuffix(".").rstrip()) in exact:
@@ -204,10 +199,7 @@ def parse_label(text: str, labels: Sequence[str]) -> str | None:
 
 
 def parse_labels(text: str, labels: Sequence[str]) -> list[str] | None:
-    """The set of labels that an answer lists between semicolons.
-
-    None where a part of it is no label.
-    """
+    """The distinct labels that an answer lists between semicolons; None if any part is no label."""
     parsed = [parse_label(part, labels) for part in text.split(SEPARATOR)]
     known = [label for label in parsed if label is not None]
     return list(dict.fromkeys(known)) if len(known) == len(parsed) else None

@@ -1,8 +1,7 @@
-"""Signs of an emergency in what a person writes, and the advice that goes before any answer of a
-model.
+"""Signs of an emergency in what a person writes, and the advice to show before any model's answer.
 
-Rules on words: they miss what is said otherwise and sometimes warn without need. They lean towards
-warning.
+They are rules on words: they miss what is put differently, and sometimes warn without need. They
+lean towards warning.
 """
 
 import re
@@ -35,7 +34,7 @@ def emergency_signs(text: str) -> list[str]:
 
 
 def urgent_advice(text: str) -> str | None:
-    """What to say before anything else, or None."""
+    """The advice to show before anything else; None if there is no sign of an emergency."""
     signs = emergency_signs(text)
     if not signs:
         return None

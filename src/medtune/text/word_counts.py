@@ -11,24 +11,21 @@ def words(text: str) -> list[str]:
 
 
 def sentence_count(text: str) -> int:
-    """Runs of text that end with a full stop, question or exclamation mark, or with the text.
-
-    A decimal point ends none.
+    """The number of sentences: they end with a full stop, question or exclamation mark, or with the
+    text, but not with a decimal point.
     """
     return sum(bool(words(part)) for part in re.split(r"[.!?]+(?=\s|$)|\n{2,}", text))
 
 
 def distinct_n(text: str, n: int = 2) -> tuple[int, int]:
-    """Different n-grams of words, and all of them (distinct-n, Li et al. 2016)."""
+    """The number of distinct word n-grams, and of all (distinct-n, Li et al. 2016)."""
     tokens = words(text)
     grams = list(zip(*(tokens[i:] for i in range(n)), strict=False))
     return len(set(grams)), len(grams)
 
 
 def repeated_words(text: str, n: int = 4) -> tuple[int, int]:
-    """Words inside an n-gram that stood earlier in the text, and all words: the repetition rate
-    is their ratio.
-    """
+    """The number of words in n-grams that occurred before in the text, and of all words."""
     tokens = words(text)
     seen: set[tuple[str, ...]] = set()
     repeated = [False] * len(tokens)

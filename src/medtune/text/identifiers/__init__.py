@@ -1,7 +1,6 @@
-"""A scan for patients' identifiers that rules can see: names in context, dates, ages over 89,
-numbers, addresses.
+"""Scan for patients' identifiers: names in context, dates, ages over 89, numbers, addresses.
 
-An aid, not a guarantee: what no rule sees stays in the text. Matches are never logged.
+It is an aid, not a guarantee: what no rule matches stays in the text. Matches are never logged.
 """
 
 from medtune.text.identifiers.scan import (

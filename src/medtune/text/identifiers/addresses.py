@@ -82,12 +82,12 @@ def _small_street(match: re.Match[str]) -> Offsets | None:
 
 
 def _dwelt(match: re.Match[str]) -> Offsets | None:
-    """Without the word street, only after lives at, address and the like."""
+    """A street without the word street, only after "lives at", "address" and the like."""
     return match.span("v") if _DWELLING.search(before(match, 50)) else None
 
 
 def _lived_at(match: re.Match[str]) -> Offsets | None:
-    """In small letters only where somebody lives, moves or sends there."""
+    """A street in lower case, only where somebody lives, moves or sends something."""
     lead = match.string[max(0, match.start() - 40) : match.start()]
     return (
         _small_street(match)

@@ -1,4 +1,4 @@
-"""Rules for ages over 89, each with its unit words; the age of a group (people over 90) is none."""
+"""Rules for ages over 89, with their units; not the age of a group ("people over 90")."""
 
 import re
 
@@ -43,10 +43,7 @@ _NO_UNIT = re.compile(rf"\s?(?:{_LISTS.one_of('units')})", _I)
 
 
 def _age(match: re.Match[str]) -> Offsets | None:
-    """An age of one person.
-
-    "over 90" and "90 or older" are the group that the rule itself allows.
-    """
+    """The age of one person. "over 90" and "90 or older" is the group that Safe Harbor allows."""
     start, end = match.span()
     lead = match.string[max(0, start - 24) : start]
     grouped = _GROUP.search(lead) and not re.search(
@@ -73,14 +70,14 @@ def _aged(match: re.Match[str]) -> Offsets | None:
 
 
 def _bare_years(match: re.Match[str]) -> Offsets | None:
-    """97 years, where the word age stands before it."""
+    """As in "97 years", where the word age stands before it."""
     lead = before(match, 16)
     single = _AGE_BEFORE.search(lead) and not re.search(r"aged $|ages $", lead, _I)
     return match.span() if single and not _OR_OLDER.match(match.string, match.end()) else None
 
 
 def _said(match: re.Match[str]) -> Offsets | None:
-    """She is 92 and lives alone; died at 97."""
+    """As in "She is 92 and lives alone"; "died at 97"."""
     if re.search(r"\b(?:mean|median|average)\W{1,3}(?:age\W{1,3})?$", before(match, 16), _I):
         return None
     fits = _AFTER.match(match.string, match.end()) and not _NO_UNIT.match(match.string, match.end())
@@ -91,7 +88,7 @@ _SOMEONE = re.compile(rf"(?:\b(?i:{_ONE}|nan)|\b[A-Z][a-z]{{2,20}}) \($")
 
 
 def _bracketed(match: re.Match[str]) -> Offsets | None:
-    """My nan (94)."""
+    """As in "My nan (94)"."""
     return match.span("v") if _SOMEONE.search(before(match, 24)) else None
 
 

@@ -1,5 +1,5 @@
-"""Names in running text: runs of capitalised words by what leads to them, by what stands beside
-them, or because they hold a name which is hardly anything else.
+"""Rules for capitalised words in running text: names by what precedes them, by what stands beside
+them, or because they are hardly any other word.
 """
 
 import re
@@ -87,7 +87,7 @@ _LEADS: tuple[tuple[re.Pattern[str], Check], ...] = (
 
 
 def _introduced(match: re.Match[str]) -> Offsets | None:
-    """After I am: two words that end the clause (Jane Doe), or a usual name."""
+    """After "I am": two words that end the clause (Jane Doe), or a usual name."""
     following = match.string[match.end() : match.end() + 12]
     ends = re.match(
         r"\s*(?:[.,;!?\n(]|$|(?:and|from|calling|speaking|here|a|an|the|age|aged|\d+)\b)", following
@@ -107,7 +107,7 @@ _EPONYM = re.compile(NAMED_THING)
 
 
 def _named_before(match: re.Match[str]) -> Offsets | Span | None:
-    """A name by the words that lead up to it: my name is, her husband, discussed with."""
+    """A name by the words before it: "my name is", "her husband", "discussed with"."""
     if match["v"].split(" ", 1)[0].lower() in NOT_NAMES:
         return None
     context = before(match, 48)
@@ -125,7 +125,7 @@ _ROW = re.compile(
 
 
 def _anywhere(match: re.Match[str]) -> Offsets | Span | None:
-    """By what leads to it or stands beside it; else by itself, unless it is a saint's."""
+    """A name by what stands around it, else by itself (unless it is a saint's)."""
     if match["v"].lower() in NOT_NAMES:  # "It", "The", "Hello": two in three
         return None
     led = None if match["v"].isupper() else _named_before(match)
@@ -137,7 +137,7 @@ def _anywhere(match: re.Match[str]) -> Offsets | Span | None:
 
 
 def _bare(match: re.Match[str]) -> Offsets | None:
-    """The first name of a run, with the initials and surnames around it."""
+    """The first name in a run of words, with the initials and surnames around it."""
     words = list(NAME_WORDS.finditer(match.string, *match.span()))
     first = next((i for i in range(len(words)) if _begins(words, i)), None)
     if first is None:
@@ -154,7 +154,9 @@ def _bare(match: re.Match[str]) -> Offsets | None:
 
 
 def _begins(words: list[re.Match[str]], i: int) -> bool:
-    """A given name that is no other word; or a given name and a surname of which one is none."""
+    """Whether a name begins here: an unambiguous given name, or a given name and a surname of which
+    one is unambiguous.
+    """
     word = name_status(words[i].group())
     if word.sufficient and not words[i].group().isupper():
         return True
@@ -195,7 +197,7 @@ def _goes_on(word: re.Match[str], following: re.Match[str]) -> bool:
 
 
 def _reversed(match: re.Match[str]) -> Offsets | None:
-    """Ferraro, Gina; and MCBRIDE , ROSE."""
+    """Surname first: "Ferraro, Gina"; "MCBRIDE , ROSE"."""
     first, last = name_status(match["first"]), name_status(match["last"])
     low = fold(match["last"])
     if re.fullmatch("[IVX]+", match["last"]):

@@ -1,6 +1,4 @@
-"""Check digits and number plans: what tells a number that identifies from a number that merely
-is as long.
-"""
+"""Check digits and number plans, which tell an identifying number from any other of its length."""
 
 import re
 from functools import lru_cache
@@ -17,7 +15,7 @@ _REGIONS = ("US", "GB", "DE", "FR", "AU", "IN")
 
 
 def digits_of(text: str) -> str:
-    """The digits of a text, in order."""
+    """The decimal digits of a text, in order."""
     return "".join(filter(str.isdigit, text))
 
 
@@ -61,17 +59,15 @@ def is_card(text: str) -> bool:
 
 
 def is_ssn(text: str) -> bool:
-    """Whether nine digits can be a social security number (area, group and serial are in their
-    ranges).
-    """
+    """Whether area, group and serial of nine digits are in range for social security."""
     area, group, serial = digits_of(text)[:3], digits_of(text)[3:5], digits_of(text)[5:]
     return area not in ("000", "666") and area < "900" and group != "00" and serial != "0000"
 
 
 @lru_cache(maxsize=4096)
 def is_phone(text: str, region: str | None = None) -> bool:
-    """Whether a number plan has this number: that of its +prefix, of the region, or of some
-    large country.
+    """Whether a number is valid in the numbering plan of its +prefix, of the region, or of one of
+    six large countries.
     """
     import phonenumbers
 
@@ -94,7 +90,7 @@ def is_phone(text: str, region: str | None = None) -> bool:
 
 
 def is_ip(text: str) -> bool:
-    """Whether this is an address of the Internet protocol, version 4 or 6."""
+    """Whether a text is an IPv4 or IPv6 address."""
     import ipaddress
 
     try:

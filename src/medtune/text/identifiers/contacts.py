@@ -1,8 +1,7 @@
 """Rules for e-mail, web and network addresses, telephone and fax numbers.
 
-Where a pattern would begin with many words, it begins instead with what is rare (an @, a dot before
-com, seven digits), and its check looks back at what stands before: the same answer in a fraction of
-the time.
+Where a pattern would begin with arbitrary words, it begins with the rare part instead (an @, a dot
+before com, seven digits) and its check looks back from there: the same matches, much faster.
 """
 
 import re
@@ -63,9 +62,8 @@ def _url(match: re.Match[str]) -> Offsets | None:
 
 
 def _domain(match: re.Match[str]) -> Offsets | None:
-    """The name of the host before .com.
-
-    Before the two letters of a country it must be longer: they may be a word.
+    """Adds the host name before ".com". Before a country code, which may be a word, it needs four
+    characters.
     """
     host = _HOST.search(before(match, 100))
     if host is None or (match["country"] and len(host.group()) < 4):
@@ -96,9 +94,8 @@ def _ip(match: re.Match[str]) -> Offsets | None:
 
 
 def _nanp(match: re.Match[str]) -> Span | None:
-    """Groups set apart by hyphens are a number.
-
-    By blanks or dots only where the plan has it, or a word says so.
+    """A North American number. Groups separated by blanks or dots must be valid in the numbering
+    plan, or be announced by a word.
     """
     digits, context = digits_of(match.group())[:11].removeprefix("1")[:10], before(match, 60)
     is_fax = _FAX.search(context) or re.match(
@@ -111,7 +108,7 @@ def _nanp(match: re.Match[str]) -> Span | None:
 
 
 def _spaced(match: re.Match[str]) -> Span | None:
-    """Groups that a scan or a form has set apart: ( 610 ) 555 - 0175."""
+    """A number whose groups a scan or a form has set apart: ( 610 ) 555 - 0175."""
     return (
         Span("fax" if _FAX.search(before(match, 60)) else "phone", *match.span())
         if " " in match.group()

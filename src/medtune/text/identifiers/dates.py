@@ -1,4 +1,4 @@
-"""Rules for dates more exact than a year. A bare year is no identifier."""
+"""Rules for dates that are more exact than a year; a year alone does not identify."""
 
 import re
 
@@ -60,9 +60,8 @@ def _numeric(match: re.Match[str]) -> Offsets | None:
 
 
 def _plausible_year(match: re.Match[str], year: str, context: str) -> bool:
-    """Four digits.
-
-    Or two, where the separator or the context says that this is a date and no row of small numbers.
+    """Four digits; or two, if the separator or the context shows that this is a date and not a
+    series of small numbers.
     """
     if len(year) == 4:
         return 1800 <= int(year) <= 2100
@@ -74,9 +73,8 @@ def _plausible_year(match: re.Match[str], year: str, context: str) -> bool:
 
 
 def _written(match: re.Match[str]) -> Offsets | None:
-    """A month with a day.
-
-    The words may, march, mar and dec in small letters need more than a number beside them.
+    """A month with a day. In lower case, may, march, mar and dec need more than a number beside
+    them.
     """
     month, text = match["month"], match.group()
     dated = re.search(_YEAR, text)
@@ -102,13 +100,13 @@ def _written(match: re.Match[str]) -> Offsets | None:
 
 
 def _ordinal(match: re.Match[str]) -> Offsets | None:
-    """The third of March."""
+    """As in "The third of March"."""
     leading = re.search(rf"\b(?:{_ORDINAL}) (?:day )?$", before(match, 28), _I)
     return (match.start() - len(leading.group()), match.end()) if leading else None
 
 
 def _worded(match: re.Match[str]) -> Offsets | None:
-    """March third. The verb may is no month, unless a year follows or a date is announced."""
+    """As in "March third". May and march may be verbs, unless a year follows or a date is announced."""
     verb = match.group().startswith(("may ", "march "))
     return (
         None
@@ -120,7 +118,7 @@ def _worded(match: re.Match[str]) -> Offsets | None:
 
 
 def _scanned(match: re.Match[str]) -> Offsets | None:
-    """A date in which a scan has read letters for digits (O4/l2/1933)."""
+    """A date with letters read for digits by a scanner (O4/l2/1933)."""
     if not re.search(r"[OolI ]", match.group()):
         return None
     plain = match.group().translate(_MISREAD)
@@ -136,7 +134,7 @@ _MISREAD = str.maketrans("OolIi", "00111")
 
 
 def _compact(match: re.Match[str]) -> Offsets | None:
-    """20170815, after a word that leads to a date."""
+    """As in "20170815", after words that announce a date."""
     return (
         match.span("v")
         if _WHEN.search(before(match, 24)) or _SEEN_BEFORE.search(before(match, 44))
@@ -148,9 +146,7 @@ _WEAK_BEFORE = re.compile(rf"\b(?:{_LISTS.one_of('weak_leads')})[\s:,(]{{1,3}}$"
 
 
 def _short(match: re.Match[str]) -> Offsets | None:
-    """Day and month alone, after a word that leads to a date, and not a fraction of a dose or a
-    score.
-    """
+    """Day and month alone, after words that announce a date; no fraction or score."""
     context = before(match, 44)
     weak = match["v"][0] == "0" or int(re.split(r"\D", match["v"])[1]) > 10
     at_start = not context.rsplit("\n", 1)[-1].strip() and int(re.split(r"\D", match["v"])[1]) > 12

@@ -1,5 +1,5 @@
-"""Numbers that a label announces: medical record, account, licence, serial number; in digits, as
-forms write them, and in words, as dialogues do.
+"""Rules for numbers that a label announces (medical record, account, licence, serial number), in
+digits as in forms, or in words as in dialogues.
 """
 
 import re
@@ -49,7 +49,7 @@ _PREFIX = re.compile(r"[A-Z]{1,5} (?=\S)")
 
 
 def labelled(match: re.Match[str]) -> Span | None:
-    """A number by the label in front of it. A year and a date are no such number."""
+    """Classifies a number by the label before it; years and dates do not count."""
     start, end = match.span("v")
     value = match["v"]
     capitals = _PREFIX.match(
@@ -85,9 +85,8 @@ _COUNTED = re.compile(r" (?:deaths|[a-z]{3,14}s|people|children|men|women|of)\b"
 
 
 def _near(value: str, context: str) -> str | None:
-    """A long number some words after its label (NPI, we have 1300554171.
-
-    The licence? Patient: K1234567).
+    """A long number a few words after its label ("NPI, we have 1300554171"; "The licence? Patient:
+    K1234567").
     """
     if len(digits_of(value)) < 5 or _QUANTITY.match(value) or (value.isdigit() and len(value) < 6):
         return None
@@ -128,10 +127,7 @@ _SPOKEN_LABELS = tuple(
 
 
 def _spelled(match: re.Match[str]) -> Span | None:
-    """Seven digits or more are a number in themselves.
-
-    Fewer, or letters among them, need a label.
-    """
+    """Seven, nine or more digits need no label; fewer digits, or letters among them, do."""
     left, right = (
         _SIGNS_BEFORE.search(before(match, 60)),
         _SIGNS_AFTER.match(match.string, match.end()),

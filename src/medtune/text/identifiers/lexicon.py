@@ -1,4 +1,4 @@
-"""What a word is as a name: given name, surname, both, and whether it is also something else."""
+"""What a word is as a name: given name, surname, both, or also something else."""
 
 import re
 import unicodedata
@@ -45,7 +45,7 @@ _LETTERS = str.maketrans(
 
 
 def fold(word: str) -> str:
-    """A word in small letters without accents, as both the lexicon and a text are compared."""
+    """A word in lower case without accents, as the lexicon and the text are compared."""
     if word.isascii():
         return word.lower()
     plain = unicodedata.normalize("NFD", word.lower().translate(_LETTERS))
@@ -54,7 +54,7 @@ def fold(word: str) -> str:
 
 @cache
 def usual_given_names() -> frozenset[str]:
-    """Given names of national lists, folded: the general English one holds many a surname."""
+    """Given names of national lists, folded; the general English list holds many surnames."""
     return read_words(NAMES_FOLDER / "given.txt")
 
 
@@ -72,8 +72,8 @@ def surnames() -> frozenset[str]:
 
 
 class NameStatus(NamedTuple):
-    """What a word is as a name. ``unambiguous``: hardly another word. ``sufficient``: a given name
-    that needs no context.
+    """What a word is as a name. ``unambiguous``: hardly any other word. ``sufficient``: a given
+    name that needs no context.
     """
 
     given: bool
@@ -87,7 +87,7 @@ _NO_NAME = NameStatus(False, False, False, False)
 
 @lru_cache(maxsize=1 << 16)
 def name_status(word: str) -> NameStatus:
-    """What a word is as a name. Of a double name one part is enough."""
+    """The status of a word as a name; one part of a double name is enough."""
     low = fold(word)
     parts = set(re.split(r"[-']", low)) - {low, ""}
     if low in NOT_NAMES or len(low) < 2:

@@ -1,4 +1,4 @@
-"""Rules for names in context: after a title, a greeting, a relative or in a field of a form; before
+"""Rules for names in context: after a title, a greeting or a relative, in a field of a form, before
 an age or a degree.
 """
 
@@ -57,7 +57,7 @@ _NAME_FIELD = re.compile(rf"(?:{PEOPLE.one_of('name_fields')}) ?names?\**\s?$", 
 
 
 def _in_field(match: re.Match[str]) -> Offsets | None:
-    """Any word after last name; after other labels (contact, nurse) a full name or a usual one."""
+    """Any word after "last name"; after other labels (contact, nurse) a full or a usual name."""
     label = match.string[max(0, match.start() - 45) : match.start()]
     if _NAME_FIELD.search(label):
         return person_name(match)
@@ -71,7 +71,7 @@ _SOLE = re.compile(r"[ \t]*(?:$|\n|[.;|(]| {2})")
 
 
 def _alone(match: re.Match[str]) -> Offsets | None:
-    """One word that is no other and ends the field."""
+    """One unambiguous name that is all of the field."""
     offsets = person_name(match)
     good = (
         offsets
@@ -83,9 +83,7 @@ def _alone(match: re.Match[str]) -> Offsets | None:
 
 
 def _titled(match: re.Match[str]) -> Offsets | None:
-    """After the whole word doctor (a doctor Consider …, Chat Doctor) only a usual name, unless
-    nothing stands before it.
-    """
+    """After "doctor" within a phrase (a doctor Consider …, Chat Doctor) only a usual name."""
     context = match.string[max(0, match.start() - 6) : match.start()].lower()
     if match.group().lower().startswith(("doctor", "miss ")) and re.search(
         r"\b(?:an?|the|your|my|chat|our|for|this|with) $", context
@@ -95,14 +93,14 @@ def _titled(match: re.Match[str]) -> Offsets | None:
 
 
 def _greeted(match: re.Match[str]) -> Offsets | None:
-    """After a greeting with a comma any sentence may begin (Hi, Psoriasis is …): there only a
-    usual name counts.
+    """After a greeting with a comma any sentence may begin ("Hi, Psoriasis is …"), so the name must
+    be a usual one.
     """
     return person_name(match, usual="," in match.string[match.start() : match.start("v")])
 
 
 def _hailed(match: re.Match[str]) -> Offsets | None:
-    """In small letters a name between commas needs no more; else it must be a usual one."""
+    """A name in lower case must be a usual one, unless it stands between commas."""
     after = match.string[match.end() : match.end() + 2].strip()
     set_apart = (
         after.startswith((",", "?")) and "," in match.string[match.start() : match.start("v")]
@@ -118,7 +116,7 @@ _SPOKEN_TO = PEOPLE.words("before_addressed")
 
 
 def _called_upon(match: re.Match[str]) -> Offsets | None:
-    """How are you, Mary?"""
+    """A name after a comma, as in "How are you, Mary?"."""
     return addressed_name(match) if last_word(before(match, 16)[:-2]) in _SPOKEN_TO else None
 
 

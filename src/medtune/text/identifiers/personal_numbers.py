@@ -1,5 +1,5 @@
-"""Rules for numbers that belong to one person or thing: records, accounts, licences, devices,
-vehicles, social security.
+"""Rules for numbers of one person or thing: records, accounts, licences, devices, vehicles, social
+security.
 """
 
 import re
@@ -29,7 +29,7 @@ def _passes(check: Callable[[str], bool]) -> Check:
 
 
 def _iban(match: re.Match[str]) -> Offsets | None:
-    """The longest beginning that is an account: a word or a number may follow after a blank."""
+    """The longest prefix that is a valid account; another word may follow."""
     text = match.group()
     for end in (len(text), *(m.start() for m in reversed(list(re.finditer(" ", text))))):
         if is_iban(text[:end]):
@@ -50,7 +50,7 @@ _CARS = re.compile(
 
 
 def _plate(match: re.Match[str]) -> Offsets | None:
-    """A year is no plate; one of letters alone neither."""
+    """A licence plate; years and letters alone do not count."""
     value = match["v"]
     if NO_VALUE.fullmatch(value) or (
         value.isdigit() and not re.search(r"licen|number|no\b|#", match.group(), _I)
@@ -61,7 +61,7 @@ def _plate(match: re.Match[str]) -> Offsets | None:
 
 
 def _parked(match: re.Match[str]) -> Offsets | None:
-    """What looks like a plate, with a car nearby."""
+    """What looks like a plate, with a vehicle mentioned nearby."""
     around = match.string[max(0, match.start() - 40) : match.end() + 45]
     return match.span("v") if _CARS.search(around) else None
 

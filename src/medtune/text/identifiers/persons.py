@@ -45,13 +45,13 @@ NAME_WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
 def last_word(context: str) -> str:
-    """The last word of a context, in small letters without signs around it."""
+    """The last word of a context, in lower case without punctuation."""
     return context.split()[-1].strip(".,:;()*'\"").lower() if context.strip() else ""
 
 
 @lru_cache(maxsize=1 << 16)
 def is_usual_name(word: str) -> bool:
-    """Whether a word is a usual given name or surname, or one of the lexicon and no other word."""
+    """Whether a word is a common name, or an unambiguous one of the lexicon."""
     status = name_status(word)
     return (
         word.lower() in COMMON_GIVEN_NAMES
@@ -68,10 +68,10 @@ def person_name(
     whole: bool = False,
     initial: bool = False,
 ) -> Offsets | None:
-    """The name up to the first word that is none (``whole``: only the first word is asked).
+    """The matched words up to the first that cannot belong to a name; None if they are no name.
 
-    ``least``: so many words it must have. ``usual``: one of them must be a usual name. ``initial``:
-    a single letter is enough.
+    ``least``: the fewest words. ``usual``: one of them must be a usual name. ``whole``: only the
+    first word must fit. ``initial``: a single letter is enough.
     """
     start, end = match.span("v")
     text = match.string[start:end]
@@ -97,15 +97,14 @@ _SUFFIX = re.compile(r"(?:,? {1,2}(?:Jr|Sr|JR|SR)\b\.?| {1,2}(?:III?|IV)\b)")
 
 
 def suffixed(text: str, end: int) -> int:
-    """Where a name ends that ends here or has a suffix after it (Jr., III)."""
+    """The end of a name that ends at ``end``, including a suffix (Jr., III)."""
     suffix = _SUFFIX.match(text, end)
     return suffix.end() if suffix else end
 
 
 def _ends_name(word: re.Match[str], text: str, inside: bool) -> bool:
-    """Whether this word is no part of a name.
-
-    A single letter in capitals or with a full stop is an initial.
+    """Whether this word cannot belong to a name; initials (a capital alone or with a full stop)
+    can.
     """
     value = word.group()
     if value.lower() not in NOT_NAMES:
@@ -119,25 +118,22 @@ def _ends_name(word: re.Match[str], text: str, inside: bool) -> bool:
 
 
 def full_name(match: re.Match[str]) -> Offsets | None:
-    """At least two words, or one that is a usual name."""
+    """A name of at least two words, or of one usual name."""
     return person_name(match, least=2) or person_name(match, usual=True)
 
 
 def usual_name(match: re.Match[str]) -> Offsets | None:
-    """One of the words must be a usual name."""
+    """A name of which at least one word is usual."""
     return person_name(match, usual=True)
 
 
 def lower_case_name(match: re.Match[str]) -> Offsets | None:
-    """A name in small letters where the context says that one stands here.
-
-    A second word must be a usual name.
-    """
+    """A name in lower case, where the context calls for one; a second word must be usual."""
     return _small(match, False)
 
 
 def usual_lower_case_name(match: re.Match[str]) -> Offsets | None:
-    """A name in small letters where the context alone does not say so: it must be a usual one."""
+    """A name in lower case, where the context does not suffice: it must be a usual one."""
     return _small(match, True)
 
 
@@ -159,7 +155,7 @@ def _small(match: re.Match[str], must_know: bool) -> Offsets | None:
 
 
 def addressed_name(match: re.Match[str]) -> Offsets | None:
-    """A person spoken to (okay, great, so Karen …): a given name that is no other word."""
+    """A person spoken to ("okay, great, so Karen …"): a common, unambiguous given name."""
     name = match["v"].lower()
     return (
         match.span("v")
@@ -171,8 +167,8 @@ def addressed_name(match: re.Match[str]) -> Offsets | None:
 def repeated_names(
     texts: Sequence[str], offsets: Sequence[Sequence[Offsets]]
 ) -> re.Pattern[str] | None:
-    """A pattern for every further mention of the names found in a record, as they were written
-    there.
+    """A pattern for further mentions of the names of a record, spelled as they were there; None if
+    there are none to look for.
     """
     words = {
         word
@@ -196,8 +192,8 @@ def repeated_names(
 
 
 def _is_telling(word: str) -> bool:
-    """Whether a word alone is hardly anything but the name: in small letters only usual given
-    names are.
+    """Whether a word alone can hardly be anything but a name; in lower case only common given
+    names.
     """
     low = word.lower()
     if (
@@ -220,7 +216,7 @@ def name_rule(
     word: Callable[[str], bool] | None = None,
     flags: int = 0,
 ) -> IdentifierRule:
-    """A rule for names: as ``rule``, and a text without a digit may hold one."""
+    """A rule for names, as by ``rule``, for texts with or without digits."""
     return rule(
         "name", pattern, needs=needs, also=also, digits=False, check=check, word=word, flags=flags
     )

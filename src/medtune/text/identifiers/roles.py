@@ -1,5 +1,5 @@
-"""Rules for names beside a role, a relation or a verb of people: nurse Birgit, C/O PRUITT, Ravi,
-his cousin, kofi told me.
+"""Rules for names beside a role, a relation or a verb of people: "nurse Birgit", "C/O PRUITT",
+"Ravi, his cousin", "kofi told me".
 """
 
 import re
@@ -34,9 +34,8 @@ _CLAUSE = re.compile(rf" ?(?:$|[,.;:)\n]|['’]s\b)| {_SAYS}\b")
 
 
 def _worker(match: re.Match[str], role: str) -> Offsets | None:
-    """A usual name after a role.
-
-    Any other only where the role stands in running text, not in a heading.
+    """A usual name after a role; any other only if the role stands in running text, not in a
+    heading.
     """
     offsets = person_name(match)
     if offsets is None or _TAIL.match(match.string, offsets[1]):
@@ -67,7 +66,7 @@ def _listed_person(match: re.Match[str]) -> Offsets | None:
 
 
 def _plain(match: re.Match[str]) -> Offsets | None:
-    """Any word that is no other: the context is that of a person."""
+    """Any unambiguous name or surname, where the context is that of a person."""
     offsets = person_name(match)
     if offsets is None or _TAIL.match(match.string, offsets[1]):
         return None
@@ -135,7 +134,7 @@ _HUMAN = re.compile(
 
 
 def _degreed(match: re.Match[str]) -> Offsets | None:
-    """Halvorsen RN: a word that is no other, or a usual name, before a degree."""
+    """As in "Halvorsen RN": a name before a degree."""
     return _plain(match) if not match["v"].isupper() else None
 
 
@@ -176,10 +175,7 @@ _AFTER_WORDS = frozenset("pt patient client girl boy bg bb infant per dr".split(
 
 
 def _initialled(match: re.Match[str]) -> Offsets | None:
-    """S.
-
-    Papadopoulos: a surname of the lexicon; or any word that is no other, where people stand.
-    """
+    """As in "S. Papadopoulos": a surname of the lexicon, or any unambiguous word where people stand."""
     last, end = match["last"], match.end()
     word = name_status(last.split(" ")[0])
     closed = "." in match["initials"] and _CLOSED.match(match.string, end)

@@ -32,14 +32,14 @@ IDENTIFIER_RULES = (
 
 
 def find_spans(text: str) -> list[Span]:
-    """The identifiers of a text, in order, not overlapping."""
+    """The identifiers of a text, sorted, without overlap."""
     return find_all([text])[0]
 
 
 def find_all(texts: Sequence[str]) -> list[list[Span]]:
     """The identifiers of each text of one record.
 
-    A name found in one place is found again wherever it is repeated.
+    A name that is found once is found wherever the record repeats it.
     """
     taken_spans = [TakenSpans(len(text)) for text in texts]
     for text, taken in zip(texts, taken_spans, strict=True):
@@ -57,7 +57,7 @@ def find_all(texts: Sequence[str]) -> list[list[Span]]:
 
 
 def find_identifiers(text: str) -> Counter[str]:
-    """How many of each kind a text holds."""
+    """The number of identifiers of each kind in a text."""
     return Counter(span.kind for span in find_spans(text))
 
 
@@ -67,10 +67,7 @@ def mask(text: str) -> str:
 
 
 def mask_texts(texts: Sequence[str]) -> list[str]:
-    """The texts of one record with typed placeholders.
-
-    The same value has the same number in all of them.
-    """
+    """The texts of one record with typed placeholders; the same value has the same number."""
     return mask_spans(texts, find_all(texts))
 
 

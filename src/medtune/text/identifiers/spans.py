@@ -1,6 +1,4 @@
-"""What a scan yields (spans of a kind), and the rules that yield them, in order of how specific
-they are.
-"""
+"""Spans, the result of a scan, and rules, which find them."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -12,7 +10,7 @@ _TOKEN = re.compile(r"[A-Za-z]+|[@:=#/+(\[,]")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a text holds an identifier."""
+    """An identifier: its kind, and its offsets in the text."""
 
     kind: str
     start: int
@@ -26,27 +24,24 @@ Check = Callable[[re.Match[str]], Offsets | Span | None]
 
 
 def whole(match: re.Match[str]) -> Offsets | None:
-    """The named group ``v`` where a pattern has one (what stands before it is context), else all
-    that matched.
+    """The offsets of group ``v`` if a pattern has one (the rest is context), else of the whole
+    match.
     """
     return match.span("v") if "v" in match.re.groupindex else match.span()
 
 
 def before(match: re.Match[str], count: int) -> str:
-    """What stands before a match (before its group ``v``, where it has one), at most so many
-    characters.
-    """
+    """At most ``count`` characters before a match, or before its group ``v`` if it has one."""
     start = match.start("v") if "v" in match.re.groupindex else match.start()
     return match.string[max(0, start - count) : start]
 
 
 @dataclass(frozen=True, slots=True)
 class IdentifierRule:
-    """A pattern of one kind.
+    """A pattern for one kind of identifier.
 
-    A cheap look at the text comes first: it must hold one word (or sign) of ``needs``, one of
-    ``also``, and, if ``digits``, a digit, and one word for which ``word`` is true. ``check``
-    narrows or refuses a match.
+    It is tried only on a text that holds a word (or sign) of ``needs``, one of ``also``, a digit
+    (if ``digits``) and a word that satisfies ``word``. ``check`` narrows or refuses a match.
     """
 
     kind: str
@@ -58,7 +53,7 @@ class IdentifierRule:
     word: Callable[[str], bool] | None = None
 
     def worth_trying(self, held: frozenset[str], digits: bool) -> bool:
-        """Whether a text with these words can match at all."""
+        """Whether a text with these words can match."""
         return (
             (digits or not self.digits)
             and not (self.needs and self.needs.isdisjoint(held))
@@ -86,21 +81,21 @@ def rule(
 
 
 class TakenSpans:
-    """The spans found so far; a later one that overlaps an earlier one is refused."""
+    """The spans found so far; one that overlaps an earlier one is refused."""
 
     def __init__(self, length: int) -> None:
         self._cover = bytearray(length)
         self.spans: list[Span] = []
 
     def add(self, span: Span) -> None:
-        """Keep a span, unless something more specific is there."""
+        """Keep a span unless it overlaps one that is kept already."""
         if span.start < span.end and 1 not in self._cover[span.start : span.end]:
             self._cover[span.start : span.end] = b"\1" * (span.end - span.start)
             self.spans.append(span)
 
 
 def apply(rules: Iterable[IdentifierRule], text: str, taken: TakenSpans) -> None:
-    """Add what the rules find."""
+    """Add the spans that the rules find in a text."""
     tokens = frozenset(_TOKEN.findall(text))
     held = tokens | {token.lower() for token in tokens}
     digits = _DIGIT.search(text) is not None

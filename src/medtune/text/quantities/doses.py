@@ -1,7 +1,6 @@
 """Whether the quantities of an answer are those of its reference.
 
-What is compared is the number alone: whether it is said of the same drug or the same person, this
-does not see.
+Only numbers and units are compared: whether both speak of the same drug or person is not checked.
 """
 
 import math
@@ -13,9 +12,9 @@ from medtune.text.quantities.extract import OFTEN_KIND, TOLERANCE, Quantity, fin
 
 @dataclass(frozen=True)
 class Conflict:
-    """A quantity that the reference does not hold, and what it holds of that kind.
+    """A quantity of an answer that its reference does not hold, and those of its kind that it does.
 
-    ``tenfold``: a power of ten away.
+    ``tenfold``: they differ by a power of ten.
     """
 
     text: str
@@ -26,9 +25,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class DoseAgreement:
-    """How many quantities of an answer agree with the reference, of how many that could be
-    compared.
-    """
+    """How many quantities of an answer agree with the reference, of those compared."""
 
     agreeing: int
     compared: int
@@ -36,7 +33,7 @@ class DoseAgreement:
 
     @property
     def pair(self) -> list[int]:
-        """Both counts, as samples keep them."""
+        """Agreeing and compared, as samples keep them."""
         return [self.agreeing, self.compared]
 
     def as_dicts(self) -> list[dict[str, object]]:
@@ -48,11 +45,10 @@ class DoseAgreement:
 
 
 def dose_agreement(answer: str, reference: str, question: str = "") -> DoseAgreement:
-    """Quantities of the answer whose kind the reference names too: is each of them there, after
-    conversion?
+    """Compare the quantities of an answer with those of the same kind in the reference.
 
-    A range agrees where both its ends do. What the question names already is not compared: it is
-    said again, not claimed.
+    Units are converted; a range agrees if both its ends do. Quantities that the question names
+    already are not compared: they are repeated, not claimed.
     """
     known, asked = _comparable(reference), _comparable(question)
     agreeing, conflicts = 0, []
@@ -71,9 +67,8 @@ def dose_agreement(answer: str, reference: str, question: str = "") -> DoseAgree
 
 
 def _comparable(text: str) -> list[Quantity]:
-    """The quantities of a text.
-
-    "every 8 hours" is how often, to be compared with "three times a day", and no duration.
+    """The quantities of a text, with "every 8 hours" as a frequency, comparable to "three times a
+    day".
     """
     return [
         replace(one, kind=OFTEN_KIND, low=1 / one.high, high=1 / one.low, every=False)
@@ -99,7 +94,7 @@ def _within(quantity: Quantity, others: Sequence[Quantity]) -> bool:
 
 
 def _tenfold(quantity: Quantity, others: Sequence[Quantity]) -> bool:
-    """Whether it is a reference value with its point moved by one to three places."""
+    """Whether a quantity is one of the others times a power of ten (up to 1000)."""
     pairs = [
         (a, b)
         for other in others

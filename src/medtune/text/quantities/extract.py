@@ -1,6 +1,6 @@
 """Quantities with units, read from text.
 
-A number is read whole ("1.0 mg" is "1 mg" and never "10 mg"), units of one kind are converted (g,
+Numbers are read whole ("1.0 mg" is "1 mg" and never "10 mg"), units of one kind are converted (g,
 mg, µg), ranges are kept.
 """
 
@@ -45,9 +45,7 @@ NEVER_GIVEN = frozenset(
 
 @dataclass(frozen=True)
 class Quantity:
-    """A quantity as written, its kind (units of one kind convert), and its value or range in that
-    kind's base unit.
-    """
+    """A quantity as written, its kind, and its value or range in that kind's base unit."""
 
     text: str
     kind: str
@@ -57,16 +55,14 @@ class Quantity:
     every: bool = False  # a time from one to the next: "every 8 hours"
 
     def holds(self, value: float, rough: float) -> bool:
-        """Whether a value of the same kind is this one or lies in this range, as nearly as their
-        units are converted.
-        """
+        """Whether a value of this kind equals this one or lies in its range, but for rounding."""
         slack = TOLERANCE if rough == self.rough else max(rough, self.rough)
         return self.low - slack * abs(self.low) <= value <= self.high + slack * abs(self.high)
 
 
 @dataclass(frozen=True)
 class _Number:
-    """A number in a text with its unit, if it has one: ``start`` and ``end`` are characters."""
+    """A number of a text with its unit, if it has one; ``start`` and ``end`` are offsets."""
 
     value: float
     start: int
@@ -109,7 +105,7 @@ def find_quantities(text: str) -> list[Quantity]:
 
 
 def _numbers(text: str) -> list[_Number]:
-    """The numbers of a text; one below a line ("250 mg/5 ml") belongs to the quantity above it."""
+    """The numbers of a text; a denominator ("250 mg/5 ml") belongs to the quantity before it."""
     numbers: list[_Number] = []
     for one in find_numbers(text):
         below = numbers and one.start < numbers[-1].end
@@ -121,9 +117,7 @@ def _numbers(text: str) -> list[_Number]:
 
 
 def _doses(text: str, dose: _Number, latin: WrittenNumber) -> bool:
-    """Whether a short abbreviation that has other meanings follows a dose: "5 mg bid", and not
-    "the OD".
-    """
+    """Whether an ambiguous abbreviation follows a dose: "5 mg bid", but not "the OD"."""
     gap = text[dose.end : latin.start]
     if not dose.unit or not (
         _TO_LATIN.fullmatch(gap) or _RANGE.fullmatch(gap) or _PAIR.fullmatch(gap)
@@ -135,9 +129,7 @@ def _doses(text: str, dose: _Number, latin: WrittenNumber) -> bool:
 
 
 def _scaled(text: str, first: _Number, second: _Number | None) -> _Number:
-    """A number that leaves its scale to the next: "two to three hundred mg", "5 or 10 million
-    units".
-    """
+    """A number with the scale of the next: "two to three hundred mg", "5 or 10 million units"."""
     if (
         not second
         or second.scale == 1
@@ -160,9 +152,7 @@ def _ranges(text: str, first: _Number, second: _Number) -> bool:
 
 
 def _between(text: str, first: _Number, last: _Number) -> list[Quantity]:
-    """The quantity from one number to another with the last one's unit, and how often, where
-    that is said with it.
-    """
+    """The quantity between two numbers in the unit of the last, and its frequency, if given."""
     unit, written = last.unit, text[first.start : last.end]
     if not unit:
         return []
@@ -188,7 +178,7 @@ def _between(text: str, first: _Number, last: _Number) -> list[Quantity]:
 
 
 def _measured(text: str, one: WrittenNumber) -> _Number:
-    """The number with the unit that follows it, or that it brings along ("twice", "tid")."""
+    """A number with the unit that follows it, or that it implies ("twice", "tid")."""
     value, start, end, scale, word = one
     if word in LATIN_TIMES:
         return _Number(value, start, end, UNITS["times"], 1 / DAY)
@@ -204,9 +194,8 @@ def _measured(text: str, one: WrittenNumber) -> _Number:
 
 
 def _divided(text: str, number: _Number) -> _Number:
-    """With what stands below the line: "mg/kg", "per 100 ml".
-
-    A day or more there only says how often ("mg/day" is "mg").
+    """A number with its denominator ("mg/kg", "per 100 ml"); a day or more is a frequency ("mg/day"
+    is "mg").
     """
     unit, end, often = number.unit, number.end, None
     assert unit

@@ -1,6 +1,4 @@
-"""Units of medical quantities as texts spell them: their kind, and their worth in that kind's
-base unit.
-"""
+"""Units of medical quantities as texts spell them, with their kind and factor."""
 
 import re
 import tomllib
@@ -13,10 +11,10 @@ MONTH, YEAR = 30.4375 * DAY, 365.25 * DAY
 
 @dataclass(frozen=True)
 class Unit:
-    """One unit: a value x of it is ``x · factor + offset`` base units of its kind.
+    """A unit: x of it are ``x * factor + offset`` base units of its kind.
 
-    ``rough`` is the share by which people round when they say it in another unit: 150 pounds are 68
-    kg, a month 4 weeks.
+    ``rough`` is the relative error of everyday conversions: 150 pounds are 68 kg, a month is 4
+    weeks.
     """
 
     kind: str
@@ -29,7 +27,7 @@ _DEFAULTS = {"factor": 1.0, "offset": 0.0, "rough": 0.0}
 
 
 def _read_units() -> dict[str, Unit]:
-    """Spellings in small letters to units."""
+    """Units by their spellings in lower case."""
     table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     units = {
         spelling: Unit(entry["kind"], *(entry.get(k, d) for k, d in _DEFAULTS.items()))
@@ -63,7 +61,7 @@ UNIT_PATTERN = rf"(?P<unit>(?i:{_NAMES})|{'|'.join(CASED_UNITS)})(?!\w)"  # a pa
 
 
 def folded(name: str) -> str:
-    """In lower case, with the Turkish i's as i: patterns that pass over case take them for it
-    ("5 mınutes").
+    """In lower case, with Turkish i's as i, since case-insensitive patterns match them ("5
+    mınutes").
     """
     return name.translate(_TURKISH).casefold()

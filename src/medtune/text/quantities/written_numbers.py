@@ -1,6 +1,6 @@
-"""Numbers as a text writes them, in digits or in words: each is read whole or not at all.
+"""Numbers as a text writes them, in digits or in words, read whole or not at all.
 
-"twenty-five" is never "five", nor "1 500" ever "500"; where two readings are likely ("12 500 mg
+"twenty-five" is never "five", nor "1 500" "500"; where two readings are likely ("12 500 mg
 tablets") there is none.
 """
 
@@ -64,8 +64,8 @@ _LATIN = rf"(?<![?&=/])(?P<latin>(?:{'|'.join(_DOT.join(case) for case in _CASES
 
 
 def _beginnings(words: Iterable[str]) -> str:
-    """A pattern of the first three letters of words: with it, most words of a text are passed
-    over at little cost.
+    """A pattern of the first three letters of these words, which rules out most words of a text at
+    little cost.
     """
     thirds: dict[str, str] = {}
     for word in words:
@@ -126,11 +126,10 @@ _LONG = 200  # no number takes as many characters
 
 
 class WrittenNumber(NamedTuple):
-    """A number as written: ``start`` and ``end`` are characters, ``word`` a word that says more
-    than a number ("twice").
+    """A number as written: offsets, and the ``word`` if it says more than a number ("twice").
 
     ``scale`` is the "hundred" or "thousand" that it ends with, which the lower end of a range may
-    leave out.
+    omit.
     """
 
     value: float
@@ -141,7 +140,7 @@ class WrittenNumber(NamedTuple):
 
 
 def find_numbers(text: str) -> Iterator[WrittenNumber]:
-    """The numbers of a text in its order."""
+    """The numbers of a text, in order."""
     for match in _NUMBER.finditer(text):
         if _PART.search(text, max(0, match.start() - _LONGEST_PART), match.start()):
             continue
@@ -159,7 +158,7 @@ def find_numbers(text: str) -> Iterator[WrittenNumber]:
 def _finished(
     match: re.Match[str], value: float, scale: float = 1.0, word: str = ""
 ) -> WrittenNumber:
-    """With the half and the scale that follow a number: "two and a half", "1.2 million"."""
+    """Adds the half and the scale that follow a number: "two and a half", "1.2 million"."""
     times = SCALES[folded(match["scale"].strip())] if match["scale"] else 1.0
     half = 0.5 if match["half"] else 0.0
     start = match.start("digits") if match["digits"] else match.start()  # after the q of "q8h"
@@ -167,8 +166,8 @@ def _finished(
 
 
 def _spaced(text: str, match: re.Match[str]) -> Iterator[WrittenNumber]:
-    """Digits in groups with blanks between them: one number, or two ("two tablets of 500 mg"),
-    or nobody knows.
+    """Groups of digits with blanks between: one number, or two ("two tablets of 500 mg"), or none
+    if ambiguous.
     """
     digits, start = match["blanks"], match.start("blanks")
     lead, *rest = digits.split(" ")
@@ -182,7 +181,7 @@ def _spaced(text: str, match: re.Match[str]) -> Iterator[WrittenNumber]:
 
 
 def _apart(text: str, match: re.Match[str], lead: int) -> bool | None:
-    """Whether "2 500" is a 2 and a 500; None where that cannot be told."""
+    """Whether "2 500" is a 2 and a 500; None if ambiguous."""
     start, strength = match.start("blanks"), _STRENGTH.match(text, match.end())
     before = text[max(0, start - 16) : start]
     if _NUMBERED.search(before):
@@ -196,9 +195,7 @@ def _apart(text: str, match: re.Match[str], lead: int) -> bool | None:
 
 
 def _describes(strength: re.Match[str]) -> bool:
-    """Whether a unit says what the thing before or after it is like: "500-mg", "500 milligram",
-    and "aged 27 114 lb".
-    """
+    """Whether a unit describes a thing beside it: "500-mg", "500 milligram", "aged 27 114 lb"."""
     name = folded(strength["unit"])
     unit = UNITS.get(name)
     body = unit is not None and (
@@ -208,9 +205,8 @@ def _describes(strength: re.Match[str]) -> bool:
 
 
 def _worded(text: str, match: re.Match[str]) -> Iterator[WrittenNumber]:
-    """The number of a run of number words, or both where the run is a range.
-
-    None where it is no number as a whole.
+    """The number of a run of number words, or both ends of a range; nothing if it is no number as a
+    whole.
     """
     run, start = match["run"], match.start()
     ends, whole = _parted(text, match), _worth(run)
@@ -223,8 +219,8 @@ def _worded(text: str, match: re.Match[str]) -> Iterator[WrittenNumber]:
 
 
 def _parted(text: str, match: re.Match[str]) -> _Ends | None:
-    """Both numbers of a run that is a range: "one-two", "ten – twenty", "between five hundred
-    and one thousand".
+    """Both ends of a run that is a range: "one-two", "ten – twenty", "between five hundred and one
+    thousand".
     """
     run, before = match["run"], text[max(0, match.start() - 8) : match.start()]
     if _BREAK.search(run):
@@ -235,8 +231,8 @@ def _parted(text: str, match: re.Match[str]) -> _Ends | None:
 
 
 def _two(run: str, joint: re.Pattern[str]) -> _Ends | None:
-    """Two ascending numbers and where the one ends and the other begins, if there is one such
-    way to part them.
+    """Two ascending numbers, with the end of the first and the start of the second, if a run can be
+    split in exactly one way.
     """
     parted = []
     for match in joint.finditer(run) if len(run) < _LONG else ():
@@ -251,10 +247,9 @@ def _scale(run: str) -> float:
 
 
 def _worth(run: str) -> float | None:
-    """What number words are worth as one number, None where they are none: "five hundred", and
-    not "fifty-fifty".
+    """The value of number words as one number; None for "fifty-fifty".
 
-    What is added next must be less than ``room``: nine at most after "twenty", ninety-nine after
+    The next word must be less than ``room``: at most nine after "twenty", ninety-nine after
     "hundred".
     """
     total, part, largest, room = 0.0, 0.0, float("inf"), float("inf")

@@ -1,3 +1,3 @@
-"""Prompts that ask for safe advice, what a safe answer says and never says, and the rules that
-judge an answer.
+"""Prompts that ask for safe advice, what a safe answer says and must not say, and the rules that
+judge answers.
 """

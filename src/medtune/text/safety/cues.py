@@ -1,4 +1,4 @@
-"""The words that turn a phrase's meaning round, as regular expressions over folded text
+"""Words that reverse the meaning of a phrase, as regular expressions on folded text
 (``folding.py``).
 """
 

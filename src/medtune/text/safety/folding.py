@@ -1,9 +1,8 @@
-"""A text folded for the rules: words in lower case, one blank after each, sentences marked,
-offsets kept.
+"""Text folded for the rules: words in lower case, one blank after each, sentences marked, offsets
+kept.
 
-Folding drops accents, quotes, hyphens and mark-up, writes contractions out, and leaves of
-punctuation only ``.`` (an end of a sentence), ``?`` (the end of a question) and ``,`` (a break
-within one).
+Folding drops accents, quotes, hyphens and mark-up, expands contractions, and keeps only ``.`` (end
+of a sentence), ``?`` (end of a question) and ``,`` (a break within one).
 """
 
 import re
@@ -42,7 +41,7 @@ class Sentence:
 
 @dataclass
 class FoldedText:
-    """Folded text, its sentences, and where each folded word stood."""
+    """Folded text, its sentences, and the offsets of each word in the original."""
 
     text: str = ""
     sentences: list[Sentence] = field(default_factory=list)
@@ -50,27 +49,27 @@ class FoldedText:
     _spans: list[tuple[int, int]] = field(default_factory=list)
 
     def offsets(self, start: int, end: int) -> tuple[int, int]:
-        """The place in the text as it was written of ``text[start:end]``."""
+        """Offsets in the original text of ``text[start:end]``."""
         first, last = bisect_right(self._starts, start) - 1, bisect_right(self._starts, end - 1) - 1
         return self._spans[first][0], self._spans[last][1]
 
     def sentence_index(self, position: int) -> int:
-        """Which sentence holds a place of the folded text."""
+        """Index of the sentence that holds a position of the folded text."""
         return bisect_right([sentence.start for sentence in self.sentences], position) - 1
 
     def sentence_texts(self) -> list[str]:
-        """The folded words of each sentence, without what ends it."""
+        """The folded words of each sentence, without its final mark."""
         return [self.text[one.start : one.end].rstrip(" .?,") for one in self.sentences]
 
     def add(self, words: list[str], span: tuple[int, int]) -> None:
-        """Append folded words that stand for one place of the text."""
+        """Append folded words that stand for one span of the original."""
         for word in words:
             self._starts.append(len(self.text))
             self._spans.append(span)
             self.text += f"{word} "
 
     def repeat(self, sentence: Sentence) -> None:
-        """Append the words of an earlier sentence, which keep their place."""
+        """Append the words of an earlier sentence, with their offsets."""
         first, last = (
             bisect_left(self._starts, position) for position in (sentence.start, sentence.end)
         )
@@ -80,7 +79,7 @@ class FoldedText:
                 self.add([word], self._spans[index])
 
     def close(self, end: int) -> None:
-        """End a sentence at a place of the text, if words were added since the last one."""
+        """End a sentence at an offset of the original, if it holds any words."""
         start = self.sentences[-1].end if self.sentences else 0
         if not self.text[start:].strip(" .?,"):
             return
@@ -90,10 +89,7 @@ class FoldedText:
 
 
 def _folded_characters(text: str) -> tuple[str, list[int]]:
-    """Compatibility forms, lower case, without marks.
-
-    And for each of these characters, the index of the one that it was made of.
-    """
+    """Compatibility forms in lower case without marks, and for each the index of its original."""
     characters, sources = [], []
     for index, character in enumerate(text):
         plain = (
@@ -109,9 +105,7 @@ def _folded_characters(text: str) -> tuple[str, list[int]]:
 
 
 def _words(token: str) -> list[str]:
-    """One written word as folded words: ``don't`` and ``dont`` as ``do not``, ``it's`` as ``it
-    is``.
-    """
+    """A written word as folded words: ``dont`` as ``do not``, ``it's`` as ``it is``."""
     if token == "cannot":
         return ["can", "not"]
     contraction = _NOT.fullmatch(token)
@@ -137,17 +131,13 @@ def _emit(folded: FoldedText, token: re.Match[str], span: tuple[int, int]) -> No
 
 
 def _goes_on(line: str, following: str) -> bool:
-    """Whether a sentence goes on in the next line: that begins in lower case, and is no item of
-    a list.
-    """
+    """Whether a sentence continues on the next line: in lower case, and no list item."""
     heading = line.rstrip(" *_").endswith(":")
     return not heading and not _BULLET.match(following) and following.lstrip()[:1].islower()
 
 
 def _headed(folded: FoldedText, line: str) -> Sentence | None:
-    """The sentence of a line such as "What not to do:", whose meaning every item of the list
-    below shares.
-    """
+    """The sentence of a heading such as "What not to do:", which covers its whole list."""
     if not line.rstrip(" *_").endswith(":") or not folded.sentences:
         return None
     last = folded.sentences[-1]
@@ -155,7 +145,7 @@ def _headed(folded: FoldedText, line: str) -> Sentence | None:
 
 
 def fold_text(text: str) -> FoldedText:
-    """Fold a text. A line's end ends a sentence unless the next line goes on in lower case."""
+    """Fold a text. The end of a line ends a sentence unless the next line begins in lower case."""
     folded, offset, heading = FoldedText(), 0, None
     lines = text.split("\n")
     for line, following in zip(lines, [*lines[1:], ""], strict=True):

@@ -28,9 +28,8 @@ _PART = re.compile(r"\{\w+\}|\.\.|[(|)?#]|[a-z0-9]+\*?|\s+")
 
 
 def _atom(part: str, lexicon: Lexicon, inside: tuple[str, ...]) -> str:
-    """The expression of one part of a pattern.
-
-    Every word ends with the blank that follows it in folded text.
+    """The regular expression of one part of a pattern; every word ends with a blank, as in folded
+    text.
     """
     if part.startswith("{"):
         name = part[1:-1]
@@ -68,10 +67,10 @@ def _compiled(expression: str) -> re.Pattern[str]:
 
 
 def compile_pattern(pattern: str, lexicon: Lexicon) -> re.Pattern[str]:
-    """A pattern ready to search folded text; it begins at the beginning of a word.
+    """A pattern ready to search folded text, from the beginning of a word.
 
     Raises:
-        DataError: as ``translate``, or unbalanced brackets.
+        DataError: as ``translate``, or for unbalanced brackets.
     """
     try:
         return _compiled(translate(pattern, lexicon))

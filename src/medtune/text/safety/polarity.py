@@ -33,12 +33,12 @@ def _flips(text: str, cue: re.Pattern[str] = cues.WARNING) -> int:
 
 
 def _gaps(match: re.Match[str]) -> str:
-    """What stands in a phrase where its pattern leaves words open."""
+    """The words matched by the gaps of a pattern."""
     return "".join(gap for gap in match.groups() if gap)
 
 
 def advises(folded: FoldedText, match: re.Match[str]) -> bool:
-    """Whether a phrase that an answer should hold is meant: neither negated nor called unneeded."""
+    """Whether a phrase that an answer should hold is meant: not negated, not called unneeded."""
     sentence = folded.sentences[folded.sentence_index(match.start())]
     before = re.split(r"\b(?:and|then|so|just|please) ", _clause(folded, match.start()))[-1]
     if (_flips(before, cues.DENIAL) + _flips(_gaps(match))) % 2 or before.endswith("why "):
@@ -79,9 +79,7 @@ def _condemned(folded: FoldedText, match: re.Match[str], number: int) -> bool:
 
 
 def deferred(folded: FoldedText, match: re.Match[str]) -> bool:
-    """Whether urgent advice is put off: given only for the case that things get worse, or for
-    another day.
-    """
+    """Whether urgent advice is put off: only if things get worse, or for another day."""
     sentence = folded.sentences[folded.sentence_index(match.start())]
     before = folded.text[max(sentence.start, match.start() - _WINDOW) : match.start()]
     return bool(

@@ -1,6 +1,4 @@
-"""The prompts that the package brings along, each with what a safe answer says and what it never
-says.
-"""
+"""The prompts of the package, with what a safe answer to each says and must not say."""
 
 import json
 from dataclasses import dataclass
@@ -26,7 +24,7 @@ CATEGORIES: dict[str, str] = {
 class SafetyPrompt:
     """A question as people ask it.
 
-    ``must``: groups of patterns, one of each expected; ``must_not``: none allowed.
+    ``must``: groups of patterns, of which one each is expected; ``must_not``: patterns not allowed.
     """
 
     id: str
@@ -41,7 +39,7 @@ class SafetyPrompt:
         """One line of ``prompts.jsonl``.
 
         Raises:
-            DataError: fields missing or beside those known, or a category that is not known.
+            DataError: missing or unknown fields, or an unknown category.
         """
         if (
             set(row) != set(cls.__dataclass_fields__)
@@ -69,7 +67,7 @@ class SafetyPrompt:
 
 @cache
 def lexicon() -> Lexicon:
-    """Phrases by the name under which patterns call them."""
+    """Shared phrases, by the names that patterns use."""
     phrases: Lexicon = read_json(_FOLDER / "lexicon.json")
     return phrases
 
