@@ -182,10 +182,14 @@ def table(results: list[dict[str, Any]], clock: str) -> str:
             agreement = f"{row['identical']} of {row['n']} answers identical"
         else:
             pair = row.get("accuracy") or row["bits_per_byte"]
-            agreement = f"largest difference {row['largest_difference']:.1e}; {pair[0]:.4f} and {pair[1]:.4f}"
+            agreement = (
+                f"largest difference {row['largest_difference']:.1e}; "
+                f"{pair[0]:.4f} and {pair[1]:.4f}"
+            )
         peaks = f"{row['ours_peak_bytes'] / 2**30:.1f} / {row['theirs_peak_bytes'] / 2**30:.1f}"
         lines.append(
-            f"| {WORKS[row['work']]} | {row['model']}, {row['dtype']} | {row['n']} | {row['ours']:.1f} | {row['theirs']:.1f} "
+            f"| {WORKS[row['work']]} | {row['model']}, {row['dtype']} | {row['n']} "
+            f"| {row['ours']:.1f} | {row['theirs']:.1f} "
             f"| **{row['ratio']:.1f} ×** | {peaks} | {agreement} |"
         )
     return "\n".join([*lines, *_together(results)])
@@ -202,8 +206,10 @@ def _together(results: list[dict[str, Any]]) -> list[str]:
         ]
         if len(asked) > 1:
             ours, theirs, n = (sum(row[name] for row in asked) for name in ("ours", "theirs", "n"))
-            said = f"| all multiple choice together | {', '.join(kind)} | {n} | {ours:.1f} | {theirs:.1f} "
-            lines.append(f"{said}| **{theirs / ours:.1f} ×** | | |")
+            lines.append(
+                f"| all multiple choice together | {', '.join(kind)} | {n} "
+                f"| {ours:.1f} | {theirs:.1f} | **{theirs / ours:.1f} ×** | | |"
+            )
     return lines
 
 

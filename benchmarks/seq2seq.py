@@ -103,9 +103,15 @@ def ours(name: str, work: dict[str, Any], model: Any, rows: list[Any], place: Pa
 
     model = model.to(compute_dtype("float32" if name.endswith("float32") else "auto"))
     settings = Train(
-        method="full", epochs=1, learning_rate=1e-4, betas=(0.9, 0.999), warmup=0, batch_size=BATCH,
-        gradient_accumulation=1, validate_every=10**6,
-    )  # fmt: skip
+        method="full",
+        epochs=1,
+        learning_rate=1e-4,
+        betas=(0.9, 0.999),
+        warmup=0,
+        batch_size=BATCH,
+        gradient_accumulation=1,
+        validate_every=10**6,
+    )
     # The trainer draws its own order; so that both see the given one, rows are put where it will
     # look for them.
     placed: list[Any] = [None] * len(rows)
@@ -152,16 +158,28 @@ def theirs(
             times.append((time.perf_counter(), time.process_time()))
 
     arguments = Seq2SeqTrainingArguments(
-        output_dir=str(place), per_device_train_batch_size=BATCH, num_train_epochs=1, learning_rate=1e-4, bf16=name.endswith("bf16"),
-        train_sampling_strategy="sequential", logging_steps=1, save_strategy="no",
-        report_to=[], disable_tqdm=True, use_cpu=work["cpu"],
-    )  # fmt: skip
+        output_dir=str(place),
+        per_device_train_batch_size=BATCH,
+        num_train_epochs=1,
+        learning_rate=1e-4,
+        bf16=name.endswith("bf16"),
+        train_sampling_strategy="sequential",
+        logging_steps=1,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        use_cpu=work["cpu"],
+    )
     data = [{"input_ids": row.source.tolist(), "labels": row.target.tolist()} for row in rows]
     collate = DataCollatorForSeq2Seq(tokenizer, model=model)
     Seq2SeqTrainer(
-        model=model, args=arguments, train_dataset=data, data_collator=collate, callbacks=[Watch()],
+        model=model,
+        args=arguments,
+        train_dataset=data,
+        data_collator=collate,
+        callbacks=[Watch()],
         processing_class=tokenizer,
-    ).train()  # fmt: skip
+    ).train()
     return losses, times
 
 
@@ -261,7 +279,8 @@ def main() -> None:
         print(json.dumps(found, indent=1))
         return
     print(
-        "| contestant | real tokens/s | × Seq2SeqTrainer | tokens per CPU second | × | peak memory |"
+        "| contestant | real tokens/s | × Seq2SeqTrainer "
+        "| tokens per CPU second | × | peak memory |"
     )
     print("|---|---|---|---|---|---|")
     for name, row in found["contestants"].items():
@@ -271,7 +290,8 @@ def main() -> None:
         )
         print(f"| {CONTESTANTS[name]} | {speeds} | {row['peak_memory_bytes'] / 2**30:.2f} GiB |")
     print(
-        f"\nloss curve, float32, no dropout: largest relative difference {found['curve_difference']:.1e}"
+        "\nloss curve, float32, no dropout: largest relative difference "
+        f"{found['curve_difference']:.1e}"
     )
 
 

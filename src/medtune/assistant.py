@@ -11,7 +11,7 @@ from typing import Any
 
 from medtune.conversation import Message
 from medtune.evaluation.confidence.abstention import AbstentionPolicy, confidence_in
-from medtune.models.inference_settings import chat_decoding, chat_settings
+from medtune.models.inference_settings import InferenceSettings
 from medtune.models.interface import (
     DecodingSettings,
     Generated,
@@ -55,17 +55,16 @@ class Assistant:
     def __init__(
         self,
         model: LanguageModel,
-        use: dict[str, Any],
+        settings: InferenceSettings,
         max_new_tokens: int | None = None,
         temperature: float | None = None,
         seed: int = 0,
         gate: AbstentionPolicy | None = None,
     ) -> None:
         self.model = model
-        self.system = use.get("system_prompt")
-        self.chat = chat_settings(use)
+        self.system, self.chat = settings.system_prompt, settings.chat
         self.remembers: bool = getattr(model, "remembers", True)
-        self.decoding = chat_decoding(use, max_new_tokens, temperature, seed)
+        self.decoding = settings.decoding_settings(max_new_tokens, temperature, seed)
         self.gate = gate
 
     def ask(
@@ -86,21 +85,23 @@ class Assistant:
         """
         head = (Message("system", self.system),) if self.system else ()
         messages = (*head, *history, Message("user", question))
-        tell = on_text or (lambda text: None)
+        show = on_text or (lambda text: None)
         urgent, gate = urgent_advice(question), self.gate
         waits = gate is not None and bool(gate.threshold) and not anyway
-        made = spoken(self.model, messages, self.decoding, (lambda text: None) if waits else tell)
+        generated = generate_streaming(
+            self.model, messages, self.decoding, (lambda text: None) if waits else show
+        )
         if gate is None:
-            return Answer(made.text, urgent, made.finished)
-        confidence = confidence_in(self.model, messages, made.text)
+            return Answer(generated.text, urgent, generated.finished)
+        confidence = confidence_in(self.model, messages, generated.text)
         abstained = waits and gate.holds_back(confidence)
-        text = gate.refusal(confidence) if abstained and confidence is not None else made.text
+        text = gate.refusal(confidence) if abstained and confidence is not None else generated.text
         if waits:
-            tell(text)
+            show(text)
         return Answer(
             text,
             urgent,
-            made.finished or abstained,
+            generated.finished or abstained,
             confidence=confidence,
             threshold=gate.threshold,
             abstained=abstained,
@@ -109,7 +110,7 @@ class Assistant:
         )
 
 
-def spoken(
+def generate_streaming(
     model: LanguageModel,
     messages: Messages,
     decoding: DecodingSettings,
@@ -118,9 +119,9 @@ def spoken(
     """One answer: piece by piece where the model can, else whole."""
     if isinstance(model, StreamingModel):
         return model.stream(messages, decoding, on_text)
-    (made,) = model.generate([messages], decoding)
-    on_text(made.text)
-    return made
+    (generated,) = model.generate([messages], decoding)
+    on_text(generated.text)
+    return generated
 
 
 def load(name: str | Path, **options: Any) -> Assistant:
@@ -129,7 +130,7 @@ def load(name: str | Path, **options: Any) -> Assistant:
     ``options``: ``max_new_tokens``, ``temperature`` (0 is greedy, or beam search), ``seed``; left
     out: as its recipe says.
     """
-    from medtune.models.load import locate, read_inference_settings
+    from medtune.models.load import locate
     from medtune.models.open import (
         EndpointRef,
         endpoint_ref_directory,
@@ -138,16 +139,16 @@ def load(name: str | Path, **options: Any) -> Assistant:
     )
     from medtune.recipe.schema import Model
 
-    found = trained_endpoint_ref(str(name)) or locate(str(name))
-    place = (
+    ref = trained_endpoint_ref(str(name)) or locate(str(name))
+    directory = (
         endpoint_ref_directory(str(name))
-        if isinstance(found, EndpointRef)
-        else found.adapter or found.base
+        if isinstance(ref, EndpointRef)
+        else ref.adapter or ref.base
     )
-    model = open_model(found, Model(name=str(name)), batch_size=1, trained=True)
+    model = open_model(ref, Model(name=str(name)), batch_size=1, trained=True)
     return Assistant(
         model,
-        read_inference_settings(place) if place else {},
+        InferenceSettings.read(directory) if directory else InferenceSettings(),
         gate=AbstentionPolicy.read(name),
         **options,
     )

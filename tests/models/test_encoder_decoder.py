@@ -12,6 +12,7 @@ from medtune.errors import ModelError
 from medtune.evaluation.tasks.perplexity import Perplexity
 from medtune.models.adapters import add_lora
 from medtune.models.encoder_decoder import Seq2SeqModel
+from medtune.models.inference_settings import InferenceSettings
 from medtune.models.interface import (
     ChoiceScorer,
     DecodingSettings,
@@ -340,11 +341,13 @@ def test_what_has_no_meaning_for_it_is_left_out_of_perplexity(model):
     )
 
 
-USE = {
-    "max_new_tokens": 9,
-    "decoding": {"beams": 4, "no_repeat_ngram": 3, "top_p": 1.0},
-    "chat": {"temperature": 0.3},
-}
+SETTINGS = InferenceSettings.model_validate(
+    {
+        "max_new_tokens": 9,
+        "decoding": {"beams": 4, "no_repeat_ngram": 3, "top_p": 1.0},
+        "chat": {"temperature": 0.3},
+    }
+)
 
 
 @pytest.mark.parametrize("adapted", [False, True])
@@ -359,7 +362,7 @@ def test_what_is_saved_answers_the_same_when_it_is_loaded(model, place, tmp_path
                 if "lora_B" in name:
                     parameter.normal_(std=0.3)
     trained.eval()
-    save_model(trained, tokenizer, tmp_path, str(place), USE)
+    save_model(trained, tokenizer, tmp_path, str(place), SETTINGS)
     again = Seq2SeqModel.load(locate(str(tmp_path)), torch.float32)
     here = Seq2SeqModel(trained, tokenizer, "x", "y")
     left, right = here.loglikelihoods(PAIRS), again.loglikelihoods(PAIRS)

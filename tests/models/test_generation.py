@@ -61,9 +61,10 @@ def alone(model, prompt, stops):
         max_new_tokens=ROOM, do_sample=False, eos_token_id=sorted(stops), pad_token_id=0
     )
     made = model.generate(
-        input_ids=torch.from_numpy(prompt)[None], attention_mask=torch.ones(1, len(prompt), dtype=torch.int64),
+        input_ids=torch.from_numpy(prompt)[None],
+        attention_mask=torch.ones(1, len(prompt), dtype=torch.int64),
         generation_config=settings,
-    )  # fmt: skip
+    )
     return made[0, len(prompt) :].tolist()
 
 
@@ -83,8 +84,14 @@ def test_token_for_token_as_transformers_one_at_a_time(kind):
 def test_sampled_answers_are_those_of_their_seed_alone(kind, top_p):
     model, rows, stops = model_of(kind), prompts(), frozenset(range(5, 20))
     settings = GenerationConfig(
-        max_new_tokens=ROOM, do_sample=True, temperature=0.7, top_p=top_p, top_k=0, eos_token_id=sorted(stops), pad_token_id=0
-    )  # fmt: skip
+        max_new_tokens=ROOM,
+        do_sample=True,
+        temperature=0.7,
+        top_p=top_p,
+        top_k=0,
+        eos_token_id=sorted(stops),
+        pad_token_id=0,
+    )
 
     def by_transformers(row):
         torch.manual_seed(11)

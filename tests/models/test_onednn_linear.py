@@ -220,10 +220,20 @@ def test_what_stands_between_a_layer_and_its_activation_stays_there():
 
     torch.manual_seed(0)
     config = Gemma3nTextConfig(
-        vocab_size=96, vocab_size_per_layer_input=96, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, head_dim=8, hidden_size_per_layer_input=8, laurel_rank=4,
-        num_kv_shared_layers=0, activation_sparsity_pattern=[0.95, 0.95], layer_types=["full_attention"] * 2,
-    )  # fmt: skip
+        vocab_size=96,
+        vocab_size_per_layer_input=96,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        hidden_size_per_layer_input=8,
+        laurel_rank=4,
+        num_kv_shared_layers=0,
+        activation_sparsity_pattern=[0.95, 0.95],
+        layer_types=["full_attention"] * 2,
+    )
     model = AutoModelForCausalLM.from_config(config).eval()
     before = model(IDS).logits
     use_onednn_linears(model)

@@ -166,8 +166,8 @@ def test_the_view_shows_every_token_once_and_what_is_cut(tokenizer):
     text = "".join(piece.unseen + piece.text for piece in view.pieces)
     end = tokenizer.eos_token
     assert (
-        text
-        == f"Medical question: What is gout and why does it hurt?{end}Crystals of uric acid in a joint.{end}"
+        text == f"Medical question: What is gout and why does it hurt?{end}"
+        f"Crystals of uric acid in a joint.{end}"
     )
 
 

@@ -16,8 +16,12 @@ REAL = ("gpt2", "llama", "mistral", "t5")
 # How often each family's published template writes BOS into a single-turn conversation.
 BOS = {"plain": 1, "alpaca": 1, "gemma": 1, "llama-2": 1, "mistral": 1, "llama-3": 1}
 TERMINATORS = {
-    "gemma": "<end_of_turn>", "llama-3": "<|eot_id|>", "qwen2.5": "<|im_end|>", "chatml": "<|im_end|>", "phi-3": "<|end|>",
-}  # fmt: skip
+    "gemma": "<end_of_turn>",
+    "llama-3": "<|eot_id|>",
+    "qwen2.5": "<|im_end|>",
+    "chatml": "<|im_end|>",
+    "phi-3": "<|end|>",
+}
 # (tokenizer, family) → tokens of "Why?" answered by "So."; those learnt are the ones after the bar.
 GOLDEN = {
     ("mistral", "mistral"): "<s> ▁[ INST ] ▁Why ? ▁[ / INST ] | ▁So . </s>",

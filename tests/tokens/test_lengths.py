@@ -19,10 +19,30 @@ from medtune.tokens.lengths import Length, LengthTally, histogram, length_summar
 
 TOKENIZERS = ("tiny", "gpt2", "llama", "mistral", "t5")
 ODD = [
-    " leading blank", "\n\nleading lines", "trailing  ", "CR\r\nLF\r\n", "\ttab", "e\u0301 n\u0303 combining", "\u0301bare mark",
-    "😀👩‍⚕️ emoji 🇩🇪", "ﬁ ligature ½ ²", "µg/mL", "日本語の文", "\u200bzero width\ufeff", "</s> typed", "<|im_end|> typed",
-    "a" * 300, " ", ".", "...", "x\u00a0y", "\u2028line", "naïve", "1234567890", "   many     blanks   ",
-]  # fmt: skip
+    " leading blank",
+    "\n\nleading lines",
+    "trailing  ",
+    "CR\r\nLF\r\n",
+    "\ttab",
+    "e\u0301 n\u0303 combining",
+    "\u0301bare mark",
+    "😀👩‍⚕️ emoji 🇩🇪",
+    "ﬁ ligature ½ ²",
+    "µg/mL",
+    "日本語の文",
+    "\u200bzero width\ufeff",
+    "</s> typed",
+    "<|im_end|> typed",
+    "a" * 300,
+    " ",
+    ".",
+    "...",
+    "x\u00a0y",
+    "\u2028line",
+    "naïve",
+    "1234567890",
+    "   many     blanks   ",
+]
 TEXT = st.one_of(
     st.sampled_from(ODD),
     st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40),
@@ -97,7 +117,10 @@ def test_a_token_that_reaches_far_into_the_prompt_takes_the_slow_path_and_agrees
     tokenizer_for, name, monkeypatch
 ):
     tokenizer = tokenizer_for(name, "plain")
-    wide = "{% for m in messages %}{{ ('A:     ' if m['role'] == 'assistant' else 'Q:') + m['content'] }}{% endfor %}"
+    wide = (
+        "{% for m in messages %}"
+        "{{ ('A:     ' if m['role'] == 'assistant' else 'Q:') + m['content'] }}{% endfor %}"
+    )
     monkeypatch.setattr(
         tokenizer,
         "chat_template",
@@ -186,8 +209,11 @@ def test_the_policy_error_stops_at_the_first_overlong_row_with_the_words_of_enco
 def test_facts_of_known_lengths():
     lengths = [Length("a", 10, 4), Length("b", 11, 5), Length("c", 30, 6)]
     assert truncation_counts(lengths, 10, "truncate") == {
-        "truncated_rows": 2, "truncated_tokens": 21, "overlong_dropped": 0, "lost_terminators": 0,
-    }  # fmt: skip
+        "truncated_rows": 2,
+        "truncated_tokens": 21,
+        "overlong_dropped": 0,
+        "lost_terminators": 0,
+    }
     assert truncation_counts(lengths, 10, "drop")["overlong_dropped"] == 2
     assert truncation_counts(lengths, 30, "error")["truncated_rows"] == 0
     facts = length_summary(lengths, 10)

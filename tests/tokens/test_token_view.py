@@ -55,10 +55,17 @@ def piece(text, state="context", special=False, unseen=""):
 
 def test_plain_text_marks_states_boundaries_and_what_is_invisible():
     pieces = (
-        piece("<s>", special=True), piece("Why"), piece("?"), piece("\n"), piece(" So", "supervised"),
-        piece(".", "supervised"), piece(" more", "cut"), piece("", "cut"), piece("</s>", "supervised", special=True),
+        piece("<s>", special=True),
+        piece("Why"),
+        piece("?"),
+        piece("\n"),
+        piece(" So", "supervised"),
+        piece(".", "supervised"),
+        piece(" more", "cut"),
+        piece("", "cut"),
+        piece("</s>", "supervised", special=True),
         piece("x", "cut", unseen="\t"),
-    )  # fmt: skip
+    )
     assert plain(TokenView("i", pieces)) == "‹<s>›│Why│?│↵\n⟦ So│.⟧~~ more│‥~~⟦‹</s>›⟧~~{␉}x~~"
 
 

@@ -21,7 +21,7 @@ from medtune.hosted.quote import endpoint_of, state_file
 from medtune.hosted.request import JobRequest, write_job_request
 from medtune.hosted.results import fetch_rows, write_results
 from medtune.hosted.watch import JobGoneError, follow
-from medtune.models.inference_settings import inference_settings_of
+from medtune.models.inference_settings import SETTINGS_FILE, InferenceSettings
 from medtune.models.open import EndpointRef
 from medtune.progress import say
 from medtune.recipe.schema import Endpoint, Recipe
@@ -55,9 +55,8 @@ def train_hosted(recipe: Recipe, run: RunPaths) -> None:
     )
     with whole_directory(run.model) as directory:
         tuned.write(directory)
-        write_json(
-            directory / "medtune.json", inference_settings_of(recipe) | {"base": recipe.model.name}
-        )
+        settings = InferenceSettings.of(recipe, base=recipe.model.name)
+        write_json(directory / SETTINGS_FILE, settings.as_json())
 
 
 def _start(service: Service, request: JobRequest, state: JobState, path: Path) -> None:

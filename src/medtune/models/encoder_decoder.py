@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from medtune.conversation import Message
-from medtune.models.generation import prompt_seed, text_streamer
+from medtune.models.generation import configured_stops, prompt_seed, read_answer, text_streamer
 from medtune.models.interface import (
     ChoiceLikelihoods,
     ChoiceRequest,
@@ -157,9 +157,8 @@ class Seq2SeqModel:
             if scored < end
         ]
         left = Counter(piece.owner for piece in pieces)
-        first: dict[
-            int, int
-        ] = {}  # the first piece of each source, so that its answers stand together
+        # the first piece of each source, so that its answers stand together
+        first: dict[int, int] = {}
         for number, piece in enumerate(pieces):
             first.setdefault(id(piece.source), number)
         for batch in _batches(
@@ -173,15 +172,15 @@ class Seq2SeqModel:
         return totals
 
     def _score_batch(self, batch: Sequence[_Piece]) -> list[float]:
-        flat = PairBatch.of([p.source for p in batch], [p.ids for p in batch], self.model.device)
-        hidden, head = decoder_hidden(self.model, flat)
+        packed = PairBatch.of([p.source for p in batch], [p.ids for p in batch], self.model.device)
+        hidden, head = decoder_hidden(self.model, packed)
         scores = []
         for states, targets in zip(
-            hidden.split(LOGITS_AT_ONCE), flat.targets.split(LOGITS_AT_ONCE), strict=True
+            hidden.split(LOGITS_AT_ONCE), packed.targets.split(LOGITS_AT_ONCE), strict=True
         ):
             logits = head(states).float()
             scores.append(logits.gather(1, targets[:, None]).squeeze(1) - logits.logsumexp(dim=-1))
-        rows = torch.cat(scores).double().cpu().split(list(flat.target_lengths))
+        rows = torch.cat(scores).double().cpu().split(list(packed.target_lengths))
         return [float(row[piece.first - 1 :].sum()) for row, piece in zip(rows, batch, strict=True)]
 
     # Generation
@@ -196,19 +195,20 @@ class Seq2SeqModel:
 
         Greedy and beam answers do not depend on the batch (exactly so in float32).
         """
-        made = [self._source(messages) for messages in prompts]
-        order = sorted(range(len(made)), key=lambda i: -len(made[i][1]))
+        sources = [self._source(messages) for messages in prompts]
+        order = sorted(range(len(sources)), key=lambda i: -len(sources[i][1]))
         # A sampled answer must not depend on its neighbours: one at a time, each from the seed.
         size = self.batch_size if decoding.temperature == 0 else 1
         results: dict[int, Generated] = {}
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
-            outputs = self._generate_batch([made[i][1] for i in chosen], decoding)
+            outputs = self._generate_batch([sources[i][1] for i in chosen], decoding)
             for index, (text, count, finished) in zip(chosen, outputs, strict=True):
-                results[index] = Generated(made[index][0], text, count, finished, made[index][2])
+                prompt, _, cut = sources[index]
+                results[index] = Generated(prompt, text, count, finished, cut)
             if progress:
                 progress(len(chosen))
-        return [results[index] for index in range(len(made))]
+        return [results[index] for index in range(len(sources))]
 
     def stream(
         self, messages: Messages, decoding: DecodingSettings, on_text: Callable[[str], None]
@@ -225,11 +225,8 @@ class Seq2SeqModel:
         return Generated(prompt, answer, count, finished, cut)
 
     def stop_ids(self) -> list[int]:
-        """Tokens that end an answer: EOS, and what the model's own settings say."""
-        settings = getattr(self.model, "generation_config", None)
-        own = settings.eos_token_id if settings is not None else None
-        ids = {self.tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])}
-        return sorted(i for i in ids if i is not None)
+        """Tokens that end an answer: EOS, and those of the model's own settings."""
+        return sorted(configured_stops(self.model, self.tokenizer))
 
     def generation_settings(self, decoding: DecodingSettings) -> dict[str, Any]:
         """Arguments of transformers' ``generate``, complete, so that no default of a model's
@@ -255,7 +252,7 @@ class Seq2SeqModel:
     @torch.no_grad()
     def _generate_batch(
         self, rows: Sequence[np.ndarray], decoding: DecodingSettings, streamer: Any = None
-    ) -> Iterator[tuple[str, int, bool]]:
+    ) -> list[tuple[str, int, bool]]:
         from transformers import GenerationConfig
 
         settings = GenerationConfig(**self.generation_settings(decoding))
@@ -272,15 +269,8 @@ class Seq2SeqModel:
             generation_config=settings,
             streamer=streamer,
         )[:, 1:].cpu()  # the first is the start token
-        stops = set(self.stop_ids())
-        for row in output.tolist():
-            end = next((i for i, token in enumerate(row) if token in stops), None)
-            answer = row if end is None else row[:end]
-            yield (
-                self.tokenizer.decode(answer, skip_special_tokens=True).strip(),
-                len(answer),
-                end is not None,
-            )
+        stops = frozenset(self.stop_ids())
+        return [read_answer(self.tokenizer, row, stops) for row in output.tolist()]
 
 
 def _batches(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
@@ -291,13 +281,12 @@ def _batches(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:
     batch: list[_Piece] = []
     tokens = 0
     for piece in pieces:
-        own = len(piece.ids) + (
-            0 if batch and piece.source is batch[-1].source else len(piece.source)
-        )
-        if batch and tokens + own > TOKENS_AT_ONCE:
+        shared = bool(batch) and piece.source is batch[-1].source
+        size = len(piece.ids) + (0 if shared else len(piece.source))
+        if batch and tokens + size > TOKENS_AT_ONCE:
             yield batch
-            batch, tokens, own = [], 0, len(piece.source) + len(piece.ids)
+            batch, tokens, size = [], 0, len(piece.source) + len(piece.ids)
         batch.append(piece)
-        tokens += own
+        tokens += size
     if batch:
         yield batch

@@ -51,7 +51,8 @@ def parse_echo(endpoint: Endpoint, answer: object) -> TokenLogprobs:
     if count < 1 or len(tokens) < count or len(values) != len(tokens):
         raise echo_unsupported(
             endpoint,
-            f"{len(tokens)} tokens and {len(values)} log-probabilities came for a prompt of {count} tokens",
+            f"{len(tokens)} tokens and {len(values)} log-probabilities came "
+            f"for a prompt of {count} tokens",
         )
     for number, (token, value) in enumerate(zip(tokens[:count], values[:count], strict=True)):
         if not isinstance(token, str) or (number and not _is_logprob(value)):
@@ -95,9 +96,9 @@ def answer_start_by_prompt(
     )
     if first >= len(tokens):
         raise echo_unsupported(endpoint, "a prompt has as many tokens with its answer as without")
-    scored, wanted = _letters("".join(tokens[first:])), _letters(text)
-    extra = len(scored) - len(wanted)
-    if not scored.endswith(wanted) or (extra and extra >= len(_letters(tokens[first]))):
+    scored, sent = _letters("".join(tokens[first:])), _letters(text)
+    extra = len(scored) - len(sent)
+    if not scored.endswith(sent) or (extra and extra >= len(_letters(tokens[first]))):
         raise echo_unsupported(
             endpoint, f"its tokens are not those of what was sent: {''.join(tokens[first:])[:40]!r}"
         )
@@ -248,7 +249,7 @@ class LogprobClient:
     def _ask(self, text: str) -> TokenLogprobs:
         """One token is generated beside: to some servers, 0 means no limit."""
         remote = self.remote
-        asked = {
+        request = {
             "model": remote.name,
             "prompt": text,
             "max_tokens": 1,
@@ -262,7 +263,7 @@ class LogprobClient:
         ):
             # As plain JSON: the client's own type knows no null among log-probabilities, and the
             # first is one.
-            answer = self._client().post("/completions", cast_to=object, body=asked)
+            answer = self._client().post("/completions", cast_to=object, body=request)
         return parse_echo(remote.endpoint, answer)
 
 

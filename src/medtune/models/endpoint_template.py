@@ -24,9 +24,11 @@ def check_template_named(chat_template: str) -> None:
     """Raises ``RecipeError`` where no family's template is named."""
     if chat_template == "auto":
         raise RecipeError(
-            "likelihoods of an endpoint need the text that the model reads, and a service does not show its template",
+            "likelihoods of an endpoint need the text that the model reads, "
+            "and a service does not show its template",
             where="model.chat_template",
-            fix="Name the model's family, such as chatml, llama-3 or mistral; plain for a model that knows no turns.",
+            fix="Name the model's family, such as chatml, llama-3 or mistral; "
+            "plain for a model that knows no turns.",
         )
 
 
@@ -57,9 +59,11 @@ class EndpointTemplate:
         prompt = prompt.removeprefix(self._bos)
         if any(mark in prompt for mark in _UNKNOWN):
             raise RecipeError(
-                f"{self.name} ends every earlier answer with the tokenizer's own terminator, which a service does not show",
+                f"{self.name} ends every earlier answer with the tokenizer's own terminator, "
+                "which a service does not show",
                 where="model.chat_template",
-                fix="Ask without worked examples (shots: 0) and earlier turns, or name a family with markers of its own.",
+                fix="Ask without worked examples (shots: 0) and earlier turns, "
+                "or name a family with markers of its own.",
             )
         return prompt, text
 

@@ -1,4 +1,18 @@
-"""What evaluation needs of a language model, whatever stands behind it."""
+"""What evaluation needs of a language model, whatever stands behind it.
+
+The way of a likelihood, from a task to the matrices:
+
+1. ``evaluation/tasks/…`` asks ``LanguageModel.loglikelihoods`` or ``choice_loglikelihoods``;
+2. ``models/cache.py`` (``CachedModel``) gives what is known, and opens the model for the rest;
+3. ``models/causal.py`` (``CausalModel``) renders each pair with ``tokens/render.py``
+   (``ChatTemplate``), encodes it, cuts it into windows and lays these end to end;
+4. ``models/packed_attention.py`` is what the layers attend with, each row to itself (for answers
+   that share a prompt, ``models/prefix_tree.py``);
+5. ``models/scoring.py`` takes the hidden states through the head to log-likelihoods in nats.
+
+An encoder-decoder takes steps 3 to 5 in ``models/encoder_decoder.py``, a service in
+``models/endpoint_logprobs.py``.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -69,7 +83,7 @@ class LanguageModel(Protocol):
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The model's name, for people."""
 
     @property
     def fingerprint(self) -> str:
@@ -86,7 +100,7 @@ class LanguageModel(Protocol):
     def loglikelihoods(
         self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
     ) -> list[Likelihood]:
-        """Log-likelihood of each continuation, said as the answer to its conversation so far."""
+        """Log-likelihood of each text as the answer to its conversation so far."""
 
     def text_loglikelihoods(
         self, texts: Sequence[str], progress: Progress | None = None
@@ -99,7 +113,7 @@ class LanguageModel(Protocol):
 
 @runtime_checkable
 class StreamingModel(Protocol):
-    """A model that hands out an answer while it is made."""
+    """A model that gives an answer piece by piece."""
 
     def stream(
         self, messages: Messages, decoding: DecodingSettings, on_text: Callable[[str], None]
@@ -109,8 +123,8 @@ class StreamingModel(Protocol):
 
 @dataclass(frozen=True)
 class ChoiceLikelihoods:
-    """The answers of one prompt: as they stand in the rendered conversation, log-likelihood,
-    tokens and UTF-8 bytes.
+    """The answers to one prompt: ``texts`` as they stand in the rendered conversation, their
+    log-likelihoods (nats), tokens and UTF-8 bytes.
 
     ``prompt_cut`` tokens were left out of the prompt's beginning, where the context had no room for
     them.
@@ -124,7 +138,8 @@ class ChoiceLikelihoods:
     prompt_cut: int = 0
 
 
-ChoiceRequest = tuple[Messages, Sequence[str]]  # a conversation so far, and answers to it
+# a conversation so far, and answers to it
+ChoiceRequest = tuple[Messages, Sequence[str]]
 
 
 @runtime_checkable
@@ -132,7 +147,7 @@ class ChoiceScorer(Protocol):
     """A model that computes a prompt once for all its answers."""
 
     def choice_loglikelihoods(
-        self, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+        self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
     ) -> list[ChoiceLikelihoods]:
         """As ``choices_from_pairs``.
 
@@ -141,25 +156,26 @@ class ChoiceScorer(Protocol):
 
 
 def choice_loglikelihoods(
-    model: LanguageModel, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+    model: LanguageModel, requests: Sequence[ChoiceRequest], progress: Progress | None = None
 ) -> list[ChoiceLikelihoods]:
     """Log-likelihoods of all answers to all prompts; ``progress`` counts prompts."""
     if isinstance(model, ChoiceScorer):
-        return model.choice_loglikelihoods(asked, progress)
-    return choices_from_pairs(model, asked, progress)
+        return model.choice_loglikelihoods(requests, progress)
+    return choices_from_pairs(model, requests, progress)
 
 
 def choices_from_pairs(
-    model: LanguageModel, asked: Sequence[ChoiceRequest], progress: Progress | None = None
+    model: LanguageModel, requests: Sequence[ChoiceRequest], progress: Progress | None = None
 ) -> list[ChoiceLikelihoods]:
-    """The same from the protocol's ``loglikelihoods`` alone: every answer with its whole prompt."""
-    found = model.loglikelihoods(
-        [(messages, answer) for messages, answers in asked for answer in answers]
+    """The same from ``loglikelihoods`` alone: every answer with its whole prompt."""
+    likelihoods = iter(
+        model.loglikelihoods(
+            [(messages, answer) for messages, answers in requests for answer in answers]
+        )
     )
-    results, start = [], 0
-    for _, answers in asked:
-        scores = found[start : start + len(answers)]
-        start += len(answers)
+    results = []
+    for _, answers in requests:
+        scores = [next(likelihoods) for _ in answers]
         results.append(
             ChoiceLikelihoods(
                 scores[0].prompt,
@@ -171,7 +187,7 @@ def choices_from_pairs(
             )
         )
     if progress:
-        progress(len(asked))
+        progress(len(requests))
     return results
 
 

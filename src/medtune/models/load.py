@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.errors import ModelError
 from medtune.files import sha256_json, sha256_paths
+from medtune.models.inference_settings import InferenceSettings
 
 if TYPE_CHECKING:
     import torch
@@ -22,11 +23,10 @@ if TYPE_CHECKING:
 
 PACKAGED = Path(__file__).parent / "shipped"
 SEQ2SEQ_KINDS = ("t5", "mt5")  # encoder-decoders that medtune runs; Flan-T5 is a t5
-WEIGHT_PATTERNS = ("*.safetensors",)
+WEIGHT_PATTERN = "*.safetensors"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 BEHAVIOUR_FILES = (
-    "tokenizer.json",
-    "tokenizer.model",
-    "vocab.json",
+    *TOKENIZER_FILES,
     "merges.txt",
     "chat_template.jinja",
     "config.json",
@@ -40,7 +40,7 @@ BEHAVIOUR_FILES = (
 
 @dataclass(frozen=True)
 class LocalModelRef:
-    """A model found on disk.
+    """A model on disk.
 
     ``adapter`` is the directory of a PEFT adapter on ``base``, where there is one.
 
@@ -56,8 +56,9 @@ class LocalModelRef:
     @property
     def tokenizer(self) -> Path:
         """Where the tokenizer lies: with the adapter if it brought one."""
-        own = self.adapter and any((self.adapter / name).exists() for name in BEHAVIOUR_FILES[:3])
-        return self.adapter if own and self.adapter else self.base
+        if self.adapter and any((self.adapter / name).exists() for name in TOKENIZER_FILES):
+            return self.adapter
+        return self.base
 
     @property
     def libraries(self) -> tuple[str, ...]:
@@ -68,12 +69,9 @@ class LocalModelRef:
 
     def weight_files(self) -> list[Path]:
         """All weight files, the adapter's last."""
-        places = [self.base, *([self.adapter] if self.adapter else [])]
+        directories = [self.base, *([self.adapter] if self.adapter else [])]
         return [
-            path
-            for place in places
-            for pattern in WEIGHT_PATTERNS
-            for path in sorted(place.glob(pattern))
+            path for directory in directories for path in sorted(directory.glob(WEIGHT_PATTERN))
         ]
 
     def weights_hash(self) -> str:
@@ -99,12 +97,11 @@ class LocalModelRef:
         return sha256_paths(self._behaviour_files())
 
     def _behaviour_files(self) -> list[Path]:
-        places = dict.fromkeys(
+        directories = dict.fromkeys(
             [self.base, self.tokenizer, *([self.adapter] if self.adapter else [])]
         )
-        return [
-            place / name for place in places for name in BEHAVIOUR_FILES if (place / name).exists()
-        ]
+        files = [directory / name for directory in directories for name in BEHAVIOUR_FILES]
+        return [file for file in files if file.exists()]
 
 
 def installed_versions(packages: Iterable[str]) -> dict[str, str]:
@@ -149,16 +146,6 @@ def locate(name: str, revision: str | None = None) -> LocalModelRef:
     return _from_hub(name, revision)
 
 
-def read_inference_settings(place: Path) -> dict[str, Any]:
-    """``medtune.json`` of a trained model: how it was trained to be used.
-
-    Empty for a model of another make.
-    """
-    file = place / "medtune.json"
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return found
-
-
 def _in_directory(name: str, path: Path) -> LocalModelRef:
     if (path / "run.json").exists():
         if not (path / "model").is_dir():
@@ -172,9 +159,9 @@ def _in_directory(name: str, path: Path) -> LocalModelRef:
     if adapter.exists():
         config = json.loads(adapter.read_text(encoding="utf-8"))
         base = locate(config["base_model_name_or_path"], config.get("revision"))
-        use = read_inference_settings(path)
+        trained = InferenceSettings.read(path)
         return LocalModelRef(
-            name, base.base, path, use.get("quantization"), use.get("double_quantization", True)
+            name, base.base, path, trained.quantization, trained.double_quantization
         )
     if (path / "endpoint.json").exists():
         raise ModelError(
@@ -188,7 +175,7 @@ def _in_directory(name: str, path: Path) -> LocalModelRef:
             where=name,
             fix="Name a model's or a run's directory.",
         )
-    if not any(path.glob("*.safetensors")):
+    if not any(path.glob(WEIGHT_PATTERN)):
         raise ModelError(
             "this model has no safetensors weights",
             where=name,
@@ -225,11 +212,14 @@ def _from_hub(name: str, revision: str | None) -> LocalModelRef:
 def _hint(name: str) -> str:
     near = get_close_matches(name, packaged_models(), n=1)
     guess = f"Did you mean {near[0]}? " if near else ""
-    return f"{guess}Use medtune-base, a local directory, or fetch it where there is a network (hf download NAME)."
+    return (
+        f"{guess}Use medtune-base, a local directory, or fetch it where there is a network "
+        "(hf download NAME)."
+    )
 
 
 def load_tokenizer(
-    located: LocalModelRef, chat_template: str = "auto", prompt: str | None = None
+    ref: LocalModelRef, chat_template: str = "auto", prompt: str | None = None
 ) -> "PreTrainedTokenizerBase":
     """The model's tokenizer, with a chat template: the named family's, its own, or the one its
     vocabulary tells of.
@@ -241,14 +231,14 @@ def load_tokenizer(
     from medtune.tokens.chat_templates import choose_template
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(located.tokenizer, trust_remote_code=False)
-        seq2seq = bool(read_config(located).is_encoder_decoder)
+        tokenizer = AutoTokenizer.from_pretrained(ref.tokenizer, trust_remote_code=False)
+        seq2seq = bool(read_config(ref).is_encoder_decoder)
         tokenizer.chat_template = choose_template(tokenizer, chat_template, prompt, seq2seq=seq2seq)
         return tokenizer
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"the tokenizer cannot be read ({str(error).splitlines()[0][:120]})",
-            where=located.name,
+            where=ref.name,
             fix="Is the directory whole?",
         ) from error
 
@@ -272,7 +262,7 @@ def context_length(config: Any) -> int:
     return 10**6
 
 
-def read_config(located: LocalModelRef) -> Any:
+def read_config(ref: LocalModelRef) -> Any:
     """The architecture's configuration.
 
     An architecture that neither generates text causally nor is a T5 is refused.
@@ -283,11 +273,11 @@ def read_config(located: LocalModelRef) -> Any:
     from medtune.models.efficient_layers import fuse_activations
 
     try:
-        config = AutoConfig.from_pretrained(located.base, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(ref.base, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"the configuration cannot be read ({str(error).splitlines()[0][:120]})",
-            where=located.name,
+            where=ref.name,
             fix="Is it a language model?",
         ) from error
     if config.is_encoder_decoder:
@@ -297,20 +287,20 @@ def read_config(located: LocalModelRef) -> Any:
     if not known:
         raise ModelError(
             f"{config.model_type} is neither a causal language model nor a T5",
-            where=located.name,
+            where=ref.name,
             fix="Use a GPT-2, Llama, Mistral, Gemma, Qwen or T5 kind.",
         )
     return fuse_activations(config)
 
 
 def load_weights(
-    located: LocalModelRef, dtype: "torch.dtype", attention: str | None
+    ref: LocalModelRef, dtype: "torch.dtype", attention: str | None
 ) -> "PreTrainedModel":
     """The model in evaluation mode, on the best device here, with its adapter where there is one.
 
-    Without ``attention`` it attends as transformers would have it. Raises ``PackingUnsupportedError`` where
-    that of rows is wanted and the architecture cannot have it, and ``ModelError`` where the files
-    are not a whole model.
+    Without ``attention`` it attends as transformers would have it. Raises
+    ``PackingUnsupportedError`` where packed attention is asked for and the architecture cannot have
+    it, and ``ModelError`` where the files are not a whole model.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
@@ -320,20 +310,20 @@ def load_weights(
     from medtune.models.packing_check import PackingUnsupportedError, check_packing
     from medtune.models.quantization import keep_unpacked, quantization_config
 
-    config = read_config(located)
+    config = read_config(ref)
     seq2seq = bool(config.is_encoder_decoder)
     kind = AutoModelForSeq2SeqLM if seq2seq else AutoModelForCausalLM
     if seq2seq:
-        attention = "sdpa"  # for generation; elsewhere `t5_rows` attends row by row
+        attention = "sdpa"  # for generation; elsewhere `t5_packed` attends row by row
     logging.disable_progress_bar()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     options: dict[str, Any] = {}
-    if located.quantization:
-        quantization = quantization_config(located.quantization, located.double_quantization, dtype)
+    if ref.quantization:
+        quantization = quantization_config(ref.quantization, ref.double_quantization, dtype)
         options = {"quantization_config": quantization, "device_map": {"": device}}
     try:
-        model, found = kind.from_pretrained(
-            located.base,
+        model, loading = kind.from_pretrained(
+            ref.base,
             config=config,
             dtype=dtype,
             attn_implementation=attention,
@@ -346,33 +336,33 @@ def load_weights(
         if (
             attention == PACKED_ATTENTION and PACKED_ATTENTION in error.args
         ):  # a table of its own ways to attend
-            raise PackingUnsupportedError(config.model_type, located.name) from error
+            raise PackingUnsupportedError(config.model_type, ref.name) from error
         raise
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelError(
             f"the weights cannot be read ({str(error).splitlines()[0][:120]})",
-            where=located.name,
+            where=ref.name,
             fix="Fetch the model again.",
         ) from error
-    _require_whole(found, located.name)
-    if located.quantization:
+    _require_whole(loading["missing_keys"], ref.name)
+    if ref.quantization:
         keep_unpacked(model)
-    if located.adapter:
+    if ref.adapter:
         from peft import PeftModel
 
-        model = PeftModel.from_pretrained(model, str(located.adapter))
-    model = model.eval() if located.quantization else model.to(device).eval()
+        model = PeftModel.from_pretrained(model, str(ref.adapter))
+    model = model.eval() if ref.quantization else model.to(device).eval()
     if attention == PACKED_ATTENTION:
-        check_packing(model, located.name)
+        check_packing(model, ref.name)
     return model
 
 
-def _require_whole(found: dict[str, Any], name: str) -> None:
+def _require_whole(missing_keys: set[str], name: str) -> None:
     """Transformers fills what a file lacks with random numbers.
 
     That is no model to be measured or trained.
     """
-    missing = sorted(found["missing_keys"])
+    missing = sorted(missing_keys)
     if missing:
         raise ModelError(
             f"the weights lack {len(missing):,} of the model's parameters ({missing[0]} and so on)",

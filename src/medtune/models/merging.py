@@ -1,9 +1,9 @@
 """An adapter merged into its base, in 16 bits or in 4, and the proof on real prompts that the
 result says the same.
 
->>> located = locate("runs/mine")
->>> rows = probes(load_tokenizer(located), conversations)
->>> merged, reference, found = merge(located, rows)      # float32; found.largest is below BOUND
+>>> ref = locate("runs/mine")
+>>> rows = probes(load_tokenizer(ref), conversations)
+>>> merged, reference, difference = merge(ref, rows)  # float32; difference.largest < BOUND
 >>> merged.to(torch.bfloat16).save_pretrained("merged")
 >>> agreement(reference, logits_on(load_exactly(locate("merged")), rows))
 """
@@ -66,11 +66,11 @@ def probes(
     def ids(text: str) -> list[int]:
         return list(tokenizer.encode(text, add_special_tokens=False, verbose=False))
 
-    made = []
+    rows = []
     for item in items:
         question = ids(template.prompt(item.prompt))[-limit // 2 :]
-        made.append(Probe(question, ids(item.reference)[: max(1, limit - len(question))]))
-    return made
+        rows.append(Probe(question, ids(item.reference)[: max(1, limit - len(question))]))
+    return rows
 
 
 @torch.no_grad()
@@ -83,24 +83,24 @@ def logits_on(model: Any, rows: Sequence[Probe]) -> list[torch.Tensor]:
 
     def run(row: Probe) -> torch.Tensor:
         if model.config.is_encoder_decoder:
-            made = model(input_ids=tensor(row.question), labels=tensor(row.answer))
+            output = model(input_ids=tensor(row.question), labels=tensor(row.answer))
         else:
-            made = model(input_ids=tensor(row.question + row.answer), use_cache=False)
-        return torch.as_tensor(made.logits[0].float().cpu())
+            output = model(input_ids=tensor(row.question + row.answer), use_cache=False)
+        return torch.as_tensor(output.logits[0].float().cpu())
 
     return [run(row) for row in rows]
 
 
-def agreement(reference: Sequence[torch.Tensor], found: Sequence[torch.Tensor]) -> Agreement:
-    """How near ``found`` is to ``reference``.
+def agreement(reference: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> Agreement:
+    """How near ``other`` is to ``reference``.
 
     Raises ``RunError`` where a logit is not a number or not finite.
     """
-    if not all(bool(torch.isfinite(logits).all()) for logits in [*reference, *found]):
+    if not all(bool(torch.isfinite(logits).all()) for logits in [*reference, *other]):
         raise RunError(
             "the model's logits are not finite", fix="Use another number format: --dtype bfloat16."
         )
-    pairs = list(zip(reference, found, strict=True))
+    pairs = list(zip(reference, other, strict=True))
     tokens = sum(len(left) for left, _ in pairs)
     return Agreement(
         largest=max(float((left - right).abs().max()) for left, right in pairs),
@@ -117,13 +117,13 @@ def _divergence(left: torch.Tensor, right: torch.Tensor) -> float:
     return max(0.0, float((p.exp() * (p - q)).sum()))
 
 
-def load_exactly(located: LocalModelRef, dtype: torch.dtype = torch.float32) -> Any:
+def load_exactly(ref: LocalModelRef, dtype: torch.dtype = torch.float32) -> Any:
     """The model with its 4-bit layers, if it has any, computing as they are.
 
     On a CPU with bf16 instructions bitsandbytes would repack them at the first pass and round their
     scales to bf16.
     """
-    model: Any = load_weights(located, dtype, ATTENTION)
+    model: Any = load_weights(ref, dtype, ATTENTION)
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
@@ -131,7 +131,7 @@ def load_exactly(located: LocalModelRef, dtype: torch.dtype = torch.float32) -> 
 
 
 def merge(
-    located: LocalModelRef, rows: Sequence[Probe]
+    ref: LocalModelRef, rows: Sequence[Probe]
 ) -> tuple["PreTrainedModel", list[torch.Tensor], Agreement]:
     """The merged model in float32, what base + adapter say to ``rows``, and how near the merged
     model is to that.
@@ -140,35 +140,37 @@ def merge(
     on. A model without an adapter is returned as it is. Raises ``RunError`` where the difference is
     above ``BOUND``.
     """
-    if located.quantization not in (None, "nf4"):
+    if ref.quantization not in (None, "nf4"):
         raise ModelError(
-            f"a base in {located.quantization} also rounds its activations, so no merged copy says the same",
-            where=located.name,
+            f"a base in {ref.quantization} also rounds its activations, "
+            "so no merged copy says the same",
+            where=ref.name,
             fix="Export the adapter (--form adapter), or train on nf4.",
         )
-    model = load_exactly(located)
+    model = load_exactly(ref)
     reference = logits_on(model, rows)
-    if located.quantization:
-        model = _on_dequantized(located, model)
-    merged = model.merge_and_unload(safe_merge=True) if located.adapter else model
-    found = agreement(reference, logits_on(merged, rows))
-    if found.largest > BOUND:
+    if ref.quantization:
+        model = _on_dequantized(ref, model)
+    merged = model.merge_and_unload(safe_merge=True) if ref.adapter else model
+    difference = agreement(reference, logits_on(merged, rows))
+    if difference.largest > BOUND:
         raise RunError(
-            f"merged and base + adapter differ by {found.largest:.2g} in a logit (bound {BOUND:g}): not exported",
-            where=located.name,
+            f"merged and base + adapter differ by {difference.largest:.2g} in a logit "
+            f"(bound {BOUND:g}): not exported",
+            where=ref.name,
             fix="Export the adapter (--form adapter); it is exact.",
         )
-    return merged, reference, found
+    return merged, reference, difference
 
 
-def _on_dequantized(located: LocalModelRef, quantized: Any) -> Any:
+def _on_dequantized(ref: LocalModelRef, quantized: Any) -> Any:
     """Base and adapter in float32, the base's weights as the quantized ones stand for them."""
     from bitsandbytes.functional import dequantize_4bit
     from peft import PeftModel
     from transformers.pytorch_utils import Conv1D
 
-    inner = quantized.get_base_model() if located.adapter else quantized
-    plain = load_exactly(replace(located, adapter=None, quantization=None))
+    inner = quantized.get_base_model() if ref.adapter else quantized
+    plain = load_exactly(replace(ref, adapter=None, quantization=None))
     for name, module in inner.named_modules():
         packed: Any = getattr(module, "weight", None)
         if hasattr(packed, "quant_state"):
@@ -176,17 +178,15 @@ def _on_dequantized(located: LocalModelRef, quantized: Any) -> Any:
             weight = dequantize_4bit(packed.data, packed.quant_state).float()
             # GPT-2 keeps its matrices transposed.
             target.weight.data.copy_(weight.T if isinstance(target, Conv1D) else weight)
-    return (
-        PeftModel.from_pretrained(plain, str(located.adapter)).eval() if located.adapter else plain
-    )
+    return PeftModel.from_pretrained(plain, str(ref.adapter)).eval() if ref.adapter else plain
 
 
-def save_in_four_bits(source: Path, place: Path, dtype: torch.dtype) -> None:
+def save_in_four_bits(source: Path, directory: Path, dtype: torch.dtype) -> None:
     """Quantize a merged model's linear layers to NF4 with double quantization.
 
     Safetensors that transformers loads.
 
     Products are computed in ``dtype``. Raises ``RecipeError`` where bitsandbytes is not installed.
     """
-    located = LocalModelRef(str(source), source, quantization="nf4")
-    load_exactly(located, dtype).save_pretrained(place)
+    ref = LocalModelRef(str(source), source, quantization="nf4")
+    load_exactly(ref, dtype).save_pretrained(directory)

@@ -51,7 +51,8 @@ class EndpointRef:
             raise ModelError(
                 "this is no name of an environment variable",
                 where="model.endpoint.api_key_env",
-                fix="Name the variable that holds the key, such as OPENAI_API_KEY; never the key itself.",
+                fix="Name the variable that holds the key, such as OPENAI_API_KEY; "
+                "never the key itself.",
             )
         address = urlsplit(self.endpoint.base_url)
         if (
@@ -63,7 +64,8 @@ class EndpointRef:
             raise ModelError(
                 "this is no address of a service",
                 where="model.endpoint.base_url",
-                fix="It begins with http:// or https://, ends in /v1 as a rule, and holds no password.",
+                fix="It begins with http:// or https://, ends in /v1 as a rule, "
+                "and holds no password.",
             )
 
     @property
@@ -102,7 +104,10 @@ class EndpointRef:
 
 
 def read_endpoint_ref(directory: Path) -> EndpointRef:
-    """What ``EndpointRef.write`` wrote. Raises ``ModelError`` where the file is not of that form."""
+    """What ``EndpointRef.write`` wrote.
+
+    Raises ``ModelError`` where the file is not of that form.
+    """
     try:
         values: dict[str, Any] = read_json(directory / ENDPOINT_FILE)
         endpoint = Endpoint.model_validate(values["endpoint"])
@@ -144,7 +149,8 @@ def _check_generates(evaluate: Evaluate) -> None:
         raise RecipeError(
             f"{spec.key} needs likelihoods, and a chat endpoint gives none",
             where="evaluate.tasks",
-            fix=f"{task.without_likelihoods} Or, where the server echoes log-probabilities: model.endpoint.likelihoods: echo.",
+            fix=f"{task.without_likelihoods} Or, where the server echoes log-probabilities: "
+            "model.endpoint.likelihoods: echo.",
         )
 
 

@@ -100,12 +100,12 @@ def translate_echo_errors(endpoint: Endpoint, model: str) -> Iterator[None]:
     try:
         yield
     except openai.APIStatusError as error:
-        said = message_of(error, endpoint)
-        unknown = error.status_code == 404 and (error.code == "model_not_found" or model in said)
+        message = message_of(error, endpoint)
+        unknown = error.status_code == 404 and (error.code == "model_not_found" or model in message)
         # llama.cpp refuses an echo with 500, as if it were a failure.
-        if not unknown and (error.status_code in (400, 404, 405, 422, 501) or "echo" in said):
+        if not unknown and (error.status_code in (400, 404, 405, 422, 501) or "echo" in message):
             raise echo_unsupported(
-                endpoint, f"its completions route answers {error.status_code}: {said}"
+                endpoint, f"its completions route answers {error.status_code}: {message}"
             ) from None
         raise
 
@@ -115,7 +115,8 @@ def echo_unsupported(endpoint: Endpoint, what: str) -> ModelError:
     return ModelError(
         f"the server does not give the log-probabilities of a text ({what})",
         where=endpoint.base_url,
-        fix="Set model.endpoint.likelihoods to none and choose tasks that read generated answers; vLLM's server gives them.",
+        fix="Set model.endpoint.likelihoods to none and choose tasks that read generated answers; "
+        "vLLM's server gives them.",
     )
 
 
@@ -141,7 +142,7 @@ def _field_of(error: "openai.APIResponseValidationError") -> str:
 
 def _refused(error: "openai.APIStatusError", endpoint: Endpoint, subject: str) -> MedtuneError:
     status, where = error.status_code, endpoint.base_url
-    said = message_of(error, endpoint)
+    message = message_of(error, endpoint)
     if status == 401:
         what = f"the service does not accept the key in {endpoint.api_key_env}"
         return ModelError(
@@ -154,7 +155,7 @@ def _refused(error: "openai.APIStatusError", endpoint: Endpoint, subject: str) -
             f"the key in {endpoint.api_key_env} gives no access to {subject}", where=where
         )
     if status == 404:
-        what = f"the service knows no {subject} ({said})"
+        what = f"the service knows no {subject} ({message})"
         return ModelError(
             what, where=where, fix="Check the name and the address: it ends in /v1 as a rule."
         )
@@ -165,7 +166,10 @@ def _refused(error: "openai.APIStatusError", endpoint: Endpoint, subject: str) -
     if status in (408, 409, 429) or status >= 500:
         pause = error.response.headers.get("retry-after")
         wait = f", wait {pause} s" if pause else ""
-        what = f"the service still answers {status} after {endpoint.max_retries} retries at most ({said}{wait})"
+        what = (
+            f"the service still answers {status} after {endpoint.max_retries} retries at most "
+            f"({message}{wait})"
+        )
         return RunError(
             what, where=where, fix=f"Try later, or lower model.endpoint.concurrency. {GOES_ON}"
         )
@@ -174,7 +178,7 @@ def _refused(error: "openai.APIStatusError", endpoint: Endpoint, subject: str) -
             "the service redirects to another address", where=where, fix="Name that address itself."
         )
     field = f"{error.param}: " if error.param else ""
-    return ModelError(f"the service refused the request: {field}{said}", where=where)
+    return ModelError(f"the service refused the request: {field}{message}", where=where)
 
 
 def message_of(error: "openai.APIError", endpoint: Endpoint) -> str:

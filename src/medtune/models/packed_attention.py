@@ -1,9 +1,9 @@
 """Attention for rows laid end to end: each row attends to itself alone, so packing cannot leak
 and no work is padded.
 
-Registered with transformers under ``PACKED_ATTENTION``; models call it in place of their own. Row boundaries
-arrive as ``cu_seq_lens_q``, the cumulative lengths that transformers' variable-length kernels use
-too.
+Registered with transformers under ``PACKED_ATTENTION``; models call it in place of their own. Row
+boundaries arrive as ``cu_seq_lens_q``, the cumulative lengths that transformers' variable-length
+kernels use too.
 """
 
 from functools import lru_cache
@@ -95,9 +95,9 @@ def packed_attention(
     """[1, heads, tokens, head width] queries (keys and values may have fewer heads) to [1,
     tokens, heads, head width].
 
-    ``calls`` receives a word of each call: some architectures attend in their own way, whatever they
-    are told. Raises ``ValueError`` when called without row boundaries: then another attention
-    should have been chosen.
+    A list ``calls`` receives the name at each call: some architectures attend in their own way,
+    whatever they are given. Raises ``ValueError`` when called without row boundaries: then another
+    attention should have been chosen.
     """
     if calls is not None:
         calls.append(PACKED_ATTENTION)
@@ -114,7 +114,7 @@ def packed_attention(
 
 
 def register_packed_attention() -> None:
-    """Make ``PACKED_ATTENTION`` known to transformers (its public interface for attention functions)."""
+    """Make ``PACKED_ATTENTION`` known to transformers, by its public interface for attention."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(PACKED_ATTENTION, packed_attention)

@@ -24,7 +24,8 @@ class PackingUnsupportedError(ModelError):
         super().__init__(
             f"the architecture {kind} does not give the same result for rows laid end to end",
             where=name,
-            fix="It can be measured and asked, not trained. Train a GPT-2, Llama, Mistral, Gemma, Qwen, Phi-3 or OLMo kind.",
+            fix="It can be measured and asked, not trained. "
+            "Train a GPT-2, Llama, Mistral, Gemma, Qwen, Phi-3 or OLMo kind.",
         )
 
 
@@ -32,7 +33,8 @@ class PackingUnsupportedError(ModelError):
 def check_packing(model: Any, name: str) -> None:
     """Compare the second of two packed rows with the same row alone in the model's own eager path.
 
-    Raises ``PackingUnsupportedError`` where they differ or the architecture cannot be run row by row.
+    Raises ``PackingUnsupportedError`` where they differ or the architecture cannot be run row by
+    row.
     """
     generator = torch.Generator().manual_seed(0)
     rows = torch.randint(

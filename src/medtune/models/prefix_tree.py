@@ -126,9 +126,9 @@ def group_by_prefix(
     """The trees' numbers in groups, each with the ids that its prompts begin with: none, where
     less than ``min_saved`` is saved.
 
-    ``min_saved`` is in tokens; less than a quarter of the usual prompt is not worth it either, since
-    what stands after a prefix attends by a mask. Every prompt keeps its last token, which predicts
-    the first of an answer.
+    ``min_saved`` is in tokens; less than a quarter of the usual prompt is not worth it either,
+    since what stands after a prefix attends by a mask. Every prompt keeps its last token, which
+    predicts the first of an answer.
     """
     by_start: dict[bytes, list[int]] = {}
     for number, tree in enumerate(trees):
@@ -363,8 +363,8 @@ def score_choices(
 ) -> list[ChoiceLikelihoods]:
     """The log-likelihoods of the answers to every prompt.
 
-    ``texts`` are the (prompt, answer) as they are rendered, ``rows`` their ids with the index of the
-    answer's first.
+    ``texts`` are the (prompt, answer) as they are rendered, ``rows`` their ids with the index of
+    the answer's first.
     """
     trees, cuts = [], []
     for encoded in rows:

@@ -11,21 +11,20 @@ from medtune.errors import RecipeError
 if TYPE_CHECKING:
     import torch
 
-BITS = {
-    "nf4": 4.127,
-    "int8": 8.0,
-}  # a weight, with its share of the doubly quantized scales (QLoRA, section 3)
+# of a weight, with its share of the doubly quantized scales (QLoRA, section 3)
+BITS = {"nf4": 4.127, "int8": 8.0}
 
 
-def require_bitsandbytes(wanted: str) -> None:
+def require_bitsandbytes(field: str) -> None:
     """Raise ``RecipeError`` where the library is not installed.
 
-    ``wanted`` is the field that needs it.
+    ``field`` of the recipe needs it.
     """
     if find_spec("bitsandbytes") is None:
         raise RecipeError(
-            "quantized weights and 8-bit optimizers need the library bitsandbytes, which is not installed",
-            where=wanted,
+            "quantized weights and 8-bit optimizers need the library bitsandbytes, "
+            "which is not installed",
+            where=field,
             fix="pip install 'medtune[quantized]'",
         )
 

@@ -29,14 +29,19 @@ class SentenceEncoder:
         self,
         model: "PreTrainedModel",
         tokenizer: "PreTrainedTokenizerBase",
-        place: Path,
+        directory: Path,
         window: int,
     ) -> None:
-        self.model, self.tokenizer, self.place, self.window = model, tokenizer, place, window
-        self.name = place.name
+        self.model, self.tokenizer, self.directory, self.window = (
+            model,
+            tokenizer,
+            directory,
+            window,
+        )
+        self.name = directory.name
 
     @classmethod
-    def load(cls, place: Path) -> "SentenceEncoder":
+    def load(cls, directory: Path) -> "SentenceEncoder":
         """Read from disk, safetensors only.
 
         Raises ``ModelError`` where the directory holds no such encoder.
@@ -44,36 +49,36 @@ class SentenceEncoder:
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils import logging
 
-        _check(place)
+        _check(directory)
         logging.disable_progress_bar()
         try:
             tokenizer = AutoTokenizer.from_pretrained(
-                place, local_files_only=True, trust_remote_code=False
+                directory, local_files_only=True, trust_remote_code=False
             )
             model = AutoModel.from_pretrained(
-                place,
+                directory,
                 local_files_only=True,
                 trust_remote_code=False,
                 use_safetensors=True,
                 dtype=torch.float32,
             )
         except (OSError, ValueError, KeyError) as error:
-            raise _unusable(place, str(error).splitlines()[0]) from error
+            raise _unusable(directory, str(error).splitlines()[0]) from error
         if (
             tokenizer.cls_token_id is None
             or tokenizer.sep_token_id is None
             or model.config.is_encoder_decoder
         ):
-            raise _unusable(place, "it is no encoder of the BERT kinds")
+            raise _unusable(directory, "it is no encoder of the BERT kinds")
         limits = (
-            _optional(place / "sentence_bert_config.json").get("max_seq_length"),
+            _optional(directory / "sentence_bert_config.json").get("max_seq_length"),
             model.config.max_position_embeddings,
         )
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return cls(
             model.eval().to(device),
             tokenizer,
-            place,
+            directory,
             min(limit for limit in (*limits, 512) if limit),
         )
 
@@ -101,7 +106,7 @@ class SentenceEncoder:
             ):
                 windows[owner].append(hidden)
             rows = rows[size:]
-        return [_text_embedding(some, self.model.config.hidden_size) for some in windows]
+        return [_text_embedding(hidden, self.model.config.hidden_size) for hidden in windows]
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         return [
@@ -138,13 +143,13 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return np.asarray(vectors / np.maximum(lengths, 1e-12))
 
 
-def _check(place: Path) -> None:
-    if not (place / "config.json").is_file():
-        raise _unusable(place, "there is no config.json")
-    pooling = _optional(place / "1_Pooling" / "config.json")
+def _check(directory: Path) -> None:
+    if not (directory / "config.json").is_file():
+        raise _unusable(directory, "there is no config.json")
+    pooling = _optional(directory / "1_Pooling" / "config.json")
     if pooling and not pooling.get("pooling_mode_mean_tokens"):
         raise _unusable(
-            place, "its vectors are not means over tokens, and medtune knows only these"
+            directory, "its vectors are not means over tokens, and medtune knows only these"
         )
 
 
@@ -152,9 +157,10 @@ def _optional(path: Path) -> dict[str, Any]:
     return dict(read_json(path)) if path.is_file() else {}
 
 
-def _unusable(place: Path, why: str) -> ModelError:
+def _unusable(directory: Path, why: str) -> ModelError:
     return ModelError(
         f"no usable sentence encoder: {why}",
-        where=str(place),
-        fix="Set the task's encoder to auto, none, or a directory such as all-MiniLM-L6-v2 with safetensors.",
+        where=str(directory),
+        fix="Set the task's encoder to auto, none, or a directory such as all-MiniLM-L6-v2 "
+        "with safetensors.",
     )

@@ -17,7 +17,7 @@ from medtune.hosted.quote import endpoint_of
 from medtune.models.adapters import add_lora, frozen_hash
 from medtune.models.cache import CachedModel
 from medtune.models.causal import CausalModel
-from medtune.models.inference_settings import inference_settings_of
+from medtune.models.inference_settings import InferenceSettings
 from medtune.models.interface import LanguageModel
 from medtune.models.load import LocalModelRef, load_tokenizer, load_weights
 from medtune.models.open import ModelRef, open_model, resolve_model, trained_endpoint_ref
@@ -214,19 +214,20 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
     if processes.main:
         tokenizer = load_tokenizer(plan.local, recipe.model.chat_template, recipe.model.prompt)
         with whole_directory(run.model) as place:
-            use = inference_settings_of(recipe) | {
-                "revision": recipe.model.revision,
-                "base_weights_sha256": plan.base_weights,
-                "quantization": recipe.model.quantization,
-                "double_quantization": recipe.model.double_quantization,
-            }
+            settings = InferenceSettings.of(
+                recipe,
+                revision=recipe.model.revision,
+                base_weights_sha256=plan.base_weights,
+                quantization=recipe.model.quantization,
+                double_quantization=recipe.model.double_quantization,
+            )
             name = recipe.model.name
             save_model(
                 model,
                 tokenizer,
                 place,
                 str(Path(name).resolve()) if Path(name).is_dir() else name,
-                use,
+                settings,
             )
         write_training_results(run, result, recipe.train.method, str(dtype), memory_before)
     processes.wait()

@@ -2,7 +2,7 @@
 
 A template is chosen by name in the recipe (``model.chat_template``), else the tokenizer's own is
 used, else the family whose turn markers stand in the vocabulary, else the plain one.
-`tests/tokens/test_chat_templates.py` holds them against what the families' published templates render.
+`tests/tokens/test_chat_templates.py` holds them against what the families' own templates render.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,8 @@ def _marked(role: str, content: str, end: str) -> str:
 
 
 _QWEN_DEFAULT = (
-    "{% if messages[0]['role'] != 'system' %}{{ '<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. "
+    "{% if messages[0]['role'] != 'system' %}"
+    "{{ '<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. "
     "You are a helpful assistant.<|im_end|>\\n' }}{% endif %}"
 )
 _CHATML = _marked("'<|im_start|>' + m['role'] + '\\n'", "m['content']", "'<|im_end|>\\n'")
@@ -36,8 +37,10 @@ _CHATML_PROMPT = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}
 # A system message goes inside the first user turn; `first` holds its text until then.
 _LLAMA_2 = (
     "{% set ns = namespace(system='') %}{% for m in messages %}"
-    "{% if m['role'] == 'system' %}{% set ns.system = '<<SYS>>\\n' + m['content'] | trim + '\\n<</SYS>>\\n\\n' %}"
-    "{% elif m['role'] == 'user' %}{{ bos_token + '[INST] ' + ns.system + m['content'] | trim + ' [/INST]' }}"
+    "{% if m['role'] == 'system' %}"
+    "{% set ns.system = '<<SYS>>\\n' + m['content'] | trim + '\\n<</SYS>>\\n\\n' %}"
+    "{% elif m['role'] == 'user' %}"
+    "{{ bos_token + '[INST] ' + ns.system + m['content'] | trim + ' [/INST]' }}"
     "{% set ns.system = '' %}"
     "{% elif m['role'] == 'assistant' %}{{ ' ' + m['content'] | trim + ' ' + eos_token }}"
     + _UNKNOWN
@@ -54,7 +57,8 @@ TEMPLATES: dict[str, str] = {
     + "{% endfor %}",
     "alpaca": _BOS + "{% for m in messages %}"
     "{% if m['role'] == 'system' %}{{ m['content'] | trim + '\\n\\n' }}"
-    "{% elif m['role'] == 'user' %}{{ '### Instruction:\\n' + m['content'] | trim + '\\n\\n### Response:\\n' }}"
+    "{% elif m['role'] == 'user' %}"
+    "{{ '### Instruction:\\n' + m['content'] | trim + '\\n\\n### Response:\\n' }}"
     "{% elif m['role'] == 'assistant' %}{{ m['content'] | trim + eos_token + '\\n\\n' }}"
     + _UNKNOWN
     + "{% endfor %}",
@@ -80,7 +84,8 @@ TEMPLATES: dict[str, str] = {
         "m['content'] | trim",
         "'<|eot_id|>'",
     )
-    + "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}",
+    + "{% if add_generation_prompt %}"
+    "{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}",
     "phi-3": _marked("'<|' + m['role'] + '|>\\n'", "m['content']", "'<|end|>\\n'")
     + "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% else %}{{ eos_token }}{% endif %}",
     "zephyr": _marked("'<|' + m['role'] + '|>\\n'", "m['content'] | trim", "eos_token + '\\n'")
@@ -160,31 +165,33 @@ def prompt_template(template: str, prompt: str) -> str:
     before, after = (repr(part) for part in prompt.split("{question}"))
     return (
         "{%- set asked = namespace(messages=[]) -%}{%- for m in messages -%}"
-        f"{{%- set text = {before} + m['content'] + {after} if m['role'] == 'user' else m['content'] -%}}"
-        "{%- set asked.messages = asked.messages + [{'role': m['role'], 'content': text}] -%}{%- endfor -%}"
+        f"{{%- set text = {before} + m['content'] + {after} "
+        "if m['role'] == 'user' else m['content'] -%}"
+        "{%- set asked.messages = asked.messages + [{'role': m['role'], 'content': text}] -%}"
+        "{%- endfor -%}"
         "{%- set messages = asked.messages -%}" + template
     )
 
 
 def choose_template(
     tokenizer: "PreTrainedTokenizerBase",
-    wanted: str,
+    name: str,
     prompt: str | None = None,
     *,
     seq2seq: bool = False,
 ) -> str:
-    """The template's text for ``wanted``: a family's name, or ``auto``.
+    """The template's text for ``name``: a family's name, or ``auto``.
 
     With the recipe's ``prompt`` where there is one.
     """
-    bare = seq2seq and wanted == "auto" and not tokenizer.chat_template
-    template = SEQ2SEQ if bare else _template(tokenizer, wanted)
+    bare = seq2seq and name == "auto" and not tokenizer.chat_template
+    template = SEQ2SEQ if bare else _template(tokenizer, name)
     return prompt_template(template, prompt) if prompt else template
 
 
-def _template(tokenizer: "PreTrainedTokenizerBase", wanted: str) -> str:
-    if wanted != "auto":
-        return family_template(wanted).text
+def _template(tokenizer: "PreTrainedTokenizerBase", name: str) -> str:
+    if name != "auto":
+        return family_template(name).text
     if tokenizer.chat_template:
         return str(tokenizer.chat_template)
     vocabulary = tokenizer.get_vocab()

@@ -22,7 +22,7 @@ from medtune.tokens.token_view import TokenView, make_view, token_texts
 MINIMUM_PROMPT = 32
 
 
-def inside(offsets: np.ndarray, spans: Sequence[tuple[int, int]]) -> np.ndarray:
+def supervised_mask(offsets: np.ndarray, spans: Sequence[tuple[int, int]]) -> np.ndarray:
     """Which tokens belong to an answer: those that end inside it.
 
     One that begins with the blank before the answer still predicts the answer's first letters.
@@ -36,7 +36,7 @@ def inside(offsets: np.ndarray, spans: Sequence[tuple[int, int]]) -> np.ndarray:
 
 
 def count_supervised(encoding: Any, start: int, end: int, length: int) -> int | None:
-    """``inside`` for one span, counted by two look-ups instead of all offsets.
+    """``supervised_mask`` for one span, counted by two look-ups instead of all offsets.
 
     None where that cannot tell.
 
@@ -154,7 +154,7 @@ class Encoder:
             supervised = np.ones(len(ids), dtype=bool)
             supervised[:1] = False  # nothing stands before the first token
         elif offsets is not None:
-            supervised = inside(offsets, rendered.answers)
+            supervised = supervised_mask(offsets, rendered.answers)
         else:
             supervised = self._inside_by_prefix(rendered, ids)
         return _Marked(ids, supervised, offsets)
@@ -166,8 +166,8 @@ class Encoder:
         supervised = np.zeros(len(ids), dtype=bool)
         for start, end in rendered.answers:
             first, last = (
-                common_prefix_length(self._ids(rendered.text[:place]), ids)
-                for place in (start, end)
+                common_prefix_length(self._ids(rendered.text[:position]), ids)
+                for position in (start, end)
             )
             supervised[first:last] = True
         return supervised

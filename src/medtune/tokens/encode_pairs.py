@@ -90,10 +90,10 @@ class PairEncoder:
 
     def ids(self, text: str) -> np.ndarray:
         """A text's tokens, ended by the terminator, as T5 kinds have it in sources and targets."""
-        found = self.tokenizer(text, add_special_tokens=False, verbose=False, truncation=False)[
+        encoded = self.tokenizer(text, add_special_tokens=False, verbose=False, truncation=False)[
             "input_ids"
         ]
-        return np.array([*found, self.tokenizer.eos_token_id], dtype=np.int64)
+        return np.array([*encoded, self.tokenizer.eos_token_id], dtype=np.int64)
 
     def _texts(self, conversation: Conversation) -> tuple[str, str]:
         answer = conversation.reference.strip()
@@ -131,10 +131,10 @@ class PairEncoder:
         if not pairs:
             return []
         texts = [text for pair in pairs for text in pair]
-        found: Any = self.tokenizer(
+        encoded: Any = self.tokenizer(
             texts, add_special_tokens=False, verbose=False, truncation=False
         )["input_ids"]
-        sizes = [len(ids) + 1 for ids in found]
+        sizes = [len(ids) + 1 for ids in encoded]
         return [
             Length(conversation.id, source + target, target, self._over(source, target))
             for conversation, source, target in zip(

@@ -45,7 +45,8 @@ def overlong_error(row: str, tokens: int, limit: int, over: int | None = None) -
     """
     if over is not None:
         return DataError(
-            f"{over} tokens more than train.max_length (the question) and train.max_target_length (the answer) allow",
+            f"{over} tokens more than train.max_length (the question) and "
+            "train.max_target_length (the answer) allow",
             where=row,
             fix="Set data.overlong to truncate or drop, or raise these limits.",
         )

@@ -94,8 +94,8 @@ class ChatTemplate:
         """Length of an assistant turn up to its terminator: the first special token after its
         text, if there is one.
         """
-        place = turn.find(content.strip())
-        after = place + len(content.strip()) if place >= 0 else 0
+        position = turn.find(content.strip())
+        after = position + len(content.strip()) if position >= 0 else 0
         ends = [
             turn.find(token, after) + len(token) for token in self._special if token in turn[after:]
         ]
@@ -125,8 +125,8 @@ class ChatTemplate:
             end = self._turn_end(shared[len(before) :], message.content)
             if not shared.startswith(before) or (end is None and shared != after):
                 raise ModelError(
-                    "the chat template renders a conversation differently from its beginning, so answers cannot be told "
-                    "from questions",
+                    "the chat template renders a conversation differently from its beginning, "
+                    "so answers cannot be told from questions",
                     fix="Name another one with model.chat_template, or use single-turn data.",
                 )
             spans.append((len(before), len(before) + end if end is not None else len(after)))
@@ -141,5 +141,5 @@ class ChatTemplate:
         rendered = self.conversation([*messages, Message("assistant", answer)])
         start, end = rendered.answers[-1]
         text, stripped = rendered.text[start:end], answer.strip()
-        place = text.find(stripped)
-        return rendered.text[:start], text[: place + len(stripped)] if place >= 0 else text
+        position = text.find(stripped)
+        return rendered.text[:start], text[: position + len(stripped)] if position >= 0 else text

@@ -60,11 +60,11 @@ def token_texts(text: str, offsets: "np.ndarray") -> list[tuple[str, str]]:
     A blank right before a token is its own: tokens of sentencepiece stand for it without covering
     it.
     """
-    pieces, place = [], 0
+    pieces, covered = [], 0
     for start, end in offsets.tolist():
-        own = max(place, start - 1 if text[max(0, start - 1) : start] == " " else start)
-        pieces.append((text[place:own], text[own:end]))
-        place = max(place, end)
+        first = max(covered, start - 1 if text[max(0, start - 1) : start] == " " else start)
+        pieces.append((text[covered:first], text[first:end]))
+        covered = max(covered, end)
     return pieces
 
 
@@ -81,10 +81,10 @@ def make_view(
     """
     stays = set(kept.tolist())
     pieces = []
-    for place, (token, (unseen, text), learnt) in enumerate(
+    for position, (token, (unseen, text), learnt) in enumerate(
         zip(ids, texts, supervised.tolist(), strict=True)
     ):
-        state: State = "cut" if place not in stays else "supervised" if learnt else "context"
+        state: State = "cut" if position not in stays else "supervised" if learnt else "context"
         pieces.append(ViewedToken(int(token), text, state, int(token) in special, unseen))
     return TokenView(row, tuple(pieces))
 
@@ -153,9 +153,8 @@ def bars(histogram: dict[str, Any], fate: str = "cut") -> list[str]:
     for name, count, low in zip(names, counts, edges, strict=False):
         if limit is not None and low == limit:
             lines.append(_limit_line(histogram, total, fate))
-        lines.append(
-            f"{name:>{name_width}} {count:>{count_width},} {_bar(count / max(1, most) * room)}".rstrip()
-        )
+        bar = _bar(count / max(1, most) * room)
+        lines.append(f"{name:>{name_width}} {count:>{count_width},} {bar}".rstrip())
     if limit is not None and limit not in edges[:-1]:
         lines.append(_limit_line(histogram, total, fate))
     return lines
@@ -164,9 +163,8 @@ def bars(histogram: dict[str, Any], fate: str = "cut") -> list[str]:
 def _limit_line(histogram: dict[str, Any], total: int, fate: str) -> str:
     over = histogram["over_limit"]
     share = f"{over / max(1, total):.1%}"
-    return f" limit {histogram['limit']:,} tokens: {over:,} of {total:,} rows {fate} ({share}) ".center(
-        WIDTH, "┄"
-    )
+    text = f" limit {histogram['limit']:,} tokens: {over:,} of {total:,} rows {fate} ({share}) "
+    return text.center(WIDTH, "┄")
 
 
 def _bar(eighths: float) -> str:

@@ -11,7 +11,7 @@ from medtune.tokens.chat_templates import choose_template
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-SAYS_ITS_CLASS = ("tokenizer.json", "tokenizer_config.json", "config.json")
+NAMES_ITS_CLASS = ("tokenizer.json", "tokenizer_config.json", "config.json")
 # What a directory holds that does not say of which class it is → the class that published such
 # files.
 CLASS_OF_FILES = {
@@ -32,12 +32,12 @@ def load_tokenizer_only(
     """
     import transformers
 
-    place = Path(name)
-    if not place.is_dir() and (
-        place.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1
+    directory = Path(name)
+    if not directory.is_dir() and (
+        directory.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1
     ):
         raise ModelError("no such directory", where=f"--tokenizer {name}", fix="Check the path.")
-    kind = _class_name(place)
+    kind = _class_name(directory)
     # A bare sentencepiece model puts its blank before every piece of text, also after BOS; "legacy"
     # is the word for it.
     options = {"legacy": True} if kind == "LlamaTokenizer" else {}
@@ -56,13 +56,15 @@ def load_tokenizer_only(
     return tokenizer
 
 
-def _class_name(place: Path) -> str:
-    if not place.is_dir() or any((place / file).exists() for file in SAYS_ITS_CLASS):
+def _class_name(directory: Path) -> str:
+    if not directory.is_dir() or any((directory / file).exists() for file in NAMES_ITS_CLASS):
         return "AutoTokenizer"
     for files, name in CLASS_OF_FILES.items():
-        if all((place / file).exists() for file in files):
+        if all((directory / file).exists() for file in files):
             return name
-    known = ", ".join([SAYS_ITS_CLASS[0], *map(" + ".join, CLASS_OF_FILES)])
+    known = ", ".join([NAMES_ITS_CLASS[0], *map(" + ".join, CLASS_OF_FILES)])
     raise ModelError(
-        "this directory holds no tokenizer", where=f"--tokenizer {place}", fix=f"Known: {known}."
+        "this directory holds no tokenizer",
+        where=f"--tokenizer {directory}",
+        fix=f"Known: {known}.",
     )
