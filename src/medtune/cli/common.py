@@ -102,22 +102,21 @@ class Options:
         print_json(value) if self.json else typer.echo(text())
 
 
+_HINTS = get_type_hints(Options, include_extras=True)
+_SHARED = {
+    field.name: Parameter(
+        field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=_HINTS[field.name]
+    )
+    for field in fields(Options)
+}
+
+
 def offers(order: str) -> Callable[[Command], Command]:
     """A verb with shared options: it takes them as ``options``, an `Options`.
 
     ``order`` names the options as they stand in --help, the verb's own ones among them; parameters
     of the verb that it leaves out stand before all others.
     """
-    hints = get_type_hints(Options, include_extras=True)
-    shared = {
-        field.name: Parameter(
-            field.name,
-            Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=hints[field.name],
-        )
-        for field in fields(Options)
-    }
 
     def decorate(function: Command) -> Command:
         parameters = {
@@ -133,7 +132,7 @@ def offers(order: str) -> Callable[[Command], Command]:
             options = Options(**{name: values.pop(name) for name in taken})
             function(**values, options=options)
 
-        offered = [(shared | parameters)[name] for name in names]
+        offered = [(_SHARED | parameters)[name] for name in names]
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in offered}
         command.__signature__ = Signature(offered)  # type: ignore[attr-defined]
         return command

@@ -1,7 +1,7 @@
 """`medtune data`: the known data sets."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,24 +27,24 @@ def list_sources(*, options: Options) -> None:
     from medtune.data.sources.catalogue import KNOWN
 
     data_dir = options.existing_data_dir()
-    rows = [
-        {
-            "name": source.name,
-            "title": source.title,
-            "licence": source.licence,
-            "published": source.published,
-            "columns": source.columns,
-            "rows": source.rows(),
-            "here": _where(source, data_dir),
-            "files": list(source.files),
-        }
-        for source in KNOWN.values()
-    ]
     if options.json:
-        print_json(rows)
+        print_json([_as_dict(source, data_dir) for source in KNOWN.values()])
         return
-    for row in rows:
-        typer.echo("\n".join(_described(row)) + "\n")
+    for source in KNOWN.values():
+        typer.echo("\n".join(_described(source, data_dir)) + "\n")
+
+
+def _as_dict(source: "KnownSource", data_dir: Path | None) -> dict[str, object]:
+    return {
+        "name": source.name,
+        "title": source.title,
+        "licence": source.licence,
+        "published": source.published,
+        "columns": source.columns,
+        "rows": source.rows(),
+        "here": _where(source, data_dir),
+        "files": list(source.files),
+    }
 
 
 def _where(source: "KnownSource", data_dir: Path | None) -> str:
@@ -54,21 +54,21 @@ def _where(source: "KnownSource", data_dir: Path | None) -> str:
     return "not here; fetched from the hub when asked for" if source.hub else "not here"
 
 
-def _described(row: dict[str, Any]) -> list[str]:
+def _described(source: "KnownSource", data_dir: Path | None) -> list[str]:
     """A data set in lines of at most 80 columns; only the path of a file may be longer."""
     from textwrap import TextWrapper
 
-    size = f"{row['rows']:,} rows; " if row["rows"] else ""
+    rows = source.rows()
     head = TextWrapper(80, subsequent_indent="  ", break_long_words=False)
     rest = TextWrapper(80, "  ", "    ", break_long_words=False, break_on_hyphens=False)
-    lines = head.wrap(f"{row['name']}: {row['title']}")
+    lines = head.wrap(f"{source.name}: {source.title}")
     for fact in (
-        f"columns: {row['columns']}",
-        f"{size}{row['licence']}",
-        f"published: {row['published']}",
+        f"columns: {source.columns}",
+        f"{f'{rows:,} rows; ' if rows else ''}{source.licence}",
+        f"published: {source.published}",
     ):
         lines += rest.wrap(fact)
-    return [*lines, f"  here: {row['here']}"]
+    return [*lines, f"  here: {_where(source, data_dir)}"]
 
 
 @app.command("audit")
