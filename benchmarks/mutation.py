@@ -180,7 +180,7 @@ def load_libraries() -> None:
     """What every child needs and never changes; medtune itself is loaded by the child."""
     import importlib
 
-    for name in ("numpy", "scipy.stats", "torch", "hypothesis", "pyarrow.parquet", "pytest",
+    for name in ("numpy", "scipy.stats", "sklearn.metrics", "statsmodels.stats.multitest", "torch", "hypothesis", "pyarrow.parquet", "pytest",
                  "transformers.models.llama.modeling_llama", "transformers.tokenization_utils_fast",):  # fmt: skip
         with contextlib.suppress(ImportError):
             importlib.import_module(name)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from command_line import GENEROUS
+
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "identifiers.py"
 KINDS = set(
     "name date age phone fax email url ip address zip record account licence device "
@@ -239,7 +241,7 @@ def run_with_stub(tmp_path):
         environment = {k: v for k, v in os.environ.items() if k != "MEDTUNE_DATA"}
         command = [sys.executable, "-c", start, "identifiers.py", *map(str, arguments)]
         done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=300
+            command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=GENEROUS
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

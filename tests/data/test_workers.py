@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from command_line import GENEROUS
 from medtune.data import workers
 from medtune.data.workers import INLINE, ordered_map
 from medtune.errors import DataError
@@ -75,5 +76,7 @@ def test_a_script_without_a_main_guard_gets_its_results(tmp_path):
         "from operator import add\nfrom medtune.data.workers import ordered_map\n"
         "print(list(ordered_map(add, 1, range(9), 2)))\n"
     )
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=GENEROUS
+    )
     assert done.stdout == "[1, 2, 3, 4, 5, 6, 7, 8, 9]\n"

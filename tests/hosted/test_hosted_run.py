@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 import medtune
+from command_line import GENEROUS
 from hosting import BASE, IGNORANT, KEY, running
 from medtune import progress
 from medtune.cli.app import main
@@ -396,7 +397,7 @@ def test_killed_between_creation_and_note_the_job_is_found_not_made_again(call, 
     server.fail(TRAINING, 0, after=True, act=lambda: process.kill())
     command = [sys.executable, "-m", "medtune", "train", "try.yaml", "--yes"]
     process = subprocess.Popen(command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    process.communicate(timeout=120)
+    process.communicate(timeout=GENEROUS)
     assert process.returncode == -signal.SIGKILL
     assert state_of(work)["job"] is None
     ended = call("train", "try.yaml")

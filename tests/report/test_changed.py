@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from command_line import GENEROUS
 from medtune.evaluation.results import Sample
 from medtune.files import read_json, read_json_lines, write_json, write_json_lines
 from medtune.report.changed_items import ChangedTask, as_json, changed_items, value_of
@@ -160,7 +161,7 @@ def test_a_browser_shows_the_lost_items_as_text_under_the_pages_policy(measured,
         [CHROMIUM, *flags, *place, measured.page.as_uri()],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=GENEROUS,
         check=False,
     )
     shown = done.stdout[
