@@ -1,6 +1,6 @@
 """Change the code in small ways and count how many of the changes the tests notice.
 
-    python benchmarks/mutation.py                               # every module below, 40 mutants each
+    python benchmarks/mutation.py                          # every module below, 40 mutants each
     python benchmarks/mutation.py --only data/splits --limit 200 --seed 1
     python benchmarks/mutation.py --quick                       # 5 each; --json for machines
 
@@ -48,10 +48,16 @@ COMPARISONS = {
     ast.NotIn: (ast.In,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,),
 }  # fmt: skip
 OPERATORS = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
-    ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
 }  # fmt: skip
 CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list"}
+LIBRARIES = (
+    "numpy", "scipy.stats", "sklearn.metrics", "statsmodels.stats.multitest", "torch", "pytest",
+    "hypothesis", "pyarrow.parquet", "transformers.models.llama.modeling_llama",
+    "transformers.tokenization_utils_fast",
+)  # fmt: skip
 TIMES_BASELINE, LEAST_SECONDS = 8, 60  # a mutant that takes longer hangs: noticed
 MEMORY = 12 * 2**30  # bytes of address space of a mutant's tests
 
@@ -180,8 +186,7 @@ def load_libraries() -> None:
     """What every child needs and never changes; medtune itself is loaded by the child."""
     import importlib
 
-    for name in ("numpy", "scipy.stats", "sklearn.metrics", "statsmodels.stats.multitest", "torch", "hypothesis", "pyarrow.parquet", "pytest",
-                 "transformers.models.llama.modeling_llama", "transformers.tokenization_utils_fast",):  # fmt: skip
+    for name in LIBRARIES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
 
@@ -221,7 +226,7 @@ def run_tests(tree: Path, files: list[str], seconds: float) -> str:
 
 
 def equivalents() -> set[tuple[str, ...]]:
-    """Keys of mutants that no test could notice; an entry without a change covers its whole line."""
+    """Keys of mutants that no test could notice; one without a change covers its line."""
     path = Path(__file__).with_name("mutation_equivalent.toml")
     entries = tomllib.loads(path.read_text(encoding="utf-8"))["equivalent"]
     names = ("module", "code", "original", "changed")

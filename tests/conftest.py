@@ -12,7 +12,7 @@ from command_line import run_command, run_process
 from small_run import (
     QUICK,
     SmallRun,
-    made_once,
+    create_once,
     make_small_run,
     overrides,
     read_small_run,
@@ -24,7 +24,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.pop("MEDTUNE_DATA_DIR", None)
 
 
-def make_tiny_model(place: Path, *, context: int = 256, seed: int = 0) -> Path:
+def make_tiny_model(directory: Path, *, context: int = 256, seed: int = 0) -> Path:
     """A Llama of random weights (width 32, two layers) with a byte-level tokenizer of 700
     tokens.
     """
@@ -34,7 +34,8 @@ def make_tiny_model(place: Path, *, context: int = 256, seed: int = 0) -> Path:
     from medtune.training.corpus import train_tokenizer
 
     texts = [
-        "What are the symptoms of anemia? Fatigue, pale skin and short breath are common symptoms of anemia."
+        "What are the symptoms of anemia? Fatigue, pale skin and short breath are common "
+        "symptoms of anemia."
     ] * 20
     tokenizer = train_tokenizer(
         [*texts, "Question: Why? Answer: Because of naïve µg values. "], 700, context
@@ -53,9 +54,9 @@ def make_tiny_model(place: Path, *, context: int = 256, seed: int = 0) -> Path:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    LlamaForCausalLM(config).save_pretrained(place)
-    tokenizer.save_pretrained(place)
-    return place
+    LlamaForCausalLM(config).save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    return directory
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -80,14 +81,14 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
-    return made_once(tmp_path_factory, "tiny", make_tiny_model)
+    return create_once(tmp_path_factory, "tiny", make_tiny_model)
 
 
 @pytest.fixture(scope="session")
 def small(tiny_model, tmp_path_factory) -> list[str]:
     """Overrides of quickstart for a run of seconds: forty rows, a tiny model, four steps."""
-    table = made_once(
-        tmp_path_factory, "table", lambda place: write_questions(place / "questions.csv")
+    table = create_once(
+        tmp_path_factory, "table", lambda home: write_questions(home / "questions.csv")
     )
     named = {"data.source": table / "questions.csv", "model.name": tiny_model}
     return overrides(named | QUICK)
@@ -96,8 +97,8 @@ def small(tiny_model, tmp_path_factory) -> list[str]:
 @pytest.fixture(scope="session")
 def small_run(small, tiny_model, tmp_path_factory) -> SmallRun:
     """The small run, finished; tests that change it copy it."""
-    home = made_once(
-        tmp_path_factory, "finished", lambda place: make_small_run(place, tiny_model, small)
+    home = create_once(
+        tmp_path_factory, "finished", lambda home: make_small_run(home, tiny_model, small)
     )
     return read_small_run(home)
 
@@ -105,26 +106,26 @@ def small_run(small, tiny_model, tmp_path_factory) -> SmallRun:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The directory of the real data sets."""
-    place = os.environ.get("MEDTUNE_DATA")
-    if not place or not Path(place).is_dir():
+    directory = os.environ.get("MEDTUNE_DATA")
+    if not directory or not Path(directory).is_dir():
         pytest.skip("MEDTUNE_DATA names no directory of real data sets")
-    return Path(place)
+    return Path(directory)
 
 
 @pytest.fixture(scope="session")
 def real_models(real_data) -> Path:
-    place = real_data.parent / "models"
-    if not place.is_dir():
+    directory = real_data.parent / "models"
+    if not directory.is_dir():
         pytest.skip("no tiny real models beside MEDTUNE_DATA")
-    return place
+    return directory
 
 
 @pytest.fixture(scope="session")
 def real_tokenizers(real_data) -> Path:
-    place = real_data.parent / "tokenizers"
-    if not place.is_dir():
+    directory = real_data.parent / "tokenizers"
+    if not directory.is_dir():
         pytest.skip("no real tokenizers beside MEDTUNE_DATA")
-    return place
+    return directory
 
 
 @pytest.fixture

@@ -51,22 +51,22 @@ def overrides(settings: Mapping[str, Any]) -> list[str]:
     return [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
 
 
-def made_once(
+def create_once(
     tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]
 ) -> Path:
     """A directory that the first worker of a session fills and the others wait for."""
     base = tmp_path_factory.getbasetemp()
     # Each worker has a directory below the session's.
-    place = (base.parent if base.name.startswith("popen-") else base) / "shared" / name
-    place.parent.mkdir(exist_ok=True)
-    done = place.with_suffix(".done")
-    with open(place.with_suffix(".lock"), "w") as lock:
+    directory = (base.parent if base.name.startswith("popen-") else base) / "shared" / name
+    directory.parent.mkdir(exist_ok=True)
+    done = directory.with_suffix(".done")
+    with open(directory.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
-            place.mkdir()  # fails where the first try failed: its error was reported
-            make(place)
+            directory.mkdir()  # fails where the first try failed: its error was reported
+            make(directory)
             done.touch()
-    return place
+    return directory
 
 
 def hashes(directory: Path) -> dict[str, str]:
@@ -80,10 +80,10 @@ def hashes(directory: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class SmallRun:
-    """The finished run: how it was asked for, what it printed, what it left. Copy it to change it."""
+    """The finished run: how it was asked for, what it printed, what it left."""
 
     home: Path
-    place: Path
+    root: Path
     arguments: list[str]
     process: subprocess.CompletedProcess[str]
     hashes: dict[str, str]
@@ -91,7 +91,7 @@ class SmallRun:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        return json.loads((self.place / "metrics.json").read_text(encoding="utf-8"))
+        return json.loads((self.root / "metrics.json").read_text(encoding="utf-8"))
 
 
 def make_small_run(home: Path, model: Path, settings: list[str]) -> None:
@@ -115,5 +115,5 @@ def read_small_run(home: Path) -> SmallRun:
     facts = json.loads(home.with_suffix(".json").read_text(encoding="utf-8"))
     arguments = facts["arguments"]
     process = subprocess.CompletedProcess(arguments, 0, facts["stdout"], facts["stderr"])
-    place = home / "runs" / "quickstart"
-    return SmallRun(home, place, arguments, process, facts["hashes"], facts["model_before"])
+    root = home / "runs" / "quickstart"
+    return SmallRun(home, root, arguments, process, facts["hashes"], facts["model_before"])

@@ -42,25 +42,26 @@ def byte_level_tokenizer():
     from medtune.training.corpus import train_tokenizer
 
     texts = [
-        "Medical question: What are the symptoms of anemia? Fatigue, pale skin and short breath of anemia."
+        "Medical question: What are the symptoms of anemia? "
+        "Fatigue, pale skin and short breath of anemia."
     ] * 20
     return train_tokenizer([*texts, "Why? Because of naïve µg values. "], 700, 512)
 
 
-def make_tiny_t5(place: Path, tokenizer=None, **options) -> Path:
+def make_tiny_t5(directory: Path, tokenizer=None, **options) -> Path:
     """A model directory as the hub's are."""
     tokenizer = tokenizer or byte_level_tokenizer()
     model = tiny_t5(
         len(tokenizer), eos=tokenizer.eos_token_id, pad=tokenizer.pad_token_id, **options
     )
-    model.save_pretrained(place)
+    model.save_pretrained(directory)
     tokenizer.chat_template = None
-    tokenizer.save_pretrained(place)
-    return place
+    tokenizer.save_pretrained(directory)
+    return directory
 
 
-def real_t5_tokenizer(place: Path):
+def real_t5_tokenizer(directory: Path):
     """T5's own, from its sentencepiece model."""
     from transformers import T5Tokenizer
 
-    return T5Tokenizer.from_pretrained(place / "t5")
+    return T5Tokenizer.from_pretrained(directory / "t5")

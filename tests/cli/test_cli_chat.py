@@ -13,7 +13,7 @@ CHEST_PAIN = "I have crushing chest pain"
 def test_an_emergency_gets_the_urgent_advice_before_the_answer_and_the_notice_beside_it(
     medtune_process, finished
 ):
-    process = medtune_process("ask", finished.place, CHEST_PAIN, "--max-tokens", "3")
+    process = medtune_process("ask", finished.root, CHEST_PAIN, "--max-tokens", "3")
     assert process.returncode == 0
     assert process.stdout.startswith(f"{URGENT}\n\n")
     assert process.stdout.removeprefix(URGENT).strip()
@@ -21,7 +21,7 @@ def test_an_emergency_gets_the_urgent_advice_before_the_answer_and_the_notice_be
 
 
 def test_an_answer_as_json(medtune, finished):
-    process = medtune("ask", finished.place, CHEST_PAIN, "--max-tokens", "3", "--json")
+    process = medtune("ask", finished.root, CHEST_PAIN, "--max-tokens", "3", "--json")
     assert process.returncode == 0
     answer = json.loads(process.stdout)
     assert answer["urgent"] == URGENT
@@ -33,7 +33,7 @@ def test_an_answer_as_json(medtune, finished):
 @pytest.fixture(scope="module")
 def chat(finished):
     """A chat of two questions, one of them an emergency, ended by quit: code, stdout, stderr."""
-    process = start_process([*COMMAND, "chat", finished.place, "--max-tokens", "3"], finished.home)
+    process = start_process([*COMMAND, "chat", finished.root, "--max-tokens", "3"], finished.home)
     out, err = process.communicate(
         f"What is gout?\n\n{CHEST_PAIN}\nquit\nNever asked?\n", timeout=GENEROUS
     )
@@ -52,7 +52,7 @@ def test_quit_ends_a_chat(chat):
     ("typed", "answers"), [("EXIT\nNever asked?\n", 0), ("What is gout?", 1), ("", 0)]
 )
 def test_exit_and_the_end_of_input_end_a_chat(medtune, finished, typed, answers):
-    process = medtune("chat", finished.place, "--max-tokens", "3", typed=typed)
+    process = medtune("chat", finished.root, "--max-tokens", "3", typed=typed)
     assert process.returncode == 0
     assert process.stdout.count("Answer: ") == answers
     assert process.stdout.endswith("Goodbye.\n")

@@ -15,7 +15,7 @@ REFUSAL = "I am not sure enough to answer this"
 
 @pytest.fixture(scope="module")
 def copied(finished, tmp_path_factory):
-    return shutil.copytree(finished.place, tmp_path_factory.mktemp("asked") / "run")
+    return shutil.copytree(finished.root, tmp_path_factory.mktemp("asked") / "run")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from medtune.files import read_json
 def second(finished, tmp_path):
     """Another run on the same items: the first, its answers made a little worse."""
     run = tmp_path / "second"
-    shutil.copytree(finished.place, run)
+    shutil.copytree(finished.root, run)
     samples = run / "eval" / "after" / "perplexity.samples.jsonl"
     rows = [json.loads(line) for line in samples.read_text().splitlines()]
     worse = [row | {"loglikelihoods": [row["loglikelihoods"][0] - 30]} for row in rows]
@@ -21,7 +21,7 @@ def second(finished, tmp_path):
 
 
 def test_two_runs_in_one_table(medtune, finished, second, tmp_path):
-    done = medtune("compare", finished.place, second, "--out", "out")
+    done = medtune("compare", finished.root, second, "--out", "out")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert max(map(len, lines[:-1])) <= 80
@@ -39,7 +39,7 @@ def test_two_runs_in_one_table(medtune, finished, second, tmp_path):
 
 
 def test_json_is_alone_on_stdout(medtune, finished, second, tmp_path):
-    done = medtune("compare", finished.place, second, "--out", "out", "--json", "--quiet")
+    done = medtune("compare", finished.root, second, "--out", "out", "--json", "--quiet")
     assert done.returncode == 0
     assert json.loads(done.stdout) == read_json(tmp_path / "out" / "comparison.json")
     assert done.stderr == ""
@@ -47,9 +47,9 @@ def test_json_is_alone_on_stdout(medtune, finished, second, tmp_path):
 
 def test_the_runs_are_left_as_they_were(medtune, finished, second, hashes_of, tmp_path):
     before = hashes_of(second)
-    assert medtune("compare", finished.place, second).returncode == 0
+    assert medtune("compare", finished.root, second).returncode == 0
     assert hashes_of(second) == before
-    assert hashes_of(finished.place) == finished.hashes
+    assert hashes_of(finished.root) == finished.hashes
     assert (tmp_path / "runs" / "comparison" / "compare.html").exists()
 
 
@@ -80,9 +80,7 @@ def test_help_says_what_to_use_for_gguf(medtune):
 
 
 def test_an_export_of_all_weights_answers_as_the_run(medtune, finished, tmp_path):
-    done = medtune(
-        "export", finished.place, "--to", "out", "--form", "merged", "--dtype", "float32"
-    )
+    done = medtune("export", finished.root, "--to", "out", "--form", "merged", "--dtype", "float32")
     assert done.returncode == 0, done.stderr
-    answers = [medtune("ask", run, "What is gout?").stdout for run in (finished.place, "out")]
+    answers = [medtune("ask", run, "What is gout?").stdout for run in (finished.root, "out")]
     assert answers[0] == answers[1] != ""

@@ -140,7 +140,7 @@ def test_a_file_that_cannot_grow_stops_the_run_and_loses_nothing(
     again = medtune(*arguments)
     assert again.returncode == 0, again.stderr
     assert "[evaluate_before] done before" in again.stderr
-    assert hashes_of(run / "model") == hashes_of(finished.place / "model")
+    assert hashes_of(run / "model") == hashes_of(finished.root / "model")
     assert_no_room(process.returncode, out, err)
 
 

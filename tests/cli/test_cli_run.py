@@ -107,8 +107,8 @@ def test_standard_output_is_a_table_a_verdict_and_the_report_s_path(finished):
     assert verdict.startswith("Bits per byte of the held-out answers fell by")
     assert "95 %" in verdict
     assert max(map(len, verdict.splitlines())) <= 80
-    assert " ".join(verdict.split()) in (finished.place / "report.html").read_text(encoding="utf-8")
-    assert report == f"Report: {finished.place / 'report.html'}"
+    assert " ".join(verdict.split()) in (finished.root / "report.html").read_text(encoding="utf-8")
+    assert report == f"Report: {finished.root / 'report.html'}"
 
 
 def test_progress_goes_to_standard_error_with_the_columns_taken(finished):
@@ -128,14 +128,14 @@ def test_a_pipe_gets_no_escape_codes_and_no_bars(finished):
 
 
 def test_run_json_names_what_the_figures_come_from(finished, hashes_of):
-    state = json.loads((finished.place / "run.json").read_text(encoding="utf-8"))
+    state = json.loads((finished.root / "run.json").read_text(encoding="utf-8"))
     assert state["status"] == "complete"
     assert {"versions", "hardware", "seed", "base", "result"} <= set(state)
     for name in ("prepare", "evaluate_before", "train", "evaluate_after"):
         stage = state["stages"][name]
         assert stage["status"] == "complete"
         assert stage["start"] <= stage["end"]
-        assert stage["outputs"].items() <= hashes_of(finished.place).items()
+        assert stage["outputs"].items() <= hashes_of(finished.root).items()
 
 
 def test_the_base_model_s_files_are_untouched(finished, tiny_model, hashes_of):
@@ -144,17 +144,17 @@ def test_the_base_model_s_files_are_untouched(finished, tiny_model, hashes_of):
 
 
 def test_the_resolved_recipe_reads_back_as_itself(finished, medtune):
-    text = (finished.place / "recipe.yaml").read_text(encoding="utf-8")
+    text = (finished.root / "recipe.yaml").read_text(encoding="utf-8")
     assert "max_grad_norm" in text
-    assert medtune("recipes", "show", finished.place / "recipe.yaml").stdout == text
+    assert medtune("recipes", "show", finished.root / "recipe.yaml").stdout == text
 
 
 def test_a_second_call_does_nothing_again(finished, medtune, tmp_path, hashes_of):
-    run = shutil.copytree(finished.place, tmp_path / "runs" / "quickstart")
+    run = shutil.copytree(finished.root, tmp_path / "runs" / "quickstart")
     stages = json.loads((run / "run.json").read_text(encoding="utf-8"))["stages"]
     process = medtune(*finished.arguments)
     assert process.returncode == 0
-    printed = process.stdout.replace(str(run), str(finished.place))
+    printed = process.stdout.replace(str(run), str(finished.root))
     assert printed == finished.process.stdout
     assert not any(stages_run(process.stderr).values())
     assert json.loads((run / "run.json").read_text(encoding="utf-8"))["stages"] == stages
@@ -171,7 +171,7 @@ def test_other_epochs_redo_the_training_but_neither_the_data_nor_the_base(
     finished, medtune, tmp_path, hashes_of
 ):
     run = tmp_path / "copy"
-    shutil.copytree(finished.place, run)
+    shutil.copytree(finished.root, run)
     changes = ["--set", "train.epochs=0.5", "--set", "train.max_steps=null"]
     process = medtune(*finished.arguments, *changes, "--out", run)
     assert process.returncode == 0, process.stderr
@@ -214,8 +214,8 @@ def test_another_seed_draws_other_splits(finished, medtune, tmp_path):
     assert json.loads(process.stdout)["leaked"] == 0
     everything = [
         sorted(items(run, "train") + items(run, "validation") + items(run, "test"))
-        for run in (tmp_path / "other", finished.place)
+        for run in (tmp_path / "other", finished.root)
     ]
     assert everything[0] == everything[1]
-    assert set(items(tmp_path / "other", "test")) != set(items(finished.place, "test"))
+    assert set(items(tmp_path / "other", "test")) != set(items(finished.root, "test"))
     assert not (tmp_path / "other" / "model").exists()

@@ -57,7 +57,7 @@ def test_report_makes_figures_plots_page_and_card_again_from_the_samples(
     medtune, finished, tmp_path, hashes_of
 ):
     run = tmp_path / "copy"
-    shutil.copytree(finished.place, run)
+    shutil.copytree(finished.root, run)
     for name in ("metrics.json", "report.html", "README.md", "eval/comparison.json"):
         (run / name).unlink()
     shutil.rmtree(run / "plots")

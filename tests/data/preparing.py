@@ -16,9 +16,9 @@ SPLITS = ("train", "validation", "test")
 _SCRATCH = tempfile.TemporaryDirectory(prefix="prepared-")  # removed when the tests end
 
 
-def table(place, rows, name="mine.jsonl"):
+def table(directory, rows, name="mine.jsonl"):
     """A file of JSON lines in a directory."""
-    path = place / name
+    path = directory / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
@@ -38,11 +38,11 @@ def pairs(count, start=0, **more):
 
 def run(source, demonstrations=(), seed=0, data_dir=None, **settings):
     """Prepare a path, a known source, a list of these, or a list of rows."""
-    place = Path(tempfile.mkdtemp(dir=_SCRATCH.name))
+    directory = Path(tempfile.mkdtemp(dir=_SCRATCH.name))
     if isinstance(source, list) and source and "question" in source[0]:
-        source = str(table(place, source))
+        source = str(table(directory, source))
     whole = Data(source=source if isinstance(source, list) else str(source), **settings)
-    return prepare(whole, seed, demonstrations, data_dir, place / "out")
+    return prepare(whole, seed, demonstrations, data_dir, directory / "out")
 
 
 def items(prepared):

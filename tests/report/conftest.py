@@ -9,7 +9,7 @@ import pytest
 
 from medtune.report.figures import Figures
 from medtune.run_paths import RunPaths
-from small_run import QUICK, made_once
+from small_run import QUICK, create_once
 
 FULLER = {
     "data.source": "curated",
@@ -33,7 +33,7 @@ def execute_once(small_recipe, tmp_path_factory):
     from medtune.runs.pipeline import execute
 
     def run(name, **stages):
-        return made_once(
+        return create_once(
             tmp_path_factory, name, lambda root: execute(small_recipe, root, None, **stages)
         )
 

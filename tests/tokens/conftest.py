@@ -30,12 +30,12 @@ def tokenizer_for(request):
 
     @cache
     def load(name, family):
-        place = (
+        path = (
             request.getfixturevalue("tiny_model")
             if name == "tiny"
             else request.getfixturevalue("real_tokenizers") / name
         )
-        tokenizer = load_tokenizer_only(str(place))
+        tokenizer = load_tokenizer_only(str(path))
         extra = {"additional_special_tokens": MARKERS}
         if name in ("tiny", "t5"):
             extra |= {"bos_token": "<s>", "eos_token": "</s>"}
