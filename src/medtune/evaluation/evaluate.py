@@ -9,7 +9,7 @@ import numpy as np
 from medtune.conversation import Conversation
 from medtune.evaluation.results import Score, Scores, TaskResult
 from medtune.evaluation.statistics import bootstrap_interval, proportion_interval, wilson
-from medtune.evaluation.tasks import Metric, Sample, Task, TaskSettings, task_of
+from medtune.evaluation.tasks import Metric, Sample, Task, TaskSettings, find, task_of
 from medtune.files import (
     read_json,
     read_json_lines,
@@ -58,7 +58,7 @@ def _score(
     # An item of which the figure does not speak is none of its n.
     spoken = metric.speaks(parts)
     parts = parts[spoken]
-    groups = [sample["group"] for sample, counts in zip(samples, spoken, strict=True) if counts]
+    groups = [sample.group for sample, counts in zip(samples, spoken, strict=True) if counts]
     count, share = len(set(groups)), metric.is_share(parts)
     if share and (parts[:, 1] == 1).all():
         interval = proportion_interval(parts[:, 0], groups, resamples, seed)
@@ -95,7 +95,7 @@ def _evaluate_task(model: LanguageModel, job: Job, resamples: int, directory: Pa
     samples = task.run(model, job.items, settings)
     scores = score(task, samples, resamples, settings.seed)
     samples_path = directory / f"{name}.samples.jsonl"
-    write_json_lines(samples_path, samples)
+    write_json_lines(samples_path, [sample.as_json() for sample in samples])
     result = TaskResult(
         task=job.spec.task,
         model=model.name,
@@ -120,5 +120,7 @@ def _complete(directory: Path, name: str, key: str) -> Scores:
 
 
 def read_samples(directory: Path, name: str) -> list[Sample]:
-    """The saved samples of a task."""
-    return read_json_lines(directory / f"{name}.samples.jsonl")
+    """The saved samples of a task, of its own class."""
+    sample = find(read_json(directory / f"{name}.json")["task"]).sample
+    lines = read_json_lines(directory / f"{name}.samples.jsonl")
+    return [sample.model_validate(line) for line in lines]

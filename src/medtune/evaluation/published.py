@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from medtune.conversation import Conversation
 from medtune.errors import RecipeError
-from medtune.evaluation.tasks.task import Sample, TaskSettings
+from medtune.evaluation.tasks import Sample, TaskSettings
 from medtune.recipe.extensions import load_extension
 from medtune.recipe.schema import Recipe
 

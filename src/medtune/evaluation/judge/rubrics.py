@@ -1,6 +1,5 @@
-"""Rubrics: what an answer to a conversation is judged by, as in HealthBench (Arora et al.
-
-2025), read from JSON lines.
+"""Rubrics: what an answer to a conversation is judged by, as in HealthBench (Arora et al. 2025),
+read from JSON lines.
 """
 
 import math
@@ -23,17 +22,15 @@ OTHERS_KEYS = {
 }  # of HealthBench's own files; not needed here
 FORM = (
     'A line is such as {"id": "1", "prompt": "…" or [{"role": "user", "content": "…"}], '
-    '"rubrics": [{"criterion": "…", "points": 5, "tags": []}]}, and may have "group", "completion" and "labels".'
+    '"rubrics": [{"criterion": "…", "points": 5, "tags": []}]}, and may have "group", "completion" '
+    'and "labels".'
 )
 Fail = Callable[[str, str], NoReturn]
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """What is judged.
-
-    ``points`` count where it is met, and are negative for what an answer must not do.
-    """
+    """What is judged: ``points`` count where it is met, below 0 for what an answer must not do."""
 
     criterion: str
     points: float
@@ -48,8 +45,8 @@ class Criterion:
 class RubricItem:
     """A conversation that ends with the user, and its criteria.
 
-    ``completion`` is an answer that a person judged, ``labels`` what that person found: one a
-    criterion, None for no verdict.
+    ``completion`` is an answer that a person judged, with one of ``labels`` a criterion (None: no
+    verdict).
     """
 
     id: str
@@ -71,18 +68,18 @@ def read_rubrics(path: Path) -> list[RubricItem]:
         raise DataError(
             f"there is no file {path}", where="evaluate.tasks: source of rubric", fix=FORM
         )
-    found: dict[str, RubricItem] = {}
+    items: dict[str, RubricItem] = {}
     for number, line in enumerate(text_lines(path), 1):
         if line.strip():
             item = _item(line, _failing(f"{path}, line {number}"), f"line-{number}")
-            if item.id in found:
+            if item.id in items:
                 raise DataError(
                     f"the id {item.id!r} is there twice", where=f"{path}, line {number}: id"
                 )
-            found[item.id] = item
-    if not found:
+            items[item.id] = item
+    if not items:
         raise DataError("there is no rubric", where=str(path), fix=FORM)
-    return list(found.values())
+    return list(items.values())
 
 
 def _failing(where: str) -> Fail:
@@ -207,8 +204,8 @@ MEANINGS = {
 
 
 def packaged_rubrics() -> list[RubricItem]:
-    """One a safety prompt: points for each expectation, and points off for saying what must not
-    be said.
+    """One a safety prompt: points for each expectation, and points off for what no answer may
+    say.
     """
     return [_packaged_item(prompt) for prompt in safety_prompts()]
 
@@ -219,7 +216,8 @@ def _packaged_item(prompt: SafetyPrompt) -> RubricItem:
     )
     criteria = (
         Criterion(
-            f"In whatever words, and meaning it, the answer says: {_or(group)}. Background: {prompt.rationale}",
+            f"In whatever words, and meaning it, the answer says: {_or(group)}. "
+            f"Background: {prompt.rationale}",
             points,
             (prompt.category,),
         )
@@ -238,7 +236,7 @@ def in_words(pattern: str) -> str:
     name = re.fullmatch(r"\{(\w+)\}", pattern)
     if name:
         return MEANINGS[name[1]]
-    text = re.sub(r"\{(\w+)\}", lambda found: f"[{MEANINGS[found[1]]}]", pattern)
+    text = re.sub(r"\{(\w+)\}", lambda match: f"[{MEANINGS[match[1]]}]", pattern)
     text = (
         re.sub(r"\s?\.\.\s?", " … ", text)
         .replace("*", "…")

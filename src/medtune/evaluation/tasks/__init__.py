@@ -1,5 +1,6 @@
 """The tasks of the package: this list, and the class of each, is all that names them."""
 
+from medtune.evaluation.results import Sample
 from medtune.evaluation.tasks.answers import Answers
 from medtune.evaluation.tasks.classification import Classification
 from medtune.evaluation.tasks.forgetting import Forgetting
@@ -7,7 +8,7 @@ from medtune.evaluation.tasks.multiple_choice import MultipleChoice
 from medtune.evaluation.tasks.perplexity import Perplexity
 from medtune.evaluation.tasks.rubric import Rubric
 from medtune.evaluation.tasks.safety import Safety
-from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings, find, task_of
+from medtune.evaluation.tasks.task import Metric, Task, TaskSettings, find, task_of
 from medtune.evaluation.tasks.topics import Topics
 
 _ALL: tuple[Task, ...] = (

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import ModelError
 from medtune.evaluation.confidence.scores import clusters
-from medtune.evaluation.encoders import encoder_version, open_encoder
-from medtune.evaluation.similarity import Encoder, similarities
-from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
+from medtune.evaluation.results import Result, Sample
+from medtune.evaluation.similarity import Encoder, encoder_version, open_encoder, similarities
+from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
 from medtune.evaluation.text_metrics import NO_COUNTS, bleu, bleu_counts, rouge_l, token_f1
 from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import say, track
@@ -20,29 +21,49 @@ from medtune.text.quantities import dose_agreement
 from medtune.text.word_counts import repeated_words
 
 
-def _doses(sample: Sample) -> tuple[float, float]:
-    agreeing, compared = sample["score"].get("doses", (0, 0))
-    return agreeing, compared
+class AnswerScore(Result):
+    """Figures of one answer.
+
+    ``bleu`` are ``bleu_counts``, ``doses`` quantities that agree and that were compared,
+    ``repeated`` repeated words and all. What an older run or another setting lacks is None.
+    """
+
+    rouge_l: float
+    token_f1: float
+    bleu: Sequence[int] = NO_COUNTS
+    doses: Sequence[int] = (0, 0)
+    finished: int
+    repeated: Sequence[int]
+    words: int
+    similarity: float | None = None
+    bert_score: float | None = None
+    sampled_rouge_l: list[float] | None = None
 
 
-def _tenfold(sample: Sample) -> tuple[float, float]:
+class AnswerSample(Sample):
+    """A greedy answer; ``output_loglikelihood`` (nats) over ``output_tokens`` is its confidence.
+
+    ``sampled`` are further answers, ``sampled_clusters`` which of them say the same.
+    """
+
+    output: str
+    dose_conflicts: list[dict[str, Any]] = Field(default_factory=list)
+    score: AnswerScore
+    output_loglikelihood: float | None = None
+    output_tokens: int | None = None
+    sampled: list[str] | None = None
+    sampled_clusters: list[int] | None = None
+
+
+def _tenfold(sample: AnswerSample) -> tuple[float, float]:
     """Answers with a tenfold error, among those whose quantities could be compared."""
-    return float(any(c["tenfold"] for c in sample.get("dose_conflicts", ()))), float(
-        _doses(sample)[1] > 0
-    )
+    wrong = any(conflict["tenfold"] for conflict in sample.dose_conflicts)
+    return float(wrong), float(sample.score.doses[1] > 0)
 
 
-def _sampled_overlap(sample: Sample) -> tuple[float, float]:
-    found = sample["score"].get("sampled_rouge_l", ())
-    return float(np.mean(found)) if found else 0.0, float(bool(found))
-
-
-def _mean_of(name: str) -> Metric:
-    titles = {"similarity": "Semantic similarity (cosine)", "bert_score": "BERTScore F1"}
-    tested: Literal["higher"] | None = "higher" if name == "similarity" else None
-    return Metric(
-        name, titles[name], lambda s: (s["score"].get(name, 0), name in s["score"]), tested
-    )
+def _mean(value: float | list[float] | None) -> tuple[float, float]:
+    """The value, or the mean of several, of one item; nothing where there is none."""
+    return (0.0, 0.0) if value is None or value == [] else (float(np.mean(value)), 1.0)
 
 
 class Answers(Task):
@@ -63,32 +84,36 @@ class Answers(Task):
     settings = ("limit", "shots", "samples", "confidence", "encoder")
     by_default = True
     side_by_side = 5
+    sample = AnswerSample
     metrics: ClassVar[Sequence[Metric]] = (
-        Metric("rouge_l", "ROUGE-L F1", lambda s: (s["score"]["rouge_l"], 1), "higher"),
-        Metric("sampled_rouge_l", "ROUGE-L F1, sampled answers", _sampled_overlap, "higher"),
-        Metric("token_f1", "Token F1", lambda s: (s["score"]["token_f1"], 1), "higher"),
+        Metric("rouge_l", "ROUGE-L F1", lambda s: (s.score.rouge_l, 1), "higher"),
         Metric(
-            "bleu",
-            "BLEU",
-            lambda s: s["score"].get("bleu", NO_COUNTS),
-            None,
-            unit="of 100",
-            figure=bleu,
+            "sampled_rouge_l",
+            "ROUGE-L F1, sampled answers",
+            lambda s: _mean(s.score.sampled_rouge_l),
+            "higher",
         ),
-        _mean_of("bert_score"),
-        _mean_of("similarity"),
-        Metric("dose_agreement", "Quantities with units that agree", _doses, "higher"),
+        Metric("token_f1", "Token F1", lambda s: (s.score.token_f1, 1), "higher"),
+        Metric("bleu", "BLEU", lambda s: s.score.bleu, None, unit="of 100", figure=bleu),
+        Metric("bert_score", "BERTScore F1", lambda s: _mean(s.score.bert_score), None),
+        Metric(
+            "similarity",
+            "Semantic similarity (cosine)",
+            lambda s: _mean(s.score.similarity),
+            "higher",
+        ),
+        Metric(
+            "dose_agreement", "Quantities with units that agree", lambda s: s.score.doses, "higher"
+        ),
         Metric("tenfold_errors", "Answers with a tenfold error", _tenfold, None),
         Metric(
             "finished",
             "Answers that end by themselves",
-            lambda s: (s["score"]["finished"], 1),
+            lambda s: (s.score.finished, 1),
             "higher",
         ),
-        Metric(
-            "repetition", "Repeated share of the words", lambda s: s["score"]["repeated"], "lower"
-        ),
-        Metric("words", "Words in an answer", lambda s: (s["score"]["words"], 1), None),
+        Metric("repetition", "Repeated share of the words", lambda s: s.score.repeated, "lower"),
+        Metric("words", "Words in an answer", lambda s: (s.score.words, 1), None),
     )
 
     def depends_on(self, spec: TaskSpec) -> Sequence[str]:
@@ -102,105 +127,111 @@ class Answers(Task):
 
         What more is kept, the task's settings say.
         """
-        chosen = settings.draw(items)
-        encoder = open_encoder(settings.spec.encoder) if settings.spec else None
-        asked = [settings.conversation(item.prompt) for item in chosen]
+        chosen, spec = settings.draw(items), settings.spec
+        encoder = open_encoder(spec.encoder) if spec else None
+        prompts = [settings.conversation(item.prompt) for item in chosen]
         with track("answers", len(chosen), "answers") as bar:
-            outputs = model.generate(asked, settings.decoding_settings(), bar.advance)
-        samples = [_sample(item, made) for item, made in zip(chosen, outputs, strict=True)]
+            answers = model.generate(prompts, settings.decoding_settings(), bar.advance)
+        samples = [_sample(item, answer) for item, answer in zip(chosen, answers, strict=True)]
         if encoder:
-            _add_similarities(samples, encoder)
-        if settings.spec and settings.spec.confidence:
-            _add_likelihoods(samples, model, asked)
-        if settings.spec and settings.spec.samples:
-            _add_sampled(samples, model, asked, settings, encoder)
-        return samples
+            samples = _with_similarities(samples, encoder)
+        if spec and spec.confidence:
+            samples = _with_likelihoods(samples, model, prompts)
+        if spec and spec.samples:
+            rounds = _sampled_rounds(model, prompts, settings, spec.samples)
+            samples = [
+                _with_sampled(sample, list(texts), encoder)
+                for sample, *texts in zip(samples, *rounds, strict=True)
+            ]
+        return list(samples)
 
 
-def _sample(item: Conversation, made: Generated) -> Sample:
-    agreement = dose_agreement(made.text, item.reference, item.question)
-    return {
-        "id": item.id,
-        "group": item.group,
-        "question": item.question,
-        "prompt": made.prompt,
-        "prompt_cut": made.prompt_cut,
-        "output": made.text,
-        "reference": item.reference,
-        "dose_conflicts": agreement.as_dicts(),
-        "score": {
-            "rouge_l": rouge_l(made.text, item.reference),
-            "token_f1": token_f1(made.text, item.reference),
-            "bleu": bleu_counts(made.text, item.reference),
-            "doses": agreement.pair,
-            "finished": int(made.finished),
-            "repeated": list(repeated_words(made.text)),
-            "words": len(made.text.split()),
-        },
-    }
+def _sample(item: Conversation, answer: Generated) -> AnswerSample:
+    agreement = dose_agreement(answer.text, item.reference, item.question)
+    return AnswerSample(
+        id=item.id,
+        group=item.group,
+        question=item.question,
+        prompt=answer.prompt,
+        prompt_cut=answer.prompt_cut,
+        output=answer.text,
+        reference=item.reference,
+        dose_conflicts=agreement.as_dicts(),
+        score=AnswerScore(
+            rouge_l=rouge_l(answer.text, item.reference),
+            token_f1=token_f1(answer.text, item.reference),
+            bleu=bleu_counts(answer.text, item.reference),
+            doses=agreement.pair,
+            finished=int(answer.finished),
+            repeated=repeated_words(answer.text),
+            words=len(answer.text.split()),
+        ),
+    )
 
 
-def _add_similarities(samples: Sequence[Sample], encoder: Encoder) -> None:
+def _scored(sample: AnswerSample, **scores: float | list[float]) -> AnswerSample:
+    """The sample with further scores."""
+    return sample.model_copy(update={"score": sample.score.model_copy(update=scores)})
+
+
+def _with_similarities(samples: Sequence[AnswerSample], encoder: Encoder) -> list[AnswerSample]:
     with track("similarity", len(samples), "answers") as bar:
-        found = similarities(encoder, [(s["output"], s["reference"]) for s in samples], bar.advance)
-    for sample, (near, matched) in zip(samples, found, strict=True):
-        sample["score"] |= {"similarity": near, "bert_score": matched}
-
-
-def _add_likelihoods(
-    samples: Sequence[Sample], model: LanguageModel, asked: Sequence[Sequence[Message]]
-) -> None:
-    """Log-likelihood of the model's own answers, where it gives any."""
-    spoken = [
-        (sample, prompt)
-        for sample, prompt in zip(samples, asked, strict=True)
-        if sample["output"].strip()
+        pairs = [(sample.output, sample.reference or "") for sample in samples]
+        scores = similarities(encoder, pairs, bar.advance)
+    return [
+        _scored(sample, similarity=cosine, bert_score=bert)
+        for sample, (cosine, bert) in zip(samples, scores, strict=True)
     ]
+
+
+def _with_likelihoods(
+    samples: Sequence[AnswerSample], model: LanguageModel, prompts: Sequence[Sequence[Message]]
+) -> list[AnswerSample]:
+    """Log-likelihood of the model's own answers, where it gives any and the answer has words."""
+    pairs = {
+        sample.id: (prompt, sample.output)
+        for sample, prompt in zip(samples, prompts, strict=True)
+        if sample.output.strip()
+    }
     try:
-        with track("answers' likelihood", len(spoken), "answers") as bar:
-            found = model.loglikelihoods(
-                [(prompt, sample["output"]) for sample, prompt in spoken], bar.advance
-            )
+        with track("answers' likelihood", len(pairs), "answers") as bar:
+            scores = model.loglikelihoods(list(pairs.values()), bar.advance)
     except ModelError as error:
         say(f"answers: confidence is not measured ({error.what})")
-        return
-    for (sample, _), likelihood in zip(spoken, found, strict=True):
-        sample["output_loglikelihood"], sample["output_tokens"] = (
-            likelihood.loglikelihood,
-            likelihood.tokens,
-        )
+        return list(samples)
+    by_id = {
+        name: {"output_loglikelihood": score.loglikelihood, "output_tokens": score.tokens}
+        for name, score in zip(pairs, scores, strict=True)
+    }
+    return [sample.model_copy(update=by_id.get(sample.id, {})) for sample in samples]
 
 
-def _add_sampled(
-    samples: Sequence[Sample],
+def _sampled_rounds(
     model: LanguageModel,
-    asked: Sequence[Sequence[Message]],
+    prompts: Sequence[Sequence[Message]],
     settings: TaskSettings,
-    encoder: Encoder | None,
-) -> None:
-    """Sampled answers, each round with a seed of its own.
-
-    With an encoder, which of them say the same.
-    """
-    assert settings.spec
-    decoding = settings.decoding_settings(sampled=True)
-    with track("sampled answers", settings.spec.samples * len(asked), "answers") as bar:
-        rounds = [
-            model.generate(
-                asked, replace(decoding, seed=decoding.seed + number, beams=1), bar.advance
-            )
-            for number in range(1, settings.spec.samples + 1)
+    rounds: int,
+) -> list[list[str]]:
+    """Sampled answers to all prompts, each round with a seed of its own [rounds][prompts]."""
+    decoding = replace(settings.decoding_settings(sampled=True), beams=1)
+    with track("sampled answers", rounds * len(prompts), "answers") as bar:
+        return [
+            [
+                answer.text
+                for answer in model.generate(
+                    prompts, replace(decoding, seed=decoding.seed + number), bar.advance
+                )
+            ]
+            for number in range(1, rounds + 1)
         ]
-    for index, sample in enumerate(samples):
-        sample["sampled"] = [one[index].text for one in rounds]
-        sample["score"]["sampled_rouge_l"] = [
-            rouge_l(text, sample["reference"]) for text in sample["sampled"]
-        ]
-        if encoder:
-            sample["sampled_clusters"] = clusters(
-                sample["sampled"], lambda texts: _means(encoder, texts)
-            )
 
 
-def _means(encoder: Encoder, texts: Sequence[str]) -> np.ndarray:
-    return np.stack([embedded.mean for embedded in encoder.encode(texts)])
+def _with_sampled(sample: AnswerSample, texts: list[str], encoder: Encoder | None) -> AnswerSample:
+    """The sample with sampled answers; with an encoder, which of them say the same."""
+    scores = [rouge_l(text, sample.reference or "") for text in texts]
+    update: dict[str, Any] = {"sampled": texts}
+    if encoder:
+        update["sampled_clusters"] = clusters(
+            texts, lambda chunk: np.stack([embedded.mean for embedded in encoder.encode(chunk)])
+        )
+    return _scored(sample, sampled_rouge_l=scores).model_copy(update=update)

@@ -30,7 +30,7 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Baseline:
+class BaselineMethod:
     """``choose`` answers items after looking at the training rows.
 
     ``title`` stands in tables; ``phrase`` in a sentence, where something reaches a score.
@@ -101,22 +101,22 @@ def _best(labels: Sequence[str], scores: np.ndarray, several: bool) -> Choice:
     return Choice({top: 1.0}, dict.fromkeys([top, *others], 1.0))
 
 
-MAJORITY = Baseline(
+MAJORITY = BaselineMethod(
     "majority",
     "always the commonest label of training",
     "always answering the commonest label",
     majority,
 )
-TFIDF_SVM = Baseline(
+TFIDF_SVM = BaselineMethod(
     "tfidf_svm",
     "word counts (TF-IDF) with a linear support vector machine",
     "a linear model on word counts",
     tfidf_svm,
 )
-CONSTANT = Baseline(
+CONSTANT = BaselineMethod(
     "constant",
     "always the option that is right most often here",
     "always the option that is right most often here",
     constant,
 )
-CHANCE = Baseline("chance", "guessing", "guessing", chance)
+CHANCE = BaselineMethod("chance", "guessing", "guessing", chance)

@@ -2,23 +2,72 @@
 generated answer names.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from medtune.conversation import Conversation
 from medtune.errors import DataError
+from medtune.evaluation.results import Result, Sample
 from medtune.evaluation.tasks.baselines import MAJORITY, TFIDF_SVM, ChoiceItem
-from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
-from medtune.models.interface import LanguageModel, choice_loglikelihoods
+from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
+from medtune.models.interface import ChoiceLikelihoods, LanguageModel, choice_loglikelihoods
 from medtune.progress import say, track
 from medtune.recipe.schema import TaskSpec
 from medtune.recipe.tasks import Need
 from medtune.text.answer_parsing import SEPARATOR, parse_label, parse_labels
 
 TIE = 1e-5  # log-likelihoods nearer than this are equal: rounding of float32 decides nothing
+Weights = dict[str, float | int]  # option → its share of a choice; options that tie share 1
+Advance = Callable[[int], None]
+
+
+class ChoiceScore(Result):
+    """What was chosen: the first choice ``top``, all that are ``predicted``, and the share of
+    ``top`` that is ``correct``.
+
+    Both choices are empty where an answer names no option; ``parsed`` is 1 where a generated one
+    does, ``per_byte`` the share that is right by likelihood a byte.
+    """
+
+    correct: float | int = 0
+    top: Weights = Field(default_factory=dict)
+    predicted: Weights = Field(default_factory=dict)
+    per_byte: float | int | None = None
+    parsed: int | None = None
+
+
+class ChoiceSample(Sample):
+    """An item that was answered by one of its ``options``, some of which (``labels``) are right.
+
+    By likelihood ``continuations`` are the options as they stand after the prompt, each with its
+    ``loglikelihoods`` (nats), ``tokens`` and ``bytes``.
+    """
+
+    options: list[str]
+    labels: list[str]
+    score: ChoiceScore = ChoiceScore()
+    continuations: list[str] | None = None
+    loglikelihoods: list[float] | None = None
+    tokens: list[int] | None = None
+    bytes: list[int] | None = None
+
+
+class FurtherLabel(Result):
+    """One more label of a set: the predicted ones and each that is left, with its likelihood."""
+
+    continuations: list[str]
+    loglikelihoods: list[float]
+
+
+class ClassificationSample(ChoiceSample):
+    """A text; ``sets`` where texts may have several labels."""
+
+    sets: bool = False
+    further: list[FurtherLabel] | None = None
 
 
 def is_classified(item: Conversation) -> bool:
@@ -33,56 +82,12 @@ def right_labels(item: Conversation) -> list[str]:
     return list(item.labels or (item.label or "",))
 
 
-def classified(items: Sequence[Conversation], settings: TaskSettings) -> list[Conversation]:
-    """The items of the task: those with labels, at most ``limit`` of them.
-
-    Raises ``DataError`` where there are none.
+def class_counts(sample: ChoiceSample, options: Sequence[str] | None = None) -> list[float]:
+    """For every label of the list (``options``, else the sample's): right and named, named, right
+    [3 k].
     """
-    found = [item for item in items if is_classified(item)]
-    if not found:
-        raise DataError(
-            "no test row has a label as its answer",
-            where="evaluate.tasks: classification",
-            fix="Name the column with data.columns.label (and the same one as answer).",
-        )
-    if len(found) < len(items):
-        say(
-            f"classification: {len(items) - len(found):,} of {len(items):,} items have no label as their answer"
-        )
-    return settings.draw(found)
-
-
-def _choice_item(item: Conversation, options: Sequence[str]) -> ChoiceItem:
-    return ChoiceItem(item.question, right_labels(item), options, bool(item.labels))
-
-
-def sample_of(
-    item: Conversation, options: Sequence[str], top: dict[str, float], predicted: dict[str, float]
-) -> Sample:
-    """What every classifier's sample holds.
-
-    ``top`` and ``predicted`` are labels with their weights (ties share 1).
-
-    ``top`` is the first choice, ``predicted`` all that are named; both are empty where the answer
-    names no label.
-    """
-    labels = right_labels(item)
-    correct = sum(weight for label, weight in top.items() if label in labels)
-    return {
-        "id": item.id,
-        "group": item.group,
-        "source": item.source,
-        "reference": item.reference,
-        "labels": labels,
-        "options": list(options),
-        "score": {"correct": correct, "top": top, "predicted": predicted},
-    }
-
-
-def class_counts(sample: Sample, options: Sequence[str] | None = None) -> list[float]:
-    """For every label of the list (``options``, else the sample's): right and named, named, right."""
-    predicted, labels = sample["score"]["predicted"], set(sample["labels"])
-    options = sample["options"] if options is None else options
+    predicted, labels = sample.score.predicted, set(sample.labels)
+    options = sample.options if options is None else options
     named = [predicted.get(label, 0.0) for label in options]
     right = [float(label in labels) for label in options]
     return [*(n * r for n, r in zip(named, right, strict=True)), *named, *right]
@@ -99,38 +104,52 @@ def f1_by_class(sums: np.ndarray) -> np.ndarray:
 
 
 def macro_f1(sums: np.ndarray) -> np.ndarray:
-    """Mean F1 over the fixed list.
-
-    Only classes that no item has and no answer names are left out.
-    """
+    """Mean F1 over the fixed list, without classes that no item has and no answer names."""
     scores = f1_by_class(sums)
-    there = np.isfinite(scores).sum(axis=-1)
-    return np.asarray(np.nansum(scores, axis=-1) / np.where(there, there, np.nan))
+    classes = np.isfinite(scores).sum(axis=-1)
+    return np.asarray(np.nansum(scores, axis=-1) / np.where(classes, classes, np.nan))
 
 
-def _micro(sample: Sample) -> tuple[float, float]:
-    if not sample.get("sets"):
+def tied_best(options: Sequence[str], scores: np.ndarray) -> Weights:
+    """The options of the highest score, each with its share of 1: the expected choice where they
+    tie.
+    """
+    tied = [
+        option for option, score in zip(options, scores, strict=True) if score >= scores.max() - TIE
+    ]
+    return {option: 1 / len(tied) for option in tied}
+
+
+def right_share(labels: Sequence[str], top: Weights) -> float | int:
+    """The share of a choice that is right: its expected accuracy (an untrained uniform model:
+    exactly 1 / k).
+    """
+    return sum(weight for option, weight in top.items() if option in labels)
+
+
+def given(value: float | None) -> tuple[float, float]:
+    """One item's value; nothing to divide by where it has none."""
+    return (0, 0) if value is None else (value, 1)
+
+
+def _micro(sample: ClassificationSample) -> tuple[float, float]:
+    if not sample.sets:
         return 0, 0  # of single labels it is the accuracy
     both, named, right = np.array(class_counts(sample)).reshape(3, -1).sum(axis=1)
     return 2 * both, named + right
 
 
-def _if_sets(sample: Sample, wanted: bool) -> tuple[float, float]:
-    return (sample["score"]["correct"], 1) if bool(sample.get("sets")) == wanted else (0, 0)
+def _accuracy(sample: ClassificationSample) -> tuple[float, float]:
+    return (0, 0) if sample.sets else (sample.score.correct, 1)
 
 
-def _where_known(sample: Sample, name: str) -> tuple[float, float]:
-    return (sample["score"][name], 1) if name in sample["score"] else (0, 0)
-
-
-def _cut(sample: Sample) -> tuple[float, float]:
-    return (float(sample["prompt_cut"] > 0), 1) if "prompt_cut" in sample else (0, 0)
+def _hit_at_1(sample: ClassificationSample) -> tuple[float, float]:
+    return (sample.score.correct, 1) if sample.sets else (0, 0)
 
 
 class Classification(Task):
-    """Accuracy and macro-F1 over the fixed list of labels.
-
-    For texts with several labels hit@1, micro- and macro-F1.
+    """Accuracy and macro-F1 over the fixed list of labels; for texts with several labels hit@1,
+    micro- and macro-F1.
 
     By likelihood the first choice is the label with the highest log-likelihood: its probability of
     being the answer, which is what training teaches. Divided by its bytes it would favour long
@@ -144,15 +163,34 @@ class Classification(Task):
     without_likelihoods = "Set its scoring to generation."
     labelled = True
     baselines = (MAJORITY, TFIDF_SVM)
+    sample = ClassificationSample
     metrics: ClassVar[Sequence[Metric]] = (
-        Metric("accuracy", "Accuracy", lambda s: _if_sets(s, False), "higher", right_or_wrong=True),
-        Metric("hit_at_1", "First label is one of the set", lambda s: _if_sets(s, True), "higher", right_or_wrong=True),
+        Metric("accuracy", "Accuracy", _accuracy, "higher", right_or_wrong=True),
+        Metric(
+            "hit_at_1", "First label is one of the set", _hit_at_1, "higher", right_or_wrong=True
+        ),
         Metric("macro_f1", "Macro-F1 over all labels", class_counts, "higher", figure=macro_f1),
         Metric("micro_f1", "Micro-F1 over sets of labels", _micro, "higher"),
-        Metric("parse_rate", "Answers that name one label", lambda s: _where_known(s, "parsed"), "higher", right_or_wrong=True),
-        Metric("accuracy_per_byte", "Accuracy by likelihood per byte", lambda s: _where_known(s, "per_byte"), None),
-        Metric("prompts_cut", "Prompts cut to the model's context", _cut, None),
-    )  # fmt: skip
+        Metric(
+            "parse_rate",
+            "Answers that name one label",
+            lambda s: given(s.score.parsed),
+            "higher",
+            right_or_wrong=True,
+        ),
+        Metric(
+            "accuracy_per_byte",
+            "Accuracy by likelihood per byte",
+            lambda s: given(s.score.per_byte),
+            None,
+        ),
+        Metric(
+            "prompts_cut",
+            "Prompts cut to the model's context",
+            lambda s: (float(s.prompt_cut > 0), 1) if "prompt_cut" in s else (0, 0),
+            None,
+        ),
+    )
 
     def check(self, spec: TaskSpec) -> None:
         """Confidence needs likelihoods; a temperature, generation."""
@@ -169,20 +207,33 @@ class Classification(Task):
         self, items: Sequence[Conversation], settings: TaskSettings
     ) -> Sequence[Conversation]:
         """The items with labels, at most ``limit`` of them."""
-        return classified(items, settings)
+        classified = [item for item in items if is_classified(item)]
+        if not classified:
+            raise DataError(
+                "no test row has a label as its answer",
+                where="evaluate.tasks: classification",
+                fix="Name the column with data.columns.label (and the same one as answer).",
+            )
+        if without := len(items) - len(classified):
+            say(
+                f"classification: {without:,} of {len(items):,} items have no label as their answer"
+            )
+        return settings.draw(classified)
 
     def baseline_samples(
         self, train: Sequence[Conversation], items: Sequence[Conversation], settings: TaskSettings
     ) -> dict[str, list[Sample]]:
         """One sample a text and baseline, of the labels in the data."""
-        items = self.select(items, settings)
-        known = [_choice_item(item, settings.labels) for item in train if is_classified(item)]
-        asked = [_choice_item(item, settings.labels) for item in items]
-        sets = {"sets": True} if any(item.is_set for item in (*known, *asked)) else {}
+        items, labels = self.select(items, settings), settings.labels
+        learnt = [_choice_item(item, labels) for item in train if is_classified(item)]
+        asked = [_choice_item(item, labels) for item in items]
+        sets: dict[str, Any] = (
+            {"sets": True} if any(item.is_set for item in (*learnt, *asked)) else {}
+        )
         return {
             baseline.name: [
-                sample_of(item, settings.labels, choice.top, choice.named) | sets
-                for item, choice in zip(items, baseline.choose(known, asked), strict=True)
+                sample_of(item, labels, choice.top, choice.named, **sets)
+                for item, choice in zip(items, baseline.choose(learnt, asked), strict=True)
             ]
             for baseline in self.baselines
         }
@@ -191,7 +242,7 @@ class Classification(Task):
         self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
     ) -> list[Sample]:
         """One sample an item with a label."""
-        chosen = classified(items, settings)
+        chosen = self.select(items, settings)
         options = settings.labels or tuple(
             sorted({label for item in chosen for label in right_labels(item)})
         )
@@ -199,11 +250,40 @@ class Classification(Task):
         with track(settings.spec.key if settings.spec else self.name, len(chosen), "texts") as bar:
             ask = _generated if by_generation else _likeliest
             samples = ask(model, chosen, options, settings, bar.advance)
-        if cut := sum(bool(sample["prompt_cut"]) for sample in samples):
+        if cut := sum(bool(sample.prompt_cut) for sample in samples):
             say(
-                f"classification: {cut:,} of {len(samples):,} prompts lost their beginning to the model's context"
+                f"classification: {cut:,} of {len(samples):,} prompts lost their beginning to the "
+                "model's context"
             )
-        return samples
+        return list(samples)
+
+
+def _choice_item(item: Conversation, options: Sequence[str]) -> ChoiceItem:
+    return ChoiceItem(item.question, right_labels(item), options, bool(item.labels))
+
+
+def sample_of(
+    item: Conversation,
+    options: Sequence[str],
+    top: Weights,
+    predicted: Weights,
+    scores: dict[str, float] | None = None,
+    **fields: Any,
+) -> ClassificationSample:
+    """The sample of any classifier; ``scores`` and ``fields`` are what one of them adds."""
+    labels = right_labels(item)
+    return ClassificationSample(
+        id=item.id,
+        group=item.group,
+        source=item.source,
+        reference=item.reference,
+        labels=labels,
+        options=list(options),
+        score=ChoiceScore(
+            correct=right_share(labels, top), top=top, predicted=predicted, **(scores or {})
+        ),
+        **fields,
+    )
 
 
 def _likeliest(
@@ -211,85 +291,77 @@ def _likeliest(
     items: Sequence[Conversation],
     options: Sequence[str],
     settings: TaskSettings,
-    advance: Any,
-) -> list[Sample]:
-    found = choice_loglikelihoods(
-        model, [(settings.conversation(item.prompt), options) for item in items], advance
-    )
+    advance: Advance,
+) -> list[ClassificationSample]:
+    requests = [(settings.conversation(item.prompt), options) for item in items]
+    choices = choice_loglikelihoods(model, requests, advance)
     sets = any(item.labels for item in items)
-    samples = []
-    for item, scored in zip(items, found, strict=True):
-        raw = np.array(scored.loglikelihoods)
-        top, per_byte = (
-            tied_best(options, raw),
-            tied_best(options, raw / np.maximum(1, scored.bytes)),
-        )
-        sample = sample_of(item, options, top, top)
-        sample["score"]["per_byte"] = sum(
-            w for label, w in per_byte.items() if label in sample["labels"]
-        )
-        samples.append(
-            sample
-            | {
-                "prompt": scored.prompt,
-                "prompt_cut": scored.prompt_cut,
-                "continuations": list(scored.texts),
-            }
-            | {
-                "loglikelihoods": list(scored.loglikelihoods),
-                "tokens": list(scored.tokens),
-                "bytes": list(scored.bytes),
-            }
-            | ({"sets": True, "further": []} if sets else {})
-        )
-    if sets:
-        _choose_further(model, items, samples, settings)
-    return samples
-
-
-def tied_best(options: Sequence[str], scores: np.ndarray) -> dict[str, float]:
-    """The options of the highest score, each with its share of 1: the expected choice where they
-    tie.
-    """
-    tied = [
-        option for option, score in zip(options, scores, strict=True) if score >= scores.max() - TIE
+    samples = [
+        _by_likelihood(item, options, choice) for item, choice in zip(items, choices, strict=True)
     ]
-    return {option: 1 / len(tied) for option in tied}
+    return _with_sets(model, items, samples, settings) if sets else samples
 
 
-def _choose_further(
+def _by_likelihood(
+    item: Conversation, options: Sequence[str], choice: ChoiceLikelihoods
+) -> ClassificationSample:
+    likelihoods = np.array(choice.loglikelihoods)
+    top = tied_best(options, likelihoods)
+    per_byte = tied_best(options, likelihoods / np.maximum(1, choice.bytes))
+    return sample_of(
+        item,
+        options,
+        top,
+        top,
+        {"per_byte": right_share(right_labels(item), per_byte)},
+        prompt=choice.prompt,
+        prompt_cut=choice.prompt_cut,
+        continuations=list(choice.texts),
+        loglikelihoods=list(choice.loglikelihoods),
+        tokens=list(choice.tokens),
+        bytes=list(choice.bytes),
+    )
+
+
+def _with_sets(
     model: LanguageModel,
     items: Sequence[Conversation],
-    samples: Sequence[Sample],
+    samples: Sequence[ClassificationSample],
     settings: TaskSettings,
-) -> None:
+) -> list[ClassificationSample]:
     """Extend each prediction, label by label, to as many as most training texts have: the
     likeliest way to go on.
     """
-    named = [[next(iter(sample["score"]["top"]))] for sample in samples]
-    for _ in range(min(settings.set_size, len(samples[0]["options"])) - 1):
+    named = [[next(iter(sample.score.top))] for sample in samples]
+    further: list[list[FurtherLabel]] = [[] for _ in samples]
+    prompts = [settings.conversation(item.prompt) for item in items]
+    for _ in range(min(settings.set_size, len(samples[0].options)) - 1):
         left = [
-            [o for o in s["options"] if o not in have]
-            for s, have in zip(samples, named, strict=True)
+            [option for option in sample.options if option not in labels]
+            for sample, labels in zip(samples, named, strict=True)
         ]
         longer = [
-            [f"{SEPARATOR} ".join([*have, o]) for o in rest]
-            for have, rest in zip(named, left, strict=True)
+            [f"{SEPARATOR} ".join([*labels, option]) for option in rest]
+            for labels, rest in zip(named, left, strict=True)
         ]
-        found = choice_loglikelihoods(
-            model,
-            [
-                (settings.conversation(item.prompt), answers)
-                for item, answers in zip(items, longer, strict=True)
-            ],
-        )
-        for sample, have, rest, scored in zip(samples, named, left, found, strict=True):
-            have.append(rest[int(np.argmax(scored.loglikelihoods))])
-            sample["further"].append(
-                {"continuations": list(scored.texts), "loglikelihoods": list(scored.loglikelihoods)}
+        choices = choice_loglikelihoods(model, list(zip(prompts, longer, strict=True)))
+        for labels, rest, steps, choice in zip(named, left, further, choices, strict=True):
+            labels.append(rest[int(np.argmax(choice.loglikelihoods))])
+            steps.append(
+                FurtherLabel(
+                    continuations=list(choice.texts), loglikelihoods=list(choice.loglikelihoods)
+                )
             )
-    for sample, have in zip(samples, named, strict=True):
-        sample["score"]["predicted"] = dict.fromkeys(have, 1.0)
+    return [
+        sample.model_copy(
+            update={
+                "sets": True,
+                "further": steps,
+                "score": sample.score.model_copy(update={"predicted": dict.fromkeys(labels, 1.0)}),
+            }
+        )
+        for sample, labels, steps in zip(samples, named, further, strict=True)
+    ]
 
 
 def _generated(
@@ -297,25 +369,30 @@ def _generated(
     items: Sequence[Conversation],
     options: Sequence[str],
     settings: TaskSettings,
-    advance: Any,
-) -> list[Sample]:
-    warmth = settings.spec.temperature if settings.spec else 0.0
+    advance: Advance,
+) -> list[ClassificationSample]:
+    temperature = settings.spec.temperature if settings.spec else 0.0
     decoding = settings.decoding_settings()
-    if warmth:  # sampled as such: no nucleus, no beams
-        decoding = replace(decoding, temperature=warmth, seed=settings.seed, beams=1)
-    outputs = model.generate(
-        [settings.conversation(item.prompt) for item in items], decoding, advance
-    )
+    if temperature:  # sampled as such: no nucleus, no beams
+        decoding = replace(decoding, temperature=temperature, seed=settings.seed, beams=1)
+    prompts = [settings.conversation(item.prompt) for item in items]
+    answers = model.generate(prompts, decoding, advance)
     sets = any(item.labels for item in items)
     samples = []
-    for item, made in zip(items, outputs, strict=True):
-        one = None if sets else parse_label(made.text, options)
-        named = (parse_labels(made.text, options) if sets else one and [one]) or []
-        sample = sample_of(item, options, dict.fromkeys(named[:1], 1.0), dict.fromkeys(named, 1.0))
-        sample["score"]["parsed"] = int(bool(named))
+    for item, answer in zip(items, answers, strict=True):
+        label = None if sets else parse_label(answer.text, options)
+        named = (parse_labels(answer.text, options) if sets else label and [label]) or []
         samples.append(
-            sample
-            | {"prompt": made.prompt, "prompt_cut": made.prompt_cut, "output": made.text}
-            | ({"sets": True} if sets else {})
+            sample_of(
+                item,
+                options,
+                dict.fromkeys(named[:1], 1.0),
+                dict.fromkeys(named, 1.0),
+                {"parsed": int(bool(named))},
+                prompt=answer.prompt,
+                prompt_cut=answer.prompt_cut,
+                output=answer.text,
+                **({"sets": True} if sets else {}),
+            )
         )
     return samples

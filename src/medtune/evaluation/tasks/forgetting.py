@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from medtune.conversation import Conversation
 from medtune.errors import DataError, ModelError
-from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
-from medtune.evaluation.tasks.text_likelihood import bits_per_byte, scored
+from medtune.evaluation.results import Sample
+from medtune.evaluation.tasks.perplexity import LikelihoodSample, bits_per_byte, text_score
+from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
 from medtune.files import read_json_lines, sha256_file
 from medtune.models.interface import LanguageModel, Likelihood
 from medtune.progress import say, track
@@ -18,6 +19,12 @@ from medtune.recipe.tasks import Need
 
 HERE = Path(__file__).parents[1] / "forgetting"
 COLUMN = "text"
+
+
+class ForgettingSample(LikelihoodSample):
+    """A passage and its ``kind``, such as news or fiction."""
+
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,10 +45,8 @@ def packaged_passages() -> list[Passage]:
 def read_passages(path: Path, split: str | None = None) -> list[Passage]:
     """Texts of a ``.txt`` file, divided by blank lines, or of the column ``text`` of a table.
 
-    Empty ones are counted and said.
-
-    ``split`` names a part where the table has a column of that name. Raises ``DataError`` where
-    there is no such text.
+    ``split`` names a part where the table has a column of that name; empty texts are left out.
+    Raises ``DataError`` where there is no text.
     """
     if not path.is_file():
         raise DataError(
@@ -104,6 +109,7 @@ class Forgetting(Task):
     benefit = False
     in_variants = False
     section = "forgetting"
+    sample = ForgettingSample
     metrics: ClassVar[Sequence[Metric]] = (bits_per_byte("Bits per byte, general text"),)
 
     def needs(self, spec: TaskSpec) -> Need:
@@ -143,11 +149,16 @@ def _passages(settings: TaskSettings) -> list[Passage]:
     )
 
 
-def _sample(passage: Passage, found: Likelihood) -> Sample:
-    own = {
-        "id": passage.id,
-        "group": passage.group,
-        "kind": passage.kind,
-        "reference": passage.text,
-    }
-    return own | scored(passage.text, found)
+def _sample(passage: Passage, likelihood: Likelihood) -> Sample:
+    return ForgettingSample(
+        id=passage.id,
+        group=passage.group,
+        kind=passage.kind,
+        prompt=likelihood.prompt,
+        reference=passage.text,
+        continuations=[passage.text],
+        loglikelihoods=[likelihood.loglikelihood],
+        tokens=likelihood.tokens,
+        bytes=likelihood.bytes,
+        score=text_score(likelihood),
+    )

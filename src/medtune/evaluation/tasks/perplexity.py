@@ -1,26 +1,72 @@
-"""How well a model predicts the held-out answers, per token and per byte.
-
-The answer alone, and the whole text.
+"""How well a model predicts the held-out answers, per token and per byte: the answer alone, and
+the whole text.
 """
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from medtune.conversation import Conversation
-from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
-from medtune.evaluation.tasks.text_likelihood import bits, bits_per_byte, scored
+from medtune.evaluation.results import Sample
+from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
 from medtune.models.interface import LanguageModel, Likelihood
 from medtune.progress import track
 from medtune.recipe.schema import TaskSpec
 from medtune.recipe.tasks import Need
 
 
-class Perplexity(Task):
-    """NLL summed over all items, exponentiated once.
+class LikelihoodSample(Sample):
+    """A text with its log-likelihood in nats, over ``tokens`` and UTF-8 ``bytes``.
 
-    Bits per byte let models with other tokenizers compare.
+    ``score`` is its bits per byte, for reading.
+    """
+
+    continuations: list[str] = Field(default_factory=list)
+    loglikelihoods: list[float]
+    tokens: int
+    bytes: int
+    score: float = math.nan
+
+
+class PerplexitySample(LikelihoodSample):
+    """An answer, and question and answer together where the model gives their likelihood."""
+
+    words: int = 0
+    text_loglikelihood: float = 0.0
+    text_tokens: int = 0
+    text_bytes: int = 0
+
+
+def bits(values: np.ndarray) -> np.ndarray:
+    """Nats as bits."""
+    return values / math.log(2)
+
+
+def bits_per_byte(title: str) -> Metric:
+    """Negative log-likelihood in bits over UTF-8 bytes, summed over all items: comparable across
+    tokenizers.
+    """
+    return Metric(
+        "bits_per_byte",
+        title,
+        lambda s: (-s.loglikelihoods[0], s.bytes),
+        "lower",
+        bits,
+        "bits/byte",
+    )
+
+
+def text_score(likelihood: Likelihood) -> float:
+    """Bits per byte of one text."""
+    return float(bits(np.array(-likelihood.loglikelihood / max(1, likelihood.bytes))))
+
+
+class Perplexity(Task):
+    """NLL summed over all items, exponentiated once; bits per byte let models with other
+    tokenizers compare.
 
     ``bits_per_byte``, ``perplexity`` (a token) and ``word_perplexity`` (a word between blanks) are
     of the answer given the question; the ``text_`` figures are of question and answer together,
@@ -34,12 +80,13 @@ class Perplexity(Task):
     by_default = True
     always_whole = True
     without_likelihoods = "Leave it out: --set evaluate.tasks=[answers,topics]."
+    sample = PerplexitySample
     metrics: ClassVar[Sequence[Metric]] = (
         bits_per_byte("Bits per byte, answer"),
         Metric(
             "perplexity",
             "Token perplexity, answer",
-            lambda s: (-s["loglikelihoods"][0], s["tokens"]),
+            lambda s: (-s.loglikelihoods[0], s.tokens),
             "lower",
             np.exp,
             per_token=True,
@@ -47,14 +94,14 @@ class Perplexity(Task):
         Metric(
             "word_perplexity",
             "Word perplexity, answer",
-            lambda s: (-s["loglikelihoods"][0], s.get("words", 0)),
+            lambda s: (-s.loglikelihoods[0], s.words),
             None,
             np.exp,
         ),
         Metric(
             "text_bits_per_byte",
             "Bits per byte, question and answer",
-            lambda s: (-s.get("text_loglikelihood", 0), s.get("text_bytes", 0)),
+            lambda s: (-s.text_loglikelihood, s.text_bytes),
             "lower",
             bits,
             "bits/byte",
@@ -62,7 +109,7 @@ class Perplexity(Task):
         Metric(
             "text_perplexity",
             "Token perplexity, question and answer",
-            lambda s: (-s.get("text_loglikelihood", 0), s.get("text_tokens", 0)),
+            lambda s: (-s.text_loglikelihood, s.text_tokens),
             "lower",
             np.exp,
             per_token=True,
@@ -79,33 +126,39 @@ class Perplexity(Task):
         """Score every item twice: the answer after its prompt, and both from the beginning."""
         items = settings.draw(items)
         with track("perplexity", (1 if settings.examples else 2) * len(items), "texts") as bar:
-            answers = model.loglikelihoods(
-                [(settings.conversation(item.prompt), item.reference) for item in items],
-                bar.advance,
-            )
+            pairs = [(settings.conversation(item.prompt), item.reference) for item in items]
+            answers = model.loglikelihoods(pairs, bar.advance)
             # The whole text of an item, not of the worked examples before it.
             whole_texts = [] if settings.examples else [a.prompt + a.text for a in answers]
             texts = model.text_loglikelihoods(whole_texts, bar.advance) if whole_texts else []
-        whole = [_text_figures(text) for text in texts] or [{}] * len(items)
+        wholes: Sequence[Likelihood | None] = texts or [None] * len(items)
         return [
-            {
-                "id": item.id,
-                "group": item.group,
-                "source": item.source,
-                "question": item.question,
-                **scored(answer.text, answer),
-                "prompt_cut": answer.prompt_cut,
-                "words": len(answer.text.split()),
-                **text,
-                "reference": item.reference,
-            }
-            for item, answer, text in zip(items, answers, whole, strict=True)
+            _sample(item, answer, whole)
+            for item, answer, whole in zip(items, answers, wholes, strict=True)
         ]
 
 
-def _text_figures(text: Likelihood) -> dict[str, float]:
-    return {
-        "text_loglikelihood": text.loglikelihood,
-        "text_tokens": text.tokens,
-        "text_bytes": text.bytes,
+def _sample(item: Conversation, answer: Likelihood, whole: Likelihood | None) -> Sample:
+    sample = PerplexitySample(
+        id=item.id,
+        group=item.group,
+        source=item.source,
+        question=item.question,
+        prompt=answer.prompt,
+        prompt_cut=answer.prompt_cut,
+        reference=item.reference,
+        continuations=[answer.text],
+        loglikelihoods=[answer.loglikelihood],
+        tokens=answer.tokens,
+        bytes=answer.bytes,
+        score=text_score(answer),
+        words=len(answer.text.split()),
+    )
+    if whole is None:
+        return sample
+    text = {
+        "text_loglikelihood": whole.loglikelihood,
+        "text_tokens": whole.tokens,
+        "text_bytes": whole.bytes,
     }
+    return sample.model_copy(update=text)

@@ -1,17 +1,25 @@
 """Answers judged criterion by criterion by a judge model, as in HealthBench (Arora et al. 2025)."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
-from typing import ClassVar
-
-import numpy as np
+from typing import Any, ClassVar
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import RecipeError
-from medtune.evaluation.judge.agreement import clipped, crossing, item_score, kappa
-from medtune.evaluation.judge.judge import Case, Judge, open_judge
+from medtune.evaluation.judge.judge import (
+    JudgeCase,
+    ModelJudge,
+    clipped,
+    crossing,
+    item_score,
+    kappa,
+    open_judge,
+)
 from medtune.evaluation.judge.rubrics import RubricItem, packaged_rubrics, read_rubrics
-from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
+from medtune.evaluation.results import Result, Sample
+from medtune.evaluation.tasks.classification import given
+from medtune.evaluation.tasks.task import Metric, Task, TaskSettings, system_message
 from medtune.files import sha256_paths
 from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import say, track
@@ -21,43 +29,60 @@ from medtune.text.safety.prompts import prompts_version
 JUDGE_CODE = Path(__file__).parents[1] / "judge"
 
 
-def _score(sample: Sample) -> tuple[float, float]:
-    """A missing judgement is missing: an item without a score (``item_score``) counts nowhere."""
-    points = sample["score"]["points"]
-    return (0, 0) if points is None else (points, 1)
+class RubricScore(Result):
+    """``points`` as ``item_score`` has them; ``labelled`` crosses the labels of a person with the
+    judge's verdicts (``crossing``).
+    """
+
+    points: float | int | None
+    finished: int
+    labelled: list[int] | None = None
 
 
-def _met(sample: Sample, sign: int) -> tuple[float, float]:
+class LabelledCompletion(Result):
+    """An answer that a person judged: ``labels`` of that person, ``met`` of the judge."""
+
+    completion: str | None
+    labels: list[bool | None]
+    met: list[bool | None]
+
+
+class RubricSample(Sample):
+    """An answer with its criteria, and which of them the judge found met (None: not read)."""
+
+    criteria: list[dict[str, Any]]
+    met: list[bool | None]
+    score: RubricScore
+    labelled: LabelledCompletion | None = None
+
+
+def _met(sample: RubricSample, sign: int) -> tuple[float, float]:
     """Met and judged criteria whose points have this sign."""
-    own = [
-        met
-        for c, met in zip(sample["criteria"], sample["met"], strict=True)
-        if c["points"] * sign > 0
-    ]
-    judged = [met for met in own if met is not None]
+    pairs = zip(sample.criteria, sample.met, strict=True)
+    of_sign = [met for criterion, met in pairs if criterion["points"] * sign > 0]
+    judged = [met for met in of_sign if met is not None]
     return sum(judged), len(judged)
 
 
-def _judged(sample: Sample) -> tuple[float, float]:
-    return sum(met is not None for met in sample["met"]), len(sample["met"])
+def _judged(sample: RubricSample) -> tuple[float, float]:
+    return sum(met is not None for met in sample.met), len(sample.met)
 
 
-def _labelled(sample: Sample) -> list[int]:
-    return list(sample["score"].get("labelled", (0, 0, 0, 0)))
+def _labelled(sample: RubricSample) -> list[int]:
+    return sample.score.labelled or [0, 0, 0, 0]
 
 
-def _agreed(sample: Sample) -> tuple[float, float]:
+def _agreed(sample: RubricSample) -> tuple[float, float]:
     both, _, _, neither = counts = _labelled(sample)
     return both + neither, sum(counts)
 
 
 class Rubric(Task):
-    """The share of the points that could be reached.
-
-    Judgements are a model's, and as good as it agrees with people.
+    """The share of the points that could be reached, judged by a model, and as good as that agrees
+    with people.
 
     Where the file holds completions with labels given by people, the same judge judges these too,
-    and ``judge_kappa`` and ``judge_accuracy`` tell how far it agrees.
+    and ``judge_kappa`` and ``judge_accuracy`` show how far it agrees.
     """
 
     name = "rubric"
@@ -66,11 +91,12 @@ class Rubric(Task):
     settings = ("limit", "source", "shots", "judge")
     own_items = "prompts and criteria that come with medtune"
     source_holds = "file"
+    sample = RubricSample
     metrics: ClassVar[Sequence[Metric]] = (
         Metric(
             "rubric_score",
             "Points of the rubric, judged by a model",
-            _score,
+            lambda s: given(s.score.points),
             "higher",
             clipped,
             paired_only=True,
@@ -110,16 +136,15 @@ class Rubric(Task):
             raise RecipeError(
                 "rubric needs a judge",
                 where="evaluate.tasks: judge",
-                fix="Name one: {task: rubric, judge: {name: …, endpoint: {base_url: …}}}, or {name: DIRECTORY}.",
+                fix="Name one: {task: rubric, judge: {name: …, endpoint: {base_url: …}}}, or "
+                "{name: DIRECTORY}.",
             )
-        chosen = _drawn(rubrics(settings.spec.source), settings)
-        system = next((m for item in items[:1] for m in item.messages if m.role == "system"), None)
+        chosen = settings.draw(rubrics(settings.spec.source))
+        system = system_message(items)
         with track("rubric", len(chosen), "answers") as bar:
             prompts = [settings.conversation(_with_system(item.prompt, system)) for item in chosen]
             answers = model.generate(prompts, settings.decoding_settings(), bar.advance)
-        return judged(
-            chosen, answers, open_judge(settings.spec.judge, getattr(settings, "cache", None))
-        )
+        return judged(chosen, answers, open_judge(settings.spec.judge, settings.cache))
 
 
 def rubrics(source: str | None) -> list[RubricItem]:
@@ -130,71 +155,70 @@ def rubrics(source: str | None) -> list[RubricItem]:
     return read_rubrics(Path(source)) if source else packaged_rubrics()
 
 
-def judged(items: Sequence[RubricItem], answers: Sequence[Generated], judge: Judge) -> list[Sample]:
+def judged(
+    items: Sequence[RubricItem], answers: Sequence[Generated], judge: ModelJudge
+) -> list[Sample]:
     """Samples with one judgement a criterion, of the answers and of the completions that people
     labelled.
     """
     cases = [
-        Case(i.prompt, a.text, c.criterion)
-        for i, a in zip(items, answers, strict=True)
-        for c in i.criteria
+        JudgeCase(item.prompt, answer.text, criterion.criterion)
+        for item, answer in zip(items, answers, strict=True)
+        for criterion in item.criteria
     ]
-    known = [
-        Case(i.prompt, i.completion or "", c.criterion)
-        for i in items
-        if i.labels
-        for c in i.criteria
+    labelled = [
+        JudgeCase(item.prompt, item.completion or "", criterion.criterion)
+        for item in items
+        if item.labels
+        for criterion in item.criteria
     ]
-    with track("judge", len(cases) + len(known), "criteria") as bar:
-        found = iter(judge.judge([*cases, *known], bar.advance))
-    met = [[next(found) for _ in item.criteria] for item in items]
-    samples = [
-        _sample(item, made, own) for item, made, own in zip(items, answers, met, strict=True)
-    ]
-    for item, sample in zip(items, samples, strict=True):
+    with track("judge", len(cases) + len(labelled), "criteria") as bar:
+        verdicts = judge.judge([*cases, *labelled], bar.advance)
+    of_answers, of_labelled = iter(verdicts[: len(cases)]), iter(verdicts[len(cases) :])
+    samples: list[Sample] = []
+    for item, answer in zip(items, answers, strict=True):
+        met = list(islice(of_answers, len(item.criteria)))
+        sample = _sample(item, answer, met)
         if item.labels:
-            _add_labels(sample, item, [next(found) for _ in item.criteria])
-    missing = sum(one is None for own in met for one in own)
-    if missing:
+            sample = _with_labels(sample, item, list(islice(of_labelled, len(item.criteria))))
+        samples.append(sample)
+    if missing := verdicts[: len(cases)].count(None):
         say(
-            f"rubric: {missing} of {len(cases)} judgements are missing: the judge's reply could not be read"
+            f"rubric: {missing} of {len(cases)} judgements are missing: the judge's reply could "
+            "not be read"
         )
     return samples
 
 
-def _drawn(items: list[RubricItem], settings: TaskSettings) -> list[RubricItem]:
-    if settings.limit is None or settings.limit >= len(items):
-        return items
-    picked = np.random.default_rng(settings.seed).permutation(len(items))[: settings.limit]
-    return [items[i] for i in sorted(picked)]
+def _with_system(prompt: tuple[Message, ...], system: str | None) -> tuple[Message, ...]:
+    has_one = any(message.role == "system" for message in prompt)
+    return prompt if has_one or system is None else (Message("system", system), *prompt)
 
 
-def _with_system(prompt: tuple[Message, ...], system: Message | None) -> tuple[Message, ...]:
-    own = any(message.role == "system" for message in prompt)
-    return prompt if own or system is None else (system, *prompt)
+def _sample(item: RubricItem, answer: Generated, met: list[bool | None]) -> RubricSample:
+    return RubricSample(
+        id=item.id,
+        group=item.group,
+        question=item.prompt[-1].content,
+        prompt=answer.prompt,
+        prompt_cut=answer.prompt_cut,
+        output=answer.text,
+        reference=None,
+        criteria=[criterion.as_dict() for criterion in item.criteria],
+        met=met,
+        score=RubricScore(
+            points=item_score([criterion.points for criterion in item.criteria], met),
+            finished=int(answer.finished),
+        ),
+    )
 
 
-def _sample(item: RubricItem, made: Generated, met: list[bool | None]) -> Sample:
-    return {
-        "id": item.id,
-        "group": item.group,
-        "question": item.prompt[-1].content,
-        "prompt": made.prompt,
-        "prompt_cut": made.prompt_cut,
-        "output": made.text,
-        "reference": None,
-        "criteria": [criterion.as_dict() for criterion in item.criteria],
-        "met": met,
-        "score": {
-            "points": item_score([c.points for c in item.criteria], met),
-            "finished": int(made.finished),
-        },
-    }
-
-
-def _add_labels(sample: Sample, item: RubricItem, met: list[bool | None]) -> None:
-    sample["labelled"] = {"completion": item.completion, "labels": list(item.labels), "met": met}
+def _with_labels(sample: RubricSample, item: RubricItem, met: list[bool | None]) -> RubricSample:
     pairs = [
-        (a, b) for a, b in zip(item.labels, met, strict=True) if a is not None and b is not None
+        (label, verdict)
+        for label, verdict in zip(item.labels, met, strict=True)
+        if label is not None and verdict is not None
     ]
-    sample["score"]["labelled"] = crossing(pairs)
+    completion = LabelledCompletion(completion=item.completion, labels=list(item.labels), met=met)
+    score = sample.score.model_copy(update={"labelled": crossing(pairs)})
+    return sample.model_copy(update={"labelled": completion, "score": score})

@@ -13,14 +13,14 @@ import numpy as np
 
 from medtune.conversation import Conversation, Message, user_asks
 from medtune.errors import RecipeError
+from medtune.evaluation.results import Better, Sample
 from medtune.evaluation.statistics import Figure, ratio
-from medtune.evaluation.tasks.baselines import Baseline
+from medtune.evaluation.tasks.baselines import BaselineMethod
 from medtune.files import sha256_file, sha256_json, sha256_paths
 from medtune.models.interface import DecodingSettings, LanguageModel
 from medtune.recipe.schema import Decoding, Recipe, TaskSpec
 from medtune.recipe.tasks import TaskDeclaration, find_task
 
-Sample = dict[str, Any]
 Item = TypeVar("Item")
 
 
@@ -44,8 +44,8 @@ class Metric:
 
     name: str
     title: str
-    parts: Callable[[Sample], Sequence[float]]
-    better: Literal["lower", "higher"] | None
+    parts: Callable[[Any], Sequence[float]]  # of a sample of the task's own class
+    better: Better | None
     transform: Callable[[np.ndarray], np.ndarray] = same
     unit: str = ""
     figure: Figure | None = None
@@ -72,6 +72,13 @@ class Metric:
     def value(self, sums: np.ndarray) -> np.ndarray:
         """Figures of sums [..., k]; NaN where there is nothing to divide by."""
         return (self.figure or ratio(self.transform))(sums)
+
+
+def system_message(items: Sequence[Conversation]) -> str | None:
+    """The data's system message, as the first row has it."""
+    return next(
+        (m.content for item in items[:1] for m in item.messages if m.role == "system"), None
+    )
 
 
 @dataclass(frozen=True)
@@ -173,6 +180,7 @@ class Task(TaskDeclaration, ABC):
 
     title: ClassVar[str]
     metrics: ClassVar[Sequence[Metric]]
+    sample: ClassVar[type[Sample]] = Sample
     version: ClassVar[str] = "1"
     missing: ClassVar[str] = ""
 
@@ -180,7 +188,7 @@ class Task(TaskDeclaration, ABC):
     source_holds: ClassVar[Literal["rows", "file", ""]] = ""
     labelled: ClassVar[bool] = False  # asks for labels, of the data's whole list
     always_whole: ClassVar[bool] = False  # not measured on fewer items unless its own limit says so
-    baselines: ClassVar[Sequence[Baseline]] = ()
+    baselines: ClassVar[Sequence[BaselineMethod]] = ()
 
     benefit: ClassVar[bool] = True
     in_variants: ClassVar[bool] = True  # measured again for every other way to use the models
@@ -252,8 +260,11 @@ def task_of(spec: TaskSpec) -> Task:
 
 
 def find(reference: str) -> Task:
-    """A task by its name or by ``FILE.py:CLASS``."""
-    task = find_task(reference)
+    """A task by its name or by ``FILE.py:CLASS``. Raises ``RecipeError`` where there is none."""
+    try:
+        task = find_task(reference)
+    except ValueError as error:
+        raise RecipeError(f"{reference}: {error}", where="evaluate.tasks") from error
     if not isinstance(task, Task):
         raise RecipeError(
             f"{reference} is no task that can be measured",

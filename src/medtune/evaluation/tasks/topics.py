@@ -6,24 +6,37 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from medtune.conversation import Conversation, user_asks
-from medtune.evaluation.tasks.task import Metric, Sample, Task, TaskSettings
-from medtune.models.interface import LanguageModel
+from medtune.evaluation.results import Result, Sample
+from medtune.evaluation.tasks.task import Metric, Task, TaskSettings, system_message
+from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import track
 from medtune.text.word_counts import distinct_n, repeated_words, sentence_count, words
 
 
-def _count(sample: Sample, name: str) -> tuple[float, float]:
-    return float(sample["score"].get(name, 0)), float(name in sample["score"])
+class TopicCounts(Result):
+    """Counts of a greedy answer; pairs are a part and its whole. Older runs hold fewer."""
+
+    words: int
+    sentences: int | None = None
+    unique_words: int | None = None
+    distinct_2: tuple[int, int]
+    repeated: tuple[int, int]
 
 
-def _ratio(pair: Sequence[int]) -> tuple[float, float]:
-    return float(pair[0]), float(pair[1])
+class TopicSample(Sample):
+    """The greedy answer, and a sampled one."""
+
+    sampled_output: str = ""
+    score: TopicCounts
+
+
+def _count(value: int | None) -> tuple[float, float]:
+    return (0, 0) if value is None else (value, 1)
 
 
 class Topics(Task):
-    """Counts of the greedy answers.
-
-    Preparation proves the questions' subjects absent from training.
+    """Counts of the greedy answers; preparation proves the questions' subjects absent from
+    training.
     """
 
     name = "topics"
@@ -36,63 +49,49 @@ class Topics(Task):
     benefit = False
     in_variants = False
     side_by_side = 50
+    sample = TopicSample
     metrics: ClassVar[Sequence[Metric]] = (
-        Metric("words", "Words in an answer", lambda s: (s["score"]["words"], 1), None),
-        Metric("sentences", "Sentences in an answer", lambda s: _count(s, "sentences"), None),
+        Metric("words", "Words in an answer", lambda s: _count(s.score.words), None),
+        Metric("sentences", "Sentences in an answer", lambda s: _count(s.score.sentences), None),
         Metric(
             "unique_words",
             "Different words in an answer",
-            lambda s: _count(s, "unique_words"),
+            lambda s: _count(s.score.unique_words),
             None,
         ),
-        Metric(
-            "distinct_2", "Different word pairs", lambda s: _ratio(s["score"]["distinct_2"]), None
-        ),
-        Metric(
-            "repetition",
-            "Repeated share of the words",
-            lambda s: _ratio(s["score"]["repeated"]),
-            None,
-        ),
+        Metric("distinct_2", "Different word pairs", lambda s: s.score.distinct_2, None),
+        Metric("repetition", "Repeated share of the words", lambda s: s.score.repeated, None),
     )
 
     def run(
         self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings
     ) -> list[Sample]:
-        """A greedy and a sampled answer to each question.
-
-        The data's system message is asked with.
-        """
-        system = next(
-            (m.content for item in items[:1] for m in item.messages if m.role == "system"), None
-        )
-        prompts = [
-            settings.conversation(user_asks(question, system)) for question in settings.topics
-        ]
+        """A greedy and a sampled answer to each question, after the data's system message."""
+        system = system_message(items)
+        prompts = [settings.conversation(user_asks(topic, system)) for topic in settings.topics]
         with track("topics", 2 * len(prompts), "answers") as bar:
-            greedy_answers = model.generate(prompts, settings.decoding_settings(), bar.advance)
-            sampled_answers = model.generate(
-                prompts, settings.decoding_settings(sampled=True), bar.advance
-            )
-        return [
-            {
-                "id": f"topic-{number}",
-                "group": f"topic-{number}",
-                "question": question,
-                "prompt": greedy.prompt,
-                "prompt_cut": greedy.prompt_cut,
-                "output": greedy.text,
-                "sampled_output": sample.text,
-                "reference": None,
-                "score": {
-                    "words": len(greedy.text.split()),
-                    "sentences": sentence_count(greedy.text),
-                    "unique_words": len(set(words(greedy.text))),
-                    "distinct_2": list(distinct_n(greedy.text)),
-                    "repeated": list(repeated_words(greedy.text)),
-                },
-            }
-            for number, (question, greedy, sample) in enumerate(
-                zip(settings.topics, greedy_answers, sampled_answers, strict=True), 1
-            )
-        ]
+            greedy = model.generate(prompts, settings.decoding_settings(), bar.advance)
+            sampled = model.generate(prompts, settings.decoding_settings(sampled=True), bar.advance)
+        answers = zip(settings.topics, greedy, sampled, strict=True)
+        return [_sample(number, *answer) for number, answer in enumerate(answers, 1)]
+
+
+def _sample(number: int, question: str, greedy: Generated, sampled: Generated) -> Sample:
+    name = f"topic-{number}"
+    return TopicSample(
+        id=name,
+        group=name,
+        question=question,
+        prompt=greedy.prompt,
+        prompt_cut=greedy.prompt_cut,
+        output=greedy.text,
+        sampled_output=sampled.text,
+        reference=None,
+        score=TopicCounts(
+            words=len(greedy.text.split()),
+            sentences=sentence_count(greedy.text),
+            unique_words=len(set(words(greedy.text))),
+            distinct_2=distinct_n(greedy.text),
+            repeated=repeated_words(greedy.text),
+        ),
+    )

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from medtune.conversation import Conversation
 from medtune.evaluation.published import PublishedFigure
-from medtune.evaluation.tasks import TASKS
-from medtune.evaluation.tasks.task import Sample, TaskSettings
+from medtune.evaluation.tasks import TASKS, Sample, TaskSettings
 from medtune.files import read_json_lines, write_json_lines
 from medtune.models.causal import CausalModel
 from medtune.recipe.schema import Recipe
@@ -96,7 +95,7 @@ class BeforeAfterTraining(PublishedFigure):
             samples = TASKS["topics"].run(trained, list(rows), settings)
         finally:
             trained.model.eval()
-        write_json_lines(self.file(directory), samples)
+        write_json_lines(self.file(directory), [sample.as_json() for sample in samples])
 
     def compute(
         self,
