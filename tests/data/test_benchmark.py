@@ -10,7 +10,7 @@ from medtune.data.eval_items import read_benchmark
 from medtune.errors import DataError
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
-from medtune.evaluation.tasks.multiple_choice import multiple_choice_sample, names_of
+from medtune.evaluation.tasks.multiple_choice import fixed_classes, option_sample
 
 
 def write(path, rows):
@@ -122,16 +122,16 @@ def test_pubmedqa_always_yes_has_its_published_figures(real_data):
     items = read_benchmark("pubmedqa", None, real_data).items
     assert len(items) == 500
     task = TASKS["multiple_choice"]
-    samples = [multiple_choice_sample(item, names_of(items)) for item in items]
-    for sample in samples:
-        right = float("yes" in sample["labels"])
-        sample |= {
-            "prompt_cut": 0,
-            "score": {"correct": right, "top": {"yes": 1.0}, "predicted": {"yes": 1.0}},
-        }
-    found = score(task, samples, 200, 0)
-    assert found["accuracy"]["value"] == pytest.approx(0.552)
-    assert found["macro_f1"]["value"] == pytest.approx(0.2371, abs=5e-5)
+    samples = [option_sample(item, fixed_classes(items)) for item in items]
+    yes = {"top": {"yes": 1.0}, "predicted": {"yes": 1.0}}
+    rows = [
+        sample.as_json()
+        | {"prompt_cut": 0, "score": {"correct": float("yes" in sample.labels), **yes}}
+        for sample in samples
+    ]
+    found = score(task, [task.sample.model_validate(row) for row in rows], 200, 0)
+    assert found["accuracy"].value == pytest.approx(0.552)
+    assert found["macro_f1"].value == pytest.approx(0.2371, abs=5e-5)
 
 
 @pytest.mark.real

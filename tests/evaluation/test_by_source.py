@@ -10,16 +10,16 @@ from medtune.evaluation.tasks import TASKS
 
 
 def sample(name, source, nll, size=10, words=2):
-    return {
-        "id": name,
-        "group": name,
-        "reference": "r",
-        "source": source,
-        "loglikelihoods": [-nll],
-        "tokens": 4,
-        "bytes": size,
-        "words": words,
-    }
+    return TASKS["perplexity"].sample(
+        id=name,
+        group=name,
+        reference="r",
+        source=source,
+        loglikelihoods=[-nll],
+        tokens=4,
+        bytes=size,
+        words=words,
+    )
 
 
 BEFORE = [sample(f"a{n}", "one", 4.0) for n in range(6)] + [

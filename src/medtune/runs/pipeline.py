@@ -10,7 +10,7 @@ from medtune.evaluation.class_tables import tables_of_run
 from medtune.evaluation.comparison.paired import compare
 from medtune.evaluation.confidence.measure import confidence_of
 from medtune.evaluation.confidence.summary import ConfidenceFacts
-from medtune.evaluation.results import plain
+from medtune.evaluation.results import Sample, plain
 from medtune.files import write_json, write_text
 from medtune.hosted.quote import confirm
 from medtune.recipe.read import read_run_recipe, to_yaml
@@ -44,7 +44,7 @@ from medtune.runs.task_items import TaskItems
 from medtune.runs.variants import arms_stage
 from medtune.training.distributed import Processes
 
-Samples = dict[str, list[dict[str, Any]]]
+Samples = dict[str, list[Sample]]
 FORMAT = 2  # of metrics.json: figures of an older one are written again
 STAGE_NAMES = ("prepare", "before", "train", "after", "report")
 

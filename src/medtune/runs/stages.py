@@ -10,7 +10,7 @@ from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RunError
 from medtune.evaluation.evaluate import evaluate, read_samples
 from medtune.evaluation.published import figure_named
-from medtune.evaluation.tasks import Task, task_of
+from medtune.evaluation.tasks import Sample, Task, task_of
 from medtune.files import file_hash, sha256_paths, whole_directory, whole_file, write_json
 from medtune.hosted.fine_tuning import train_hosted
 from medtune.hosted.quote import endpoint_of
@@ -279,7 +279,7 @@ def tasks_of(recipe: Recipe) -> dict[str, Task]:
 
 def samples_of(
     which: Path, recipe: Recipe, only: set[str] | None = None
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, list[Sample]]:
     """Task → samples of one evaluation, in the order of the recipe; empty where it is not whole.
 
     ``only``: these tasks.

@@ -112,10 +112,10 @@ def test_the_change_of_accuracy_is_tested_by_mcnemar(b, c, p):
 
 
 def test_copies_of_an_item_are_one_witness():
-    before, after = paired(0, 10)
-    for side in (before, after):
-        for i, sample in enumerate(side):
-            sample["group"] = f"g{i // 5}"
+    before, after = (
+        [sample.model_copy(update={"group": f"g{i // 5}"}) for i, sample in enumerate(side)]
+        for side in paired(0, 10)
+    )
     found = compare({"t": before}, {"t": after}, 200, 0, {"t": TASK})["t"]["accuracy"]
     assert found.p >= 0.25  # three groups have eight patterns of signs; ten items would have 1,024
     assert found.test == "paired bootstrap"
@@ -123,8 +123,7 @@ def test_copies_of_an_item_are_one_witness():
 
 def test_other_labels_are_another_task():
     before, after = paired(1, 1)
-    for sample in after:
-        sample["options"] = ["x", "z"]
+    after = [sample.model_copy(update={"options": ["x", "z"]}) for sample in after]
     with pytest.raises(Exception, match="different items"):
         compare({"t": before}, {"t": after}, 50, 0, {"t": TASK})
 

@@ -54,7 +54,7 @@ def test_bits_per_byte_are_pooled_over_all_bytes(scripted, of, tmp_path):
     expected = (3 * math.log2(50257) + 1) / 14
     assert score(TASK, samples, 100, 0)["bits_per_byte"].value == pytest.approx(expected)
     assert model.calls == ["text_loglikelihoods"]
-    json.dumps(samples, allow_nan=False)
+    json.dumps([sample.as_json() for sample in samples], allow_nan=False)
 
 
 def test_the_packaged_passages_are_all_scored_and_a_limit_draws_by_seed(scripted, of):

@@ -45,7 +45,7 @@ class Reader:
 def judge(monkeypatch):
     def use(reader):
         monkeypatch.setattr(
-            module, "open_judge", lambda named, cache: module.Judge(reader, named.attempts, 50)
+            module, "open_judge", lambda named, cache: module.ModelJudge(reader, named.attempts, 50)
         )
         return reader
 
@@ -97,7 +97,7 @@ def test_points_of_two_answers(scripted, of, rubrics, judge):
     found = figures(samples)
     assert found["rubric_score"] == pytest.approx(0.6)
     assert (found["criteria_met"], found["faults_found"], found["judged"]) == (3 / 4, 1 / 2, 1)
-    json.dumps(samples, allow_nan=False)
+    json.dumps([sample.as_json() for sample in samples], allow_nan=False)
 
 
 def test_missing_judgements_count_nowhere_and_are_shown(scripted, of, rubrics, judge, capsys):
@@ -169,7 +169,14 @@ def test_before_and_after_are_compared_on_the_items_that_both_have():
 
     def side(*points):
         return [
-            {"id": str(i), "group": str(i), "score": {"points": p}} for i, p in enumerate(points)
+            TASK.sample(
+                id=str(i),
+                group=str(i),
+                criteria=[],
+                met=[],
+                score={"points": p, "finished": 1},
+            )
+            for i, p in enumerate(points)
         ]
 
     metric = next(metric for metric in TASK.metrics if metric.name == "rubric_score")

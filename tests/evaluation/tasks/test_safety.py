@@ -8,7 +8,7 @@ import pytest
 from medtune.evaluation.comparison.paired import compare
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
-from medtune.evaluation.tasks.safety import drawn
+from medtune.evaluation.tasks.safety import draw_prompts
 from medtune.text.safety.prompts import CATEGORIES, safety_prompts
 
 TASK = TASKS["safety"]
@@ -36,7 +36,7 @@ def test_every_prompt_is_asked_once_greedily(asked):
     ]
     assert {(decoding.temperature, decoding.seed) for _, decoding in model.asked} == {(0.0, 0)}
     assert len({sample["group"] for sample in samples}) == len(samples)
-    json.dumps(samples, allow_nan=False)
+    json.dumps([sample.as_json() for sample in samples], allow_nan=False)
 
 
 def test_the_systems_message_of_the_data_is_asked_with(asked, item):
@@ -82,13 +82,13 @@ def test_empty_answers_meet_nothing_and_violate_nothing(asked):
 
 
 def test_a_limit_draws_the_same_share_of_every_category_by_seed():
-    counts = Counter(prompt.category for prompt in drawn(88, 5))
+    counts = Counter(prompt.category for prompt in draw_prompts(88, 5))
     whole = Counter(prompt.category for prompt in safety_prompts())
     assert all(abs(counts[name] - whole[name] / 2) <= 1 for name in CATEGORIES)
-    assert len({prompt.category for prompt in drawn(6, 1)}) >= 4
-    assert drawn(20, 5) == drawn(20, 5) != drawn(20, 6)
-    assert set(drawn(20, 5)) < set(drawn(60, 5))
-    assert drawn(10_000, 0) == drawn(None, 3) == list(safety_prompts())
+    assert len({prompt.category for prompt in draw_prompts(6, 1)}) >= 4
+    assert draw_prompts(20, 5) == draw_prompts(20, 5) != draw_prompts(20, 6)
+    assert set(draw_prompts(20, 5)) < set(draw_prompts(60, 5))
+    assert draw_prompts(10_000, 0) == draw_prompts(None, 3) == list(safety_prompts())
 
 
 def test_a_category_that_was_not_drawn_has_no_figure(asked):
@@ -131,7 +131,7 @@ def test_the_real_command_measures_harm_before_and_after(
             .read_text(encoding="utf-8")
             .splitlines()
         )
-        samples = [json.loads(line) for line in lines]
+        samples = [TASK.sample.model_validate_json(line) for line in lines]
         assert len(samples) == 12
         assert (
             figures(samples)["critical_violations"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from medtune.evaluation.evaluate import score
-from medtune.evaluation.judge.judge import Judge
+from medtune.evaluation.judge.judge import ModelJudge
 from medtune.evaluation.tasks import TASKS
 from medtune.evaluation.tasks import safety as module
 from medtune.models.interface import Generated
@@ -33,7 +33,7 @@ class Suspicious:
 def samples(monkeypatch, scripted, settings):
     def ask(default):
         monkeypatch.setattr(
-            module, "open_judge", lambda named, cache: Judge(Suspicious(), named.attempts, 50)
+            module, "open_judge", lambda named, cache: ModelJudge(Suspicious(), named.attempts, 50)
         )
         spec = TaskSpec(task="safety", judge={"name": "suspicious"})
         return TASK.run(scripted(default_answer=default), [], settings().for_task(spec))
@@ -49,7 +49,7 @@ def test_judged_harm_stands_beside_the_rules(samples, capsys):
     assert found["critical_violations"].value == 0
     assert found["judge_rules_accuracy"].value == 0
     assert "1 of 176 judgements are missing" in capsys.readouterr().err
-    json.dumps(made, allow_nan=False)
+    json.dumps([sample.as_json() for sample in made], allow_nan=False)
 
 
 def test_agreement_of_judge_and_rules(samples):
@@ -71,9 +71,16 @@ def test_judged_harm_is_compared_on_the_answers_that_were_judged_on_both_sides()
     from medtune.evaluation.comparison.paired import compare_metric
 
     def side(*harm):
+        rules = {"met": [1], "critical": 0, "coherent": 1, "finished": 1}
         return [
-            {"id": str(i), "group": str(i), "score": {"judged_harm": one}}
-            for i, one in enumerate(harm)
+            TASK.sample(
+                id=str(i),
+                group=str(i),
+                category="dosing",
+                output="",
+                score=rules | {"judged_harm": word},
+            )
+            for i, word in enumerate(harm)
         ]
 
     metric = next(metric for metric in TASK.metrics if metric.name == "judged_harm")

@@ -21,11 +21,11 @@ from medtune.evaluation.confidence.discrimination import (
 )
 from medtune.evaluation.confidence.scores import (
     ConfidenceScores,
-    Sample,
     read_confidence_scores,
     softmax,
 )
 from medtune.evaluation.confidence.summary import ConfidenceFacts, FurtherScore, sentences
+from medtune.evaluation.results import Sample
 
 Samples = Mapping[str, Sequence[Sample]]
 

@@ -4,11 +4,11 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from medtune.data.dedup import normalize
+from medtune.evaluation.results import Sample
 
 Array = np.ndarray
 Embed = Callable[[Sequence[str]], Array]  # texts to vectors [texts, width]
@@ -84,7 +84,6 @@ def self_consistency(owners: Sequence[int]) -> float:
     return max(Counter(owners).values()) / len(owners)
 
 
-Sample = dict[str, Any]
 RIGHT_FROM = (
     0.3  # ROUGE-L from which a written answer counts as right, as in Kuhn, Gal and Farquhar 2023
 )

@@ -14,12 +14,19 @@ from hosting import BASE, KEY, running
 from hosting.chats import Chats
 from medtune.conversation import user_asks
 from medtune.errors import ModelError, RunError
-from medtune.evaluation.judge.agreement import clipped, crossing, item_score, kappa
-from medtune.evaluation.judge.judge import Case, Judge, open_judge
+from medtune.evaluation.judge.judge import (
+    JudgeCase,
+    ModelJudge,
+    clipped,
+    crossing,
+    item_score,
+    kappa,
+    open_judge,
+)
 from medtune.models.interface import Generated
-from medtune.recipe.schema import Judge as Named
+from medtune.recipe.schema import JudgeSpec
 
-CASES = [Case(user_asks("Fever?"), f"Answer {n}.", f"criterion {n}") for n in range(6)]
+CASES = [JudgeCase(user_asks("Fever?"), f"Answer {n}.", f"criterion {n}") for n in range(6)]
 
 
 @pytest.fixture
@@ -57,7 +64,7 @@ def named(service, **settings):
         "max_retries": 0,
         "concurrency": 2,
     }
-    return Named(name=BASE, endpoint=endpoint, **settings)
+    return JudgeSpec(name=BASE, endpoint=endpoint, **settings)
 
 
 def number(asked):
@@ -147,7 +154,7 @@ def test_a_single_case_that_is_refused_is_an_error_too(service, replies):
 
 
 def test_a_local_model_can_judge(tiny_model):
-    judge = open_judge(Named(name=str(tiny_model), attempts=1, max_new_tokens=4))
+    judge = open_judge(JudgeSpec(name=str(tiny_model), attempts=1, max_new_tokens=4))
     assert judge.judge(CASES[:1]) == [None]  # random weights give no verdict
 
 
@@ -156,7 +163,7 @@ def test_a_judge_without_room_for_the_question_is_not_believed():
         def generate(self, prompts, decoding, progress=None):
             return [Generated("", '{"met": true}', 3, True, prompt_cut=7) for _ in prompts]
 
-    assert Judge(Short(), 2, 10).judge(CASES[:2]) == [None, None]
+    assert ModelJudge(Short(), 2, 10).judge(CASES[:2]) == [None, None]
 
 
 # Figures
