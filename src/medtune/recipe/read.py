@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from medtune.errors import RecipeError
 from medtune.recipe.schema import SHIPPED, AnyRecipe, Data, PretrainRecipe, Recipe
+from medtune.recipe.tasks import beside
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -245,7 +246,7 @@ def read_recipe(name: str, overrides: Sequence[str] = (), seed: int | None = Non
         raise RecipeError(
             "not a UTF-8 text file", where=str(path), fix="A recipe is a YAML file."
         ) from error
-    values = apply_overrides(_parse_yaml(text, path.name), overrides)
+    values = beside(apply_overrides(_parse_yaml(text, path.name), overrides), path.parent)
     if seed is not None:
         values["seed"] = seed
     overridden = [override.partition("=")[0].strip() for override in overrides]

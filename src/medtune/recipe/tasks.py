@@ -71,6 +71,30 @@ def expanded(values: dict[str, Any]) -> dict[str, Any]:
     return {"name": values["task"], **settings, **values, "task": task}
 
 
+def beside(values: dict[str, Any], directory: Path) -> dict[str, Any]:
+    """Plain values of a recipe in which tasks in files that lie in ``directory``, and not in the
+    working directory, are named with their path.
+    """
+    evaluate = values.get("evaluate")
+    if not isinstance(evaluate, dict) or not isinstance(evaluate.get("tasks"), list):
+        return values
+    located = [
+        task | {"task": _located(task.get("task"), directory)}
+        if isinstance(task, dict)
+        else _located(task, directory)
+        for task in evaluate["tasks"]
+    ]
+    return values | {"evaluate": evaluate | {"tasks": located}}
+
+
+def _located(reference: object, directory: Path) -> object:
+    in_file = IN_FILE.fullmatch(reference) if isinstance(reference, str) else None
+    if in_file is None or Path(in_file["file"]).exists():
+        return reference
+    path = directory / in_file["file"]
+    return f"{path}:{in_file['name']}" if path.is_file() else reference
+
+
 def _aliases() -> dict[str, tuple[str, Mapping[str, Any]]]:
     return {
         alias: (task.name, settings)

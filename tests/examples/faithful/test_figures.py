@@ -14,14 +14,16 @@ from medtune.recipe.read import read_run_recipe
 def scored(rows):
     """Samples of rows given by their tokens' NLLs."""
     return [
-        {
-            "id": str(n),
-            "group": str(n),
-            "loglikelihoods": [-sum(nlls)],
-            "tokens": len(nlls),
-            "bytes": 4 * len(nlls),
-        }
-        | {"text_loglikelihood": -sum(nlls), "text_tokens": len(nlls), "text_bytes": 4 * len(nlls)}
+        TASKS["perplexity"].sample(
+            id=str(n),
+            group=str(n),
+            loglikelihoods=[-sum(nlls)],
+            tokens=len(nlls),
+            bytes=4 * len(nlls),
+            text_loglikelihood=-sum(nlls),
+            text_tokens=len(nlls),
+            text_bytes=4 * len(nlls),
+        )
         for n, nlls in enumerate(rows)
     ]
 
