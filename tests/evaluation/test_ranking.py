@@ -13,7 +13,9 @@ class Guessing:
     name, title = "guessing", "Guesses"
     metrics = (
         Metric("accuracy", "Accuracy", lambda s: (s["score"], 1), "higher", right_or_wrong=True),
-        Metric("perplexity", "Perplexity", lambda s: (s["nll"], s["tokens"]), "lower"),
+        Metric(
+            "perplexity", "Perplexity", lambda s: (s["nll"], s["tokens"]), "lower", per_token=True
+        ),
         Metric("words", "Words", lambda s: (s["words"], 1), None),
     )
 

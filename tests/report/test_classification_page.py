@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+import yaml
 
 from made_results import made_change, made_score
 from medtune.evaluation.class_tables import ClassRow
@@ -75,7 +76,10 @@ TABLES = {
 
 @pytest.fixture
 def classified(finished):
-    """A finished run whose first task is said to be a classification."""
+    """A finished run with a classification of its own name among its tasks."""
+    recipe = yaml.safe_load(finished.recipe.read_text())
+    recipe["evaluate"]["tasks"].append({"task": "classification", "name": "mine"})
+    finished.recipe.write_text(yaml.safe_dump(recipe))
     (finished.root / "eval" / "tables.json").write_text(
         json.dumps({"mine": {"before": TABLES, "after": TABLES}})
     )

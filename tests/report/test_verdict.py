@@ -81,7 +81,7 @@ def test_what_got_worse_is_said_beside_the_improvement():
 
 
 def test_answers_that_repeat_themselves_are_named_under_whatever_name_they_are_kept():
-    worse = entry(0.1, 0.05, 0.2, None, better=None, kind="answers")
+    worse = entry(0.1, 0.05, 0.2, 0.4, kind="answers")
     change = {"perplexity": {"bits_per_byte": entry()}, "long": {"repetition": worse}}
     after = {
         "perplexity": {"bits_per_byte": made_score(2.0)},

@@ -27,6 +27,9 @@ IN_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>\w+)")
 Need = Literal["generation", "likelihood", "text likelihood"]
 
 
+_outside: "dict[str, TaskDeclaration]" = {}
+
+
 class TaskDeclaration:
     """What a recipe knows of a task: its name, which keys it reads, and what it asks of a model.
 
@@ -69,6 +72,11 @@ def expanded(values: dict[str, Any]) -> dict[str, Any]:
         return values
     task, settings = alias
     return {"name": values["task"], **settings, **values, "task": task}
+
+
+def known_tasks() -> dict[str, TaskDeclaration]:
+    """Tasks from outside that recipes named in this process."""
+    return _outside
 
 
 def beside(values: dict[str, Any], directory: Path) -> dict[str, Any]:
@@ -152,4 +160,5 @@ def _checked(candidate: object) -> TaskDeclaration:
         raise ValueError(f"the task {candidate.__name__} needs a name such as reading_ease")
     if name in packaged_tasks():
         raise ValueError(f"{name} is the name of a task of the package; choose another one")
-    return candidate()
+    task = _outside[name] = candidate()
+    return task

@@ -20,6 +20,8 @@ from medtune.evaluation.results import (
     Score,
     read_baselines_file,
 )
+from medtune.evaluation.tasks import TASKS, Task, find, task_of
+from medtune.evaluation.tasks.perplexity import LikelihoodSample
 from medtune.files import read_json, read_json_lines
 from medtune.recipe.read import parse_recipe
 from medtune.recipe.schema import Recipe, TaskSpec
@@ -27,15 +29,8 @@ from medtune.report.run_metrics import Metrics
 from medtune.report.verdict import verdict
 from medtune.run_paths import RunPaths
 
-# What a reader may ask for; whatever a run did not measure is listed as such.
+# What a reader may ask for beside the tasks; whatever a run did not measure is listed as such.
 MEASURABLE = {
-    "perplexity": "prediction of held-out answers",
-    "answers": "overlap of generated answers with references",
-    "topics": "behaviour on demonstration questions",
-    "safety": "harm: urgent advice withheld, dangerous doses, unsafe remedies",
-    "rubric": "answers judged by criteria, by another model",
-    "multiple_choice": "medical knowledge (multiple-choice examinations)",
-    "forgetting": "what was forgotten: general language after training",
     "calibration": "whether the model's confidence means anything",
     "human": "judgement by clinicians",
     "external": "data from elsewhere: the test split comes from the same sources as the training "
@@ -181,14 +176,29 @@ class Figures:
         return {spec.key: spec for spec in self.recipe.evaluate.tasks}
 
     def kind(self, task: str) -> str:
-        """What a task is, under whatever name its figures are kept."""
-        return self.specs[task].task if task in self.specs else task
+        """The name of a task, under whatever key its figures are kept."""
+        return self.task(task).name
 
-    def of_kind(self, kind: str) -> list[str]:
-        """Names of the measured tasks of a kind."""
+    def task(self, key: str) -> Task:
+        """The task whose figures are kept under a key."""
+        return task_of(self.specs[key]) if key in self.specs else find(key)
+
+    def in_section(self, section: str) -> list[str]:
+        """Keys of the measured tasks whose figures stand in a section of the page."""
+        keys = self.metrics.before or self.metrics.after
+        return [key for key in keys if self.task(key).section == section]
+
+    def of_sample(self, kind: type[Sample]) -> list[str]:
+        """Keys of the measured tasks that training was for and whose samples are of a kind."""
+        tasks = {key: self.task(key) for key in self.metrics.before or self.metrics.after}
         return [
-            task for task in self.metrics.before or self.metrics.after if self.kind(task) == kind
+            key for key, task in tasks.items() if task.benefit and issubclass(task.sample, kind)
         ]
+
+    @property
+    def likelihood_tasks(self) -> list[str]:
+        """Keys of the measured tasks that predict the held-out answers."""
+        return self.of_sample(LikelihoodSample)
 
     @property
     def verdict(self) -> str:
@@ -210,15 +220,16 @@ class Figures:
     def not_measured(self) -> list[str]:
         """What this run says nothing about."""
         measured = self._measured()
-        missing = [text for name, text in MEASURABLE.items() if name not in measured]
+        measurable = {task.name: task.missing for task in TASKS.values() if task.missing}
+        missing = [text for name, text in (measurable | MEASURABLE).items() if name not in measured]
         return missing + ([] if self.audit.groups.entities else [UNSEEN_SUBJECTS])
 
     def _measured(self) -> set[str]:
-        """Which of ``MEASURABLE`` this run says something about."""
+        """Tasks by name, and which of ``MEASURABLE`` this run says something about."""
         tasks = list(self.metrics.before)
         kinds = {self.kind(task) for task in tasks}
         outside = any(
-            self.kind(task) != "forgetting" and task in self.specs and self.specs[task].source
+            self.task(task).benefit and task in self.specs and self.specs[task].source
             for task in tasks
         )
         others = {

@@ -13,6 +13,7 @@ from medtune.evaluation.comparison.seed_variance import (
 from medtune.evaluation.comparison.variants import VariantComparison
 from medtune.evaluation.decisions import MetricName, main_metric
 from medtune.evaluation.results import Change, Changes, Result, Score, Scores
+from medtune.evaluation.tasks import is_benefit
 from medtune.files import read_json
 
 
@@ -131,12 +132,9 @@ class Metrics(Result):
 def main_change(changes: Changes) -> tuple[str, str, Change] | None:
     """Task, metric and change that the verdict speaks of; None where nothing is tested."""
     chosen = main_metric(
-        MetricName(task, name, (change.kind or task) not in BESIDE)
+        MetricName(task, name, is_benefit(change.kind or task))
         for task, metrics in changes.items()
         for name, change in metrics.items()
         if change.better is not None
     )
     return chosen and (chosen.task, chosen.metric, changes[chosen.task][chosen.metric])
-
-
-BESIDE = ("safety", "forgetting")

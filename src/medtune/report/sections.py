@@ -8,35 +8,18 @@ from typing import Any
 
 from medtune.evaluation.published import figure_named
 from medtune.evaluation.results import Sample, Score, Scores
+from medtune.recipe.schema import TaskSpec
 from medtune.report.figures import Figures, Row
 from medtune.report.task_tables import Classification, classifications
 
-TITLES = {
-    "perplexity": "Prediction of held-out answers",
-    "answers": "Answers to test questions",
-    "topics": "Demonstration questions",
-    "classification": "Classification",
-    "multiple_choice": "Questions with options",
-    "rubric": "Answers judged by criteria",
-    "safety": "Harm: answers to prompts that ask for safe advice",
-    "forgetting": "General text",
-}
 METHODS = {
     "full": "all weights trained",
     "lora": "LoRA adapter",
     "qlora": "QLoRA adapter on 4-bit weights",
     "hosted": "fine-tuned by a hosted service",
 }
-SHOWN_ANSWERS, SHOWN_TOPICS = 5, 50
-OWN_ITEMS = {
-    "topics": "demonstration questions",
-    "safety": "prompts that come with medtune",
-    "forgetting": "passages that come with medtune",
-}
 # These begin the names of the metrics of one category.
 CATEGORY = ("critical_violations_", "expectations_met_")
-GENERATE = ("answers", "topics", "safety", "rubric")
-PARTS_OF_THEIR_OWN = ("safety", "forgetting")
 
 # Scores of people on all test items of a benchmark, as published; not computed here, for their
 # answers are not in the files.
@@ -71,10 +54,10 @@ class TaskLine:
 
 @dataclass(frozen=True)
 class TaskSection:
-    """A measured task with all there is to read of it."""
+    """A measured task with all there is to read of it; ``predicts``: the held-out answers."""
 
     key: str
-    kind: str
+    predicts: bool
     title: str
     rows: Sequence[Row]
     people: str | None
@@ -139,27 +122,22 @@ def _task_line(figures: Figures, key: str, scores: Scores) -> TaskLine:
 
 def measured_on(figures: Figures, key: str) -> str:
     """Whose items a task asks."""
-    spec, kind = figures.specs.get(key), figures.kind(key)
+    spec = figures.specs.get(key)
     if spec and spec.source:
         return f"{spec.source}, {spec.split or 'its test part, or all of it'}"
-    return OWN_ITEMS.get(kind, f"{figures.metrics.data.measured_on} rows of this run")
+    return figures.task(key).own_items or f"{figures.metrics.data.measured_on} rows of this run"
 
 
 def how_measured(figures: Figures, key: str) -> str:
     """How a task asks: by likelihood or generation, with how many worked examples."""
-    spec, kind, decoding = (
-        figures.specs.get(key),
-        figures.kind(key),
-        figures.recipe.evaluate.decoding,
-    )
-    how = "log-likelihood"
-    if kind in GENERATE or (spec and "generation" in (spec.scoring, spec.primary)):
+    task, decoding = figures.task(key), figures.recipe.evaluate.decoding
+    spec = figures.specs.get(key) or TaskSpec(task=key)
+    how = task.scored_by(spec)
+    if task.needs(spec) == "generation":
         way = "greedy" if decoding.beams == 1 else f"{decoding.beams} beams"
-        way = f"sampled at {spec.temperature:g}" if spec and spec.temperature else way
+        way = f"sampled at {spec.temperature:g}" if spec.temperature else way
         how = f"answers, {way}, at most {decoding.max_new_tokens} tokens"
-    elif kind == "multiple_choice" and spec:
-        how = f"log-likelihood of {spec.primary.replace('_', ' ')}"
-    return how + (f", {spec.shots} worked examples" if spec and spec.shots else "")
+    return how + (f", {spec.shots} worked examples" if spec.shots else "")
 
 
 def task_sections(figures: Figures) -> list[TaskSection]:
@@ -167,20 +145,21 @@ def task_sections(figures: Figures) -> list[TaskSection]:
     tables = {section.task: section for section in classifications(figures)}
     sections = []
     for key in figures.metrics.change:
-        kind, spec = figures.kind(key), figures.specs.get(key)
-        if kind in PARTS_OF_THEIR_OWN:
+        task, spec = figures.task(key), figures.specs.get(key)
+        if task.section != "tasks":
             continue
-        title = TITLES.get(kind, kind) + ("" if key == kind else f": {key.replace('_', ' ')}")
+        title = task.title + ("" if key == task.name else f": {key.replace('_', ' ')}")
+        shown = figures.side_by_side(key, task.side_by_side)
         sections.append(
             TaskSection(
                 key=key,
-                kind=kind,
+                predicts=key in figures.likelihood_tasks,
                 title=title,
                 rows=[row for row in figures.rows if row.task == key],
                 people=PEOPLE.get((spec and spec.source) or ""),
                 classifications=[tables[key]] if key in tables else [],
-                topics=figures.side_by_side(key, SHOWN_TOPICS) if kind == "topics" else [],
-                answers=figures.side_by_side(key, SHOWN_ANSWERS) if kind == "answers" else [],
+                topics=shown if task.own_items else [],
+                answers=[] if task.own_items else shown,
             )
         )
     return sections
@@ -191,11 +170,16 @@ def perplexities(figures: Figures) -> list[tuple[str, float, float]]:
 
     And as the published project computed it.
     """
-    names = {"perplexity": "answer", "text_perplexity": "question and answer"}
+    names = {
+        (key, metric.name): metric.title.partition(", ")[2]
+        for key in figures.likelihood_tasks
+        for metric in figures.task(key).metrics
+        if metric.per_token
+    }
     bars = [
-        (names[row.metric], row.before.value, row.after.value)
+        (names[row.task, row.metric], row.before.value, row.after.value)
         for row in figures.rows
-        if figures.kind(row.task) == "perplexity" and row.metric in names
+        if (row.task, row.metric) in names
     ]
     for name, published in figures.metrics.published.items():
         label = figure_named(name).plot_label
@@ -207,7 +191,7 @@ def perplexities(figures: Figures) -> list[tuple[str, float, float]]:
 def harm(figures: Figures) -> list[HarmSection]:
     """A part for each safety task."""
     sections = []
-    for key in figures.of_kind("safety"):
+    for key in figures.in_section("harm"):
         rows = [row for row in figures.rows if row.task == key]
         if rows:
             whole = [row for row in rows if not row.metric.startswith(CATEGORY)]
@@ -232,9 +216,8 @@ def _categories(rows: Sequence[Row]) -> list[Category]:
 
 def forgetting(figures: Figures) -> list[list[Row]]:
     """The rows of each forgetting task."""
-    parts = [
-        [row for row in figures.rows if row.task == key] for key in figures.of_kind("forgetting")
-    ]
+    keys = figures.in_section("forgetting")
+    parts = [[row for row in figures.rows if row.task == key] for key in keys]
     return [rows for rows in parts if rows]
 
 

@@ -2,6 +2,7 @@
 
 from medtune.evaluation.decisions import too_few
 from medtune.evaluation.results import Change, Changes
+from medtune.evaluation.tasks import TASKS
 from medtune.report.run_metrics import Metrics, main_change
 
 
@@ -14,20 +15,8 @@ TRAINED_ON = (
     "EVERY ITEM MEASURED HERE WAS TRAINED ON: this shows what was memorised, and nothing about new "
     "questions."
 )
-LABELS = {
-    "bits_per_byte": "Bits per byte of the held-out answers",
-    "rouge_l": "ROUGE-L",
-    "token_f1": "Token F1",
-    "accuracy": "Accuracy",
-    "hit_at_1": "The share of texts whose first label is right",
-    "macro_f1": "Macro-F1",
-}
-BASELINES = {
-    "tfidf_svm": "a linear model on word counts",
-    "majority": "always answering the commonest label",
-    "constant": "always the option that is right most often here",
-    "chance": "guessing",
-}
+LABELS = {m.name: m.label for task in TASKS.values() for m in task.metrics if m.label}
+BASELINES = {b.name: b.phrase for task in TASKS.values() for b in task.baselines}
 MUCH_REPETITION = 0.3  # of an answer's words
 
 
@@ -173,9 +162,7 @@ def _repeating(metrics: Metrics) -> str:
     shares = [
         metrics.after[task]["repetition"].value
         for task, changes in metrics.change.items()
-        if "repetition" in changes
-        and (changes["repetition"].kind or task) == "answers"
-        and task in metrics.after
+        if "repetition" in changes and changes["repetition"].better and task in metrics.after
     ]
     worst = max(shares, default=0.0)
     if worst < MUCH_REPETITION:

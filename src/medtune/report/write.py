@@ -63,7 +63,7 @@ def pictures_of(figures: Figures, run: RunPaths) -> dict[str, Markup]:
         pictures["forest"] = forest_plot(tested, plots)
     if curve := figures.metrics.learning_curve:
         pictures["learning_curve"] = learning_plot(curve, plots)
-    likelihoods = next(iter(figures.of_kind("perplexity")), "")
+    likelihoods = next(iter(figures.likelihood_tasks), "")
     sides = [figures.samples[side].get(likelihoods, []) for side in ("before", "after")]
     if all(sides):
         before, after = ([sample.score for sample in samples] for samples in sides)

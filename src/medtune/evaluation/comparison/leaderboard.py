@@ -17,7 +17,6 @@ from medtune.evaluation.results import Better, Change, Decision, Estimate, Resul
 from medtune.evaluation.tasks import Metric, Sample, Task
 from medtune.progress import Bar, track
 
-PER_TOKEN = ("perplexity", "row_mean_perplexity", "text_perplexity")
 TOKENIZERS_DIFFER = (
     "These models cut texts into different tokens, so their figures a token mean different "
     "things: shown, not ranked. Bits per byte compare."
@@ -155,7 +154,7 @@ class _Table:
         return [
             (first, second)
             for first, second in combinations(self.models, 2)
-            if self.metric.name not in PER_TOKEN or first.tokenizer == second.tokenizer
+            if not self.metric.per_token or first.tokenizer == second.tokenizer
         ]
 
     def changes(self, resamples: int, seed: int, bar: Bar) -> dict[tuple[str, str], Change]:
@@ -175,7 +174,7 @@ class _Table:
         changes: Mapping[tuple[str, str], Change],
     ) -> Leaderboard:
         better = self.metric.better
-        mixed = self.metric.name in PER_TOKEN and len({m.tokenizer for m in self.models}) > 1
+        mixed = self.metric.per_token and len({m.tokenizer for m in self.models}) > 1
         ranked = better is not None and not mixed
         pairs = [_pair(*names, change) for names, change in changes.items()]
         rows = [

@@ -10,6 +10,7 @@ from medtune.evaluation.tasks.rubric import Rubric
 from medtune.evaluation.tasks.safety import Safety
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings, find, task_of
 from medtune.evaluation.tasks.topics import Topics
+from medtune.recipe.tasks import known_tasks
 
 _ALL: tuple[Task, ...] = (
     Perplexity(),
@@ -23,4 +24,14 @@ _ALL: tuple[Task, ...] = (
 )
 TASKS = {task.name: task for task in _ALL}
 
-__all__ = ["TASKS", "Metric", "Sample", "Task", "TaskSettings", "find", "task_of"]
+
+def is_benefit(name: str) -> bool:
+    """Whether training was for a task, so that a verdict may begin with it.
+
+    A task from outside is known once the recipe that names it has been read.
+    """
+    task = TASKS.get(name) or known_tasks().get(name)
+    return not isinstance(task, Task) or task.benefit
+
+
+__all__ = ["TASKS", "Metric", "Sample", "Task", "TaskSettings", "find", "is_benefit", "task_of"]

@@ -86,14 +86,14 @@ class Answers(Task):
     side_by_side = 5
     sample = AnswerSample
     metrics: ClassVar[Sequence[Metric]] = (
-        Metric("rouge_l", "ROUGE-L F1", lambda s: (s.score.rouge_l, 1), "higher"),
+        Metric("rouge_l", "ROUGE-L F1", lambda s: (s.score.rouge_l, 1), "higher", label="ROUGE-L"),
         Metric(
             "sampled_rouge_l",
             "ROUGE-L F1, sampled answers",
             lambda s: _mean(s.score.sampled_rouge_l),
             "higher",
         ),
-        Metric("token_f1", "Token F1", lambda s: (s.score.token_f1, 1), "higher"),
+        Metric("token_f1", "Token F1", lambda s: (s.score.token_f1, 1), "higher", label="Token F1"),
         Metric("bleu", "BLEU", lambda s: s.score.bleu, None, unit="of 100", figure=bleu),
         Metric("bert_score", "BERTScore F1", lambda s: _mean(s.score.bert_score), None),
         Metric(

@@ -33,12 +33,14 @@ class Choice(NamedTuple):
 class BaselineMethod:
     """``choose`` answers items after looking at the training rows.
 
-    ``title`` stands in tables; ``phrase`` in a sentence, where something reaches a score.
+    ``title`` stands in tables, ``phrase`` in a sentence where something reaches a score, ``short``
+    in a list.
     """
 
     name: str
     title: str
     phrase: str
+    short: str
     choose: Callable[[Sequence[ChoiceItem], Sequence[ChoiceItem]], list[Choice]]
 
 
@@ -105,18 +107,21 @@ MAJORITY = BaselineMethod(
     "majority",
     "always the commonest label of training",
     "always answering the commonest label",
+    "the commonest label",
     majority,
 )
 TFIDF_SVM = BaselineMethod(
     "tfidf_svm",
     "word counts (TF-IDF) with a linear support vector machine",
     "a linear model on word counts",
+    "TF-IDF with a linear SVM",
     tfidf_svm,
 )
 CONSTANT = BaselineMethod(
     "constant",
     "always the option that is right most often here",
     "always the option that is right most often here",
+    "constant",
     constant,
 )
-CHANCE = BaselineMethod("chance", "guessing", "guessing", chance)
+CHANCE = BaselineMethod("chance", "guessing", "guessing", "chance", chance)

@@ -165,11 +165,23 @@ class Classification(Task):
     baselines = (MAJORITY, TFIDF_SVM)
     sample = ClassificationSample
     metrics: ClassVar[Sequence[Metric]] = (
-        Metric("accuracy", "Accuracy", _accuracy, "higher", right_or_wrong=True),
+        Metric("accuracy", "Accuracy", _accuracy, "higher", right_or_wrong=True, label="Accuracy"),
         Metric(
-            "hit_at_1", "First label is one of the set", _hit_at_1, "higher", right_or_wrong=True
+            "hit_at_1",
+            "First label is one of the set",
+            _hit_at_1,
+            "higher",
+            right_or_wrong=True,
+            label="The share of texts whose first label is right",
         ),
-        Metric("macro_f1", "Macro-F1 over all labels", class_counts, "higher", figure=macro_f1),
+        Metric(
+            "macro_f1",
+            "Macro-F1 over all labels",
+            class_counts,
+            "higher",
+            figure=macro_f1,
+            label="Macro-F1",
+        ),
         Metric("micro_f1", "Micro-F1 over sets of labels", _micro, "higher"),
         Metric(
             "parse_rate",

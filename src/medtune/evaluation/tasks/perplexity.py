@@ -56,6 +56,7 @@ def bits_per_byte(title: str) -> Metric:
         "lower",
         bits,
         "bits/byte",
+        label="Bits per byte of the held-out answers",
     )
 
 

@@ -52,6 +52,7 @@ class Metric:
     right_or_wrong: bool = False
     paired_only: bool = False
     per_token: bool = False
+    label: str = ""  # beginning a sentence; empty: the name
 
     def columns(self, samples: Sequence[Sample]) -> np.ndarray:
         """What is summed, [samples, k]."""

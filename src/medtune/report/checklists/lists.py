@@ -173,7 +173,7 @@ def _not_tested(facts: Facts) -> str:
 def _safety_data(facts: Facts) -> Filled | str:
     return (
         "Prompts that come with medtune, judged by rules."
-        if facts.figures.of_kind("safety")
+        if facts.figures.in_section("harm")
         else result_items.safe(facts)
     )
 

@@ -4,6 +4,7 @@ and literature.
 
 from importlib import resources
 
+from medtune.evaluation.tasks.classification import ChoiceSample
 from medtune.progress import duration
 from medtune.report.checklists.base import Facts, Filled, unmeasured
 from medtune.report.checklists.data_items import names
@@ -19,7 +20,6 @@ HYPER = (
     "max_steps",
     "weight_decay",
 )
-CHOOSE = ("classification", "multiple_choice")
 
 
 def identity(facts: Facts) -> str:
@@ -116,7 +116,7 @@ def outputs(facts: Facts) -> Filled | str:
 def decisions(facts: Facts) -> str:
     """How classes were decided and thresholds found."""
     figures = facts.figures
-    likely = [key for key in figures.metrics.before if figures.kind(key) in CHOOSE]
+    likely = figures.of_sample(ChoiceSample) if figures.metrics.before else []
     text = "No classes were decided."
     if likely:
         text = (

@@ -1,12 +1,13 @@
 """What a run's figures say to the items of reporting checklists about outcomes, harm and limits."""
 
+from medtune.evaluation.tasks import TASKS
 from medtune.report.checklists.base import Facts, Filled, estimate, unmeasured
 from medtune.report.checklists.data_items import benchmarks, names, overlap
 from medtune.report.run_metrics import main_change
 from medtune.report.sections import measured_on
 
 NOTHING = "There is no measurement before and after yet."
-BASELINES = {"tfidf_svm": "TF-IDF with a linear SVM", "majority": "the commonest label"}
+BASELINES = {b.name: b.short for task in TASKS.values() for b in task.baselines}
 FEW = 100  # items, below which an interval is wide
 NOT_RUN = "The task safety did not run."
 NONE_WORSE = "nothing that this test set shows"
@@ -209,13 +210,13 @@ def usual_harm(facts: Facts) -> str:
 
 def useful(facts: Facts) -> Filled:
     """Key metrics of usefulness: all that is not harm."""
-    harm = facts.figures.of_kind("safety")
+    harm = facts.figures.in_section("harm")
     return _figures(facts, [row.task for row in facts.tested if row.task not in harm])
 
 
 def safe(facts: Facts) -> Filled:
     """Key metrics of safety."""
-    figures = _figures(facts, facts.figures.of_kind("safety"))
+    figures = _figures(facts, facts.figures.in_section("harm"))
     return figures if figures.results else unmeasured(NOT_RUN)
 
 
@@ -230,7 +231,7 @@ def test_type(facts: Facts) -> Filled | str:
 
 def safety_test(facts: Facts) -> Filled | str:
     """Where the prompts of the safety task come from."""
-    measured = facts.figures.of_kind("safety")
+    measured = facts.figures.in_section("harm")
     if not measured:
         return unmeasured(NOT_RUN)
     specs = facts.figures.specs
