@@ -40,6 +40,7 @@ format: setup
 docs: setup
 	$(BIN)/medtune recipes reference > docs/recipe-reference.md
 	$(BIN)/python scripts/architecture.py
+	$(BIN)/python scripts/schemas.py
 
 clean:
 	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -130,7 +130,10 @@ def judge(case: Case, chosen: dict[str, Any], seed: int, place: Path) -> str:
         )
     except DataError as error:
         return f"error: {fuzz_reading.short(error.what)}"
-    return _faults(case, prepared.audit, prepared.splits, chosen["split"]["group_by"]) or "rows"
+    return (
+        _faults(case, prepared.audit.as_json(), prepared.splits, chosen["split"]["group_by"])
+        or "rows"
+    )
 
 
 def _faults(case: Case, audit: dict[str, Any], splits: dict[str, Any], group_by: list[str]) -> str:

@@ -218,7 +218,7 @@ class IdentifierAudit(AuditPart):
 
 
 class WordCounts(AuditPart):
-    """Words of a text."""
+    """Words a text over the rows of a split."""
 
     median: Number
     p95: Number
@@ -226,7 +226,7 @@ class WordCounts(AuditPart):
 
 
 class SplitAudit(AuditPart):
-    """One split."""
+    """Rows, groups, labels and lengths of one split."""
 
     rows: int
     groups: int

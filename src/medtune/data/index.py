@@ -151,7 +151,7 @@ class IndexFile:
         }
 
     def add(self, part: Index) -> None:
-        """Append the next chunk."""
+        """Append the next chunk; its rows are numbered on."""
         part.near.signatures.tofile(self._handle)
         for name, values in _columns(part, self._rows).items():
             self._columns[name].append(values)

@@ -52,7 +52,7 @@ def to_batch(rows: Sequence[Row]) -> pa.RecordBatch:
 
 
 def from_batch(batch: pa.RecordBatch) -> list[Row]:
-    """The inverse of ``to_batch``."""
+    """The rows of a batch that ``to_batch`` made."""
     return [_row(value) for value in batch.to_pylist()]
 
 
@@ -75,7 +75,7 @@ class RowStore:
         self.rows = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Append a batch."""
+        """Append a batch to the file."""
         self._writer.write_batch(batch)
         self.rows += batch.num_rows
 

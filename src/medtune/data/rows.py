@@ -52,12 +52,12 @@ class Row:
 
     @property
     def question(self) -> str:
-        """The last user turn."""
+        """The last user turn; empty where there is none."""
         return next((m.content for m in reversed(self.messages) if m.role == "user"), "")
 
     @property
     def answer(self) -> str:
-        """The last assistant turn."""
+        """The last assistant turn; empty where there is none."""
         return next((m.content for m in reversed(self.messages) if m.role == "assistant"), "")
 
 

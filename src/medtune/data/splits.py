@@ -31,7 +31,7 @@ class Keys:
 
     @classmethod
     def of(cls, triples: Iterable[tuple[int, str, int]]) -> "Keys":
-        """From (row, part, hash)."""
+        """From triples of row, part and hash."""
         numbered = [(row, PARTS.index(part), value) for row, part, value in triples]
         rows, parts, values = zip(*numbered, strict=True) if numbered else ((), (), ())
         return cls(np.array(rows, np.int64), np.array(parts, np.int8), np.array(values, np.uint64))
@@ -51,7 +51,7 @@ class Keys:
         return Keys(self.rows[mask], self.parts[mask], self.values[mask])
 
     def joined(self, other: "Keys") -> "Keys":
-        """Both."""
+        """The keys of both, over the same rows."""
         return Keys(
             np.concatenate([self.rows, other.rows]),
             np.concatenate([self.parts, other.parts]),

@@ -144,7 +144,7 @@ def draw_per_label(
 
 
 def repair_chunk(settings: Data, rows: Sequence[Row]) -> tuple[pa.RecordBatch, Tally]:
-    """Rows with repaired texts."""
+    """The rows with repaired texts, and what was repaired."""
     cleaner, tally = Cleaner(settings.clean), Tally()
     return to_batch([cleaner.repair(row, tally) for row in rows]), tally
 

@@ -1,10 +1,14 @@
 """JSON lines and JSON as a stream of objects: a list is read item by item, JSON lines under any
 name line by line.
+
+By hand, because a streaming parser must not lose anything here: ijson 3.6 lets the last of two
+equal keys win, writes "?" for half a surrogate pair, refuses NaN, and tells no line.
 """
 
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -27,11 +31,11 @@ class _DoubledError(ValueError):
 
 
 def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    row = dict(pairs)
+    if len(row) < len(pairs):
         keys = [key for key, _ in pairs]
         raise _DoubledError(next(key for key in keys if keys.count(key) > 1))
-    return found
+    return row
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_no_key_twice)
@@ -46,8 +50,13 @@ def json_line_rows(path: Path) -> Iterator[dict[str, Any]]:
             row = _DECODER.decode(line)
         except _FAULTS as error:
             raise _not_json(path, number, error, "Each line must be one JSON object.") from error
-        check_unicode(path, line, row, lambda: f", line {number}")  # noqa: B023
-        yield _object(path, row, f"line {number}", "Each line must be one JSON object.")
+        check_unicode(path, line, row, partial(", line {}".format, number))
+        yield _object(
+            path,
+            row,
+            f"line {number}",
+            "Each line must be one JSON object.",
+        )
 
 
 def json_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -55,10 +64,10 @@ def json_rows(path: Path) -> Iterator[dict[str, Any]]:
     list, or objects by key.
     """
     with open_text(path) as handle:
-        window = _Window(path, handle)
-        first = window.peek()
+        reader = _ListReader(path, handle)
+        first = reader.peek()
         if first == "[":
-            yield from window.items()
+            yield from reader.items()
             return
     if first:
         yield from json_line_rows(path) if _is_lines(path) else _document_rows(path)
@@ -110,91 +119,93 @@ def _rows_of(value: Any) -> list[Any]:
     return [value]
 
 
-class _Window:
-    """A window on a JSON list that moves forward: what was read is let go."""
+class _ListReader:
+    """A JSON list in a window of its text that moves forward: what was read is let go.
+
+    ``first_line`` is the line [from 1] on which the window begins.
+    """
 
     def __init__(self, path: Path, handle: TextIO) -> None:
         self.path, self.handle = path, handle
-        self.text, self.at, self.line = "", 0, 1
+        self.window, self.position, self.first_line = "", 0, 1
 
     def items(self) -> Iterator[dict[str, Any]]:
         """The objects of the list that begins here."""
-        self.at += 1
+        self.position += 1
         following = self.peek() != "]"
         while following:
             item = self._item()
-            yield (
-                item
-                if isinstance(item, dict)
-                else _object(self.path, item, f"line {self.line_at(self.at)}")
-            )
+            if not isinstance(item, dict):  # the line is counted for the error only
+                _object(self.path, item, f"line {self.line_at(self.position)}")
+            yield item
             mark = self.peek()
             if mark not in (",", "]"):
                 raise self._broken("a comma or a bracket is missing, or the file is cut")
             following = mark == ","
-            self.at += following
+            self.position += following
             self.peek()
-        self.at += 1
+        self.position += 1
         if self.peek():
             raise self._broken("there is text after the list")
 
     def peek(self) -> str:
         """The next character that is not blank; nothing at the end."""
         while True:
-            found = _BLANK.match(self.text, self.at)
-            self.at = found.end() if found else self.at
-            if self.at < len(self.text) or not self._more():
-                return self.text[self.at : self.at + 1]
+            blanks = _BLANK.match(self.window, self.position)
+            self.position = blanks.end() if blanks else self.position
+            if self.position < len(self.window) or not self._more():
+                return self.window[self.position : self.position + 1]
 
-    def line_at(self, location: int) -> int:
-        """The line of a place in the window."""
-        return self.line + self.text.count("\n", 0, location)
+    def line_at(self, position: int) -> int:
+        """The line [from 1] of a position in the window."""
+        return self.first_line + self.window.count("\n", 0, position)
 
     def _item(self) -> Any:
         while True:
             try:
-                value, end = _DECODER.raw_decode(self.text, self.at)
+                value, end = _DECODER.raw_decode(self.window, self.position)
             except _FAULTS as error:
                 if self._may_be_cut(error) and self._more():
                     continue
                 raise _not_json(
                     self.path,
-                    self.line_at(getattr(error, "pos", self.at)),
+                    self.line_at(getattr(error, "pos", self.position)),
                     error,
                     "Check the file.",
                 ) from error
-            if end == len(self.text) and self._more():
+            if end == len(self.window) and self._more():
                 continue  # a number may go on
             check_unicode(
                 self.path,
-                self.text[self.at : end],
+                self.window[self.position : end],
                 value,
-                lambda: f", line {self.line_at(self.at)}",
+                lambda: f", line {self.line_at(self.position)}",
             )
-            self.at = end
+            self.position = end
             return value
 
     def _may_be_cut(self, error: Exception) -> bool:
         """Whether the fault may lie in the window's end and not in the file."""
-        if not isinstance(error, json.JSONDecodeError) or len(self.text) - self.at > MAX_LINE:
+        rest = len(self.window) - self.position
+        if not isinstance(error, json.JSONDecodeError) or rest > MAX_LINE:
             return False
-        return error.msg.startswith("Unterminated") or error.pos > len(self.text) - 16
+        return error.msg.startswith("Unterminated") or error.pos > len(self.window) - 16
 
     def _more(self) -> bool:
         """Read on, by more each time while one item fills the window."""
-        rest = len(self.text) - self.at
+        rest = len(self.window) - self.position
         chunk = self.handle.read(max(_CHUNK, rest))
         if not chunk:
             return False
-        self.line = self.line_at(self.at)
-        self.text, self.at = self.text[self.at :] + chunk, 0
+        self.first_line = self.line_at(self.position)
+        self.window, self.position = self.window[self.position :] + chunk, 0
         check_nul(self.path, chunk, self.line_at(rest))
         return True
 
     def _broken(self, what: str) -> DataError:
         return DataError(
             f"not valid JSON ({what})",
-            where=f"{self.path}, line {self.line_at(self.at)}",
+            where=f"{self.path}, line {self.line_at(self.position)}",
             fix="Check the file.",
         )
 

@@ -79,7 +79,7 @@ class BeforeAfterTraining(PublishedFigure):
 
     @staticmethod
     def file(directory: Path) -> Path:
-        """Where the answers lie."""
+        """Where the answers lie, as samples."""
         return directory / "topics.samples.jsonl"
 
     def measure(
