@@ -115,6 +115,7 @@ def test_sign_flips_of_whole_changes_are_mcnemars(b, c):
 
 def test_sign_flips_weigh_how_much_an_item_changed():
     assert sign_flips(np.zeros(9), 100, 0) == 1
+    assert sign_flips(np.array([1.0]), 100, 0) == 1  # either sign is as large
     # 16 patterns of signs: a sum of 2 in size is all four one way; of 1.5 also with the smallest
     # against.
     assert sign_flips(np.array([0.25, 0.5, 0.5, 0.75]), 40_000, 0) == pytest.approx(
