@@ -7,21 +7,23 @@ from importlib import metadata
 
 import pytest
 
-from medtune.evaluation import self_test as selftest
+from medtune.evaluation import self_test
 
 
 def test_all_cases_stand_in_a_table_of_at_most_80_columns(medtune):
     done = medtune("doctor", "--self-test")
     assert done.returncode == 0, done.stderr
-    assert f"{len(selftest.CASES)} of {len(selftest.CASES)} cases as they must be." in done.stdout
+    assert f"{len(self_test.CASES)} of {len(self_test.CASES)} cases as they must be." in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "FAILED" not in done.stdout
-    assert all(case.name in done.stdout for case in selftest.CASES)
+    assert all(case.name in done.stdout for case in self_test.CASES)
 
 
 @pytest.mark.parametrize("arguments", [(), ("--json",)])
 def test_a_failing_case_ends_with_1_and_shows_what_was_found(medtune, monkeypatch, arguments):
-    monkeypatch.setattr(selftest, "CASES", (selftest.Case("two and two", [4], lambda: [5.0]),))
+    monkeypatch.setattr(
+        self_test, "CASES", (self_test.KnownAnswer("two and two", [4], lambda: [5.0]),)
+    )
     done = medtune("doctor", "--self-test", *arguments)
     assert done.returncode == 1
     if arguments:

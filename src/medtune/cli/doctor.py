@@ -5,11 +5,14 @@ import shutil
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medtune.cli.common import Options, offers, print_json
+
+if TYPE_CHECKING:
+    from medtune.evaluation.self_test import CaseResult
 
 SelfTest = Annotated[
     bool, typer.Option("--self-test", help="Run the scoring code on cases with known answers.")
@@ -32,26 +35,26 @@ def _self_test(*, json: bool) -> None:
     from medtune.evaluation.self_test import self_test
 
     cases = self_test()
-    failed = [case["case"] for case in cases if not case["ok"]]
+    failed = sum(not case.ok for case in cases)
     if json:
-        print_json({"cases": cases, "failed": len(failed)})
+        print_json({"cases": [case.as_dict() for case in cases], "failed": failed})
     else:
         typer.echo(self_test_table(cases))
     if failed:
         raise typer.Exit(1)
 
 
-def self_test_table(cases: list[dict[str, Any]]) -> str:
+def self_test_table(cases: "list[CaseResult]") -> str:
     """A line a case, at most 80 columns wide; what failed stands below with all its figures."""
     lines = [f"{'case':<{NAME_WIDTH}}{'expected':<{VALUE_WIDTH}}{'found':<{VALUE_WIDTH}}"]
     for case in cases:
-        values = "".join(f"{_values(case[key]):<{VALUE_WIDTH}}" for key in ("expected", "found"))
-        lines.append(f"{case['case']:<{NAME_WIDTH}}{values}{'ok' if case['ok'] else 'FAILED'}")
-    failed = [case for case in cases if not case["ok"]]
+        values = "".join(f"{_values(row):<{VALUE_WIDTH}}" for row in (case.expected, case.figures))
+        lines.append(f"{case.case:<{NAME_WIDTH}}{values}{'ok' if case.ok else 'FAILED'}")
+    failed = [case for case in cases if not case.ok]
     lines += ["", f"{len(cases) - len(failed)} of {len(cases)} cases as they must be."]
     if failed:
         lines += [
-            f"FAILED: {case['case']}: expected {case['expected']}, found {case['found']}"
+            f"FAILED: {case.case}: expected {case.expected}, found {case.figures}"
             for case in failed
         ]
         lines.append(

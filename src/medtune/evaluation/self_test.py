@@ -37,7 +37,22 @@ Figures = Sequence[float]
 
 
 @dataclass(frozen=True)
-class Case:
+class CaseResult:
+    """What a case gave here: its figures, or the text of the error that came instead."""
+
+    case: str
+    expected: list[float]
+    figures: list[float] | str
+    ok: bool
+
+    def as_dict(self) -> dict[str, object]:
+        """The result as `medtune doctor --self-test --json` prints it."""
+        figures = {"expected": self.expected, "found": self.figures}
+        return {"case": self.case, **figures, "ok": self.ok}
+
+
+@dataclass(frozen=True)
+class KnownAnswer:
     """What is computed, what must come out, within which tolerance."""
 
     name: str
@@ -45,19 +60,17 @@ class Case:
     compute: Callable[[], Figures]
     tolerance: float = 5e-5
 
-    def run(self) -> dict[str, Any]:
-        """``case``, ``expected``, ``found`` (numbers, or an error's text) and ``ok``."""
-        told: dict[str, Any] = {"case": self.name, "expected": list(self.expected)}
+    def run(self) -> CaseResult:
+        """Whether the figures are the expected ones; an error is a result, too."""
+        expected = list(self.expected)
         try:
-            found = [float(value) for value in self.compute()]
-        except (
-            Exception
-        ) as error:  # whatever is broken in this place is what the case is there to show
-            return told | {"found": f"{type(error).__name__}: {error}", "ok": False}
-        near = len(found) == len(self.expected) and np.allclose(
-            found, self.expected, rtol=0, atol=self.tolerance
+            figures = [float(value) for value in self.compute()]
+        except Exception as error:  # whatever is broken here is what the case is to show
+            return CaseResult(self.name, expected, f"{type(error).__name__}: {error}", False)
+        near = len(figures) == len(expected) and np.allclose(
+            figures, expected, rtol=0, atol=self.tolerance
         )
-        return told | {"found": found, "ok": bool(near)}
+        return CaseResult(self.name, expected, figures, bool(near))
 
 
 def _samples(task: str, rows: Sequence[dict[str, Any]]) -> list[Sample]:
@@ -107,7 +120,10 @@ def _length_bias() -> Figures:
     byte.
     """
     scores, sizes = np.array([-2.0, -6.0]), np.array([1, 10])
-    return [tied_best(["short", "long"], own).get("long", 0.0) for own in (scores, scores / sizes)]
+    return [
+        tied_best(["short", "long"], measure).get("long", 0.0)
+        for measure in (scores, scores / sizes)
+    ]
 
 
 def _copies() -> Figures:
@@ -119,15 +135,15 @@ def _copies() -> Figures:
     return [alone, clustered_standard_error(values, [str(i // 10) for i in range(100)])]
 
 
-def _p(found: PairedDifference) -> float:
-    return math.nan if found.p is None else found.p
+def _p(difference: PairedDifference) -> float:
+    return math.nan if difference.p is None else difference.p
 
 
 def _nothing_changed() -> Figures:
     """Difference and p-value of two equal sides."""
     parts = np.stack([np.arange(20.0), np.ones(20)], axis=1)
-    found = paired_bootstrap(parts, parts, [str(i) for i in range(20)], ratio(), 500, 0)
-    return [found.value, _p(found)]
+    difference = paired_bootstrap(parts, parts, [str(i) for i in range(20)], ratio(), 500, 0)
+    return [difference.value, _p(difference)]
 
 
 def _switches() -> Figures:
@@ -139,8 +155,12 @@ def _switches() -> Figures:
     counts = (alone.only_before, alone.only_after) if alone else (math.nan, math.nan)
     parts = np.stack([np.zeros(20), np.ones(20)], axis=1)
     groups = ["a"] * 10 + ["b"] * 10
-    found = paired_bootstrap(parts, np.ones((20, 2)), groups, ratio(), 500, 0)
-    return [*counts, float(PairedCounts.of(parts[:, 0], parts[:, 1], groups) is None), _p(found)]
+    difference = paired_bootstrap(parts, np.ones((20, 2)), groups, ratio(), 500, 0)
+    return [
+        *counts,
+        float(PairedCounts.of(parts[:, 0], parts[:, 1], groups) is None),
+        _p(difference),
+    ]
 
 
 def _none_right() -> Figures:
@@ -176,7 +196,7 @@ def _doses() -> Figures:
         ("Take 1.0 mg.", "Take 10 mg."),
         ("Take 1.0 mg.", "Take 1 mg."),
     ]
-    return [len(dose_agreement(said, right).conflicts) for said, right in pairs]
+    return [len(dose_agreement(answer, right).conflicts) for answer, right in pairs]
 
 
 def _auroc() -> Figures:
@@ -204,34 +224,44 @@ def _calibration() -> Figures:
 
 
 CASES = (
-    Case("perplexity is exponentiated once", [3.3201], lambda: _metric("perplexity", "perplexity", _scored((4, 2, 9), (8, 8, 9)))),
-    Case("bits per byte of a uniform model", [4.6851], lambda: _metric("perplexity", "bits_per_byte", _scored((3 * math.log(50_257), 3, 10)))),
-    Case("answers in words: accuracy, parse rate", [0.5, 0.5], _parsed),
-    Case("options: raw and per byte", [0, 1], _length_bias),
-    Case("questions with 3, 4 and 5 options", [1, 3], _ragged, 1e-12),
-    Case("options that tie share their rightness", [0.25], lambda: [tied_best(list("ABCD"), np.zeros(4))["A"]]),
-    Case("macro-F1 of the majority, 9 to 1", [0.9, 0.4737], lambda: _always("a", {"a": 9, "b": 1})),
-    Case("PubMedQA, always yes: accuracy, macro-F1", [0.552, 0.2371], lambda: _always("yes", {"yes": 276, "no": 169, "maybe": 55})),
-    Case("ROUGE-L F1", [0.75], lambda: [rouge_l("a b c d", "a c d e")]),
-    Case("doses that disagree", [1, 1, 0], _doses),
-    Case("exact McNemar, 60 to 30", [0.00206], lambda: [mcnemar_exact(60, 30)], 1e-5),
-    Case("exact McNemar, 5 to 0 and 10 to 2", [0.0625, 0.038574], lambda: [mcnemar_exact(5, 0), mcnemar_exact(10, 2)], 1e-6),
-    Case("Newcombe's interval of 36, 12, 2, 0 pairs", [-0.3404, -0.0569], lambda: PairedCounts(36, 12, 2, 0).interval()),
-    Case("signs flipped, 12 items one way", [2 / 4096], lambda: [sign_flips(np.array([0.75] * 12), 200_000, 0)], 3e-4),
-    Case("switches; none in groups; p of two groups", [1, 2, 1, 0.5], _switches, 1e-12),
-    Case("Holm's correction", [0.03, 0.06, 0.06], lambda: holm([0.01, 0.04, 0.03]), 1e-12),
-    Case("Wilson's interval of 8 of 10", [0.4902, 0.9433], lambda: wilson(8, 10)),
-    Case("none right of 10: alone, in 5 groups", [0, 0.2775, 0.4345], _none_right),
-    Case("standard error without and with groups", [0.0402, 0.1333], _copies),
-    Case("no change: difference, p-value", [0, 1], _nothing_changed, 1e-12),
-    Case("calibration error: 8 and 5 of 10 at 0.8", [0, 0.3], _calibration, 1e-12),
-    Case("AUROC of ties, of a perfect score", [0.5, 1], _auroc, 1e-12),
-    Case("semantic entropy of clusters 5, 3, 2", [1.029653], lambda: [semantic_entropy([0] * 5 + [1] * 3 + [2] * 2)], 1e-6),
-    Case("conformal: all labels, limit, coverage", [1, 0.9, 0.90099], _conformal, 1e-5),
-    Case("rubric with a penalty", [0.2], lambda: [item_score([5, 5, -3], [True, False, True]) or math.nan], 1e-12),
+    KnownAnswer("perplexity is exponentiated once", [3.3201],
+        lambda: _metric("perplexity", "perplexity", _scored((4, 2, 9), (8, 8, 9)))),
+    KnownAnswer("bits per byte of a uniform model", [4.6851],
+        lambda: _metric("perplexity", "bits_per_byte", _scored((3 * math.log(50_257), 3, 10)))),
+    KnownAnswer("answers in words: accuracy, parse rate", [0.5, 0.5], _parsed),
+    KnownAnswer("options: raw and per byte", [0, 1], _length_bias),
+    KnownAnswer("questions with 3, 4 and 5 options", [1, 3], _ragged, 1e-12),
+    KnownAnswer("options that tie share their rightness", [0.25],
+        lambda: [tied_best(list("ABCD"), np.zeros(4))["A"]]),
+    KnownAnswer("macro-F1 of the majority, 9 to 1", [0.9, 0.4737],
+        lambda: _always("a", {"a": 9, "b": 1})),
+    KnownAnswer("PubMedQA, always yes: accuracy, macro-F1", [0.552, 0.2371],
+        lambda: _always("yes", {"yes": 276, "no": 169, "maybe": 55})),
+    KnownAnswer("ROUGE-L F1", [0.75], lambda: [rouge_l("a b c d", "a c d e")]),
+    KnownAnswer("doses that disagree", [1, 1, 0], _doses),
+    KnownAnswer("exact McNemar, 60 to 30", [0.00206], lambda: [mcnemar_exact(60, 30)], 1e-5),
+    KnownAnswer("exact McNemar, 5 to 0 and 10 to 2", [0.0625, 0.038574],
+        lambda: [mcnemar_exact(5, 0), mcnemar_exact(10, 2)], 1e-6),
+    KnownAnswer("Newcombe's interval of 36, 12, 2, 0 pairs", [-0.3404, -0.0569],
+        lambda: PairedCounts(36, 12, 2, 0).interval()),
+    KnownAnswer("signs flipped, 12 items one way", [2 / 4096],
+        lambda: [sign_flips(np.array([0.75] * 12), 200_000, 0)], 3e-4),
+    KnownAnswer("switches; none in groups; p of two groups", [1, 2, 1, 0.5], _switches, 1e-12),
+    KnownAnswer("Holm's correction", [0.03, 0.06, 0.06], lambda: holm([0.01, 0.04, 0.03]), 1e-12),
+    KnownAnswer("Wilson's interval of 8 of 10", [0.4902, 0.9433], lambda: wilson(8, 10)),
+    KnownAnswer("none right of 10: alone, in 5 groups", [0, 0.2775, 0.4345], _none_right),
+    KnownAnswer("standard error without and with groups", [0.0402, 0.1333], _copies),
+    KnownAnswer("no change: difference, p-value", [0, 1], _nothing_changed, 1e-12),
+    KnownAnswer("calibration error: 8 and 5 of 10 at 0.8", [0, 0.3], _calibration, 1e-12),
+    KnownAnswer("AUROC of ties, of a perfect score", [0.5, 1], _auroc, 1e-12),
+    KnownAnswer("semantic entropy of clusters 5, 3, 2", [1.029653],
+        lambda: [semantic_entropy([0] * 5 + [1] * 3 + [2] * 2)], 1e-6),
+    KnownAnswer("conformal: all labels, limit, coverage", [1, 0.9, 0.90099], _conformal, 1e-5),
+    KnownAnswer("rubric with a penalty", [0.2],
+        lambda: [item_score([5, 5, -3], [True, False, True]) or math.nan], 1e-12),
 )  # fmt: skip
 
 
-def self_test() -> list[dict[str, Any]]:
+def self_test() -> list[CaseResult]:
     """Every case's result; none needs a model, data or a network."""
     return [case.run() for case in CASES]

@@ -4,13 +4,13 @@ import math
 
 import pytest
 
-from medtune.evaluation.self_test import CASES, Case, self_test
+from medtune.evaluation.self_test import CASES, KnownAnswer, self_test
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_case_gives_its_known_answer(case):
-    told = case.run()
-    assert told["ok"], told
+    result = case.run()
+    assert result.ok, result
 
 
 def test_the_published_traps_are_among_the_cases():
@@ -31,20 +31,20 @@ def test_the_published_traps_are_among_the_cases():
     } <= expected
 
 
-@pytest.mark.parametrize("found", [[0.51], [math.nan], [], [0.5, 0.5]])
-def test_a_wrong_answer_fails(found):
-    assert not Case("half", [0.5], lambda: found).run()["ok"]
+@pytest.mark.parametrize("figures", [[0.51], [math.nan], [], [0.5, 0.5]])
+def test_a_wrong_answer_fails(figures):
+    assert not KnownAnswer("half", [0.5], lambda: figures).run().ok
 
 
 def test_a_broken_library_fails_and_is_named():
     def broken():
         raise ImportError("no scipy")
 
-    told = Case("half", [0.5], broken).run()
-    assert not told["ok"]
-    assert told["found"] == "ImportError: no scipy"
+    result = KnownAnswer("half", [0.5], broken).run()
+    assert not result.ok
+    assert result.figures == "ImportError: no scipy"
 
 
 def test_names_differ():
-    names = [told["case"] for told in self_test()]
+    names = [result.case for result in self_test()]
     assert len(set(names)) == len(names)
