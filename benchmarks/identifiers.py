@@ -117,10 +117,10 @@ def planted(half: str = "unseen") -> list[tuple[str, list[MarkedSpan]]]:
     return [(row["text"], [MarkedSpan(**span) for span in row["spans"]]) for row in rows]
 
 
-def coverage(text: str, span: MarkedSpan, found: Iterable[MarkedSpan]) -> float:
-    """The share of the letters and digits of ``span`` that ``found`` covers together."""
+def coverage(text: str, span: MarkedSpan, spans_found: Iterable[MarkedSpan]) -> float:
+    """The share of the letters and digits of ``span`` that ``spans_found`` covers together."""
     signs = [i for i in range(span.start, span.end) if text[i].isalnum()]
-    near = [f for f in found if f.start < span.end and span.start < f.end]
+    near = [f for f in spans_found if f.start < span.end and span.start < f.end]
     return sum(any(f.start <= i < f.end for f in near) for i in signs) / len(signs)
 
 
@@ -139,10 +139,10 @@ def recall(
 ) -> Figures:
     """Per kind: found as that kind, found as any kind (enough to mask it), and covered whole."""
     n, same, any_kind, whole = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    for (text, spans), found in zip(rows, finds, strict=True):
+    for (text, spans), spans_found in zip(rows, finds, strict=True):
         for span in spans:
-            of_kind = coverage(text, span, [f for f in found if f.kind == span.kind])
-            of_any = coverage(text, span, found)
+            of_kind = coverage(text, span, [f for f in spans_found if f.kind == span.kind])
+            of_any = coverage(text, span, spans_found)
             for key in (span.kind, "all"):
                 n[key] += 1
                 same[key] += of_kind >= 0.5
@@ -162,8 +162,8 @@ def precision(
     of any.
     """
     n, same, any_kind = Counter[str](), Counter[str](), Counter[str]()
-    for (_, spans), found in zip(rows, finds, strict=True):
-        for f in found:
+    for (_, spans), spans_found in zip(rows, finds, strict=True):
+        for f in spans_found:
             touched = {span.kind for span in spans if span.start < f.end and f.start < span.end}
             for key in (f.kind, "all"):
                 n[key] += 1
@@ -185,12 +185,16 @@ def on_planted(scan: Scanner, half: str = "unseen") -> Figures:
     began = time.perf_counter()
     finds = [scan(text) for text, _ in rows]
     seconds = time.perf_counter() - began
-    negatives = [found for (_, spans), found in zip(rows, finds, strict=True) if not spans]
+    negatives = [
+        spans_found for (_, spans), spans_found in zip(rows, finds, strict=True) if not spans
+    ]
     return {
         "sentences": len(rows),
         "recall": recall(rows, finds),
         "precision": precision(rows, finds),
-        "false_alarms": dict(Counter(f.kind for found in negatives for f in found).most_common()),
+        "false_alarms": dict(
+            Counter(f.kind for spans_found in negatives for f in spans_found).most_common()
+        ),
         "negatives_flagged": proportion(sum(map(bool, negatives)), len(negatives)),
         "characters_per_second": sum(len(text) for text, _ in rows) / seconds,
     }
@@ -227,7 +231,7 @@ def shown(share: Figures) -> str:
     return f"{share['percent']:5.1f} [{share['low']:.0f}–{share['high']:.0f}]".ljust(15)
 
 
-def tell(name: str, figures: Figures) -> None:
+def print_figures(name: str, figures: Figures) -> None:
     """Print the figures of one scanner within 80 columns."""
     planted_set, alarms = figures["planted"], figures["planted"]["negatives_flagged"]
     print(
@@ -295,7 +299,7 @@ def main() -> None:
         print(json.dumps(figures, indent=1))
         return
     for name, result in figures.items():
-        tell(name, result)
+        print_figures(name, result)
     if not (table and table.is_file()):
         print("\nNo medquad.parquet (--data-dir, MEDTUNE_DATA): no rate on public text.")
 

@@ -24,7 +24,7 @@ _OR_OLDER = re.compile(
 )
 _AGE_BEFORE = re.compile(r"\bage\w?(?:\W{0,3}(?:is|was|of|at))?\W{0,3}$", _I)
 _ONE = rf"(?:{_LISTS.one_of('persons')})"
-_SAID = re.compile(
+_PERSON_BEFORE = re.compile(
     rf"\b{_ONE}(?:['’](?:s|ll be|m|re)|['’]?ll be| is| was| are| am| will be| turns| turned"
     rf"| just turned| would be| be)?"
     r"(?: now| already| almost| nearly| about| about to be| going to be| going on| turning"
@@ -76,12 +76,12 @@ def _bare_years(match: re.Match[str]) -> Offsets | None:
     return match.span() if single and not _OR_OLDER.match(match.string, match.end()) else None
 
 
-def _said(match: re.Match[str]) -> Offsets | None:
+def _stated_age(match: re.Match[str]) -> Offsets | None:
     """As in "She is 92 and lives alone"; "died at 97"."""
     if re.search(r"\b(?:mean|median|average)\W{1,3}(?:age\W{1,3})?$", before(match, 16), _I):
         return None
     fits = _AFTER.match(match.string, match.end()) and not _NO_UNIT.match(match.string, match.end())
-    return match.span() if fits and _SAID.search(before(match, 48)) else None
+    return match.span() if fits and _PERSON_BEFORE.search(before(match, 48)) else None
 
 
 _SOMEONE = re.compile(rf"(?:\b(?i:{_ONE}|nan)|\b[A-Z][a-z]{{2,20}}) \($")
@@ -149,9 +149,16 @@ AGE_RULES = (
         digits=False,
         flags=_I,
     ),
-    rule("age", r"[91](?<![\w.,/$-].)\d(?:(?<=9\d)|(?<=1[01])\d)(?![\w%/-]|\.\d)", check=_said),
     rule(
-        "age", rf"\b{_SPOKEN}\b(?!-)", needs="ninety hundred", digits=False, check=_said, flags=_I
+        "age", r"[91](?<![\w.,/$-].)\d(?:(?<=9\d)|(?<=1[01])\d)(?![\w%/-]|\.\d)", check=_stated_age
+    ),
+    rule(
+        "age",
+        rf"\b{_SPOKEN}\b(?!-)",
+        needs="ninety hundred",
+        digits=False,
+        check=_stated_age,
+        flags=_I,
     ),
     rule(
         "age",

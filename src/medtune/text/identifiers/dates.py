@@ -106,7 +106,7 @@ def _ordinal(match: re.Match[str]) -> Offsets | None:
 
 
 def _worded(match: re.Match[str]) -> Offsets | None:
-    """As in "March third". May and march may be verbs, unless a year follows or a date is announced."""
+    """As in "March third". May and march may be verbs, unless a year or a lead says otherwise."""
     verb = match.group().startswith(("may ", "march "))
     return (
         None

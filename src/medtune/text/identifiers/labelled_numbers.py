@@ -52,9 +52,8 @@ def labelled(match: re.Match[str]) -> Span | None:
     """Classifies a number by the label before it; years and dates do not count."""
     start, end = match.span("v")
     value = match["v"]
-    capitals = _PREFIX.match(
-        value
-    )  # they belong to the number (RN 712233), or they are its label (MRN 712233)
+    # Capitals belong to the number (RN 712233), or they are its label (MRN 712233).
+    capitals = _PREFIX.match(value)
     prefix = capitals.group() if capitals else ""
     digits = len(digits_of(value.replace("O", "0")))
     if digits < 3 or NO_VALUE.fullmatch(value[len(prefix) :]):

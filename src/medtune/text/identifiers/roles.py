@@ -175,7 +175,7 @@ _AFTER_WORDS = frozenset("pt patient client girl boy bg bb infant per dr".split(
 
 
 def _initialled(match: re.Match[str]) -> Offsets | None:
-    """As in "S. Papadopoulos": a surname of the lexicon, or any unambiguous word where people stand."""
+    """As in "S. Papadopoulos": a surname, or any unambiguous word where people stand."""
     last, end = match["last"], match.end()
     word = name_status(last.split(" ")[0])
     closed = "." in match["initials"] and _CLOSED.match(match.string, end)

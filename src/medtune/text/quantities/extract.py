@@ -38,9 +38,8 @@ _WAY = r"(?:p\.?o\.?|i\.?[vm]\.?|orally|by mouth|tab(?:let)?s?|cap(?:sule)?s?|pu
 _TO_LATIN = re.compile(rf"[\s,(]{{0,2}}(?:{_WAY}[\s,(]{{1,2}}){{0,2}}", re.IGNORECASE)
 TOLERANCE = 1e-6
 OFTEN_KIND = "times an hour"
-NEVER_GIVEN = frozenset(
-    {"share", "time", "age", "length", "temperature", "energy"}
-)  # "2 % a year" is said of no dose
+# Kinds that are no doses: "2 % a year" is no frequency.
+NEVER_GIVEN = frozenset({"share", "time", "age", "length", "temperature", "energy"})
 
 
 @dataclass(frozen=True)

@@ -23,17 +23,13 @@ class Unit:
     rough: float = 0.0
 
 
-_DEFAULTS = {"factor": 1.0, "offset": 0.0, "rough": 0.0}
-
-
 def _read_units() -> dict[str, Unit]:
     """Units by their spellings in lower case."""
     table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    units = {
-        spelling: Unit(entry["kind"], *(entry.get(k, d) for k, d in _DEFAULTS.items()))
-        for entry in table["units"]
-        for spelling in entry["spellings"]
-    }
+    units = {}
+    for entry in table["units"]:
+        spellings = entry.pop("spellings")
+        units.update(dict.fromkeys(spellings, Unit(**entry)))
     for name in table["counted"].split():
         units |= {name: Unit(name), f"{name}s": Unit(name)}
     return units | {plural: Unit(name) for plural, name in table["counted_plurals"].items()}
@@ -41,23 +37,13 @@ def _read_units() -> dict[str, Unit]:
 
 UNITS = _read_units()
 # Letters that are units in one case only: "3 D" is no duration, and "4 G" no mass.
-CASED_UNITS: dict[str, Unit] = {
-    "C": UNITS["°c"],
-    "F": UNITS["°f"],
-    "d": UNITS["day"],
-    "g": UNITS["gram"],
-}
+CASED_UNITS = {"C": UNITS["°c"], "F": UNITS["°f"], "d": UNITS["day"], "g": UNITS["gram"]}
 COLDEST = 20.0  # for "C" and "F" alone: "type 2C" is no temperature
-TIME_ADVERBS: dict[str, float] = {
-    "daily": DAY,
-    "weekly": 7 * DAY,
-    "monthly": MONTH,
-    "yearly": YEAR,
-    "annually": YEAR,
-}
+# Hours from one time to the next.
+TIME_ADVERBS = {"daily": DAY, "weekly": 7 * DAY, "monthly": MONTH, "yearly": YEAR, "annually": YEAR}
 _TURKISH = str.maketrans("ıİ", "ii")
 _NAMES = "|".join(re.escape(name) for name in sorted(UNITS, key=len, reverse=True))
-UNIT_PATTERN = rf"(?P<unit>(?i:{_NAMES})|{'|'.join(CASED_UNITS)})(?!\w)"  # a pattern
+UNIT_PATTERN = rf"(?P<unit>(?i:{_NAMES})|{'|'.join(CASED_UNITS)})(?!\w)"
 
 
 def folded(name: str) -> str:

@@ -20,20 +20,10 @@ NUMBER_WORDS = {
 SCALES = dict(zip(NUMBERS["scales"], (100.0, 1e3, 1e6), strict=True))
 TIMES_WORDS = {"once": 1.0, "twice": 2.0, "thrice": 3.0}  # numbers that bring their unit along
 # How often a day, as prescriptions say it; with or without dots. "qod" is every other day.
-LATIN_TIMES = {
-    "qd": 1.0,
-    "od": 1.0,
-    "bid": 2.0,
-    "bd": 2.0,
-    "tid": 3.0,
-    "tds": 3.0,
-    "qid": 4.0,
-    "qds": 4.0,
-    "qod": 0.5,
-}
-AFTER_A_DOSE = frozenset(
-    {"od", "bid", "bd", "tds", "qds"}
-)  # elsewhere a right eye, a verb, a disease
+LATIN_TIMES = {"qd": 1.0, "od": 1.0, "bid": 2.0, "bd": 2.0, "tid": 3.0, "tds": 3.0, "qid": 4.0}
+LATIN_TIMES |= {"qds": 4.0, "qod": 0.5}
+# Only after a dose: elsewhere they are a right eye, a verb, a disease.
+AFTER_A_DOSE = frozenset({"od", "bid", "bd", "tds", "qds"})
 
 _GROUPS = r"[1-9]\d{0,2}(?:[,\u00a0\u2009\u202f]\d{3})+(?:\.\d+)?(?!\d)"
 _BLANKS = r"(?<!\d[ /])[1-9]\d{0,2}(?: \d{3})+(?:\.\d+|,\d{1,2})?(?! ?\d|[.,/]\d)"
@@ -56,10 +46,10 @@ _RUN = (
 _SINGLES = {"half": 0.5, **TIMES_WORDS, **LATIN_TIMES}
 _SINGLE = rf"(?:half|{'|'.join(TIMES_WORDS)})(?![^\W_])"
 _DOT = r"\.?"
+# "Qd" is no "qd", nor is one in a web address.
 _CASES = [
     case for name in sorted(LATIN_TIMES, key=len, reverse=True) for case in (name, name.upper())
-]  # "Qd" is no "qd"
-# nor is one in an address
+]
 _LATIN = rf"(?<![?&=/])(?P<latin>(?:{'|'.join(_DOT.join(case) for case in _CASES)})\b\.?)(?![\w=/])"
 
 
@@ -111,17 +101,14 @@ _STRENGTH = re.compile(
 _FORMS = _LISTS.one_of("forms")
 _FORM = re.compile(rf"\s(?:{_FORMS})s?\b", re.IGNORECASE)
 _COUNTED_FORM = re.compile(rf"\s(?:{_FORMS}|dose)s?\b", re.IGNORECASE)
-_COUNT = re.compile(
-    r"(?P<count>\d+)(?:\s?[-–x×/]\s?|\s(?:to|or)\s)$", re.IGNORECASE
-)  # "1 or" before "2 500 mg"
+# "1 or" before "2 500 mg".
+_COUNT = re.compile(r"(?P<count>\d+)(?:\s?[-–x×/]\s?|\s(?:to|or)\s)$", re.IGNORECASE)
 
-_PART = re.compile(
-    r"(?:\^|\bpoint\s)$", re.IGNORECASE
-)  # before what is no whole number: "10^6", "nought point 5"
+# Before what is no whole number: "10^6", "nought point 5".
+_PART = re.compile(r"(?:\^|\bpoint\s)$", re.IGNORECASE)
 _LONGEST_PART = 8
-_Ends = tuple[
-    tuple[float, int], tuple[float, int]
-]  # a number and where it ends, a larger one and where it begins
+# A number and where it ends, a larger one and where it begins.
+_Ends = tuple[tuple[float, int], tuple[float, int]]
 _LONG = 200  # no number takes as many characters
 
 
