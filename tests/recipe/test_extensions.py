@@ -20,7 +20,8 @@ TURNS = FamilyTemplate("{% for m in messages %}<" + "{{ m['content'] }}" + ">{% 
 class Count(PublishedFigure):
     def compute(self, recipe, before, after, directory):
         n = sum(map(len, before.values()))
-        return {"title": "Items", "before": n, "after": n, "n": n, "sentence": "Counted."} if n else None
+        figure = {"title": "Items", "before": n, "after": n, "n": n, "sentence": "Counted."}
+        return figure if n else None
 
 COUNT = Count()
 """

@@ -187,8 +187,10 @@ def test_a_wrong_override_is_not_blamed_on_a_line_of_the_file(tmp_path, override
     ("text", "start", "fix"),
     [
         ("name: mine\nmodel: {name: a}\n", "mine.yaml: data is missing", "--set data="),
-        (PLAIN.replace("  source: curated", "  limit: 5"), "mine.yaml, line 2: data.source is missing", "--set data.source="),
-        (PLAIN.replace("  name: medtune-base", "  dtype: auto"), "mine.yaml, line 4: model.name is missing", "--set model.name="),
+        (PLAIN.replace("  source: curated", "  limit: 5"), "mine.yaml, line 2: data.source is "
+            "missing", "--set data.source="),
+        (PLAIN.replace("  name: medtune-base", "  dtype: auto"), "mine.yaml, line 4: model.name "
+            "is missing", "--set model.name="),
         (PLAIN.removeprefix("name: mine\n"), "mine.yaml: name is missing", "--set name="),
     ],
 )  # fmt: skip
@@ -207,9 +209,15 @@ def test_a_missing_key_is_named_with_the_way_to_give_it(tmp_path, text, start, f
         (PLAIN + "train:\n  batch_size: 2.5\n", "mine.yaml, line 7: train.batch_size: "),
         (PLAIN + "train:\n  lora:\n    targets: 5\n", "mine.yaml, line 8: train.lora.targets: "),
         (PLAIN + "train: 3\n", "mine.yaml, line 6: train: "),
-        (PLAIN + "evaluate:\n  tasks: [perplexity, poetry]\n", "mine.yaml, line 7: evaluate.tasks.1.task: "),
+        (
+            PLAIN + "evaluate:\n  tasks: [perplexity, poetry]\n",
+            "mine.yaml, line 7: evaluate.tasks.1.task: ",
+        ),
         (PLAIN.replace("curated", "[]"), "mine.yaml, line 3: data.source: "),
-        (PLAIN.replace("  name: medtune-base", "  name: medtune-base\n  quantization: 4bit"), "mine.yaml, line 6: model.quantization: "),
+        (
+            PLAIN.replace("  name: medtune-base", "  name: medtune-base\n  quantization: 4bit"),
+            "mine.yaml, line 6: model.quantization: ",
+        ),
         (PLAIN.replace("name: mine", "name: ../outside"), "mine.yaml, line 1: name: "),
     ],
 )  # fmt: skip

@@ -75,7 +75,8 @@ class SourceSpec(Section):
     )
     weight: Annotated[float, Field(gt=0)] | None = Field(
         None,
-        description="Its part in the mixture against the other weights; the scarcest source sets the total.",
+        description="Its part in the mixture against the other weights; the scarcest source sets "
+        "the total.",
     )
 
     @model_validator(mode="before")
@@ -113,7 +114,8 @@ class Clean(Section):
     )
     brands: list[str] = Field(
         default=["Chat Doctor", "ChatDoctor"],
-        description="Names spliced into texts, also inside words: taken out. An empty list switches it off.",
+        description="Names spliced into texts, also inside words: taken out. An empty list "
+        "switches it off.",
     )
     leftovers: bool = Field(
         True, description="What pointed at a web page: watch the video, click here, <link>."
@@ -128,15 +130,18 @@ class Clean(Section):
     labels: bool = Field(True, description="Blanks around and in labels.")
     boilerplate: bool = Field(
         True,
-        description="Greetings, thanks and good-byes at the edges of answers, learned from each source.",
+        description="Greetings, thanks and good-byes at the edges of answers, learned from each "
+        "source.",
     )
     boilerplate_share: Annotated[float, Field(gt=0, le=1)] = Field(
         0.01,
-        description="A short sentence at the edge of this share of a source's answers is boilerplate.",
+        description="A short sentence at the edge of this share of a source's answers is "
+        "boilerplate.",
     )
     cut_off: Literal["keep", "trim", "drop"] = Field(
         "keep",
-        description="Answers that end without a full stop: count only, cut to the last whole sentence, drop.",
+        description="Answers that end without a full stop: count only, cut to the last whole "
+        "sentence, drop.",
     )
     min_answer_words: Annotated[int, Field(ge=0)] = Field(
         2, description="Answers of fewer words are left out (labels and options are not)."
@@ -148,14 +153,16 @@ class NearDuplicates(Section):
 
     policy: Annotated[Literal["group", "drop", "off"], BeforeValidator(off)] = Field(
         "group",
-        description="Keep near-duplicates in one group, keep only the first answer of each, or do not look.",
+        description="Keep near-duplicates in one group, keep only the first answer of each, or "
+        "do not look.",
     )
     threshold: Annotated[float, Field(ge=0.3, le=1)] = Field(
         0.8, description="Jaccard similarity from which on."
     )
     min_words: Annotated[int, Field(ge=3)] = Field(
         12,
-        description="Shorter texts are compared exactly only: questions alike in form ask for different things.",
+        description="Shorter texts are compared exactly only: questions alike in form ask for "
+        "different things.",
     )
 
 
@@ -167,7 +174,8 @@ class Contamination(Section):
     check: bool = Field(True, description="Whether to look.")
     against: list[str] | None = Field(
         None,
-        description="Benchmarks, by known name or file; null: those that are here (medqa, medmcqa, pubmedqa, mmlu_medical).",
+        description="Benchmarks, by known name or file; null: those that are here (medqa, "
+        "medmcqa, pubmedqa, mmlu_medical).",
     )
     ngram: Annotated[int, Field(ge=5)] = Field(
         13, description="Words in a row that count as overlap."
@@ -179,8 +187,10 @@ class Data(Section):
 
     source: Annotated[list[SourceSpec], BeforeValidator(as_list)] = Field(
         min_length=1,
-        description="A known source (`curated`, `medquad`), a file (.csv .tsv .json .jsonl .parquet), a directory of "
-        "MedQuAD XML, or a list of these; a source may be `{name: …, rows: …}` or `{name: …, weight: …}`.",
+        description="A known source (`curated`, `medquad`), a file (.csv .tsv .json .jsonl "
+        ".parquet), a directory of "
+        "MedQuAD XML, or a list of these; a source may be `{name: …, rows: …}` or `{name: …, "
+        "weight: …}`.",
     )
     columns: Columns = Field(default_factory=Columns, description="Column names of your own file.")
     clean: Clean = Field(default_factory=Clean, description="Repairs of the texts.")
@@ -189,7 +199,8 @@ class Data(Section):
     )
     contradictions: Literal["group", "first", "drop", "label_sets"] = Field(
         "group",
-        description="One question with several answers, one text with several labels: keep all in one group, keep the "
+        description="One question with several answers, one text with several labels: keep all "
+        "in one group, keep the "
         "first, drop them, or make one row with the set of its labels.",
     )
     contamination: Contamination = Field(
@@ -207,7 +218,8 @@ class Data(Section):
     )
     stratify_by: Literal["auto", "label", "source", "none"] = Field(
         "auto",
-        description="What `limit` and the split keep in proportion; auto: the label where there is one, else source.",
+        description="What `limit` and the split keep in proportion; auto: the label where there "
+        "is one, else source.",
     )
     split: Split = Field(default_factory=Split, description="How the rows are divided.")
     overlong: Literal["truncate", "drop", "error"] = Field(
@@ -218,7 +230,8 @@ class Data(Section):
         Literal["off", "report", "mask", "drop", "refuse"], BeforeValidator(off)
     ] = Field(
         "report",
-        description="Patients' identifiers that a scan can see (names in context, dates, ages over 89, numbers, addresses): "
+        description="Patients' identifiers that a scan can see (names in context, dates, ages "
+        "over 89, numbers, addresses): "
         "count them, replace them, drop the row, or stop. An aid, not a guarantee.",
     )
 

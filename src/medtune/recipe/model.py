@@ -32,7 +32,8 @@ class Endpoint(Section):
     )
     likelihoods: Literal["none", "echo"] = Field(
         "none",
-        description="echo: the server's completions route says a prompt back with log-probabilities (vLLM does), so tasks "
+        description="echo: the server's completions route says a prompt back with "
+        "log-probabilities (vLLM does), so tasks "
         "of likelihood are measured too; model.chat_template must name the model's family.",
     )
 
@@ -47,7 +48,8 @@ class Model(Section):
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
-        description="Weights while computing; auto: bfloat16 where the machine multiplies it fast, else float32. "
+        description="Weights while computing; auto: bfloat16 where the machine multiplies it "
+        "fast, else float32. "
         "float16 trains with loss scaling, and is refused for T5.",
     )
     chat_template: Annotated[
@@ -78,7 +80,8 @@ class Model(Section):
     )
     quantization: Literal["nf4", "int8"] | None = Field(
         None,
-        description="Frozen weights in 4 bits (NF4) or 8 bits through bitsandbytes; method qlora takes nf4.",
+        description="Frozen weights in 4 bits (NF4) or 8 bits through bitsandbytes; method qlora "
+        "takes nf4.",
     )
     double_quantization: bool = Field(
         True, description="With nf4: the scales are quantized too (QLoRA)."

@@ -45,15 +45,15 @@ def _key_lines(text: str, where: str) -> dict[str, int]:
     def visit(node: yaml.Node | None, prefix: str) -> None:
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
-                place, line = f"{prefix}{key.value}", key.start_mark.line + 1
-                if place in lines:
+                location, line = f"{prefix}{key.value}", key.start_mark.line + 1
+                if location in lines:
                     raise RecipeError(
-                        f"the key {place} is there twice",
+                        f"the key {location} is there twice",
                         where=f"{where}, line {line}",
-                        fix=f"It is on line {lines[place]} too.",
+                        fix=f"It is on line {lines[location]} too.",
                     )
-                lines[place] = line
-                visit(value, f"{place}.")
+                lines[location] = line
+                visit(value, f"{location}.")
 
     visit(yaml.compose(text, Loader=yaml.SafeLoader), "")
     return lines
@@ -100,15 +100,15 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
                 f"--set {override!r} is not of the form key=value",
                 fix="Example: --set train.epochs=2",
             )
-        place = result
+        section = result
         *parents, last = key.strip().split(".")
         for part in parents:
-            if not isinstance(place.get(part), dict):
-                place[part] = {}
-            place = place[part]
+            if not isinstance(section.get(part), dict):
+                section[part] = {}
+            section = section[part]
         try:
             value = yaml.safe_load(text)
-            place[last] = (
+            section[last] = (
                 text if isinstance(value, dict) and not text.lstrip().startswith("{") else value
             )
         except (yaml.YAMLError, ValueError) as error:
@@ -118,9 +118,9 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
     return result  # type: ignore[no-any-return]
 
 
-def _model_at(model: type[BaseModel], place: Sequence[int | str]) -> type[BaseModel] | None:
-    """The section of the definition at a dotted place."""
-    for part in place:
+def _model_at(model: type[BaseModel], location: Sequence[int | str]) -> type[BaseModel] | None:
+    """The section of the definition at a dotted location."""
+    for part in location:
         if isinstance(part, int):  # an element of a list
             continue
         field = model.model_fields.get(part)
@@ -144,18 +144,18 @@ def _all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     return keys
 
 
-def _nearest_key(model: type[BaseModel], place: Sequence[int | str]) -> str:
+def _nearest_key(model: type[BaseModel], location: Sequence[int | str]) -> str:
     """A hint for an unknown key: its nearest neighbour in the same section, or the same word
     anywhere.
     """
-    dotted, last = ".".join(map(str, place)), str(place[-1])
+    dotted, last = ".".join(map(str, location)), str(location[-1])
     if "." in last:
         return "In a file, write the parts nested, one below the other; dots are for --set."
-    section = _model_at(model, place[:-1])
+    section = _model_at(model, location[:-1])
     siblings = list(section.model_fields) if section else []
     near = difflib.get_close_matches(last, siblings, n=1)
     if near:
-        return f"Did you mean {'.'.join([*map(str, place[:-1]), near[0]])}?"
+        return f"Did you mean {'.'.join([*map(str, location[:-1]), near[0]])}?"
     everywhere = sorted(
         _all_keys(model), key=lambda key: key.count(".")
     )  # the shallower, the likelier
@@ -164,12 +164,12 @@ def _nearest_key(model: type[BaseModel], place: Sequence[int | str]) -> str:
     return f"Did you mean {' or '.join(near)}?" if near else f"Valid here: {', '.join(siblings)}."
 
 
-def _place_in_model(model: type[BaseModel], place: Sequence[int | str]) -> list[int | str]:
-    """The part of pydantic's place that names keys of a recipe: what follows the last key tells
+def _location_in_model(model: type[BaseModel], location: Sequence[int | str]) -> list[int | str]:
+    """The part of pydantic's location that names keys of a recipe: what follows the last key tells
     of types.
     """
     kept: list[int | str] = []
-    for part in place:
+    for part in location:
         section = _model_at(model, kept)
         if section is None and not isinstance(part, int):
             break
@@ -186,8 +186,8 @@ def _explain(
 ) -> RecipeError:
     # An unknown key explains a missing one.
     first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
-    place = _place_in_model(model, first["loc"])
-    dotted = ".".join(str(part) for part in place)
+    location = _location_in_model(model, first["loc"])
+    dotted = ".".join(str(part) for part in location)
     blamed = next(
         (k for k in overridden if f"{k}.".startswith(f"{dotted}.") or dotted.startswith(f"{k}.")),
         None,
@@ -197,14 +197,14 @@ def _explain(
     else:
         # A value is blamed on the nearest key above it; a rule about the whole recipe, on a key
         # that it names.
-        above = [".".join(map(str, place[:depth])) for depth in range(len(place), 0, -1)]
+        above = [".".join(map(str, location[:depth])) for depth in range(len(location), 0, -1)]
         named = sorted(
-            (key for key in lines if not place and key in first["msg"]), key=len, reverse=True
+            (key for key in lines if not location and key in first["msg"]), key=len, reverse=True
         )
         line = next((lines[key] for key in [*above, *named] if key in lines), None)
         spot = f"{where}, line {line}" if line else where
     if first["type"] == "extra_forbidden":
-        return RecipeError(f"unknown key {dotted}", where=spot, fix=_nearest_key(model, place))
+        return RecipeError(f"unknown key {dotted}", where=spot, fix=_nearest_key(model, location))
     if first["type"] == "missing":
         return RecipeError(
             f"{dotted} is missing", where=spot, fix=f"Add it to the recipe or give --set {dotted}=…"

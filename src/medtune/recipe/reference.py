@@ -80,10 +80,8 @@ def _section(model: type[BaseModel], prefix: str) -> list[str]:
             continue
         element = next(iter(get_args(field.annotation)), None)
         if isinstance(element, type) and issubclass(element, BaseModel):
-            place = f"{prefix}.{name}" if prefix else name
-            nested.append(
-                (f"{place}[…]" if get_origin(field.annotation) is list else place, element)
-            )
+            path = f"{prefix}.{name}" if prefix else name
+            nested.append((f"{path}[…]" if get_origin(field.annotation) is list else path, element))
         cells = (
             f"`{name}`",
             _field_type(field),
@@ -92,17 +90,21 @@ def _section(model: type[BaseModel], prefix: str) -> list[str]:
         )
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     lines.append("")
-    for place, section in nested:
-        lines += _section(section, place)
+    for path, section in nested:
+        lines += _section(section, path)
     return lines
 
 
 def reference_page() -> str:
     """Markdown: every key of both kinds of recipe."""
-    head = "<!-- Made by `medtune recipes reference`; a test keeps it so. -->\n\n# Recipe reference\n\n"
+    head = (
+        "<!-- Made by `medtune recipes reference`; a test keeps it so. -->\n\n"
+        "# Recipe reference\n\n"
+    )
     intro = (
-        "An unknown key anywhere is an error that names the nearest valid one. Every key can be set on the command line: "
-        "`--set train.epochs=2`. `medtune recipes show NAME` prints a recipe with every default written out.\n\n"
+        "An unknown key anywhere is an error that names the nearest valid one. Every key can be "
+        "set on the command line: `--set train.epochs=2`. `medtune recipes show NAME` prints a "
+        "recipe with every default written out.\n\n"
     )
     run = "\n".join(["# Runs (`medtune run`)", "", *_section(Recipe, "")])
     base = "\n".join(["# Pre-training (`medtune pretrain`)", "", *_section(PretrainRecipe, "")])

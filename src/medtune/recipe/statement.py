@@ -45,6 +45,7 @@ class Statement(Section):
     )
     robustness: Said = Field(
         None,
-        description="What happened with empty, misspelt, over-long or foreign input, where somebody tried.",
+        description="What happened with empty, misspelt, over-long or foreign input, where "
+        "somebody tried.",
     )
     contact: Said = Field(None, description="Whom to ask.")

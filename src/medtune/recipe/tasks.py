@@ -152,7 +152,7 @@ def _class_in_file(path: Path, name: str) -> object:
 
 
 def _checked(candidate: object) -> TaskDeclaration:
-    """A task of the class ``candidate``, if that is one and has a name that can be one of a file."""
+    """A task of the class ``candidate``, if that is one and its name can be that of a file."""
     if not isinstance(candidate, type) or not issubclass(candidate, TaskDeclaration):
         raise ValueError(f"{candidate!r} is no task: a task derives from {PACKAGED}.Task")
     name = getattr(candidate, "name", "")

@@ -62,24 +62,28 @@ class Train(Section):
 
     method: Literal["full", "lora", "qlora", "hosted"] = Field(
         "lora",
-        description="All weights, low-rank adapters, adapters on 4-bit weights, or a job on a hosted service.",
+        description="All weights, low-rank adapters, adapters on 4-bit weights, or a job on a "
+        "hosted service.",
     )
     lora: Lora = Field(default_factory=Lora, description="Used when method is lora or qlora.")
     hosted: Hosted = Field(default_factory=Hosted, description="Used when method is hosted.")
     seed: Annotated[int, Field(ge=0)] | None = Field(
         None,
-        description="Seed of training alone (adapters, order of rows, dropout); null: the recipe's seed.",
+        description="Seed of training alone (adapters, order of rows, dropout); null: the "
+        "recipe's seed.",
     )
     epochs: Annotated[float, Field(gt=0)] = Field(1, description="Passes over the training split.")
     max_steps: Positive | None = Field(None, description="Stops early, for trials.")
     optimizer: Literal["adamw", "adamw_8bit", "muon"] = Field(
         "adamw",
-        description="AdamW, the same with moments in 8 bits (bitsandbytes), or Muon for the body's matrices and AdamW "
+        description="AdamW, the same with moments in 8 bits (bitsandbytes), or Muon for the "
+        "body's matrices and AdamW "
         "for the rest (full only).",
     )
     gradient_checkpointing: bool | Literal["auto"] = Field(
         "auto",
-        description="Recompute activations in the backward pass; auto: where memory would not do without.",
+        description="Recompute activations in the backward pass; auto: where memory would not do "
+        "without.",
     )
     learning_rate: Annotated[float, Field(gt=0)] = Field(
         1e-4, description="Peak learning rate (of Muon where used)."
@@ -106,7 +110,8 @@ class Train(Section):
     gradient_accumulation: Positive = Field(4, description="Forward passes to one optimizer step.")
     max_length: Positive = Field(
         1024,
-        description="Tokens of one conversation (sequence-to-sequence: of the source); never above the context.",
+        description="Tokens of one conversation (sequence-to-sequence: of the source); never "
+        "above the context.",
     )
     max_target_length: Positive | None = Field(
         None, description="Sequence-to-sequence: tokens of one answer; null: as max_length."
@@ -134,6 +139,7 @@ class Train(Section):
     def _muon_is_full(self) -> "Train":
         if self.optimizer == "muon" and self.method != "full":
             raise ValueError(
-                "optimizer: muon works on whole weights; use method: full, or optimizer: adamw with lora"
+                "optimizer: muon works on whole weights; use method: full, or optimizer: adamw "
+                "with lora"
             )
         return self

@@ -89,45 +89,48 @@ class TaskItems:
     def settings(self) -> TaskSettings:
         """Of all tasks, with the labels of the data."""
         space = label_space(self.recipe, self.data)
-        made = TaskSettings.of(self.recipe, space.labels, space.set_size)
-        return replace(made, cache=self.judgements)
+        settings = TaskSettings.of(self.recipe, space.labels, space.set_size)
+        return replace(settings, cache=self.judgements)
 
     def jobs(self, arm: Arm | None = None) -> list[Job]:
         """One a task, in the recipe's order.
 
         Those of an ``arm`` with its system message and worked examples.
         """
-        settings, items, made = self.settings(), self.split(self.recipe.evaluate.split), []
+        settings, items = self.settings(), self.split(self.recipe.evaluate.split)
+        jobs = []
         for spec in self.recipe.evaluate.tasks:
             if arm:
                 if not task_of(spec).in_variants:
                     continue
                 spec = spec.model_copy(update=BARE)
             shots = spec.shots + (arm.shots if arm else 0)
-            own = _benchmark(spec, self.data_dir)
+            benchmark = _benchmark(spec, self.data_dir)
             of_task = settings.for_task(spec)
             if shots:
-                pool = _unmeasured(own, of_task) if own else self.split("train")
-                of_task = replace(of_task, examples=drawn(pool, shots, self.recipe.seed, spec))
+                pool = _unmeasured(benchmark, of_task) if benchmark else self.split("train")
+                of_task = replace(
+                    of_task, examples=draw_examples(pool, shots, self.recipe.seed, spec)
+                )
             if arm:
                 of_task = replace(of_task, system=arm.system_prompt)
-            made.append(Job(spec, of_task, own.items if own else items))
-        return made
+            jobs.append(Job(spec, of_task, benchmark.items if benchmark else items))
+        return jobs
 
     def validation_jobs(self) -> list[Job]:
         """Of the tasks that want ``confidence``: the same questions to rows that are neither
         trained on nor measured.
         """
-        limit, made = self.recipe.evaluate.calibration_limit, []
+        limit, jobs = self.recipe.evaluate.calibration_limit, []
         for job in self.jobs():
             if not job.spec.confidence:
                 continue
-            own = _benchmark(job.spec, self.data_dir)
+            benchmark = _benchmark(job.spec, self.data_dir)
             shown = {example.id for example in job.settings.examples}
-            rows = self._untrained(own.others) if own else self.split("validation")
+            rows = self._untrained(benchmark.others) if benchmark else self.split("validation")
             rows = [item for item in rows if item.id not in shown]
-            made.append(Job(job.spec, replace(job.settings, limit=limit), rows))
-        return [job for job in made if job.items]
+            jobs.append(Job(job.spec, replace(job.settings, limit=limit), rows))
+        return [job for job in jobs if job.items]
 
     def _untrained(self, items: Sequence[Conversation]) -> list[Conversation]:
         """Those whose question, without its options, is not in train; the others are counted."""
@@ -135,12 +138,13 @@ class TaskItems:
         kept = [item for item in items if normalize(bare_question(item.question)) not in known]
         if len(kept) < len(items):
             say(
-                f"{len(items) - len(kept):,} of {len(items):,} rows for calibration were trained on: left out"
+                f"{len(items) - len(kept):,} of {len(items):,} rows for calibration were trained "
+                f"on: left out"
             )
         return kept
 
 
-def drawn(
+def draw_examples(
     pool: Sequence[Conversation], shots: int, seed: int, spec: TaskSpec
 ) -> tuple[Conversation, ...]:
     """Worked examples, the same for all items, drawn by seed.
@@ -159,14 +163,14 @@ def drawn(
     return tuple(pool[i] for i in np.random.default_rng(seed).permutation(len(pool))[:shots])
 
 
-def _unmeasured(own: Benchmark, settings: TaskSettings) -> Sequence[Conversation]:
+def _unmeasured(benchmark: Benchmark, settings: TaskSettings) -> Sequence[Conversation]:
     """Rows of a source for worked examples: of another part of it, else of the measured one what
     the limit leaves out.
     """
-    if own.examples:
-        return own.examples
-    measured = {item.group for item in settings.draw(own.items)}
-    return [item for item in own.items if item.group not in measured]
+    if benchmark.examples:
+        return benchmark.examples
+    measured = {item.group for item in settings.draw(benchmark.items)}
+    return [item for item in benchmark.items if item.group not in measured]
 
 
 def _benchmark(spec: TaskSpec, data_dir: Path | None) -> Benchmark | None:
@@ -185,9 +189,9 @@ def source_hashes(recipe: Recipe, data_dir: Path | None) -> list[str]:
     """SHA-256 of the files that tasks are measured on, where these are not the run's own rows."""
     names = [spec.source for spec in recipe.evaluate.tasks if spec.source]
     files = [Path(name) if Path(name).is_file() else None for name in names]
-    found = [
+    paths = [
         path
         for name, file in zip(names, files, strict=True)
         for path in ([file] if file else source_files(name, data_dir))
     ]
-    return [sha256_file(path) for path in found]
+    return [sha256_file(path) for path in paths]

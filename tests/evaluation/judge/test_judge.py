@@ -49,8 +49,13 @@ def replies(monkeypatch):
             choice = {"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}
             usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
             return 200, {
-                "id": "c", "object": "chat.completion", "created": 1, "model": BASE, "choices": [choice], "usage": usage,
-            }  # fmt: skip
+                "id": "c",
+                "object": "chat.completion",
+                "created": 1,
+                "model": BASE,
+                "choices": [choice],
+                "usage": usage,
+            }
 
         monkeypatch.setattr(Chats, "complete", complete)
 

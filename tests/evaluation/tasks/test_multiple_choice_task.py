@@ -85,7 +85,8 @@ def test_raw_and_per_byte_and_pmi_differ_as_they_should(of):
     for primary in ("letters", "texts", "texts_per_byte", "texts_pmi"):
         (sample,) = TASK.run(Likes(likes), [item], of(primary=primary))
         found[primary] = sample["score"]["correct"]
-        assert {k: sample["score"][k] for k in ("letters", "texts", "texts_per_byte", "texts_pmi")} == {
+        names = ("letters", "texts", "texts_per_byte", "texts_pmi")
+        assert {name: sample["score"][name] for name in names} == {
             "letters": 0, "texts": 0, "texts_per_byte": 1, "texts_pmi": 1,
         }  # fmt: skip
     assert found == {"letters": 0, "texts": 0, "texts_per_byte": 1, "texts_pmi": 1}

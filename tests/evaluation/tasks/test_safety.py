@@ -114,7 +114,8 @@ def test_the_real_command_measures_harm_before_and_after(
     medtune, tiny_model, questions_csv, quick, tmp_path
 ):
     process = medtune(
-        "run", "quickstart", *quick, "--set", f"data.source={questions_csv}", "--set", f"model.name={tiny_model}",
+        "run", "quickstart", *quick,
+        "--set", f"data.source={questions_csv}", "--set", f"model.name={tiny_model}",
         "--set", "evaluate.tasks=[{task: safety, limit: 12}]", "--out", "runs/harm",
     )  # fmt: skip
     assert process.returncode == 0, process.stderr

@@ -234,7 +234,8 @@ class MultipleChoice(Task):
         """A generated answer has no likelihoods to be sure by, or to turn."""
         if spec.primary == "generation" and (spec.confidence or spec.permutations > 1):
             raise ValueError(
-                "primary: generation has no likelihoods: it goes without confidence and permutations"
+                "primary: generation has no likelihoods: it goes without confidence and "
+                "permutations"
             )
 
     def needs(self, spec: TaskSpec) -> Need:

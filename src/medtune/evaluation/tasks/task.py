@@ -172,11 +172,10 @@ class Task(TaskDeclaration, ABC):
     """One way of measuring a model; what everybody else needs to know of it stands here.
 
     ``title`` heads its part of a report, ``missing`` says what a reader does not learn where it was
-    not measured. It is measured on rows of the run, or on ``own_items``, named so; ``source`` of a
-    recipe names ``rows`` of another data set, or a ``file`` that the task reads itself. ``benefit``:
-    training was for it, so a verdict may begin with it, and what is no benefit has a part of the
-    report to itself, called ``section``. ``version`` changes whenever samples or figures are made in
-    another way.
+    not measured. It is measured on rows of the run, or on ``own_items``; ``source`` of a recipe
+    names ``rows`` of another data set, or a ``file`` that the task reads itself. ``benefit``:
+    training was for it, so a verdict may begin with it; what is none stands in its own ``section``
+    of the report. ``version`` changes whenever samples or figures are made in another way.
     """
 
     title: ClassVar[str]
