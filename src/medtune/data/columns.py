@@ -8,6 +8,7 @@ from typing import Any
 
 from medtune.conversation import Message, Role
 from medtune.data.formats.tables import Table
+from medtune.data.formats.text import TableRow
 from medtune.data.rows import Row
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
@@ -126,7 +127,7 @@ def alpaca_instruction(names: list[str], columns: Columns, explicit: Columns) ->
     )
 
 
-def text_of(row: dict[str, Any], column: str | None, location: str) -> str:
+def text_of(row: TableRow, column: str | None, location: str) -> str:
     """A field as text, as it stands: cleaning counts what it takes off.
 
     Empty where there is none; a list is an error.
@@ -206,7 +207,7 @@ class Layout:
             parts["instruction" if self.constant is None else "system"] = self.instruction
         return parts
 
-    def row(self, row: dict[str, Any], source: str, location: str) -> Row:
+    def row(self, row: TableRow, source: str, location: str) -> Row:
         """One row of the table."""
         columns = self.columns
         talk = columns.messages
@@ -219,7 +220,7 @@ class Layout:
             id=text_of(row, columns.id, location).strip() or None,
         )
 
-    def _pair(self, row: dict[str, Any], location: str) -> tuple[Message, ...]:
+    def _pair(self, row: TableRow, location: str) -> tuple[Message, ...]:
         """Question and answer as a conversation.
 
         Lists of turns in both columns (TRL's conversational pairs) are joined.

@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from medtune import __version__
 from medtune.data.audit import Audit, SourceAudit, counts_in_words
@@ -187,7 +187,7 @@ def _licences(sources: Sequence[SourceAudit]) -> list[str]:
     )
 
 
-def _feature(name: str, kind: "pa.DataType") -> dict[str, Any]:
+def _feature(name: str, kind: "pa.DataType") -> dict[str, object]:
     import pyarrow as pa
 
     if not pa.types.is_list(kind):

@@ -7,9 +7,8 @@ import csv
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from medtune.data.formats.text import text_lines
+from medtune.data.formats.text import TableRow, text_lines
 from medtune.errors import DataError
 
 DELIMITERS = ",;\t|"
@@ -40,7 +39,7 @@ def delimited_header(path: Path) -> tuple[list[str], str]:
 
 def delimited_rows(
     path: Path, names: list[str], delimiter: str, *, header: bool = True
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[TableRow]:
     """Rows by column name. With ``header`` false the first line is a row like the others."""
     records = _records(path, delimiter)
     if header:

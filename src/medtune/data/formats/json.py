@@ -12,7 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from medtune.data.formats.text import MAX_LINE, check_nul, check_unicode, open_text, text_lines
+from medtune.data.formats.text import (
+    MAX_LINE,
+    TableRow,
+    check_nul,
+    check_unicode,
+    open_text,
+    text_lines,
+)
 from medtune.errors import DataError
 
 KEY = "key"  # the column that holds the key of an object of objects
@@ -30,7 +37,7 @@ class _DoubledError(ValueError):
         super().__init__(self.msg)
 
 
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _no_key_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
     row = dict(pairs)
     if len(row) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -41,7 +48,7 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_no_key_twice)
 
 
-def json_line_rows(path: Path) -> Iterator[dict[str, Any]]:
+def json_line_rows(path: Path) -> Iterator[TableRow]:
     """One object a line; blank lines are none."""
     for number, line in enumerate(text_lines(path), 1):
         if not line.strip():
@@ -59,7 +66,7 @@ def json_line_rows(path: Path) -> Iterator[dict[str, Any]]:
         )
 
 
-def json_rows(path: Path) -> Iterator[dict[str, Any]]:
+def json_rows(path: Path) -> Iterator[TableRow]:
     """Rows of a ``.json`` file: a list of objects, JSON lines, an object that holds one such
     list, or objects by key.
     """
@@ -82,7 +89,7 @@ def _is_lines(path: Path) -> bool:
         return False
 
 
-def _document_rows(path: Path) -> Iterator[dict[str, Any]]:
+def _document_rows(path: Path) -> Iterator[TableRow]:
     """Rows of one object, read whole: of the one list of objects in it, of its objects by key,
     or the object itself.
     """
@@ -129,7 +136,7 @@ class _ListReader:
         self.path, self.handle = path, handle
         self.window, self.position, self.first_line = "", 0, 1
 
-    def items(self) -> Iterator[dict[str, Any]]:
+    def items(self) -> Iterator[TableRow]:
         """The objects of the list that begins here."""
         self.position += 1
         following = self.peek() != "]"
@@ -210,7 +217,7 @@ class _ListReader:
         )
 
 
-def _object(path: Path, row: Any, location: str, fix: str = "") -> dict[str, Any]:
+def _object(path: Path, row: Any, location: str, fix: str = "") -> TableRow:
     if isinstance(row, dict):
         return row
     raise DataError(

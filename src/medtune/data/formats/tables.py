@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.data.formats.delimited import check_names, delimited_header, delimited_rows
 from medtune.data.formats.json import json_line_rows, json_rows
+from medtune.data.formats.text import TableRow
 from medtune.errors import DataError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def parquet_names(path: Path) -> list[str]:
     return names
 
 
-def parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+def parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[TableRow]:
     """Rows by column name, of all columns or of those named."""
     with _open(path) as file:
         count = 0
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
 TABLE_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 _LOOK = 100  # rows
 
-Rows = Callable[[], Iterator[dict[str, Any]]]
+Rows = Callable[[], Iterator[TableRow]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Table:
 
     path: Path
     names: list[str]
-    first: dict[str, Any] | None
+    first: TableRow | None
     rows: Rows
     column: Callable[[str], Iterator[Any]]
 
@@ -120,7 +121,7 @@ def _text_table(path: Path, names: list[str] | None, rows: Rows) -> Table:
     return Table(path, names, head[0] if head else None, rows, lambda name: _one(rows(), name))
 
 
-def _one(rows: Iterator[dict[str, Any]], name: str) -> Iterator[Any]:
+def _one(rows: Iterator[TableRow], name: str) -> Iterator[Any]:
     return (row.get(name) for row in rows)
 
 

@@ -11,6 +11,8 @@ from typing import Any, TextIO
 
 from medtune.errors import DataError
 
+# A row of a table by column name; its values are whatever the file holds.
+TableRow = dict[str, Any]
 MAX_LINE = 64 * 2**20  # characters; a longer line is no row of a table
 _CHUNK = 2**20
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}

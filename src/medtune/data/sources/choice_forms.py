@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 from string import ascii_uppercase
-from typing import Any
 
 from medtune.data.columns import text_of
 from medtune.data.formats.tables import Table
+from medtune.data.formats.text import TableRow
 from medtune.data.rows import Row
 from medtune.data.sources.forms import Convert, Fields, PublishedForm, form
 from medtune.errors import DataError
@@ -157,7 +157,7 @@ def _decision(fields: Fields) -> Row:
 
 
 def _published(
-    whole: PublishedForm, fits: Callable[[dict[str, Any]], bool]
+    whole: PublishedForm, fits: Callable[[TableRow], bool]
 ) -> tuple[PublishedForm, PublishedForm]:
     """A form by which a file of any name is known if its first row fits, and for one named as
     published in any case.
@@ -167,9 +167,7 @@ def _published(
     return replace(whole, fits=fits), replace(whole, telling=False)
 
 
-def _answered(
-    column: str, answers: str, further: str | None = None
-) -> Callable[[dict[str, Any]], bool]:
+def _answered(column: str, answers: str, further: str | None = None) -> Callable[[TableRow], bool]:
     """Whether a row has one of these answers or none, and its options end before the column
     ``further``.
     """

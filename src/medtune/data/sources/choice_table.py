@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from string import ascii_uppercase
-from typing import Any
 
 from medtune.data.columns import ANSWER, MESSAGES, QUESTION, Layout, find_layout, text_of
 from medtune.data.formats.tables import Table
+from medtune.data.formats.text import TableRow
 from medtune.data.rows import Row
 from medtune.data.sources.choice_forms import choice_row
 from medtune.data.sources.forms import Fields
@@ -174,7 +174,7 @@ class ChoiceLayout(Layout):
         """Part to column, for saying so."""
         return super().taken() | {"options": " ".join(self.options.columns)}
 
-    def row(self, row: dict[str, Any], source: str, location: str) -> Row:
+    def row(self, row: TableRow, source: str, location: str) -> Row:
         """One row of the table. Without options it is a plain question, unless a letter answers."""
         fields, plain = Fields(row, source, location), super().row(row, source, location)
         part = text_of(row, self.split, location).strip().lower() or None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from medtune.conversation import Message
 from medtune.data.columns import Layout, text_of
 from medtune.data.formats.tables import Table
+from medtune.data.formats.text import TableRow
 from medtune.data.rows import Row
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns
@@ -20,7 +21,7 @@ from medtune.recipe.schema import Columns
 class Fields:
     """One row of a table as it stands in the file."""
 
-    row: dict[str, Any]
+    row: TableRow
     source: str
     location: str
 
@@ -76,7 +77,7 @@ class PublishedForm:
     taken: dict[str, str] = field(default_factory=dict)
     telling: bool = True
     exact: bool = False
-    fits: Callable[[dict[str, Any]], bool] = lambda row: True
+    fits: Callable[[TableRow], bool] = lambda row: True
 
     def is_form_of(self, table: Table) -> bool:
         """Whether a table has this form."""

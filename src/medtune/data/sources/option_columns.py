@@ -177,7 +177,7 @@ def _listed(fields: Fields, column: str) -> AnswerOptions:
     )
 
 
-def _by_name(fields: Fields, column: str, options: dict[Any, Any]) -> dict[str, Any]:
+def _by_name(fields: Fields, column: str, options: dict[Any, Any]) -> dict[str, object]:
     """An object of options in the order of its names: A, B, … or 1, 2, ….
 
     ARC writes the names and the texts as lists.

@@ -1,9 +1,9 @@
 """Data sets of plain questions and answers: a column each."""
 
 import re
-from typing import Any
 
 from medtune.conversation import Message, Role
+from medtune.data.formats.text import TableRow
 from medtune.data.rows import Row
 from medtune.data.sources.forms import Convert, Fields, PublishedForm, form, pairs
 
@@ -251,7 +251,7 @@ def _term(term: str, meaning: str) -> Convert:
     return convert
 
 
-def _is_chat(row: dict[str, Any]) -> bool:
+def _is_chat(row: TableRow) -> bool:
     return str(row.get("text")).lstrip().startswith("<s>[INST]")
 
 
