@@ -107,7 +107,7 @@ def measured(frame, tmp_path_factory):
                 ("answers", answers(groups, rouge)),
             ):
                 write_json_lines(side / f"{task}.samples.jsonl", samples)
-                write_json(side / f"{task}.json", {})
+                write_json(side / f"{task}.json", {"task": task})
         return report_again(run.root), run
 
     return build
@@ -198,9 +198,19 @@ def test_every_place_says_the_same(measured, groups, likelihood, overlap):
 def test_a_ranking_says_what_the_run_says(measured, groups, likelihood, overlap):
     outcome, _ = measured(groups, likelihood, overlap)
     of_run = outcome.metrics.change["perplexity"]["bits_per_byte"].decision
+    sides = {"before": 0.0, "after": NLL[likelihood]}
     models = [
-        ModelSamples("before", {"perplexity": perplexity(groups)}, "t"),
-        ModelSamples("after", {"perplexity": perplexity(groups, NLL[likelihood])}, "t"),
+        ModelSamples(
+            name,
+            {
+                "perplexity": [
+                    TASKS["perplexity"].sample.model_validate(line)
+                    for line in perplexity(groups, shift)
+                ]
+            },
+            "t",
+        )
+        for name, shift in sides.items()
     ]
     tables, _ = compare_all(models, {"perplexity": TASKS["perplexity"]}, 400, 0)
     board = next(table for table in tables if table.metric == "bits_per_byte")
