@@ -6,8 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.conversation import Conversation, Message
-from medtune.errors import DataError
-from medtune.tokens.encode import Encoder, encode_all, keep_positions
+from medtune.errors import DataError, RecipeError
+from medtune.tokens.encode import (
+    Encoder,
+    count_supervised,
+    encode_all,
+    keep_positions,
+    supervised_mask,
+)
 from medtune.tokens.lengths import length_summary
 
 # Small copies of the turn structure of well-known families: (template, BOS, terminator).
@@ -176,6 +182,47 @@ def test_cutting_keeps_the_first_token_the_terminator_and_the_order(prompt, answ
 def test_exactly_these_tokens_stay(prompt, answer, limit, kept):
     supervised = np.array([False] * prompt + [True] * answer)
     assert keep_positions(supervised, limit).tolist() == kept
+
+
+class Offsets:
+    """As much of a tokenizer's encoding as counting asks for."""
+
+    def __init__(self, *offsets):
+        self.offsets = offsets
+
+    def __len__(self):
+        return len(self.offsets)
+
+    def char_to_token(self, char):
+        return next((i for i, (a, b) in enumerate(self.offsets) if a <= char < b), None)
+
+    def token_to_chars(self, token):
+        return self.offsets[token]
+
+
+@pytest.mark.parametrize(
+    ("offsets", "span", "count"),
+    [
+        ([(0, 3), (3, 7), (7, 10)], (3, 7), 1),
+        ([(0, 3), (3, 7), (7, 10)], (3, 10), 2),
+        ([(0, 3), (3, 7), (7, 10)], (4, 7), 1),  # with the blank before the answer
+        ([(0, 3), (3, 7), (7, 10)], (5, 7), None),  # begins well before it: offsets decide
+        ([(0, 3), (3, 7), (9, 10)], (3, 8), 1),  # what no token covers is passed over
+        ([(0, 3), (5, 7)], (3, 5), None),
+    ],
+)
+def test_supervised_tokens_are_counted_by_two_look_ups(offsets, span, count):
+    length = offsets[-1][1]
+    assert count_supervised(Offsets(*offsets), *span, length) == count
+    if count is not None:
+        assert supervised_mask(np.array(offsets), [span]).sum() == count
+
+
+def test_a_row_needs_room_for_two_tokens(tiny_model):
+    tokenizer = tokenizer_of(tiny_model, "plain")
+    assert len(Encoder(tokenizer, 2).encode(conversation("Why?", "So.")).ids) == 2
+    with pytest.raises(RecipeError, match="two tokens"):
+        Encoder(tokenizer, 1)
 
 
 def test_length_facts_count_all_and_supervised_tokens(tiny_model):
