@@ -2,6 +2,8 @@
 kind of attention.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -252,3 +254,38 @@ def test_answers_that_begin_alike_share_what_is_not_scored_alone():
 def test_an_answer_longer_than_the_context_is_an_error(model):
     with pytest.raises(ModelError, match="does not fit"):
         choice_loglikelihoods(model, [(user_asks("Why?"), ["pale skin " * 300])])
+
+
+def prompts_of(shared, *lengths):
+    """Prompts that begin with the same ``shared`` tokens and differ from there on."""
+    return [
+        SimpleNamespace(prompt=np.array([7] * shared + [100 + i] * (length - shared)))
+        for i, length in enumerate(lengths)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "min_saved", "together"),
+    [
+        ((80, 80), 40, True),  # 40 tokens once instead of twice
+        ((80, 80), 41, False),
+        ((80, 80, 80), 80, True),
+        ((80, 80, 80), 81, False),
+        ((160, 160), 1, True),  # a quarter of the usual prompt
+        ((161, 161), 1, False),
+    ],
+)
+def test_a_beginning_is_shared_where_it_saves_enough(lengths, min_saved, together):
+    groups = group_by_prefix(prompts_of(40, *lengths), min_saved)
+    everyone = list(range(len(lengths)))
+    ((prefix, members),) = groups
+    assert members == everyone
+    assert prefix.tolist() == ([7] * 40 if together else [])
+
+
+def test_prompts_that_begin_otherwise_stay_alone():
+    same = prompts_of(40, 80, 80)
+    other, short = (SimpleNamespace(prompt=np.arange(200, 200 + size)) for size in (80, 2))
+    (shared, rest) = group_by_prefix([short, same[0], other, same[1]], 1)
+    assert (shared[0].tolist(), shared[1]) == ([7] * 40, [1, 3])
+    assert (rest[0].tolist(), rest[1]) == ([], [0, 2])
