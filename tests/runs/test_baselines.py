@@ -27,7 +27,8 @@ NAMES = (
 )
 SPLITS = ("train", "validation", "test")
 PUBLISHED = (
-    "Given a report description, classify medical specialty into Cardiovascular / Pulmonary, Gastroenterology, "
+    "Given a report description, classify medical specialty into Cardiovascular / Pulmonary, "
+    "Gastroenterology, "
     "Neurology, Radiology, Surgery"
 )
 
@@ -53,7 +54,10 @@ def made_up(tmp_path_factory):
         writer.writerow(header)
         for number in range(8):
             for kind, label in enumerate(labels):
-                text = f"Case {number} of organ{kind}, seen for trouble{kind}. The organ{kind} was found well in visit {number}{kind}."
+                text = (
+                    f"Case {number} of organ{kind}, seen for trouble{kind}. "
+                    f"The organ{kind} was found well in visit {number}{kind}."
+                )
                 for given in (label, "Surgery"):
                     writer.writerow(
                         [

@@ -210,7 +210,8 @@ def test_a_run_measured_on_other_items_is_measured_again(runs, settings, tiny_mo
         )
     recipe = tmp_path / "fresh.yaml"
     recipe.write_text(
-        f"name: fresh\ndata: {{source: {tmp_path / 'fresh.csv'}, split: {{train: 0.5, validation: 0, test: 0.5}}}}\n"
+        f"name: fresh\ndata: {{source: {tmp_path / 'fresh.csv'}, "
+        "split: {train: 0.5, validation: 0, test: 0.5}}\n"
         f"model: {{name: {tiny_model}}}\nevaluate: {{tasks: [perplexity], resamples: 200}}\n"
     )
     found = compare([runs["full"], runs["lora"]], [], str(recipe), tmp_path / "out", None)

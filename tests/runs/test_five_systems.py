@@ -22,7 +22,8 @@ from medtune.runs.pipeline import execute
 from medtune.tokens.tokenizer import load_tokenizer_only
 from small_run import write_questions
 
-WIDE = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
+WIDE = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
+        "num_attention_heads": 4,
         "num_key_value_heads": 2, "head_dim": 16, "max_position_embeddings": 256}  # fmt: skip
 KINDS = {
     "llama": (LlamaConfig, WIDE),

@@ -11,10 +11,14 @@ from command_line import run_command
 from small_run import QUICK, overrides, write_questions
 
 TASKS = (
-    "[perplexity, {task: multiple_choice, source: FILE, confidence: true, permutations: 3, shots: 1}, "
+    "[perplexity, "
+    "{task: multiple_choice, source: FILE, confidence: true, permutations: 3, shots: 1}, "
     "{task: answers, samples: 2, encoder: none, limit: 4}, {task: safety, limit: 5}]"
 )
-ARMS = "[{name: same}, {name: shots, shots: 2}, {name: tuned-same, model: tuned}, {name: told, system_prompt: Be brief.}]"
+ARMS = (
+    "[{name: same}, {name: shots, shots: 2}, {name: tuned-same, model: tuned}, "
+    "{name: told, system_prompt: Be brief.}]"
+)
 
 
 def exam(path):
@@ -221,7 +225,8 @@ def test_an_exam_that_was_trained_on_is_found_out(medtune, tmp_path, tiny_model)
             [["question", "answer"]] + [[f"{long} {n}?", f"It is number {n}."] for n in range(40)]
         )
     done = medtune(
-        "run", "quickstart", *overrides(QUICK), "--set", f"model.name={tiny_model}", "--set", f"data.source={table}",
+        "run", "quickstart", *overrides(QUICK), "--set", f"model.name={tiny_model}",
+        "--set", f"data.source={table}",
         "--set", "data.near_duplicates.threshold=1", "--set", "data.split.group_by=[]",
         "--set", f"evaluate.tasks=[{{task: multiple_choice, source: {place}}}]", "--out", "run",
     )  # fmt: skip
@@ -235,8 +240,10 @@ def test_rows_that_were_trained_on_calibrate_nothing(tmp_path, medtune, tiny_mod
     """Trained on the exam's own train part, which is also where confidence would be calibrated."""
     place = exam(tmp_path / "exam.jsonl")
     done = medtune(
-        "run", "quickstart", *overrides(QUICK), "--set", f"model.name={tiny_model}", "--set", f"data.source={place}",
-        "--set", f"evaluate.tasks=[{{task: multiple_choice, source: {place}, confidence: true}}]", "--out", "run",
+        "run", "quickstart", *overrides(QUICK), "--set", f"model.name={tiny_model}",
+        "--set", f"data.source={place}",
+        "--set", f"evaluate.tasks=[{{task: multiple_choice, source: {place}, confidence: true}}]",
+        "--out", "run",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     from medtune.conversation import read_conversations

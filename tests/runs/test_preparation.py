@@ -59,8 +59,8 @@ def test_a_trial_uses_the_runs_data_where_they_are_and_writes_nothing(recipe, tm
 def test_recognising_prepared_data_loads_neither_torch_nor_transformers():
     code = (
         "import sys, medtune.runs.preparation, medtune.report.audit_text, medtune.recipe.read\n"
-        "print([m for m in ('torch', 'transformers', 'scipy', 'pandas', 'matplotlib') if m in "
-        "sys.modules])"
+        "heavy = ('torch', 'transformers', 'scipy', 'pandas', 'matplotlib')\n"
+        "print([m for m in heavy if m in sys.modules])"
     )
     assert (
         subprocess.run(

@@ -35,34 +35,34 @@ def read_log(path: Path) -> list[Any]:
     return read_json_lines(path) if path.exists() else []
 
 
-def answer_tokens(contestant: ComparedModel) -> float | None:
+def answer_tokens(model: ComparedModel) -> float | None:
     """Mean tokens of a generated answer, in the contestant's own tokens.
 
     None where it made none or they are unknown.
     """
     outputs = [
         s["output"]
-        for samples in contestant.samples.values()
+        for samples in model.samples.values()
         for s in samples
         if s.get("output") is not None
     ]
-    if contestant.vocabulary is None or not outputs:
+    if model.vocabulary is None or not outputs:
         return None
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(contestant.vocabulary))
+    tokenizer = Tokenizer.from_file(str(model.vocabulary))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     encoded = tokenizer.encode_batch(outputs, add_special_tokens=False)
     return sum(len(one.ids) for one in encoded) / len(outputs)
 
 
-def curve_of(run: Run, contestant: ComparedModel) -> LossCurve:
+def curve_of(run: Run, model: ComparedModel) -> LossCurve:
     """Losses of a run over its steps, and the tokens a byte of what it was validated on."""
     rows = read_log(run.paths.train / "metrics.jsonl")
     return LossCurve(
         name=run.name,
-        tokenizer=contestant.tokenizer,
+        tokenizer=model.tokenizer,
         loss_on=run.recipe.train.loss_on,
         loss=[(row["step"], row["loss"]) for row in rows if "loss" in row],
         validation=[
@@ -96,16 +96,16 @@ def _tokens_per_byte(run: Run) -> float | None:
     return tokens / size if size else None
 
 
-def notes_on(there: Sequence[ComparedModel], runs: Sequence[Run], ground: EvalSet) -> list[str]:
+def notes_on(models: Sequence[ComparedModel], runs: Sequence[Run], eval_set: EvalSet) -> list[str]:
     """What a reader must know before comparing."""
     notes = []
-    for key in ground.tasks:
-        missing = [c.name for c in there if not c.samples.get(key)]
+    for key in eval_set.tasks:
+        missing = [c.name for c in models if not c.samples.get(key)]
         if missing:
             notes.append(f"{key}: not measured for {', '.join(missing)}.")
         ways = {
             sha256_json(_way(c.settings[key])): _way(c.settings[key])
-            for c in there
+            for c in models
             if key in c.settings
         }
         if len(ways) > 1:
@@ -118,20 +118,23 @@ def notes_on(there: Sequence[ComparedModel], runs: Sequence[Run], ground: EvalSe
                 }
             )
             notes.append(
-                f"{key}: measured with different settings ({', '.join(differing)}); --on measures all with one."
+                f"{key}: measured with different settings ({', '.join(differing)}); "
+                "--on measures all with one."
             )
-    others = sorted({key for c in there for key in c.samples if key not in ground.tasks})
+    others = sorted({key for c in models for key in c.samples if key not in eval_set.tasks})
     if others:
         notes.append(
-            f"Not compared, since {ground.recipe.name} does not have it: {', '.join(others)}."
+            f"Not compared, since {eval_set.recipe.name} does not have it: {', '.join(others)}."
         )
     if len({_hash_of(run.paths) for run in runs}) > 1:
         notes.append(
-            "The runs were validated on different rows: their validation losses are not of the same items."
+            "The runs were validated on different rows: "
+            "their validation losses are not of the same items."
         )
     if len({run.recipe.train.loss_on for run in runs}) > 1:
         notes.append(
-            "Some runs learn answers alone, others whole texts: their losses are not of the same tokens."
+            "Some runs learn answers alone, others whole texts: "
+            "their losses are not of the same tokens."
         )
     return notes
 
@@ -176,11 +179,11 @@ def compare(
         raise RecipeError(
             "a run is named twice", where=", ".join(map(str, roots)), fix="Name every run once."
         )
-    ground = _ground(runs, on, out, data_dir)
-    models = [name for name in dict.fromkeys(models) if not _is_base(name, runs, ground)]
-    there = of_runs(runs, ground) + [model_items(name, ground) for name in models]
-    if len({c.name for c in there}) < len(there) or len(there) < 2:
-        names = ", ".join(c.name for c in there)
+    eval_set = _eval_set(runs, on, out, data_dir)
+    models = [name for name in dict.fromkeys(models) if not _is_base(name, runs, eval_set)]
+    compared = of_runs(runs, eval_set) + [model_items(name, eval_set) for name in models]
+    if len({c.name for c in compared}) < len(compared) or len(compared) < 2:
+        names = ", ".join(c.name for c in compared)
         raise RecipeError(
             "a comparison needs two models or more, of different names",
             where=names,
@@ -191,8 +194,8 @@ def compare(
         [
             __version__,
             FORMAT,
-            _facts(there),
-            [_plain_samples(c) for c in there],
+            _facts(compared),
+            [_plain_samples(c) for c in compared],
             [read_log(log) for log in logs],
             on,
         ]
@@ -202,7 +205,7 @@ def compare(
         say("compared before, nothing has changed")
         comparison = Comparison.model_validate(read_json(kept))
     else:
-        comparison = _comparison(key, there, runs, ground)
+        comparison = _comparison(key, compared, runs, eval_set)
         write_json(kept, comparison.as_json())
     write_page(comparison, out)
     return comparison
@@ -224,7 +227,7 @@ def _check_place(out: Path) -> None:
         )
 
 
-def _ground(runs: Sequence[Run], on: str | None, out: Path, data_dir: Path | None) -> EvalSet:
+def _eval_set(runs: Sequence[Run], on: str | None, out: Path, data_dir: Path | None) -> EvalSet:
     if on is None:
         if not runs:
             raise RecipeError(
@@ -237,24 +240,24 @@ def _ground(runs: Sequence[Run], on: str | None, out: Path, data_dir: Path | Non
     return EvalSet.of_recipe(read_run_recipe(on), out, data_dir)
 
 
-def _is_base(name: str, runs: Sequence[Run], ground: EvalSet) -> bool:
+def _is_base(name: str, runs: Sequence[Run], eval_set: EvalSet) -> bool:
     """Whether a model is a run's base, which has its row already; a run is to be named as one."""
     if (Path(name) / "run.json").exists():
         raise RecipeError(
             "this is a run", where=f"--model {name}", fix=f"Name it without --model: {name}"
         )
     bases = {run.state["base"]["fingerprint"] for run in runs}
-    found = bool(bases) and resolve_model(
-        ground.recipe.model.model_copy(update={"name": name, "endpoint": None, "revision": None})
+    reference = bool(bases) and resolve_model(
+        eval_set.recipe.model.model_copy(update={"name": name, "endpoint": None, "revision": None})
     )
-    if not found or found.fingerprint() not in bases:
+    if not reference or reference.fingerprint() not in bases:
         return False
     say(f"{name} is the base of a run: it has one row, as that run asks it")
     return True
 
 
-def _facts(there: Sequence[ComparedModel]) -> list[Any]:
-    return [[c.name, c.kind, c.settings, c.tokenizer, c.cost] for c in there]
+def _facts(models: Sequence[ComparedModel]) -> list[Any]:
+    return [[c.name, c.kind, c.settings, c.tokenizer, c.cost] for c in models]
 
 
 def _plain_samples(model: ComparedModel) -> dict[str, list[Any]]:
@@ -262,18 +265,18 @@ def _plain_samples(model: ComparedModel) -> dict[str, list[Any]]:
 
 
 def _comparison(
-    key: str, there: Sequence[ComparedModel], runs: Sequence[Run], ground: EvalSet
+    key: str, models: Sequence[ComparedModel], runs: Sequence[Run], eval_set: EvalSet
 ) -> Comparison:
     """Everything that the page shows."""
-    recipe = ground.recipe
-    measured = [ModelSamples(c.name, c.samples, c.tokenizer) for c in there]
-    tables, family = compare_all(measured, ground.tasks, recipe.evaluate.resamples, recipe.seed)
-    tokenizers = list(dict.fromkeys(c.tokenizer for c in there))
+    recipe = eval_set.recipe
+    measured = [ModelSamples(c.name, c.samples, c.tokenizer) for c in models]
+    tables, family = compare_all(measured, eval_set.tasks, recipe.evaluate.resamples, recipe.seed)
+    tokenizers = list(dict.fromkeys(c.tokenizer for c in models))
     return Comparison(
         made_by=MADE_BY,
         key=key,
         on=recipe.name,
-        items=len(ground.items),
+        items=len(eval_set.items),
         contestants=[
             Contestant(
                 name=c.name,
@@ -283,10 +286,10 @@ def _comparison(
                 cost=ComparedCost(**c.cost),
                 answer_tokens=answer_tokens(c),
             )
-            for c in there
+            for c in models
         ],
         tables=tables,
         family=family,
-        curves=[curve_of(run, next(c for c in there if c.name == run.name)) for run in runs],
-        notes=notes_on(there, runs, ground),
+        curves=[curve_of(run, next(c for c in models if c.name == run.name)) for run in runs],
+        notes=notes_on(models, runs, eval_set),
     )

@@ -34,12 +34,12 @@ Samples = dict[str, list[Sample]]
 class EvalSet:
     """What is measured on: a recipe's tasks on its held-out items.
 
-    ``data`` holds the splits, ``place`` what is kept.
+    ``data`` holds the splits, ``directory`` what is measured.
     """
 
     recipe: Recipe
     data: Path
-    place: Path
+    directory: Path
     samples: Samples | None = None
     data_dir: Path | None = None
 
@@ -54,93 +54,99 @@ class EvalSet:
         return {spec.key: task_of(spec) for spec in self.recipe.evaluate.tasks}
 
     @classmethod
-    def of_run(cls, paths: RunPaths, recipe: Recipe, place: Path) -> "EvalSet":
+    def of_run(cls, paths: RunPaths, recipe: Recipe, directory: Path) -> "EvalSet":
         """The items that a run was measured on."""
-        told = read_json(paths.state_file).get("data_dir")
-        data_dir = Path(told) if told else None
-        return cls(recipe, paths.data, place, read_side(paths.after, recipe)[0], data_dir)
+        recorded = read_json(paths.state_file).get("data_dir")
+        data_dir = Path(recorded) if recorded else None
+        return cls(recipe, paths.data, directory, read_side(paths.after, recipe)[0], data_dir)
 
     @classmethod
-    def of_recipe(cls, recipe: Recipe, place: Path, data_dir: Path | None) -> "EvalSet":
+    def of_recipe(cls, recipe: Recipe, directory: Path, data_dir: Path | None) -> "EvalSet":
         """The held-out items of a recipe, prepared in ``place`` once."""
         plan = Plan.make(recipe, data_dir)
-        data, inputs = place / "items", sha256_json(plan.prepare_inputs())
+        data, inputs = directory / "items", sha256_json(plan.prepare_inputs())
         if not (data / "inputs.json").exists() or read_json(data / "inputs.json") != inputs:
             with whole_directory(data) as temporary:
                 prepare_splits(plan, temporary).write(temporary / "audit.json")
                 write_json(temporary / "inputs.json", inputs)
-        return cls(recipe, data, place, data_dir=data_dir)
+        return cls(recipe, data, directory, data_dir=data_dir)
 
     def holds(self, recipe: Recipe, samples: Samples) -> bool:
         """Whether samples saved under ``recipe`` are of these items, on every task that both
         have (and there is one).
         """
         kinds = [{spec.key: spec.task for spec in r.evaluate.tasks} for r in (self.recipe, recipe)]
-        own = self.samples or {}
-        shared = [key for key in samples if key in own]
+        measured = self.samples or {}
+        shared = [key for key in samples if key in measured]
         same = (
-            kinds[0][key] == kinds[1][key] and same_items(samples[key], own[key]) for key in shared
+            kinds[0][key] == kinds[1][key] and same_items(samples[key], measured[key])
+            for key in shared
         )
         return bool(shared) and all(same)
 
     def measure(
-        self, name: str, found: ModelRef, asked: Model, *, trained: bool
+        self, name: str, reference: ModelRef, asked: Model, *, trained: bool
     ) -> tuple[Samples, dict[str, Any]]:
         """Samples and settings by task of one model on these items.
 
         Kept, and read again while nothing has changed.
         """
-        wanted, place = (
+        evaluation, directory = (
             self.recipe.evaluate,
-            self.place / "measured" / re.sub(r"[^\w.-]+", "-", name),
+            self.directory / "measured" / re.sub(r"[^\w.-]+", "-", name),
         )
         stamp = sha256_json(
             [
-                _stamp(found),
+                _stamp(reference),
                 asked.model_dump(mode="json"),
-                wanted.model_dump(mode="json"),
+                evaluation.model_dump(mode="json"),
                 self.recipe.seed,
                 trained,
             ]
             + [item.as_dict() for item in self.items]
         )
-        if not (place / "stamp.json").exists() or read_json(place / "stamp.json") != stamp:
+        if not (directory / "stamp.json").exists() or read_json(directory / "stamp.json") != stamp:
             say(f"measuring {name}")
             model = open_model(
-                found,
+                reference,
                 asked,
-                batch_size=wanted.batch_size,
-                dtype=wanted.dtype,
+                batch_size=evaluation.batch_size,
+                dtype=evaluation.dtype,
                 trained=trained,
-                cache=place,
+                cache=directory,
             )
             evaluate(
                 model,
                 TaskItems(self.recipe, self.data, self.data_dir).jobs(),
-                wanted.resamples,
-                place,
+                evaluation.resamples,
+                directory,
             )
-            write_json(place / "stamp.json", stamp)
-        return read_side(place, self.recipe)
+            write_json(directory / "stamp.json", stamp)
+        return read_side(directory, self.recipe)
 
 
-def _stamp(found: ModelRef) -> Any:
+def _stamp(reference: ModelRef) -> Any:
     """Changes when a model does: names, sizes and times of its files, which cost nothing to
     read.
     """
-    if not isinstance(found, LocalModelRef):
-        return found.fingerprint()
-    facts = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in found.weight_files()]
-    return [facts, found.behaviour_hash(), found.quantization, found.double_quantization]
+    if not isinstance(reference, LocalModelRef):
+        return reference.fingerprint()
+    facts = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in reference.weight_files()]
+    return [
+        facts,
+        reference.behaviour_hash(),
+        reference.quantization,
+        reference.double_quantization,
+    ]
 
 
-def read_side(place: Path, recipe: Recipe) -> tuple[Samples, dict[str, Any]]:
+def read_side(directory: Path, recipe: Recipe) -> tuple[Samples, dict[str, Any]]:
     """Samples, and the settings they were made with, by task, of one evaluation under
     ``recipe``.
     """
     keys = [spec.key for spec in recipe.evaluate.tasks]
-    settings = {key: read_json(place / f"{key}.json")["settings"] for key in keys}
-    return {key: read_samples(place, key) for key in keys}, settings
+    settings = {key: read_json(directory / f"{key}.json")["settings"] for key in keys}
+    return {key: read_samples(directory, key) for key in keys}, settings
 
 
 COSTS = (
@@ -211,13 +217,13 @@ class Run:
         return {name: stats[name] for name in COSTS if stats.get(name) is not None}
 
 
-def of_runs(runs: Sequence[Run], ground: EvalSet) -> list[ComparedModel]:
-    """Every run's trained model, and every distinct base once, on the ground's items.
+def of_runs(runs: Sequence[Run], eval_set: EvalSet) -> list[ComparedModel]:
+    """Every run's trained model, and every distinct base once, on the items of ``eval_set``.
 
     Raises ``DataError`` where an item was a training row of a run, ``RecipeError`` where a hosted
     model would have to be asked again.
     """
-    items, found, bases = ground.items, [], set()
+    items, models, bases = eval_set.items, [], set()
     for run in runs:
         refuse_training_rows(str(run.paths.root), items)
     for run in runs:
@@ -226,27 +232,28 @@ def of_runs(runs: Sequence[Run], ground: EvalSet) -> list[ComparedModel]:
         kept = vocabulary if vocabulary.exists() else None
         if run.asked not in bases:
             bases.add(run.asked)
-            samples, settings, fresh = _side(run, ground, trained=False)
+            samples, settings, fresh = _side(run, eval_set, trained=False)
             size = _base_size(run)
-            found.append(
+            models.append(
                 ComparedModel(
                     _base_name(run, runs), "base", samples, settings, tokenizer, kept, size, fresh
                 )
             )
-        samples, settings, fresh = _side(run, ground, trained=True)
-        found.append(
+        samples, settings, fresh = _side(run, eval_set, trained=True)
+        models.append(
             ComparedModel(run.name, "run", samples, settings, tokenizer, kept, run.cost(), fresh)
         )
-    return found
+    return models
 
 
-def _side(run: Run, ground: EvalSet, *, trained: bool) -> tuple[Samples, dict[str, Any], bool]:
+def _side(run: Run, eval_set: EvalSet, *, trained: bool) -> tuple[Samples, dict[str, Any], bool]:
     samples, settings = read_side(run.paths.after if trained else run.paths.before, run.recipe)
-    if ground.holds(run.recipe, samples):
+    if eval_set.holds(run.recipe, samples):
         return samples, settings, False
     if run.recipe.model.endpoint:
         raise RecipeError(
-            "it was measured on other items, and is behind an endpoint: asking it again is not done here",
+            "it was measured on other items, and is behind an endpoint: "
+            "asking it again is not done here",
             where=str(run.paths.root),
             fix="Compare it with runs on the same data and seed.",
         )
@@ -257,7 +264,7 @@ def _side(run: Run, ground: EvalSet, *, trained: bool) -> tuple[Samples, dict[st
     plan = Plan(run.recipe, resolve_model(run.recipe.model), None)
     model = trained_model(plan, RunDirectory(run.paths.root)) if trained else plan.base
     name = run.name if trained else f"{run.name}-base"
-    return *ground.measure(name, model, run.recipe.model, trained=trained), True
+    return *eval_set.measure(name, model, run.recipe.model, trained=trained), True
 
 
 def _base_size(run: Run) -> dict[str, int]:
@@ -281,22 +288,26 @@ def _base_name(run: Run, runs: Sequence[Run]) -> str:
     return f"{short} (untouched)" if len(others) == 1 else f"{short} (untouched, as for {run.name})"
 
 
-def model_items(name: str, ground: EvalSet) -> ComparedModel:
-    """A model outside of any run, on the ground's items."""
-    asked = ground.recipe.model
-    own = name == asked.name
-    if not own:
+def model_items(name: str, eval_set: EvalSet) -> ComparedModel:
+    """A model outside of any run, on the items of ``eval_set``."""
+    asked = eval_set.recipe.model
+    is_base = name == asked.name
+    if not is_base:
         asked = asked.model_copy(
             update={"name": name, "revision": None, "endpoint": None, "quantization": None}
         )
-    found = resolve_model(asked)
-    refuse_training_rows(name, ground.items)
-    samples, settings = ground.measure(name, found, asked, trained=not own)
-    place = found.tokenizer if isinstance(found, LocalModelRef) else None
-    vocabulary = place / "tokenizer.json" if place and (place / "tokenizer.json").exists() else None
+    reference = resolve_model(asked)
+    refuse_training_rows(name, eval_set.items)
+    samples, settings = eval_set.measure(name, reference, asked, trained=not is_base)
+    directory = reference.tokenizer if isinstance(reference, LocalModelRef) else None
+    vocabulary = (
+        directory / "tokenizer.json"
+        if directory and (directory / "tokenizer.json").exists()
+        else None
+    )
     tokenizer = tokenizer_name(vocabulary) if vocabulary else f"of {name}"
-    if not vocabulary and isinstance(found, LocalModelRef):
-        tokenizer = _name_of(json.loads(load_tokenizer(found).backend_tokenizer.to_str()))
+    if not vocabulary and isinstance(reference, LocalModelRef):
+        tokenizer = _name_of(json.loads(load_tokenizer(reference).backend_tokenizer.to_str()))
     return ComparedModel(name, "model", samples, settings, tokenizer, vocabulary, {}, measured=True)
 
 

@@ -97,44 +97,45 @@ def evaluate_model(
     In ``out`` samples and scores are kept and found again; without it they are kept only where
     answers cost money.
     """
-    own = model == recipe.model.name and endpoint is None
+    is_base = model == recipe.model.name and endpoint is None
     facts = {"name": model, "revision": None, "endpoint": endpoint}
     named = recipe.model.model_copy(
         update=facts | ({"chat_template": chat_template} if chat_template else {})
     )
-    found = resolve_model(recipe.model if own else named)
-    out = out or _kept_unasked(recipe, found)
+    reference = resolve_model(recipe.model if is_base else named)
+    out = out or _kept_unasked(recipe, reference)
     with tempfile.TemporaryDirectory() as temporary:
         prepare_splits(Plan.make(recipe, data_dir), Path(temporary))
         jobs = TaskItems(recipe, Path(temporary), data_dir, out and out / "judge").jobs()
     refuse_training_rows(model, [item for job in jobs for item in job.items])
-    wanted = recipe.evaluate
-    if isinstance(found, EndpointRef):
-        check_endpoint_tasks(wanted, found)
+    evaluation = recipe.evaluate
+    if isinstance(reference, EndpointRef):
+        check_endpoint_tasks(evaluation, reference)
         asked = sum(len(job.settings.draw(job.items)) for job in jobs)
-        say(f"the prompts of {asked:,} items are sent to {found.endpoint.base_url}")
+        say(f"the prompts of {asked:,} items are sent to {reference.endpoint.base_url}")
     loaded = open_model(
-        found,
+        reference,
         recipe.model,
-        batch_size=wanted.batch_size,
-        dtype=wanted.dtype,
-        trained=not own,
+        batch_size=evaluation.batch_size,
+        dtype=evaluation.dtype,
+        trained=not is_base,
         cache=out,
     )
     with tempfile.TemporaryDirectory() as temporary:
-        return evaluate(loaded, jobs, wanted.resamples, out or Path(temporary))
+        return evaluate(loaded, jobs, evaluation.resamples, out or Path(temporary))
 
 
-def _kept_unasked(recipe: Recipe, found: ModelRef) -> Path | None:
+def _kept_unasked(recipe: Recipe, reference: ModelRef) -> Path | None:
     """Where the answers of a service are kept that nobody gave a place: an interruption must not
     cost them twice.
     """
     judges = [spec.judge.endpoint for spec in recipe.evaluate.tasks if spec.judge]
-    if not isinstance(found, EndpointRef) and not any(judges):
+    if not isinstance(reference, EndpointRef) and not any(judges):
         return None
-    key = sha256_json([found.fingerprint(), recipe.model_dump(mode="json")])
-    place = Path("runs") / "evaluations" / f"{recipe.name}-{key[:8]}"
+    key = sha256_json([reference.fingerprint(), recipe.model_dump(mode="json")])
+    directory = Path("runs") / "evaluations" / f"{recipe.name}-{key[:8]}"
     say(
-        f"answers of the service are kept in {place}: the same command asks only for what is missing"
+        f"answers of the service are kept in {directory}: "
+        "the same command asks only for what is missing"
     )
-    return place
+    return directory

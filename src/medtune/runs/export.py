@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 FORMS = ("adapter", "merged", "merged-4bit")
 DTYPES = ("float32", "float16", "bfloat16")
 PROBES = 8
-GGUF = "GGUF is not made here: run llama.cpp's convert_hf_to_gguf.py on the directory of --form merged."
+GGUF = (
+    "GGUF is not made here: "
+    "run llama.cpp's convert_hf_to_gguf.py on the directory of --form merged."
+)
 
 
 def export(root: Path, to: Path, form: str, dtype: str | None = None) -> dict[str, Any]:
@@ -46,22 +49,22 @@ def export(root: Path, to: Path, form: str, dtype: str | None = None) -> dict[st
     _check(run, recipe, to, form, dtype)
     located = locate(str(root))
     facts: dict[str, Any] = {"form": form, "run": recipe.name, "base": recipe.model.name}
-    with whole_directory(to) as place:
+    with whole_directory(to) as directory:
         if form == "adapter":
-            _copy_adapter(run.model, place)
+            _copy_adapter(run.model, directory)
         else:
-            facts |= _merged(run, recipe, located, place, form, dtype or "bfloat16")
+            facts |= _merged(run, recipe, located, directory, form, dtype or "bfloat16")
         use = read_json(run.model / "medtune.json") | _confidence(root, form)
         if form != "adapter":
             use |= {
                 "quantization": None
             }  # of the base while training; these weights are what they are
-        write_json(place / "medtune.json", use | {"export": facts})
-        (place / "README.md").write_text(
+        write_json(directory / "medtune.json", use | {"export": facts})
+        (directory / "README.md").write_text(
             export_card(run.card.read_text(encoding="utf-8"), facts), encoding="utf-8"
         )
-        facts |= {"files": sorted(path.name for path in place.iterdir())}
-        facts |= {"bytes": sum(path.stat().st_size for path in place.iterdir())}
+        facts |= {"files": sorted(path.name for path in directory.iterdir())}
+        facts |= {"bytes": sum(path.stat().st_size for path in directory.iterdir())}
     return facts | {"directory": str(to.resolve())}
 
 
@@ -74,7 +77,8 @@ def _confidence(root: Path, form: str) -> dict[str, Any]:
         return {}
     if form == "merged-4bit":
         say(
-            "The run's confidence threshold was set for other weights than these in 4 bits: it is left out."
+            "The run's confidence threshold was set for other weights than these in 4 bits: "
+            "it is left out."
         )
         return {}
     return {"confidence": asdict(gate)}
@@ -127,18 +131,19 @@ def _check(run: RunPaths, recipe: Recipe, to: Path, form: str, dtype: str | None
         )
 
 
-def _copy_adapter(model: Path, place: Path) -> None:
+def _copy_adapter(model: Path, directory: Path) -> None:
     for path in sorted(model.iterdir()):
-        shutil.copyfile(path, place / path.name)
+        shutil.copyfile(path, directory / path.name)
     base = read_json(model / "adapter_config.json")["base_model_name_or_path"]
     if Path(base).is_absolute():
         say(
-            f"The adapter names its base by a path of this machine ({base}): others must have the base, and say where."
+            f"The adapter names its base by a path of this machine ({base}): "
+            "others must have the base, and say where."
         )
 
 
 def _merged(
-    run: RunPaths, recipe: Recipe, located: LocalModelRef, place: Path, form: str, dtype: str
+    run: RunPaths, recipe: Recipe, located: LocalModelRef, directory: Path, form: str, dtype: str
 ) -> dict[str, Any]:
     """Merge, write, load again, compare; the figures."""
     import torch
@@ -158,30 +163,32 @@ def _merged(
     rows: list[Probe] = probes(load_tokenizer(located), _questions(run, recipe))
     say(f"merging in float32, compared on {len(rows)} questions of the run")
     merged, reference, difference = merge(located, rows)
-    whole = place / "whole" if form == "merged-4bit" else place
+    whole = directory / "whole" if form == "merged-4bit" else directory
     merged.to(getattr(torch, dtype)).save_pretrained(whole)
     del merged
     rounded = agreement(reference, logits_on(load_exactly(LocalModelRef(str(whole), whole)), rows))
     if dtype == "float32" and rounded.largest > BOUND:
         raise RunError(
-            f"the written weights differ by {rounded.largest:.2g} in a logit", where=str(place)
+            f"the written weights differ by {rounded.largest:.2g} in a logit", where=str(directory)
         )
     facts: dict[str, Any] = {"dtype": dtype, "questions": len(rows), "bound": BOUND}
     facts |= {"merge": asdict(difference), "rounding": asdict(rounded)}
     if form == "merged-4bit":
-        save_in_four_bits(whole, place, getattr(torch, dtype))
+        save_in_four_bits(whole, directory, getattr(torch, dtype))
         shutil.rmtree(whole)
         facts["four_bits"] = asdict(
-            agreement(reference, logits_on(load_exactly(LocalModelRef(str(place), place)), rows))
+            agreement(
+                reference, logits_on(load_exactly(LocalModelRef(str(directory), directory)), rows)
+            )
         )
     for path in sorted(run.model.iterdir()):  # tokenizer, chat template, generation settings
         if (
-            not (place / path.name).exists()
+            not (directory / path.name).exists()
             and not path.name.startswith("adapter_")
             and path.suffix != ".safetensors"
         ):
-            shutil.copyfile(path, place / path.name)
-    shutil.copyfile(run.model / "generation_config.json", place / "generation_config.json")
+            shutil.copyfile(path, directory / path.name)
+    shutil.copyfile(run.model / "generation_config.json", directory / "generation_config.json")
     return facts
 
 
@@ -219,7 +226,8 @@ def _check_memory(located: LocalModelRef) -> None:
     needed, free = int(numbers * (5 if located.quantization else 4)), available_bytes()
     if needed > free:
         raise RunError(
-            f"merging is done in float32: about {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are to be had",
+            f"merging is done in float32: about {needed / 2**30:.1f} GiB of memory, "
+            f"and {free / 2**30:.1f} GiB are to be had",
             where=located.name,
             fix="Export the adapter (--form adapter), or use a machine with more memory.",
         )
@@ -249,7 +257,7 @@ def push(directory: Path, name: str, *, public: bool = False, api: Any = None) -
 
     api = api or HfApi()
     try:
-        made = api.create_repo(name, private=not public, exist_ok=True, repo_type="model")
+        address = api.create_repo(name, private=not public, exist_ok=True, repo_type="model")
         if not public and not api.repo_info(name, repo_type="model").private:
             raise RunError(
                 "this repository exists and is public: nothing was uploaded",
@@ -271,4 +279,4 @@ def push(directory: Path, name: str, *, public: bool = False, api: Any = None) -
             where=name,
             fix=f"{directory} is whole. Check the network and the token (hf auth login).",
         ) from error
-    return str(made)
+    return str(address)

@@ -56,7 +56,7 @@ def _scores(recipe: Recipe, samples: Samples) -> dict[str, Scores]:
     """Task → scores, computed from the saved samples alone."""
     tasks = tasks_of(recipe)
     draws = recipe.evaluate.resamples, recipe.seed
-    return {key: score(tasks[key], own, *draws) for key, own in samples.items()}
+    return {key: score(tasks[key], side, *draws) for key, side in samples.items()}
 
 
 def _data(recipe: Recipe, run: RunDirectory) -> DataFigures:

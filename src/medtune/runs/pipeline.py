@@ -1,4 +1,4 @@
-"""A run, from its recipe to its report: prepare → evaluate base → train → evaluate tuned → report."""
+"""A run as a story: prepare → evaluate base → train → evaluate tuned → report."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -137,7 +137,8 @@ class Plan:
 
             if train.loss_on == "all":
                 raise RecipeError(
-                    "an encoder-decoder learns answers only: it does not predict what its encoder reads",
+                    "an encoder-decoder learns answers only: "
+                    "it does not predict what its encoder reads",
                     where="train.loss_on",
                     fix="Set train.loss_on to answer.",
                 )
@@ -227,5 +228,5 @@ class Plan:
     def _template_inputs(self) -> list[str | None]:
         """Template and prompt; of a template in a module of the user's own, its text, too."""
         model = self.recipe.model
-        own = [family_template(model.chat_template).text] if ":" in model.chat_template else []
-        return [model.chat_template, model.prompt, *own]
+        text = [family_template(model.chat_template).text] if ":" in model.chat_template else []
+        return [model.chat_template, model.prompt, *text]

@@ -47,7 +47,8 @@ def precheck(plan: Plan) -> None:
     context = context_length(read_config(plan.base))
     if recipe.train.max_length > context and "max_length" in recipe.train.model_fields_set:
         say(
-            f"train.max_length {recipe.train.max_length:,} is above the model's context: {context:,} tokens are used"
+            f"train.max_length {recipe.train.max_length:,} is above the model's context: "
+            f"{context:,} tokens are used"
         )
 
 
@@ -60,13 +61,15 @@ def _check_tasks(plan: Plan) -> None:
         task.check_source(spec)
         if task.needs(spec) == "text likelihood" and plan.is_seq2seq:
             raise RecipeError(
-                f"{task.name} needs the likelihood of plain text, and an encoder-decoder gives none",
+                f"{task.name} needs the likelihood of plain text, "
+                "and an encoder-decoder gives none",
                 where="evaluate.tasks",
                 fix="Leave it out.",
             )
         if spec.judge and spec.judge.endpoint:
             say(
-                f"{spec.key}: questions and answers are sent to the judge at {spec.judge.endpoint.base_url}"
+                f"{spec.key}: questions and answers are sent to the judge "
+                f"at {spec.judge.endpoint.base_url}"
             )
 
 
@@ -126,24 +129,26 @@ def memory_from_splits(plan: Plan, data: Path, most: int | None = None) -> "Foot
             conversations[i] for i in range(0, len(conversations), -(-len(conversations) // most))
         ]
     limit = encoder.max_length if plan.recipe.data.overlong != "drop" else None
-    found = [length for chunk in _chunks(conversations) for length in encoder.lengths(chunk)]
-    kept = [n for n, length in enumerate(found) if limit or length.tokens <= encoder.max_length]
-    lengths = [min(found[n].tokens, encoder.max_length) for n in kept]
+    measured = [length for chunk in _chunks(conversations) for length in encoder.lengths(chunk)]
+    kept = [n for n, length in enumerate(measured) if limit or length.tokens <= encoder.max_length]
+    lengths = [min(measured[n].tokens, encoder.max_length) for n in kept]
     return memory_of(
         plan, lengths, lambda chosen: [encoder.encode(conversations[kept[i]]) for i in chosen]
     )
 
 
-def require_fit(found: "Footprint") -> None:
+def require_fit(footprint: "Footprint") -> None:
     """Raise ``RecipeError`` where this machine has less memory than training needs."""
     from medtune.training.memory_estimate import available_bytes
 
-    available = available_bytes() + found.process
-    if found.total > available:
+    available = available_bytes() + footprint.process
+    if footprint.total > available:
         raise RecipeError(
-            f"training needs about {found.total / 2**30:.1f} GiB of memory, and {available / 2**30:.1f} GiB are to be had",
+            f"training needs about {footprint.total / 2**30:.1f} GiB of memory, "
+            f"and {available / 2**30:.1f} GiB are to be had",
             where="train",
-            fix="Lower train.batch_size or train.max_length, or use train.method: lora or qlora, or a smaller model.",
+            fix="Lower train.batch_size or train.max_length, "
+            "or use train.method: lora or qlora, or a smaller model.",
         )
 
 

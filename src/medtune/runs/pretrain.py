@@ -105,13 +105,13 @@ def _train(recipe: PretrainRecipe, path: Path, run: RunDirectory, figures_path: 
     model, corpus, tokenizer = _beginning(recipe, path, run)
     trainer = Pretrainer(recipe, model, corpus, run.train)
     count = sum(p.numel() for p in model.parameters())
-    say(
-        f"{count:,} parameters; {trainer.steps:,} steps of {trainer.rows * trainer.context:,} tokens"
-    )
+    say(f"{count:,} parameters; {trainer.steps:,} steps of {trainer.units_per_step:,} tokens")
     trainer.run()
-    with whole_directory(run.model) as place:
-        figures = save_base_model(trainer, tokenizer, place)
-        write_text(place / "README.md", base_model_card(recipe.model_dump(mode="json"), figures))
+    with whole_directory(run.model) as directory:
+        figures = save_base_model(trainer, tokenizer, directory)
+        write_text(
+            directory / "README.md", base_model_card(recipe.model_dump(mode="json"), figures)
+        )
     write_json(figures_path, figures)
 
 

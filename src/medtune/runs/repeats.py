@@ -60,12 +60,12 @@ def repeats_of(recipe: Recipe) -> list[Repeat]:
     spec = main_task(recipe)
     if spec is None:
         return []  # there is nothing to measure them by
-    own = {"tasks": [spec.model_copy(update=BARE)], "arms": [], "published": []}
-    wanted = recipe.evaluate.model_copy(update=own | {"learning_curve": [], "seeds": 1})
+    alone = {"tasks": [spec.model_copy(update=BARE)], "arms": [], "published": []}
+    evaluate = recipe.evaluate.model_copy(update=alone | {"learning_curve": [], "seeds": 1})
 
     def with_seed(seed: int) -> Recipe:
         return recipe.model_copy(
-            update={"evaluate": wanted, "train": recipe.train.model_copy(update={"seed": seed})}
+            update={"evaluate": evaluate, "train": recipe.train.model_copy(update={"seed": seed})}
         )
 
     seeds = [recipe.training_seed + i for i in range(1, recipe.evaluate.seeds)]
@@ -83,8 +83,8 @@ def nested_part(train: Sequence[Conversation], fraction: float, seed: int) -> li
     """
     groups = list(dict.fromkeys(item.group for item in train))
     rank = {
-        groups[i]: place
-        for place, i in enumerate(np.random.default_rng([seed, 1]).permutation(len(groups)))
+        groups[i]: position
+        for position, i in enumerate(np.random.default_rng([seed, 1]).permutation(len(groups)))
     }
     sizes = np.bincount([rank[item.group] for item in train], minlength=len(groups))
     # Groups are taken while the rows so far are fewer than wanted: at least one, and never past all
@@ -123,7 +123,7 @@ def _stage(plan: Plan, repeat: Repeat, run: RunDirectory, sub: RunDirectory) -> 
 def _train_and_measure(
     plan: Plan, repeat: Repeat, run: RunDirectory, sub: RunDirectory, processes: Processes
 ) -> None:
-    own = replace(plan, recipe=repeat.recipe)
+    repeated = replace(plan, recipe=repeat.recipe)
     try:
         if processes.main:
             sub.open()
@@ -132,9 +132,9 @@ def _train_and_measure(
             _share_data(run, sub, repeat, plan.recipe.seed)
             say(f"{repeat.name}: trained on {read_json(sub.data / 'part.json')['rows']:,} rows")
         processes.wait()
-        train_stage(own, sub, processes)
+        train_stage(repeated, sub, processes)
         if processes.main:
-            evaluate_stage(own, sub, "after")
+            evaluate_stage(repeated, sub, "after")
             shutil.rmtree(sub.model)
         processes.wait()
     finally:
@@ -147,19 +147,19 @@ def _share_data(run: RunDirectory, sub: RunDirectory, repeat: Repeat, seed: int)
     The same files where nothing has changed, so that training goes on.
     """
     rows = nested_part(read_conversations(run.data / "train.parquet"), repeat.fraction, seed)
-    wanted = {
+    part = {
         "fraction": repeat.fraction,
         "rows": len(rows),
         "train": file_hash(run.data / "train.parquet"),
     }
-    place = sub.data / "part.json"
-    if place.exists() and read_json(place) == wanted:
+    manifest = sub.data / "part.json"
+    if manifest.exists() and read_json(manifest) == part:
         return
-    with whole_directory(sub.data) as made:
-        write_conversations(made / "train.parquet", rows)
+    with whole_directory(sub.data) as directory:
+        write_conversations(directory / "train.parquet", rows)
         for name in ("validation.parquet", "test.parquet", "audit.json"):
-            shutil.copyfile(run.data / name, made / name)
-        write_json(made / "part.json", wanted)
+            shutil.copyfile(run.data / name, directory / name)
+        write_json(directory / "part.json", part)
 
 
 def seeds_of_run(

@@ -1,4 +1,4 @@
-"""The last stage of a run: comparison, metrics, plots, page and card, from the run's files alone."""
+"""The last stage: comparison, metrics, plots, page and card, from the run's files alone."""
 
 from pathlib import Path
 from typing import Any
@@ -90,17 +90,17 @@ def _confidence(
 
     def held_out(side: Path) -> Samples:
         return {
-            key: found
+            key: samples
             for key in asked
-            for found in samples_of(side / VALIDATION, recipe, {key}).values()
+            for samples in samples_of(side / VALIDATION, recipe, {key}).values()
         }
 
     settings = recipe.evaluate.resamples, recipe.seed, recipe.evaluate.abstain_below
     return confidence_of(before, after, held_out(run.after), held_out(run.before), *settings)
 
 
-def _write_if_any(place: Path, values: dict[str, Any]) -> None:
+def _write_if_any(path: Path, values: dict[str, Any]) -> None:
     if values:
-        write_json(place, values)
+        write_json(path, values)
     else:
-        place.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)

@@ -176,7 +176,8 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
     require_fit(memory)
     if memory.checkpointing and recipe.train.gradient_checkpointing == "auto":
         say(
-            "memory is short: activations are recomputed in the backward pass (train.gradient_checkpointing)"
+            "memory is short: activations are recomputed in the backward pass "
+            "(train.gradient_checkpointing)"
         )
     reset_peak()
     memory_before = peak_memory_bytes()
@@ -199,7 +200,8 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
     size = recipe.train.batch_size * recipe.train.gradient_accumulation
     trainable = sum(p.numel() for p in trainer.weights.masters.values())
     say(
-        f"{recipe.train.method} fine-tuning in {str(dtype).removeprefix('torch.')}: {trainable:,} trainable parameters, {len(rows):,} rows, "
+        f"{recipe.train.method} fine-tuning in {str(dtype).removeprefix('torch.')}: "
+        f"{trainable:,} trainable parameters, {len(rows):,} rows, "
         f"{size} a step, {trainer.steps:,} steps"
     )
     processes.start_tracking(recipe.name, recipe.train.model_dump(mode="json"))
@@ -213,7 +215,7 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
         )
     if processes.main:
         tokenizer = load_tokenizer(plan.local, recipe.model.chat_template, recipe.model.prompt)
-        with whole_directory(run.model) as place:
+        with whole_directory(run.model) as directory:
             settings = InferenceSettings.of(
                 recipe,
                 revision=recipe.model.revision,
@@ -225,7 +227,7 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
             save_model(
                 model,
                 tokenizer,
-                place,
+                directory,
                 str(Path(name).resolve()) if Path(name).is_dir() else name,
                 settings,
             )
@@ -284,7 +286,7 @@ def samples_of(
 
     ``only``: these tasks.
     """
-    wanted = [task for task in tasks_of(recipe) if only is None or task in only]
-    if not all((which / f"{task}.json").exists() for task in wanted):
+    keys = [task for task in tasks_of(recipe) if only is None or task in only]
+    if not all((which / f"{task}.json").exists() for task in keys):
         return {}
-    return {task: read_samples(which, task) for task in wanted}
+    return {task: read_samples(which, task) for task in keys}

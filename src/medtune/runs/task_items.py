@@ -20,7 +20,7 @@ from medtune.evaluation.decisions import MetricName, main_metric
 from medtune.evaluation.evaluate import Job
 from medtune.evaluation.tasks import TaskSettings, task_of
 from medtune.evaluation.tasks.classification import is_classified, right_labels
-from medtune.files import sha256_file
+from medtune.files import file_hash
 from medtune.progress import say
 from medtune.recipe.schema import Arm, Recipe, TaskSpec
 
@@ -194,4 +194,4 @@ def source_hashes(recipe: Recipe, data_dir: Path | None) -> list[str]:
         for name, file in zip(names, files, strict=True)
         for path in ([file] if file else source_files(name, data_dir))
     ]
-    return [sha256_file(path) for path in paths]
+    return [file_hash(path) for path in paths]
