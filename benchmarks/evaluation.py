@@ -58,18 +58,18 @@ def questions(source: str, form: str, data_dir: Path, count: int) -> tuple[list[
         for item in drawn[count:]
         for turn in (["user", item.question], ["assistant", "ABCDE"[key_of(item)]])
     ]
-    asked = []
+    requests = []
     for item in chosen:
         options = list(item.options or ())
         text = bare_question(item.question) if form == "texts" else item.question
         before = shown if form == "shots" else []
-        asked.append(
+        requests.append(
             [
                 [*before, ["user", text]],
                 options if form == "texts" else list("ABCDE"[: len(options)]),
             ]
         )
-    return asked, [key_of(item) for item in chosen]
+    return requests, [key_of(item) for item in chosen]
 
 
 def answered_rows(data_dir: Path, count: int) -> list[Any]:
@@ -95,8 +95,8 @@ def job_of(work: str, data_dir: Path, count: int) -> tuple[dict[str, Any], list[
     if work == "generate":
         prompts = [[["user", row.question]] for row in answered_rows(data_dir, count)]
         return {"work": "generate", "prompts": prompts, "room": ROOM}, []
-    asked, keys = questions(*work.split("-"), data_dir, count)
-    return {"work": "choices", "questions": asked}, keys
+    requests, keys = questions(*work.split("-"), data_dir, count)
+    return {"work": "choices", "questions": requests}, keys
 
 
 def stops_of(model: str) -> list[int]:
@@ -201,11 +201,13 @@ def _together(results: list[dict[str, Any]]) -> list[str]:
     """
     lines = []
     for kind in dict.fromkeys((row["model"], row["dtype"]) for row in results):
-        asked = [
+        requests = [
             row for row in results if (row["model"], row["dtype"]) == kind and row.get("accuracy")
         ]
-        if len(asked) > 1:
-            ours, theirs, n = (sum(row[name] for row in asked) for name in ("ours", "theirs", "n"))
+        if len(requests) > 1:
+            ours, theirs, n = (
+                sum(row[name] for row in requests) for name in ("ours", "theirs", "n")
+            )
             lines.append(
                 f"| all multiple choice together | {', '.join(kind)} | {n} "
                 f"| {ours:.1f} | {theirs:.1f} | **{theirs / ours:.1f} ×** | | |"
@@ -240,11 +242,11 @@ def main() -> None:
         args.items, args.dtype = 6, ["float32"]
     results = []
     with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch) / "gpt2"
-        make_model(args.tokenizer, place)
+        directory = Path(scratch) / "gpt2"
+        make_model(args.tokenizer, directory)
         from medtune.models.load import locate
 
-        models = {"GPT-2 124 M": str(place), "medtune-base": str(locate("medtune-base").base)}
+        models = {"GPT-2 124 M": str(directory), "medtune-base": str(locate("medtune-base").base)}
         for work in args.only:
             if work != "generate" and not args.lm_eval:
                 print(f"{work}: left out, no --lm-eval was named", file=sys.stderr)
@@ -257,12 +259,14 @@ def main() -> None:
                     "threads": args.threads,
                     "batch": args.batch,
                 }
-                found = [one_round(work, settings, args) for _ in range(args.rounds)]
+                actual = [one_round(work, settings, args) for _ in range(args.rounds)]
                 middle = {
-                    key: statistics.median(r[key] for r in found)
+                    key: statistics.median(r[key] for r in actual)
                     for key in ("ours", "theirs", "ratio")
                 }
-                results.append({"work": work, "model": name, "dtype": dtype, **found[-1], **middle})
+                results.append(
+                    {"work": work, "model": name, "dtype": dtype, **actual[-1], **middle}
+                )
                 print(
                     f"{work}, {name}, {dtype}: {middle['ratio']:.1f} x", file=sys.stderr, flush=True
                 )

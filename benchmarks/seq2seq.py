@@ -64,11 +64,11 @@ def pairs(source: str, data_dir: Path | None, count: int) -> tuple[list[Any], An
     tokenizer = load_tokenizer(locate("medtune-base"))
     tokenizer.chat_template = SEQ2SEQ
     encoder = PairEncoder(tokenizer, LIMIT, LIMIT)
-    with tempfile.TemporaryDirectory() as place:
-        made = prepare(
-            Data.model_validate({"source": source, "limit": 2000}), 0, [], data_dir, Path(place)
+    with tempfile.TemporaryDirectory() as directory:
+        result = prepare(
+            Data.model_validate({"source": source, "limit": 2000}), 0, [], data_dir, Path(directory)
         )
-        return [encoder.encode(row) for row in made.splits["train"][:count]], tokenizer
+        return [encoder.encode(row) for row in result.splits["train"][:count]], tokenizer
 
 
 def model_of(shape: dict[str, int], tokenizer: Any, dropout: float) -> Any:
@@ -94,7 +94,7 @@ def model_of(shape: dict[str, int], tokenizer: Any, dropout: float) -> Any:
     return model
 
 
-def ours(name: str, work: dict[str, Any], model: Any, rows: list[Any], place: Path) -> Course:
+def ours(name: str, work: dict[str, Any], model: Any, rows: list[Any], directory: Path) -> Course:
     """Losses, and the time by the clock and of the processor at the end of each step."""
     from medtune.models.precision import compute_dtype
     from medtune.recipe.schema import Train
@@ -116,14 +116,14 @@ def ours(name: str, work: dict[str, Any], model: Any, rows: list[Any], place: Pa
     # look for them.
     placed: list[Any] = [None] * len(rows)
     order = [
-        place
+        directory
         for step in range(work["steps"])
-        for place in rows_of_step(step, len(rows), settings, 0)
+        for directory in rows_of_step(step, len(rows), settings, 0)
     ]
     for row, target in zip(rows, order, strict=True):
         placed[target] = row
     trainer = SupervisedTrainer(
-        model, settings, 0, placed, [], place, "f", objective=Seq2SeqObjective()
+        model, settings, 0, placed, [], directory, "f", objective=Seq2SeqObjective()
     )
     model.train()
     losses, times = [], []
@@ -134,7 +134,7 @@ def ours(name: str, work: dict[str, Any], model: Any, rows: list[Any], place: Pa
 
 
 def theirs(
-    name: str, work: dict[str, Any], model: Any, rows: list[Any], tokenizer: Any, place: Path
+    name: str, work: dict[str, Any], model: Any, rows: list[Any], tokenizer: Any, directory: Path
 ) -> Course:
     """The same by transformers' trainer."""
     from transformers import (
@@ -158,7 +158,7 @@ def theirs(
             times.append((time.perf_counter(), time.process_time()))
 
     arguments = Seq2SeqTrainingArguments(
-        output_dir=str(place),
+        output_dir=str(directory),
         per_device_train_batch_size=BATCH,
         num_train_epochs=1,
         learning_rate=1e-4,
@@ -199,11 +199,11 @@ def contest(work: dict[str, Any]) -> dict[str, Any]:
     model = model_of(QUICK if work["quick"] else SHAPE, tokenizer, work["dropout"])
     model = model if work["cpu"] else model.to("cuda")
     name = work["name"]
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as directory:
         if name.startswith("medtune"):
-            losses, times = ours(name, work, model, rows, Path(place))
+            losses, times = ours(name, work, model, rows, Path(directory))
         else:
-            losses, times = theirs(name, work, model, rows, tokenizer, Path(place))
+            losses, times = theirs(name, work, model, rows, tokenizer, Path(directory))
     speeds: dict[str, list[float]] = {"tokens_per_second": [], "tokens_per_cpu_second": []}
     for step in range(WARM_UP, len(times)):
         tokens = sum(row.tokens for row in rows[step * BATCH : (step + 1) * BATCH])
@@ -219,8 +219,8 @@ def apart(work: dict[str, Any]) -> dict[str, Any]:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{work['name']} failed:\n{done.stderr[-2000:]}")
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+    actual: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return actual
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -246,13 +246,15 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def figures(name: str, rounds: list[dict[str, Any]]) -> dict[str, Any]:
     """Medians over the timed steps of all rounds, and what they are of the trainer's."""
-    found: dict[str, Any] = {"peak_memory_bytes": max(r[name]["peak_memory_bytes"] for r in rounds)}
+    actual: dict[str, Any] = {
+        "peak_memory_bytes": max(r[name]["peak_memory_bytes"] for r in rounds)
+    }
     for unit in ("tokens_per_second", "tokens_per_cpu_second"):
         own, other = (
             statistics.median(v for r in rounds for v in r[who][unit]) for who in (name, "trainer")
         )
-        found |= {unit: own, f"{unit}_against_trainer": own / other}
-    return found
+        actual |= {unit: own, f"{unit}_against_trainer": own / other}
+    return actual
 
 
 def main() -> None:
@@ -274,16 +276,16 @@ def main() -> None:
         return
     if arguments.quick:
         arguments.rounds, arguments.steps = 1, 4
-    found = measure(arguments)
+    actual = measure(arguments)
     if arguments.json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(actual, indent=1))
         return
     print(
         "| contestant | real tokens/s | × Seq2SeqTrainer "
         "| tokens per CPU second | × | peak memory |"
     )
     print("|---|---|---|---|---|---|")
-    for name, row in found["contestants"].items():
+    for name, row in actual["contestants"].items():
         speeds = " | ".join(
             f"{row[unit]:.0f} | {row[f'{unit}_against_trainer']:.2f}"
             for unit in ("tokens_per_second", "tokens_per_cpu_second")
@@ -291,7 +293,7 @@ def main() -> None:
         print(f"| {CONTESTANTS[name]} | {speeds} | {row['peak_memory_bytes'] / 2**30:.2f} GiB |")
     print(
         "\nloss curve, float32, no dropout: largest relative difference "
-        f"{found['curve_difference']:.1e}"
+        f"{actual['curve_difference']:.1e}"
     )
 
 

@@ -57,13 +57,13 @@ def hidden_of(model: Any, batch: PackedBatch) -> tuple[torch.Tensor, Any]:
     """The body's output [tokens, width], and the head."""
     body, head = split_head(model)
     edges = attention.cumulative_lengths(batch.lengths)
-    made = body(
+    result = body(
         input_ids=batch.input_ids,
         position_ids=batch.position_ids,
         cu_seq_lens_q=edges,
         use_cache=False,
     )
-    return made.last_hidden_state[0], head
+    return result.last_hidden_state[0], head
 
 
 def answers_only(model: Any, batch: PackedBatch) -> torch.Tensor:
@@ -195,10 +195,10 @@ def main() -> None:
         parser.error("name the directory of MedQuAD with --data-dir or MEDTUNE_DATA")
     torch.set_num_threads(1)
     attention.register_packed_attention()
-    with tempfile.TemporaryDirectory() as place:
-        make_model(arguments.tokenizer, Path(place))
-        rows = make_rows(Path(arguments.data_dir), Path(place), BATCH)
-        seconds = measure(place, rows, 2 if arguments.quick else arguments.repeats)
+    with tempfile.TemporaryDirectory() as directory:
+        make_model(arguments.tokenizer, Path(directory))
+        rows = make_rows(Path(arguments.data_dir), Path(directory), BATCH)
+        seconds = measure(directory, rows, 2 if arguments.quick else arguments.repeats)
     tokens = sum(len(ids) for ids, _ in rows)
     if arguments.json:
         print(json.dumps({"tokens": tokens, "seconds": seconds}, indent=2))

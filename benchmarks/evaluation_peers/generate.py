@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from timing import Job, tell
+from timing import Job, report_result
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 
@@ -23,21 +23,21 @@ def work(loaded: tuple[Any, Any], job: Job) -> list[dict[str, Any]]:
     settings = GenerationConfig(
         max_new_tokens=job["room"], do_sample=False, eos_token_id=stops, pad_token_id=stops[0]
     )
-    made = []
+    result = []
     for row in job["asked"]:
         ids = tokenizer(row["prompt"], add_special_tokens=False, return_tensors="pt")
         output = model.generate(**ids, generation_config=settings)[
             0, ids.input_ids.shape[1] :
         ].tolist()
         answer = output[:-1] if output[-1] in stops else output
-        made.append(
+        result.append(
             {
                 "text": tokenizer.decode(answer, skip_special_tokens=True).strip(),
                 "tokens": len(answer),
             }
         )
-    return made
+    return result
 
 
 if __name__ == "__main__":
-    tell(load, work, lambda job: "asked")
+    report_result(load, work, lambda job: "asked")

@@ -4,7 +4,7 @@ environment that has it.
 
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
-from timing import Job, tell
+from timing import Job, report_result
 
 
 def requests_of(job: Job) -> list[Instance]:
@@ -30,11 +30,11 @@ def load(job: Job) -> HFLM:
 
 def work(model: HFLM, job: Job) -> list[float]:
     """Log-likelihoods in the order of the requests."""
-    asked = requests_of(job)
+    requests = requests_of(job)
     if job["work"] == "choices":
-        return [float(value) for value, _ in model.loglikelihood(asked, disable_tqdm=True)]
-    return [float(value) for value in model.loglikelihood_rolling(asked, disable_tqdm=True)]
+        return [float(value) for value, _ in model.loglikelihood(requests, disable_tqdm=True)]
+    return [float(value) for value in model.loglikelihood_rolling(requests, disable_tqdm=True)]
 
 
 if __name__ == "__main__":
-    tell(load, work, lambda job: "asked" if job["work"] == "choices" else "texts")
+    report_result(load, work, lambda job: "asked" if job["work"] == "choices" else "texts")

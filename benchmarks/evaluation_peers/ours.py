@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from timing import Job, tell
+from timing import Job, report_result
 
 from medtune.conversation import Message
 from medtune.models.causal import CausalModel
@@ -28,18 +28,20 @@ def load(job: Job) -> CausalModel:
 def work(model: CausalModel, job: Job) -> Any:
     """What the job asks for."""
     if job["work"] == "choices":
-        found = choice_loglikelihoods(
+        actual = choice_loglikelihoods(
             model, [(messages(row), options) for row, options in job["questions"]]
         )
         return [
             {"prompt": f.prompt, "texts": f.texts, "loglikelihoods": f.loglikelihoods}
-            for f in found
+            for f in actual
         ]
     if job["work"] == "texts":
         return [[one.loglikelihood, one.bytes] for one in model.text_loglikelihoods(job["texts"])]
-    made = model.generate([messages(row) for row in job["prompts"]], DecodingSettings(job["room"]))
-    return [{"prompt": one.prompt, "text": one.text, "tokens": one.tokens} for one in made]
+    result = model.generate(
+        [messages(row) for row in job["prompts"]], DecodingSettings(job["room"])
+    )
+    return [{"prompt": one.prompt, "text": one.text, "tokens": one.tokens} for one in result]
 
 
 if __name__ == "__main__":
-    tell(load, work, lambda job: ASKED[job["work"]])
+    report_result(load, work, lambda job: ASKED[job["work"]])

@@ -16,16 +16,16 @@ import torch
 Job = dict[str, Any]
 
 
-def tell(
-    load: Callable[[Job], Any], work: Callable[[Any, Job], Any], asked: Callable[[Job], str]
+def report_result(
+    load: Callable[[Job], Any], work: Callable[[Any, Job], Any], requests: Callable[[Job], str]
 ) -> None:
     """One line of JSON: the results and what they cost.
 
-    ``asked`` names the job's list, whose first item warms up.
+    ``requests`` names the job's list, whose first item warms up.
     """
     job = json.loads(Path(sys.argv[1]).read_text())
     torch.set_num_threads(job["threads"])
-    loaded, key = load(job), asked(job)
+    loaded, key = load(job), requests(job)
     work(loaded, job | {key: job[key][:1], "room": 2})
     processor, wall = time.process_time(), time.perf_counter()
     results = work(loaded, job)

@@ -18,7 +18,7 @@ ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 
 @dataclass(frozen=True)
 class Message:
-    """One turn."""
+    """One turn of a conversation, by its role."""
 
     role: Role
     content: str
@@ -79,7 +79,7 @@ class Conversation:
 
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> "Conversation":
-        """The inverse of ``as_dict``."""
+        """From plain values, as ``as_dict`` gives them."""
         messages = tuple(Message(m["role"], m["content"]) for m in row["messages"])
         options, labels = row.get("options"), row.get("labels")
         return cls(
@@ -130,7 +130,7 @@ def write_conversations(path: Path, conversations: Iterable[Conversation]) -> No
 
 
 def read_conversations(path: Path) -> Sequence[Conversation]:
-    """Read what ``write_conversations`` wrote."""
+    """The rows that ``write_conversations`` wrote, in order."""
     import pyarrow.parquet as pq
 
     return [Conversation.from_dict(row) for row in pq.read_table(path).to_pylist()]

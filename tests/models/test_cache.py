@@ -31,13 +31,13 @@ class Counting:
     name = fingerprint = "counting"
 
     def __init__(self, breaks_after=None):
-        self.made, self.calls, self.breaks_after = 0, 0, breaks_after
+        self.result, self.calls, self.breaks_after = 0, 0, breaks_after
 
     def generate(self, prompts, decoding, progress=None):
         self.calls += 1
         if self.breaks_after is not None and self.calls > self.breaks_after:
             raise KeyboardInterrupt
-        self.made += len(prompts)
+        self.result += len(prompts)
         return [Generated("p", f"{m[-1].content} {decoding.seed}", 1, True) for m in prompts]
 
     def loglikelihoods(self, pairs, progress=None): ...
@@ -55,18 +55,18 @@ def cached(model, path, **options):
 
 def test_nothing_is_asked_twice_and_the_order_stays(tmp_path):
     first, second = Counting(), Counting()
-    told = cached(first, tmp_path / "r.jsonl").generate(ASKED, GREEDY)
+    reported = cached(first, tmp_path / "r.jsonl").generate(ASKED, GREEDY)
     again = cached(second, tmp_path / "r.jsonl")
-    assert again.generate(ASKED[::-1], GREEDY) == told[::-1]
-    assert (first.made, second.made) == (4, 0)
+    assert again.generate(ASKED[::-1], GREEDY) == reported[::-1]
+    assert (first.result, second.result) == (4, 0)
     again.generate(ASKED, replace(GREEDY, seed=1))
-    assert second.made == 4
+    assert second.result == 4
 
 
 def test_equal_questions_are_asked_once(tmp_path):
     model = Counting()
     assert len(cached(model, tmp_path / "r.jsonl").generate([ASKED[0]] * 5, GREEDY)) == 5
-    assert model.made == 1
+    assert model.result == 1
 
 
 def test_an_interruption_costs_one_portion(tmp_path):
@@ -74,7 +74,7 @@ def test_an_interruption_costs_one_portion(tmp_path):
         cached(Counting(breaks_after=1), tmp_path / "r.jsonl", portion=3).generate(ASKED, GREEDY)
     model = Counting()
     cached(model, tmp_path / "r.jsonl", portion=3).generate(ASKED, GREEDY)
-    assert model.made == 1
+    assert model.result == 1
 
 
 def test_another_model_does_not_get_its_answers(tmp_path):
@@ -82,7 +82,7 @@ def test_another_model_does_not_get_its_answers(tmp_path):
     other = Counting()
     other.fingerprint = "another"
     cached(other, tmp_path / "r.jsonl").generate(ASKED, GREEDY)
-    assert other.made == 4
+    assert other.result == 4
 
 
 def test_a_line_cut_short_and_a_spoilt_one_are_computed_again(tmp_path, capsys):
@@ -92,7 +92,7 @@ def test_a_line_cut_short_and_a_spoilt_one_are_computed_again(tmp_path, capsys):
     path.write_text("\n".join([lines[0], "{spoilt", lines[2], lines[3][:20]]))
     model = Counting()
     cached(model, path).generate(ASKED, GREEDY)
-    assert model.made == 2
+    assert model.result == 2
     assert "1 unreadable result" in capsys.readouterr().err
     assert all(json.loads(line) for line in path.read_text().splitlines() if line != "{spoilt")
 
@@ -114,9 +114,11 @@ def test_a_real_model_says_the_same_through_it(tiny_model, tmp_path):
         assert [a.loglikelihood for a in kept.loglikelihoods(pairs)] == pytest.approx(
             [a.loglikelihood for a in plain.loglikelihoods(pairs)], abs=1e-4
         )
-        asked = [(messages, ["Rest", "Sleep a lot"]) for messages in ASKED]
+        requests = [(messages, ["Rest", "Sleep a lot"]) for messages in ASKED]
         for ours, theirs in zip(
-            choice_loglikelihoods(kept, asked), choice_loglikelihoods(plain, asked), strict=True
+            choice_loglikelihoods(kept, requests),
+            choice_loglikelihoods(plain, requests),
+            strict=True,
         ):
             assert (ours.prompt, ours.texts, ours.tokens) == (
                 theirs.prompt,
@@ -161,7 +163,7 @@ def test_a_second_evaluation_reads_no_weights_and_says_one_true_line(
     assert len(lines) == 1
     assert str(tiny_model) in lines[0]
     values = [
-        [scores["value"] for task in side.values() for scores in task.values()]
+        [scores.value for task in side.values() for scores in task.values()]
         for side in (first, second)
     ]
     assert values[0] == values[1]
@@ -187,4 +189,4 @@ def test_results_of_earlier_versions_are_read(tmp_path):
     )
     model = Counting()
     assert cached(model, path).generate(ASKED, GREEDY) == answers
-    assert model.made == 0
+    assert model.result == 0

@@ -38,9 +38,9 @@ def reference_loglikelihood(model, prompt, text):
 
 
 def test_likelihoods_equal_plain_transformers(model):
-    for made in model.loglikelihoods(PAIRS):
-        assert made.loglikelihood == pytest.approx(
-            reference_loglikelihood(model, made.prompt, made.text), abs=1e-4
+    for result in model.loglikelihoods(PAIRS):
+        assert result.loglikelihood == pytest.approx(
+            reference_loglikelihood(model, result.prompt, result.text), abs=1e-4
         )
 
 
@@ -58,12 +58,12 @@ def test_likelihoods_do_not_depend_on_batch_or_order(model, size):
 
 
 def test_answer_alone_is_whole_less_question(model):
-    for made in model.loglikelihoods(PAIRS):
-        whole, question = model.text_loglikelihoods([made.prompt + made.text, made.prompt])
-        assert made.loglikelihood == pytest.approx(
+    for result in model.loglikelihoods(PAIRS):
+        whole, question = model.text_loglikelihoods([result.prompt + result.text, result.prompt])
+        assert result.loglikelihood == pytest.approx(
             whole.loglikelihood - question.loglikelihood, abs=1e-4
         )
-        assert made.tokens == whole.tokens - question.tokens
+        assert result.tokens == whole.tokens - question.tokens
 
 
 def test_bytes_are_of_the_answer_in_utf8(model):
@@ -85,18 +85,18 @@ def test_a_uniform_model_gives_every_token_the_same_share(tiny_model):
     with torch.no_grad():
         for parameter in model.model.parameters():
             parameter.zero_()
-    made = model.loglikelihoods(PAIRS[:1])[0]
+    result = model.loglikelihoods(PAIRS[:1])[0]
     vocabulary = model.model.config.vocab_size
-    assert made.loglikelihood == pytest.approx(-made.tokens * math.log(vocabulary), rel=1e-5)
+    assert result.loglikelihood == pytest.approx(-result.tokens * math.log(vocabulary), rel=1e-5)
 
 
 def test_long_texts_are_scored_in_windows_every_token_once(model):
     text = "Dry and itchy skin. " * 60
-    made = model.text_loglikelihoods([text])[0]
+    result = model.text_loglikelihoods([text])[0]
     ids = model.tokenizer(text, add_special_tokens=False).input_ids
     assert len(ids) > model.context
-    assert made.tokens == len(ids)
-    assert math.isfinite(made.loglikelihood)
+    assert result.tokens == len(ids)
+    assert math.isfinite(result.loglikelihood)
 
 
 def test_packed_rows_do_not_see_each_other(model):
@@ -141,20 +141,20 @@ def test_generation_stops_at_the_terminator_and_says_so(tiny_model):
             return logits
 
     model.model.set_output_embeddings(Ends())
-    made = model.generate([PAIRS[0][0]], DecodingSettings(12))[0]
-    assert (made.text, made.tokens, made.finished) == ("", 0, True)
+    result = model.generate([PAIRS[0][0]], DecodingSettings(12))[0]
+    assert (result.text, result.tokens, result.finished) == ("", 0, True)
 
 
 def test_hub_defaults_that_sample_do_not_sneak_in(tiny_model, tmp_path):
     import json
     import shutil
 
-    place = tmp_path / "sampling"
-    shutil.copytree(tiny_model, place)
-    (place / "generation_config.json").write_text(
+    directory = tmp_path / "sampling"
+    shutil.copytree(tiny_model, directory)
+    (directory / "generation_config.json").write_text(
         json.dumps({"do_sample": True, "temperature": 5.0, "repetition_penalty": 9.0})
     )
-    tricky = CausalModel.load(locate(str(place)), torch.float32)
+    tricky = CausalModel.load(locate(str(directory)), torch.float32)
     plain = CausalModel.load(locate(str(tiny_model)), torch.float32)
     prompts = [messages for messages, _ in PAIRS]
     assert [g.text for g in tricky.generate(prompts, DecodingSettings(8))] == [
@@ -164,9 +164,9 @@ def test_hub_defaults_that_sample_do_not_sneak_in(tiny_model, tmp_path):
 
 def test_streaming_gives_the_same_text_piece_by_piece(model):
     pieces = []
-    made = model.stream(PAIRS[0][0], DecodingSettings(12), pieces.append)
-    assert made.text == model.generate([PAIRS[0][0]], DecodingSettings(12))[0].text
-    assert "".join(pieces).strip() == made.text
+    result = model.stream(PAIRS[0][0], DecodingSettings(12), pieces.append)
+    assert result.text == model.generate([PAIRS[0][0]], DecodingSettings(12))[0].text
+    assert "".join(pieces).strip() == result.text
 
 
 @pytest.mark.parametrize("name", ["stories260k", "babyllama-1m"])

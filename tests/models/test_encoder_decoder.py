@@ -40,13 +40,13 @@ BEAMS = DecodingSettings(10, beams=4, no_repeat_ngram=3)
 
 
 @pytest.fixture(scope="module", params=list(KINDS))
-def place(request, tmp_path_factory):
+def directory(request, tmp_path_factory):
     return make_tiny_t5(tmp_path_factory.mktemp("t5") / request.param, kind=request.param)
 
 
 @pytest.fixture(scope="module")
-def model(place):
-    return Seq2SeqModel.load(locate(str(place)), torch.float32, prompt=PROMPT)
+def model(directory):
+    return Seq2SeqModel.load(locate(str(directory)), torch.float32, prompt=PROMPT)
 
 
 def published(model, prompt, text):
@@ -66,15 +66,15 @@ def test_it_streams(model):
 
 
 def test_likelihoods_are_minus_the_summed_loss_of_transformers(model):
-    for made, (_, answer) in zip(model.loglikelihoods(PAIRS), PAIRS, strict=True):
-        expected, tokens = published(model, made.prompt, answer.strip())
-        assert made.loglikelihood == pytest.approx(expected, rel=1e-4, abs=1e-4)
-        assert (made.tokens, made.bytes, made.text) == (
+    for result, (_, answer) in zip(model.loglikelihoods(PAIRS), PAIRS, strict=True):
+        expected, tokens = published(model, result.prompt, answer.strip())
+        assert result.loglikelihood == pytest.approx(expected, rel=1e-4, abs=1e-4)
+        assert (result.tokens, result.bytes, result.text) == (
             tokens,
             len(answer.strip().encode()),
             answer.strip(),
         )
-        assert made.prompt.startswith("Medical question: ")
+        assert result.prompt.startswith("Medical question: ")
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
@@ -95,15 +95,15 @@ def test_a_long_answer_is_scored_in_windows_every_token_once(model, monkeypatch)
     score = model._score_batch
     monkeypatch.setattr(model, "_score_batch", lambda batch: counted.extend(batch) or score(batch))
     monkeypatch.setattr("medtune.models.encoder_decoder.LONGEST_WINDOW", 16)
-    (made,) = model.loglikelihoods([(QUESTIONS[0], "Dry and itchy skin. " * 8)])
+    (result,) = model.loglikelihoods([(QUESTIONS[0], "Dry and itchy skin. " * 8)])
     assert len(counted) > 3
-    assert sum(len(piece.ids) - piece.first for piece in counted) == made.tokens
+    assert sum(len(piece.ids) - piece.first for piece in counted) == result.tokens
 
 
 def test_an_empty_answer_has_nothing_to_score(model):
-    made = model.loglikelihoods([(QUESTIONS[0], " "), PAIRS[1]])
-    assert (made[0].loglikelihood, made[0].tokens, made[0].bytes) == (0.0, 0, 0)
-    assert made[1].tokens > 0
+    result = model.loglikelihoods([(QUESTIONS[0], " "), PAIRS[1]])
+    assert (result[0].loglikelihood, result[0].tokens, result[0].bytes) == (0.0, 0, 0)
+    assert result[1].tokens > 0
 
 
 ASKED = [
@@ -136,9 +136,9 @@ def test_choices_equal_each_answer_scored_alone_and_each_question_is_encoded_onc
         [model.loglikelihoods([(messages, text)])[0] for text in texts] for messages, texts in ASKED
     ]
     seen = encoded(model, monkeypatch)
-    made = choice_loglikelihoods(model, ASKED)
+    result = choice_loglikelihoods(model, ASKED)
     assert sum(seen) == sum(len(model._source(messages)[1]) for messages, _ in ASKED)
-    for choices, ones in zip(made, alone, strict=True):
+    for choices, ones in zip(result, alone, strict=True):
         assert choices.loglikelihoods == pytest.approx(
             [one.loglikelihood for one in ones], abs=1e-4
         )
@@ -148,16 +148,16 @@ def test_choices_equal_each_answer_scored_alone_and_each_question_is_encoded_onc
 
 def test_choices_in_small_batches_and_windows_are_the_same(model, monkeypatch):
     texts = ["Dry and itchy skin. " * 8, "So.", "Dry and itchy skin. " * 5]
-    asked = [(QUESTIONS[0], texts), (QUESTIONS[1], texts[::-1])]
-    wanted = [choices.loglikelihoods for choices in choice_loglikelihoods(model, asked)]
+    requests = [(QUESTIONS[0], texts), (QUESTIONS[1], texts[::-1])]
+    wanted = [choices.loglikelihoods for choices in choice_loglikelihoods(model, requests)]
     monkeypatch.setattr("medtune.models.encoder_decoder.TOKENS_AT_ONCE", 60)
     monkeypatch.setattr("medtune.models.encoder_decoder.PROMPTS_AT_ONCE", 1)
-    told = []
-    small = choice_loglikelihoods(model, asked, told.append)
+    reported = []
+    small = choice_loglikelihoods(model, requests, reported.append)
     assert [list(choices.loglikelihoods) for choices in small] == [
         pytest.approx(some, abs=1e-4) for some in wanted
     ]
-    assert told == [1, 1]
+    assert reported == [1, 1]
 
 
 def test_the_padding_free_forward_gives_the_hidden_states_of_each_row_alone():
@@ -176,11 +176,11 @@ def test_the_padding_free_forward_gives_the_hidden_states_of_each_row_alone():
             )
             hidden, head = decoder_hidden(model, flat)
             logits = torch.split(head(hidden), flat.target_lengths)
-            for (source, target), made in zip(rows, logits, strict=True):
+            for (source, target), result in zip(rows, logits, strict=True):
                 alone = model(
                     input_ids=torch.from_numpy(source)[None], labels=torch.from_numpy(target)[None]
                 ).logits[0]
-                torch.testing.assert_close(made, alone, rtol=1e-4, atol=1e-4)
+                torch.testing.assert_close(result, alone, rtol=1e-4, atol=1e-4)
         assert flat.tokens == sum(len(s) + len(t) for s, t in rows)
 
 
@@ -188,18 +188,18 @@ def test_the_padding_free_forward_gives_the_hidden_states_of_each_row_alone():
 def test_dropout_drops_its_share_and_keeps_the_mean(share):
     torch.manual_seed(0)
     values = torch.ones(301, 1003, requires_grad=True)
-    made = dropout(values, share)
-    made.sum().backward()
-    dropped = float((made == 0).float().mean())
+    result = dropout(values, share)
+    result.sum().backward()
+    dropped = float((result == 0).float().mean())
     assert dropped == pytest.approx(share, abs=5e-3)
-    assert float(made.detach().max()) == pytest.approx(
+    assert float(result.detach().max()) == pytest.approx(
         1 / (1 - share), rel=2e-2 if share > 0.9 else 1e-4
     )
-    assert torch.equal(values.grad, made.detach())
-    kept = (made != 0).float()
+    assert torch.equal(values.grad, result.detach())
+    kept = (result != 0).float()
     assert float(kept.mean(dim=0).std()) < 0.05  # no column of four is special
     torch.manual_seed(0)
-    assert torch.equal(dropout(values, share), made)
+    assert torch.equal(dropout(values, share), result)
 
 
 @pytest.mark.parametrize("decoding", [DecodingSettings(10), BEAMS], ids=["greedy", "beams"])
@@ -211,9 +211,9 @@ def test_answers_are_those_of_transformers_and_do_not_depend_on_the_batch(model,
     model.batch_size = 1
     one = model.generate(QUESTIONS, replace(decoding))
     assert [g.text for g in eight] == [g.text for g in one]
-    for made in one:
+    for result in one:
         source = [
-            *model.tokenizer(made.prompt, add_special_tokens=False).input_ids,
+            *model.tokenizer(result.prompt, add_special_tokens=False).input_ids,
             model.tokenizer.eos_token_id,
         ]
         ids = model.model.generate(
@@ -223,24 +223,24 @@ def test_answers_are_those_of_transformers_and_do_not_depend_on_the_batch(model,
             num_beams=decoding.beams,
             no_repeat_ngram_size=decoding.no_repeat_ngram,
         )
-        assert made.text == model.tokenizer.decode(ids[0], skip_special_tokens=True).strip()
+        assert result.text == model.tokenizer.decode(ids[0], skip_special_tokens=True).strip()
     assert (
         any(g.text for g in one) or model.model.config.scale_decoder_outputs
     )  # an untrained tied one says its input
 
 
 def test_no_run_of_three_tokens_comes_twice(model, monkeypatch):
-    made, generate = [], model.model.generate
+    result, generate = [], model.model.generate
 
     def watched(**options):
-        made.append(generate(**options))
-        return made[-1]
+        result.append(generate(**options))
+        return result[-1]
 
     monkeypatch.setattr(model.model, "generate", watched)
     repeats = []
     for forbidden in (0, 3):
         model.generate(QUESTIONS[:1], DecodingSettings(30, no_repeat_ngram=forbidden))
-        ids = made[-1][0].tolist()
+        ids = result[-1][0].tolist()
         runs = [tuple(ids[i : i + 3]) for i in range(len(ids) - 2)]
         repeats.append(len(runs) - len(set(runs)))
     assert repeats[0] > repeats[1] == 0
@@ -259,15 +259,15 @@ def test_sampled_answers_follow_their_seed_alone(model, beams):
 def test_streaming_gives_the_same_text_piece_by_piece_and_beams_give_it_whole(model):
     for decoding, least in ((DecodingSettings(12), 1), (BEAMS, 1)):
         pieces = []
-        made = model.stream(QUESTIONS[2], decoding, pieces.append)
-        assert made.text == model.generate([QUESTIONS[2]], decoding)[0].text
-        assert "".join(pieces).strip() == made.text
+        result = model.stream(QUESTIONS[2], decoding, pieces.append)
+        assert result.text == model.generate([QUESTIONS[2]], decoding)[0].text
+        assert "".join(pieces).strip() == result.text
         assert len(pieces) >= least
     assert len(pieces) == 1
 
 
-def test_a_model_that_ends_at_once_says_so(place):
-    model = Seq2SeqModel.load(locate(str(place)), torch.float32)
+def test_a_model_that_ends_at_once_says_so(directory):
+    model = Seq2SeqModel.load(locate(str(directory)), torch.float32)
     eos = model.tokenizer.eos_token_id
 
     class Ends(torch.nn.Module):
@@ -277,33 +277,33 @@ def test_a_model_that_ends_at_once_says_so(place):
             return logits
 
     model.model.lm_head = Ends()
-    made = model.generate(QUESTIONS[:1], DecodingSettings(12))[0]
-    assert (made.text, made.tokens, made.finished) == ("", 0, True)
+    result = model.generate(QUESTIONS[:1], DecodingSettings(12))[0]
+    assert (result.text, result.tokens, result.finished) == ("", 0, True)
 
 
-def test_a_source_beyond_the_context_loses_its_middle_and_that_is_counted(place, tmp_path):
+def test_a_source_beyond_the_context_loses_its_middle_and_that_is_counted(directory, tmp_path):
     import shutil
 
     short = tmp_path / "short"
-    shutil.copytree(place, short)
+    shutil.copytree(directory, short)
     config = json.loads((short / "config.json").read_text()) | {"n_positions": 40}
     (short / "config.json").write_text(json.dumps(config))
     model = Seq2SeqModel.load(locate(str(short)), torch.float32, prompt=PROMPT)
-    (made,) = model.generate([user_asks("Is it so? " * 40)], DecodingSettings(4))
+    (result,) = model.generate([user_asks("Is it so? " * 40)], DecodingSettings(4))
     whole = len(model.encoder.ids(model.encoder.source_text(user_asks("Is it so? " * 40))))
-    assert made.prompt_cut == whole - 40
-    assert made.prompt.startswith("Medical qu")
+    assert result.prompt_cut == whole - 40
+    assert result.prompt.startswith("Medical qu")
     scored = model.loglikelihoods([(user_asks("Is it so? " * 40), "Yes"), PAIRS[1]])
     assert [one.prompt_cut for one in scored] == [whole - 40, 0]
     (choices,) = choice_loglikelihoods(model, [(user_asks("Is it so? " * 40), ["Yes", "No"])])
     assert choices.prompt_cut == whole - 40
 
 
-def test_hub_defaults_do_not_sneak_in(place, tmp_path):
+def test_hub_defaults_do_not_sneak_in(directory, tmp_path):
     import shutil
 
     tricky = tmp_path / "sampling"
-    shutil.copytree(place, tricky)
+    shutil.copytree(directory, tricky)
     hub = {
         "do_sample": True,
         "temperature": 5.0,
@@ -312,11 +312,11 @@ def test_hub_defaults_do_not_sneak_in(place, tmp_path):
         "length_penalty": 4.0,
     }
     (tricky / "generation_config.json").write_text(json.dumps(hub))
-    made = [
+    result = [
         Seq2SeqModel.load(locate(str(p)), torch.float32).generate(QUESTIONS, BEAMS)
-        for p in (place, tricky)
+        for p in (directory, tricky)
     ]
-    assert [g.text for g in made[0]] == [g.text for g in made[1]]
+    assert [g.text for g in result[0]] == [g.text for g in result[1]]
 
 
 def test_what_has_no_meaning_for_it_is_left_out_of_perplexity(model):
@@ -351,9 +351,9 @@ SETTINGS = InferenceSettings.model_validate(
 
 
 @pytest.mark.parametrize("adapted", [False, True])
-def test_what_is_saved_answers_the_same_when_it_is_loaded(model, place, tmp_path, adapted):
-    tokenizer = load_tokenizer(locate(str(place)), prompt=PROMPT)
-    trained = load_weights(locate(str(place)), torch.float32, "sdpa")
+def test_what_is_saved_answers_the_same_when_it_is_loaded(model, directory, tmp_path, adapted):
+    tokenizer = load_tokenizer(locate(str(directory)), prompt=PROMPT)
+    trained = load_weights(locate(str(directory)), torch.float32, "sdpa")
     if adapted:
         trained = add_lora(trained, Lora(r=2, alpha=64), 1)
         assert trained.peft_config["default"].task_type == "SEQ_2_SEQ_LM"
@@ -362,10 +362,10 @@ def test_what_is_saved_answers_the_same_when_it_is_loaded(model, place, tmp_path
                 if "lora_B" in name:
                     parameter.normal_(std=0.3)
     trained.eval()
-    save_model(trained, tokenizer, tmp_path, str(place), SETTINGS)
+    save_model(trained, tokenizer, tmp_path, str(directory), SETTINGS)
     again = Seq2SeqModel.load(locate(str(tmp_path)), torch.float32)
-    here = Seq2SeqModel(trained, tokenizer, "x", "y")
-    left, right = here.loglikelihoods(PAIRS), again.loglikelihoods(PAIRS)
+    local = Seq2SeqModel(trained, tokenizer, "x", "y")
+    left, right = local.loglikelihoods(PAIRS), again.loglikelihoods(PAIRS)
     assert [x.loglikelihood for x in left] == pytest.approx(
         [x.loglikelihood for x in right], rel=2e-6, abs=1e-4
     )
@@ -398,11 +398,11 @@ def test_an_encoder_decoder_of_another_kind_is_refused(tmp_path):
 
 
 def test_the_real_tokenizer_works_through_all_of_it(real_tokenizers, tmp_path):
-    place = make_tiny_t5(tmp_path / "t5", real_t5_tokenizer(real_tokenizers))
-    model = Seq2SeqModel.load(locate(str(place)), torch.float32, prompt=PROMPT)
-    for made, (_, answer) in zip(model.loglikelihoods(PAIRS), PAIRS, strict=True):
-        assert made.loglikelihood == pytest.approx(
-            published(model, made.prompt, answer.strip())[0], rel=1e-4
+    directory = make_tiny_t5(tmp_path / "t5", real_t5_tokenizer(real_tokenizers))
+    model = Seq2SeqModel.load(locate(str(directory)), torch.float32, prompt=PROMPT)
+    for result, (_, answer) in zip(model.loglikelihoods(PAIRS), PAIRS, strict=True):
+        assert result.loglikelihood == pytest.approx(
+            published(model, result.prompt, answer.strip())[0], rel=1e-4
         )
     assert [g.text for g in model.generate(QUESTIONS, BEAMS)] == [
         model.generate([q], BEAMS)[0].text for q in QUESTIONS

@@ -54,16 +54,16 @@ def answer(**changes):
 def test_every_parameter_is_sent_and_the_prompt_is_the_messages_sent(service):
     model = EndpointModel(remote(service, prompt="Medical question: {question}"))
     decoding = DecodingSettings(7, temperature=0.5, top_p=0.9, seed=11)
-    (made,) = model.generate([user_asks("What is gout?", "Be brief.")], decoding)
+    (result,) = model.generate([user_asks("What is gout?", "Be brief.")], decoding)
     (sent,) = service.bodies("POST /chat/completions")
     messages = [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Medical question: What is gout?"},
     ]
-    wanted = {"max_tokens": 7, "temperature": 0.5, "top_p": 0.9, "seed": 11, "n": 1}
-    assert sent == {"model": BASE, "messages": messages, **wanted}
-    assert json.loads(made.prompt) == messages
-    assert (made.text, made.tokens, made.finished, made.prompt_cut) == (
+    expected = {"max_tokens": 7, "temperature": 0.5, "top_p": 0.9, "seed": 11, "n": 1}
+    assert sent == {"model": BASE, "messages": messages, **expected}
+    assert json.loads(result.prompt) == messages
+    assert (result.text, result.tokens, result.finished, result.prompt_cut) == (
         f"{IGNORANT} (11)",
         4,
         True,
@@ -72,16 +72,16 @@ def test_every_parameter_is_sent_and_the_prompt_is_the_messages_sent(service):
 
 
 def test_an_answer_cut_at_its_limit_is_not_finished(service):
-    (made,) = EndpointModel(remote(service)).generate([QUESTION], DecodingSettings(2))
-    assert (made.text, made.tokens, made.finished) == ("I cannot", 2, False)
+    (result,) = EndpointModel(remote(service)).generate([QUESTION], DecodingSettings(2))
+    assert (result.text, result.tokens, result.finished) == ("I cannot", 2, False)
 
 
 def test_answers_keep_their_order_and_requests_their_bound(service):
     service.slow = 0.05
     prompts = [user_asks(f"Question {n}?") for n in range(9)]
     done = []
-    made = EndpointModel(remote(service, concurrency=3)).generate(prompts, GREEDY, done.append)
-    assert [json.loads(m.prompt)[0]["content"] for m in made] == [
+    result = EndpointModel(remote(service, concurrency=3)).generate(prompts, GREEDY, done.append)
+    assert [json.loads(m.prompt)[0]["content"] for m in result] == [
         f"Question {n}?" for n in range(9)
     ]
     assert service.busiest == 3
@@ -89,8 +89,8 @@ def test_answers_keep_their_order_and_requests_their_bound(service):
 
 
 def test_the_same_question_is_asked_once(service):
-    made = EndpointModel(remote(service)).generate([QUESTION, QUESTION], GREEDY)
-    assert made[0] == made[1]
+    result = EndpointModel(remote(service)).generate([QUESTION, QUESTION], GREEDY)
+    assert result[0] == result[1]
     assert service.count("POST /chat/completions") == 1
 
 
@@ -162,8 +162,8 @@ def test_what_was_answered_before_a_failure_is_kept(service, tmp_path):
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
 def test_passing_faults_are_tried_again(service, status):
     service.fail("chat", status)
-    (made,) = EndpointModel(remote(service)).generate([QUESTION], GREEDY)
-    assert made.text == IGNORANT
+    (result,) = EndpointModel(remote(service)).generate([QUESTION], GREEDY)
+    assert result.text == IGNORANT
     assert service.count("POST /chat/completions") == 2
 
 
@@ -176,8 +176,8 @@ def test_retry_after_is_honoured(service):
 
 def test_an_answer_that_breaks_off_is_asked_again(service):
     service.fail("chat", drop=True)
-    (made,) = EndpointModel(remote(service)).generate([QUESTION], GREEDY)
-    assert made.text == IGNORANT
+    (result,) = EndpointModel(remote(service)).generate([QUESTION], GREEDY)
+    assert result.text == IGNORANT
 
 
 # Faults that stay
@@ -310,8 +310,8 @@ def test_a_withheld_answer_counts_as_it_came(service, capsys):
         200,
         body=answer(choices=[CHOICE | {"finish_reason": "content_filter", "message": message}]),
     )
-    (made,) = EndpointModel(remote(service)).generate([QUESTION], GREEDY)
-    assert (made.text, made.finished) == ("", False)
+    (result,) = EndpointModel(remote(service)).generate([QUESTION], GREEDY)
+    assert (result.text, result.finished) == ("", False)
     assert "content filter" in capsys.readouterr().err
 
 
@@ -334,7 +334,7 @@ def test_likelihoods_are_refused(service):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "named"),
+    ("expected", "named"),
     [
         ({"tasks": ["answers", "perplexity"]}, "perplexity needs likelihoods"),
         ({"tasks": [{"task": "classification", "name": "labels"}]}, "labels needs likelihoods"),
@@ -342,9 +342,9 @@ def test_likelihoods_are_refused(service):
         ({"tasks": ["answers"], "decoding": {"no_repeat_ngram": 3}}, "no_repeat_ngram"),
     ],
 )
-def test_a_plan_that_an_endpoint_cannot_carry_out_is_refused(wanted, named):
+def test_a_plan_that_an_endpoint_cannot_carry_out_is_refused(expected, named):
     with pytest.raises(RecipeError, match=named):
-        check_endpoint_tasks(Evaluate(**wanted))
+        check_endpoint_tasks(Evaluate(**expected))
 
 
 def test_a_plan_of_generated_answers_is_accepted():
@@ -358,10 +358,10 @@ def test_a_plan_of_generated_answers_is_accepted():
 
 def test_a_stream_hands_out_pieces_and_writes_nothing(service, tmp_path):
     pieces = []
-    made = EndpointModel(remote(service), tmp_path).stream(QUESTION, GREEDY, pieces.append)
+    result = EndpointModel(remote(service), tmp_path).stream(QUESTION, GREEDY, pieces.append)
     assert len(pieces) > 1
-    assert "".join(pieces) == made.text == IGNORANT
-    assert (made.tokens, made.finished) == (3, True)
+    assert "".join(pieces) == result.text == IGNORANT
+    assert (result.tokens, result.finished) == (3, True)
     assert not list(tmp_path.iterdir())
 
 

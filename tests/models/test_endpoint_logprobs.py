@@ -17,7 +17,6 @@ from medtune.models.endpoint_logprobs import (
     answer_start_by_text,
     parse_echo,
 )
-from medtune.models.endpoint_template import EndpointTemplate
 from medtune.models.interface import (
     ChoiceScorer,
     DecodingSettings,
@@ -26,6 +25,7 @@ from medtune.models.interface import (
 from medtune.models.load import locate
 from medtune.models.open import EndpointRef, check_endpoint_tasks, read_endpoint_ref
 from medtune.recipe.schema import Endpoint, Evaluate
+from medtune.tokens.render import EndpointTemplate
 
 PAIRS = [
     (user_asks("What causes gout?"), "Crystals of uric acid settle in a joint."),
@@ -283,8 +283,8 @@ def test_what_is_sent(service):
     EndpointModel(remote(service)).loglikelihoods(PAIRS[:1])
     (sent,) = service.bodies("POST /completions")
     text = "Question: What causes gout?\nAnswer: Crystals of uric acid settle in a joint."
-    wanted = {"max_tokens": 1, "echo": True, "logprobs": 1, "temperature": 0}
-    assert sent == {"model": BASE, "prompt": text, **wanted}
+    expected = {"max_tokens": 1, "echo": True, "logprobs": 1, "temperature": 0}
+    assert sent == {"model": BASE, "prompt": text, **expected}
 
 
 def test_requests_keep_their_bound_and_are_counted(service):
@@ -338,16 +338,16 @@ def test_a_server_without_the_route(service):
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "message"),
     [(400, "bad"), (422, "bad"), (501, "bad"), (500, "Only no echo is supported")],
 )
-def test_a_server_that_refuses_an_echo(service, status, said):
+def test_a_server_that_refuses_an_echo(service, status, message):
     service.fail(
         "POST /completions",
         status,
-        body={"error": {"message": said, "type": "x", "param": None, "code": None}},
+        body={"error": {"message": message, "type": "x", "param": None, "code": None}},
     )
-    assert f"its completions route answers {status}: {said}" in failure(service)
+    assert f"its completions route answers {status}: {message}" in failure(service)
 
 
 def test_a_model_that_the_server_does_not_know_is_said_to_be_so(service):

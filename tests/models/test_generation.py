@@ -60,12 +60,12 @@ def alone(model, prompt, stops):
     settings = GenerationConfig(
         max_new_tokens=ROOM, do_sample=False, eos_token_id=sorted(stops), pad_token_id=0
     )
-    made = model.generate(
+    result = model.generate(
         input_ids=torch.from_numpy(prompt)[None],
         attention_mask=torch.ones(1, len(prompt), dtype=torch.int64),
         generation_config=settings,
     )
-    return made[0, len(prompt) :].tolist()
+    return result[0, len(prompt) :].tolist()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -74,9 +74,9 @@ def test_token_for_token_as_transformers_one_at_a_time(kind):
     free = [alone(model, row, {96}) for row in rows]
     # Tokens that do come stop some rows early, others late.
     stops = frozenset({free[0][3], free[1][6], free[2][0]})
-    wanted = [alone(model, row, stops) for row in rows]
-    assert len({len(answer) for answer in wanted}) > 2
-    assert generate_batch(model, rows, stops, ROOM) == wanted
+    expected = [alone(model, row, stops) for row in rows]
+    assert len({len(answer) for answer in expected}) > 2
+    assert generate_batch(model, rows, stops, ROOM) == expected
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "mistral"])
@@ -96,15 +96,15 @@ def test_sampled_answers_are_those_of_their_seed_alone(kind, top_p):
     def by_transformers(row):
         torch.manual_seed(11)
         mask = torch.ones(1, len(row), dtype=torch.int64)
-        made = model.generate(
+        result = model.generate(
             torch.from_numpy(row)[None], attention_mask=mask, generation_config=settings
         )
-        return made[0, len(row) :].tolist()
+        return result[0, len(row) :].tolist()
 
-    wanted = [by_transformers(row) for row in rows]
-    assert len({len(answer) for answer in wanted}) > 1
+    expected = [by_transformers(row) for row in rows]
+    assert len({len(answer) for answer in expected}) > 1
     choose = sampled(0.7, top_p, [11] * len(rows), torch.device("cpu"))
-    assert generate_batch(model, rows, stops, ROOM, choose) == wanted
+    assert generate_batch(model, rows, stops, ROOM, choose) == expected
 
 
 def test_two_questions_do_not_share_their_luck():
@@ -133,13 +133,13 @@ def test_models_with_states_are_left_to_transformers(tiny_model):
         AutoModelForCausalLM.from_config(config).eval(), tokenizer, "mamba", "mamba"
     )
     assert not keeps_keys_alone(mamba.model)
-    asked = [
+    requests = [
         user_asks(text)
         for text in ("Why?", "What are the symptoms of anemia?", "Fatigue, and pale skin?")
     ]
-    together = mamba.generate(asked, DecodingSettings(6))
+    together = mamba.generate(requests, DecodingSettings(6))
     assert [x.text for x in together] == [
-        mamba.generate([one], DecodingSettings(6))[0].text for one in asked
+        mamba.generate([one], DecodingSettings(6))[0].text for one in requests
     ]
     prompt = torch.tensor([tokenizer.encode(together[1].prompt, add_special_tokens=False)])
     ids = mamba.model.generate(
@@ -180,8 +180,8 @@ def test_rows_that_end_are_not_computed_further():
 @given(st.lists(st.integers(1, 3_000), max_size=60), st.integers(1, 400), st.integers(1, 32))
 @tries(max_examples=60, deadline=None)
 def test_portions_hold_every_row_once_within_their_bounds(lengths, room, rows):
-    made = list(length_batches(lengths, room, rows))
-    assert sorted(i for part in made for i in part) == list(range(len(lengths)))
-    for part in made:
+    result = list(length_batches(lengths, room, rows))
+    assert sorted(i for part in result for i in part) == list(range(len(lengths)))
+    for part in result:
         assert 1 <= len(part) <= rows
         assert len(part) == 1 or sum(lengths[i] + room for i in part) <= TOKENS_AT_ONCE

@@ -24,12 +24,12 @@ def test_a_near_miss_of_a_packaged_name_is_suggested():
 
 
 def test_pickled_weights_are_refused(tiny_model, tmp_path):
-    place = tmp_path / "pickled"
-    place.mkdir()
-    shutil.copy(tiny_model / "config.json", place)
-    (place / "pytorch_model.bin").write_bytes(b"pickle")
+    directory = tmp_path / "pickled"
+    directory.mkdir()
+    shutil.copy(tiny_model / "config.json", directory)
+    (directory / "pytorch_model.bin").write_bytes(b"pickle")
     with pytest.raises(ModelError, match="safetensors"):
-        locate(str(place))
+        locate(str(directory))
 
 
 def test_an_encoder_is_no_language_model(tmp_path):
@@ -44,33 +44,33 @@ def test_an_encoder_is_no_language_model(tmp_path):
     ["config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json"],
 )
 def test_the_fingerprint_follows_what_decides_how_a_model_answers(tiny_model, tmp_path, name):
-    place = Path(shutil.copytree(tiny_model, tmp_path / "copy"))
-    before = locate(str(place)).fingerprint()
-    values = json.loads((place / name).read_text()) if (place / name).exists() else {}
-    (place / name).write_text(json.dumps(values | {"changed": True}))
-    assert locate(str(place)).fingerprint() != before
+    directory = Path(shutil.copytree(tiny_model, tmp_path / "copy"))
+    before = locate(str(directory)).fingerprint()
+    values = json.loads((directory / name).read_text()) if (directory / name).exists() else {}
+    (directory / name).write_text(json.dumps(values | {"changed": True}))
+    assert locate(str(directory)).fingerprint() != before
 
 
 def test_an_adapter_s_own_settings_and_tokenizer_count_too(tiny_model, tmp_path):
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "adapter_model.safetensors").write_bytes(b"weights")
-    found = LocalModelRef("adapter", tiny_model, adapter)
-    seen = [found.fingerprint()]
+    actual = LocalModelRef("adapter", tiny_model, adapter)
+    seen = [actual.fingerprint()]
     for name in ("adapter_config.json", "tokenizer.json", "chat_template.jinja"):
         (adapter / name).write_text("{}")
-        seen.append(found.fingerprint())
+        seen.append(actual.fingerprint())
     assert len(set(seen)) == len(seen)
 
 
 def test_the_fingerprint_follows_weights_and_template(tiny_model, tmp_path):
-    place = tmp_path / "copy"
-    shutil.copytree(tiny_model, place)
-    first = locate(str(place))
+    directory = tmp_path / "copy"
+    shutil.copytree(tiny_model, directory)
+    first = locate(str(directory))
     before = first.fingerprint(), first.weights_hash()
-    (place / "chat_template.jinja").write_text("{{ messages[0].content }}")
-    assert locate(str(place)).fingerprint() != before[0]
-    assert locate(str(place)).weights_hash() == before[1]
+    (directory / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    assert locate(str(directory)).fingerprint() != before[0]
+    assert locate(str(directory)).weights_hash() == before[1]
 
 
 def test_weights_that_lack_a_part_are_refused_instead_of_filled_with_random_numbers(

@@ -46,20 +46,20 @@ def bases(tmp_path_factory):
     """A base of random weights for each kind, made once."""
     from transformers import AutoModelForCausalLM
 
-    made = {}
+    result = {}
 
     def base(kind):
-        if kind not in made:
-            place = tmp_path_factory.mktemp("bases") / kind
+        if kind not in result:
+            directory = tmp_path_factory.mktemp("bases") / kind
             torch.manual_seed(0)
-            AutoModelForCausalLM.from_config(tiny(kind)).save_pretrained(place)
-            made[kind] = LocalModelRef(kind, place)
-        return made[kind]
+            AutoModelForCausalLM.from_config(tiny(kind)).save_pretrained(directory)
+            result[kind] = LocalModelRef(kind, directory)
+        return result[kind]
 
     return base
 
 
-def adapted(base, place, **settings):
+def adapted(base, directory, **settings):
     """The base with an adapter that does something: both factors random."""
     model = add_lora(load_weights(base, torch.float32, "sdpa"), Lora(r=4, alpha=8, **settings), 0)
     generator = torch.Generator().manual_seed(1)
@@ -68,8 +68,8 @@ def adapted(base, place, **settings):
             parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * 0.05)
         elif "magnitude" in name:
             parameter.data.mul_(1.1)
-    model.save_pretrained(str(place))
-    return replace(base, adapter=place)
+    model.save_pretrained(str(directory))
+    return replace(base, adapter=directory)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama", "mistral", "gemma"])
@@ -78,8 +78,8 @@ def adapted(base, place, **settings):
 )
 def test_merged_says_what_base_and_adapter_say(bases, tmp_path, kind, settings):
     base = bases(kind)
-    merged, reference, found = merge(adapted(base, tmp_path / "adapter", **settings), ROWS)
-    assert found.largest < BOUND
+    merged, reference, actual = merge(adapted(base, tmp_path / "adapter", **settings), ROWS)
+    assert actual.largest < BOUND
     untouched = agreement(logits_on(load_exactly(base), ROWS), logits_on(merged, ROWS))
     assert untouched.largest > 100 * BOUND, (
         "the adapter must do something, or this test shows nothing"
@@ -114,9 +114,9 @@ def test_an_encoder_decoder_is_merged_too(tmp_path):
     get_peft_model(load_weights(base, torch.float32, "sdpa"), config).save_pretrained(
         str(tmp_path / "adapter")
     )
-    merged, _, found = merge(replace(base, adapter=tmp_path / "adapter"), ROWS)
-    assert found.largest < BOUND
-    assert found.tokens == sum(len(row.answer) for row in ROWS)
+    merged, _, actual = merge(replace(base, adapter=tmp_path / "adapter"), ROWS)
+    assert actual.largest < BOUND
+    assert actual.tokens == sum(len(row.answer) for row in ROWS)
     assert (
         agreement(logits_on(load_exactly(base), ROWS), logits_on(merged, ROWS)).largest
         > 100 * BOUND
@@ -147,9 +147,9 @@ def test_a_merge_that_changes_the_model_is_refused(bases, tmp_path, monkeypatch)
 
 
 def test_a_model_without_an_adapter_is_itself(bases):
-    merged, _, found = merge(bases("mistral"), ROWS)
-    assert found.largest == 0
-    assert found.kl == 0
+    merged, _, actual = merge(bases("mistral"), ROWS)
+    assert actual.largest == 0
+    assert actual.kl == 0
     assert type(merged).__name__ == "MistralForCausalLM"
 
 
@@ -158,8 +158,8 @@ def test_an_adapter_of_a_4_bit_base_is_merged_into_its_dequantized_weights(bases
     pytest.importorskip("bitsandbytes")
     base = replace(bases(kind), quantization="nf4")
     located = adapted(base, tmp_path / "adapter")
-    merged, _, found = merge(located, ROWS)
-    assert found.largest < BOUND
+    merged, _, actual = merge(located, ROWS)
+    assert actual.largest < BOUND
     into_whole, _, _ = merge(replace(located, quantization=None), ROWS)
     other = agreement(logits_on(merged, ROWS), logits_on(into_whole, ROWS))
     assert other.largest > 10 * BOUND, "the unquantized base is another model"
@@ -196,24 +196,24 @@ def test_four_bits_are_written_and_read_again(bases, tmp_path, kind):
 def test_agreement_of_known_logits():
     left = [torch.tensor([[0.0, 0.0], [2.0, 0.0]])]
     right = [torch.tensor([[0.0, 0.0], [0.0, 1.0]])]
-    found = agreement(left, right)
-    assert found.largest == 2.0
-    assert found.same_best == 0.5
-    assert found.tokens == 2
+    actual = agreement(left, right)
+    assert actual.largest == 2.0
+    assert actual.same_best == 0.5
+    assert actual.tokens == 2
     p = torch.tensor([2.0, 0.0]).softmax(0)
     q = torch.tensor([0.0, 1.0]).softmax(0)
-    assert found.kl == pytest.approx(float((p * (p / q).log()).sum()) / 2, rel=1e-6)
+    assert actual.kl == pytest.approx(float((p * (p / q).log()).sum()) / 2, rel=1e-6)
     assert agreement(left, left).kl == 0
 
 
 def test_logits_that_are_no_numbers_are_refused(bases, tmp_path):
-    place = tmp_path / "broken"
-    shutil.copytree(bases("llama").base, place)
-    weights = load_file(place / "model.safetensors")
+    directory = tmp_path / "broken"
+    shutil.copytree(bases("llama").base, directory)
+    weights = load_file(directory / "model.safetensors")
     weights["model.norm.weight"][:] = float("inf")
-    save_file(weights, place / "model.safetensors", {"format": "pt"})
+    save_file(weights, directory / "model.safetensors", {"format": "pt"})
     with pytest.raises(RunError, match="not finite"):
-        merge(LocalModelRef("broken", place), ROWS)
+        merge(LocalModelRef("broken", directory), ROWS)
 
 
 def test_probes_keep_the_end_of_the_question_and_the_limit(tiny_model):

@@ -47,9 +47,9 @@ def tiny(kind: str, **options):
             "num_hidden_layers": 2,
             "num_attention_heads": 4,
         }
-        own = {"head_dim": 8, "num_key_value_heads": 1} if kind == "gemma" else {}
+        ours = {"head_dim": 8, "num_key_value_heads": 1} if kind == "gemma" else {}
         config = {"gemma": GemmaConfig, "llama": LlamaConfig}[kind](
-            **size, **own, vocab_size=96, **options
+            **size, **ours, vocab_size=96, **options
         )
     return AutoModelForCausalLM.from_config(config).eval()
 

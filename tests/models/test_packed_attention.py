@@ -17,25 +17,25 @@ def written_out(query, key, value, scale, window=None, softcap=None):
     scores = query @ key.mT * scale
     if softcap is not None:
         scores = torch.tanh(scores / softcap) * softcap
-    place = torch.arange(query.shape[1])
-    seen = place[None, :] <= place[:, None]
+    directory = torch.arange(query.shape[1])
+    seen = directory[None, :] <= directory[:, None]
     if window is not None:
-        seen &= place[None, :] > place[:, None] - window
+        seen &= directory[None, :] > directory[:, None] - window
     return torch.softmax(scores.masked_fill(~seen, float("-inf")), dim=-1) @ value
 
 
 def tensors(tokens, groups=HEADS, dtype=torch.float32):
     torch.manual_seed(tokens)
-    made = [
+    result = [
         torch.randn(1, tokens, heads, WIDTH).transpose(1, 2) for heads in (HEADS, groups, groups)
     ]
-    return [x.to(dtype).requires_grad_() for x in made]
+    return [x.to(dtype).requires_grad_() for x in result]
 
 
 def both_ways(lengths, groups=HEADS, dtype=torch.float32, **options):
     """Value and gradients as made and as expected, the latter in float64."""
     inputs = tensors(sum(lengths), groups, dtype)
-    made = packed_attention(
+    result = packed_attention(
         torch.nn.Module(),
         *inputs,
         None,
@@ -43,15 +43,15 @@ def both_ways(lengths, groups=HEADS, dtype=torch.float32, **options):
         scaling=0.3,
         **options,
     )[0]
-    push = torch.randn(made.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
-    gradients = torch.autograd.grad(made, inputs, push)
+    push = torch.randn(result.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+    gradients = torch.autograd.grad(result, inputs, push)
     exact = [x.detach().double().requires_grad_() for x in inputs]
     options = {"window": options.get("sliding_window"), "softcap": options.get("softcap")}
     rows = zip(*(x[0].split(lengths, dim=1) for x in exact), strict=True)
     expected = torch.cat([written_out(*row, 0.3, **options) for row in rows], dim=1).transpose(
         0, 1
     )[None]
-    return [made, *gradients], [expected, *torch.autograd.grad(expected, exact, push.double())]
+    return [result, *gradients], [expected, *torch.autograd.grad(expected, exact, push.double())]
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_value_and_gradients_are_those_of_the_formula(lengths, groups):
 @pytest.mark.parametrize("window", [1, 3, BLOCK - 1, BLOCK + 10, 10**6])
 @pytest.mark.parametrize("softcap", [None, 2.0])
 def test_windows_and_caps(window, softcap):
-    made, expected = both_ways((7, 2 * BLOCK + 30), sliding_window=window, softcap=softcap)
-    for left, right in zip(made, expected, strict=True):
+    result, expected = both_ways((7, 2 * BLOCK + 30), sliding_window=window, softcap=softcap)
+    for left, right in zip(result, expected, strict=True):
         torch.testing.assert_close(left, right.float(), rtol=1e-4, atol=1e-4)
 
 
@@ -93,10 +93,10 @@ def test_bf16_is_near_the_formula(lengths):
 def test_with_and_without_gradients_the_same(dtype):
     lengths, inputs = (BLOCK + 9, 33), tensors(BLOCK + 42, dtype=dtype)
     options = {"cu_seq_lens_q": cumulative_lengths(lengths), "scaling": 0.3}
-    made = packed_attention(torch.nn.Module(), *inputs, None, **options)[0]
+    result = packed_attention(torch.nn.Module(), *inputs, None, **options)[0]
     with torch.no_grad():
         alone = packed_attention(torch.nn.Module(), *inputs, None, **options)[0]
-    torch.testing.assert_close(alone, made, rtol=0, atol=1e-5 if dtype == torch.float32 else 2e-2)
+    torch.testing.assert_close(alone, result, rtol=0, atol=1e-5 if dtype == torch.float32 else 2e-2)
 
 
 def test_another_row_cannot_be_seen():

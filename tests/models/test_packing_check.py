@@ -19,7 +19,7 @@ SMALL = {
 }
 
 
-def made(config, dtype=torch.float32):
+def result(config, dtype=torch.float32):
     register_packed_attention()
     torch.manual_seed(0)
     return t.AutoModelForCausalLM.from_config(config).to(dtype).eval()
@@ -43,11 +43,11 @@ def made(config, dtype=torch.float32):
     ids=lambda c: c.model_type,
 )
 def test_the_usual_kinds_pass(config, dtype):
-    check_packing(made(config, dtype), "model")
+    check_packing(result(config, dtype), "model")
 
 
 def test_memory_that_runs_out_is_no_fault_of_the_architecture(monkeypatch):
-    model = made(t.LlamaConfig(**SMALL, num_key_value_heads=2))
+    model = result(t.LlamaConfig(**SMALL, num_key_value_heads=2))
 
     def full(*_, **__):
         raise torch.OutOfMemoryError("no room")
@@ -59,7 +59,7 @@ def test_memory_that_runs_out_is_no_fault_of_the_architecture(monkeypatch):
 
 @pytest.mark.parametrize("scale", [1e-4, 1.0])
 def test_a_kind_that_attends_in_its_own_way_is_refused_however_little_it_shows(scale):
-    model = made(t.BloomConfig(vocab_size=64, hidden_size=32, n_layer=2, n_head=4))
+    model = result(t.BloomConfig(vocab_size=64, hidden_size=32, n_layer=2, n_head=4))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "dense" in name:
@@ -87,4 +87,4 @@ def test_a_kind_that_attends_in_its_own_way_is_refused_however_little_it_shows(s
 )
 def test_kinds_that_would_be_computed_wrongly_are_refused(config):
     with pytest.raises(ModelError, match="rows laid end to end"):
-        check_packing(made(config), "model")
+        check_packing(result(config), "model")

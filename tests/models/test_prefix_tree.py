@@ -90,7 +90,7 @@ def test_what_questions_begin_with_is_computed_once_and_changes_nothing(model, k
         for i in range(2)
         for m in (*user_asks(f"Example {i}: why pale?"), Message("assistant", "Iron."))
     ]
-    asked = [
+    requests = [
         ((*shots, *user_asks(question)), LABELS[:3])
         for question in ("Fatigue?", "Why short of breath?", "So?")
     ]
@@ -100,8 +100,8 @@ def test_what_questions_begin_with_is_computed_once_and_changes_nothing(model, k
         prefix_tree, "compute_prefix", lambda m, ids: computed.append(len(ids)) or run(m, ids)
     )
     monkeypatch.setattr(local, "TOKENS_AT_ONCE", 60)  # several batches, each worth saving
-    together = choice_loglikelihoods(model, [*asked, *ASKED])
-    alone = choices_from_pairs(model, [*asked, *ASKED])
+    together = choice_loglikelihoods(model, [*requests, *ASKED])
+    alone = choices_from_pairs(model, [*requests, *ASKED])
     assert len(computed) == 1
     assert computed[0] > 20
     for ours, theirs in zip(together, alone, strict=True):
@@ -133,13 +133,13 @@ def test_where_a_layer_attends_twice_nothing_is_shared(model, monkeypatch):
         for i in range(2)
         for m in (*user_asks(f"Example {i}: why pale?"), Message("assistant", "Iron."))
     ]
-    asked = [
+    requests = [
         ((*shots, *user_asks(question)), LABELS[:3])
         for question in ("Fatigue?", "Why short of breath?", "So?")
     ]
     monkeypatch.setattr(local, "TOKENS_AT_ONCE", 60)
     for ours, theirs in zip(
-        choice_loglikelihoods(model, asked), choices_from_pairs(model, asked), strict=True
+        choice_loglikelihoods(model, requests), choices_from_pairs(model, requests), strict=True
     ):
         assert ours.loglikelihoods == pytest.approx(theirs.loglikelihoods, abs=1e-4)
 

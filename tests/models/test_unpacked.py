@@ -46,11 +46,11 @@ ASKED = [
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def place(request, tiny_model, tmp_path_factory):
+def directory(request, tiny_model, tmp_path_factory):
     """A tiny model of the kind around the usual tiny tokenizer."""
-    place = tmp_path_factory.mktemp("plain") / request.param
+    directory = tmp_path_factory.mktemp("plain") / request.param
     tokenizer = load_tokenizer(locate(str(tiny_model)))
-    tokenizer.save_pretrained(place)
+    tokenizer.save_pretrained(directory)
     torch.manual_seed(0)
     special = {
         "bos_token_id": tokenizer.bos_token_id,
@@ -58,13 +58,13 @@ def place(request, tiny_model, tmp_path_factory):
         "pad_token_id": 0,
     }
     config = KINDS[request.param]({"vocab_size": len(tokenizer), **special})
-    t.AutoModelForCausalLM.from_config(config).eval().save_pretrained(place)
-    return place
+    t.AutoModelForCausalLM.from_config(config).eval().save_pretrained(directory)
+    return directory
 
 
 @pytest.fixture(scope="module")
-def opened(place):
-    return open_model(locate(str(place)), Model(name=str(place)), batch_size=4)
+def opened(directory):
+    return open_model(locate(str(directory)), Model(name=str(directory)), batch_size=4)
 
 
 @torch.no_grad()
@@ -73,30 +73,32 @@ def directly(model, ids, first):
     return sum(float(scores[i - 1, ids[i]]) for i in range(first, len(ids)))
 
 
-def test_it_is_opened_and_scores_as_transformers_does(place, opened):
+def test_it_is_opened_and_scores_as_transformers_does(directory, opened):
     assert isinstance(opened, CausalModel)
-    model = t.AutoModelForCausalLM.from_pretrained(place).eval()
-    for text, found in zip(TEXTS, opened.text_loglikelihoods(TEXTS), strict=True):
+    model = t.AutoModelForCausalLM.from_pretrained(directory).eval()
+    for text, actual in zip(TEXTS, opened.text_loglikelihoods(TEXTS), strict=True):
         tokens = opened.tokenizer.encode(text, add_special_tokens=False)
         bos = opened.tokenizer.bos_token_id
         ids = tokens if bos is None or tokens[0] == bos else [bos, *tokens]
         if len(ids) <= opened.context:
-            assert found.loglikelihood == pytest.approx(directly(model, ids, 1), rel=1e-5)
-        assert found.tokens == len(ids) - 1
-    for (messages, answers), found in zip(ASKED, choice_loglikelihoods(opened, ASKED), strict=True):
-        for answer, score in zip(answers, found.loglikelihoods, strict=True):
+            assert actual.loglikelihood == pytest.approx(directly(model, ids, 1), rel=1e-5)
+        assert actual.tokens == len(ids) - 1
+    for (messages, answers), actual in zip(
+        ASKED, choice_loglikelihoods(opened, ASKED), strict=True
+    ):
+        for answer, score in zip(answers, actual.loglikelihoods, strict=True):
             prompt, text = opened.template.answered(messages, answer)
             ids = opened.tokenizer.encode(prompt + text, add_special_tokens=False)
             first = len(opened.tokenizer.encode(prompt, add_special_tokens=False))
             assert score == pytest.approx(directly(model, ids, first), rel=1e-5)
 
 
-def test_answers_are_those_of_transformers_alone(place, opened):
-    asked = [user_asks(text) for text in ("Why?", "What are the symptoms of anemia?")]
-    together = opened.generate(asked, DecodingSettings(6))
-    model = t.AutoModelForCausalLM.from_pretrained(place).eval()
-    for made in together:
-        ids = torch.tensor([opened.tokenizer.encode(made.prompt, add_special_tokens=False)])
+def test_answers_are_those_of_transformers_alone(directory, opened):
+    requests = [user_asks(text) for text in ("Why?", "What are the symptoms of anemia?")]
+    together = opened.generate(requests, DecodingSettings(6))
+    model = t.AutoModelForCausalLM.from_pretrained(directory).eval()
+    for result in together:
+        ids = torch.tensor([opened.tokenizer.encode(result.prompt, add_special_tokens=False)])
         alone = model.generate(
             ids,
             attention_mask=torch.ones_like(ids),
@@ -105,33 +107,37 @@ def test_answers_are_those_of_transformers_alone(place, opened):
             eos_token_id=opened.stop_ids(),
         )
         assert (
-            made.text
+            result.text
             == opened.tokenizer.decode(alone[0, ids.shape[1] :], skip_special_tokens=True).strip()
         )
 
 
-def test_it_is_not_trained(place, opened):
+def test_it_is_not_trained(directory, opened):
     if isinstance(opened, UnpackedModel):
         from medtune.models.packed_attention import PACKED_ATTENTION
 
         with pytest.raises(PackingUnsupportedError, match="measured and asked, not trained"):
-            load_weights(locate(str(place)), torch.float32, PACKED_ATTENTION)
+            load_weights(locate(str(directory)), torch.float32, PACKED_ATTENTION)
 
 
-def test_the_refused_copy_of_the_weights_is_let_go_before_the_second_is_read(place, monkeypatch):
+def test_the_refused_copy_of_the_weights_is_let_go_before_the_second_is_read(
+    directory, monkeypatch
+):
     from medtune.models import unpacked as plain
 
     at_work = []
     monkeypatch.setattr(
         plain, "load_weights", lambda *a: at_work.append(sys.exc_info()[1]) or load_weights(*a)
     )
-    opened = open_model(locate(str(place)), Model(name=str(place)), batch_size=1)
+    opened = open_model(locate(str(directory)), Model(name=str(directory)), batch_size=1)
     assert at_work == (
         [None] if isinstance(opened, UnpackedModel) else []
     )  # an error at hand would hold the first
 
 
-def test_a_run_refuses_it_before_anything_is_measured(place, opened):
+def test_a_run_refuses_it_before_anything_is_measured(directory, opened):
     if isinstance(opened, UnpackedModel):
         with pytest.raises(PackingUnsupportedError, match="not trained"):
-            open_model(locate(str(place)), Model(name=str(place)), batch_size=1, to_train=True)
+            open_model(
+                locate(str(directory)), Model(name=str(directory)), batch_size=1, to_train=True
+            )

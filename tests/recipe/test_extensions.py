@@ -5,11 +5,11 @@ import pytest
 from medtune.conversation import Message
 from medtune.errors import RecipeError
 from medtune.evaluation.published import figure_named, published_figures
-from medtune.models.endpoint_template import EndpointTemplate
 from medtune.recipe.extensions import check_extension, extension_names
 from medtune.recipe.read import read_run_recipe
 from medtune.runs.plan import Plan
 from medtune.tokens.chat_templates import FamilyTemplate, family_template, template_names
+from medtune.tokens.render import EndpointTemplate
 
 MODULE = """
 from medtune.evaluation.published import PublishedFigure

@@ -57,13 +57,13 @@ def test_every_golden_conversation_renders_as_published(tiny_model, real_data):
             with pytest.raises(Exception, match=row["error"]):
                 tokenizer.apply_chat_template(row["messages"], **arguments)
         else:
-            made = tokenizer.apply_chat_template(
+            result = tokenizer.apply_chat_template(
                 row["messages"],
                 bos_token=row.get("bos", ""),
                 eos_token=row.get("eos", "</s>"),
                 **arguments,
             )
-            assert made == row["rendered"], (row["family"], row["case"])
+            assert result == row["rendered"], (row["family"], row["case"])
 
 
 @pytest.mark.parametrize("family", TEMPLATES)

@@ -230,8 +230,8 @@ def test_length_facts_count_all_and_supervised_tokens(tiny_model):
     facts = length_summary(
         encoder.length(c) for c in [conversation("a", "b"), conversation("a", "b c d e f g h")]
     )
-    assert facts["max"] > facts["median"] > 0
-    assert 0 < facts["supervised_share"] < 1
+    assert facts.max > facts.median > 0
+    assert 0 < facts.supervised_share < 1
 
 
 def test_changing_the_template_changes_the_tokens(tiny_model):
@@ -244,11 +244,11 @@ def test_changing_the_template_changes_the_tokens(tiny_model):
 def test_real_tokenizers_learn_exactly_the_answer(real_tokenizers, name):
     from transformers import AutoTokenizer, GPT2TokenizerFast
 
-    place = real_tokenizers / name
+    directory = real_tokenizers / name
     tokenizer = (
-        GPT2TokenizerFast.from_pretrained(place)
+        GPT2TokenizerFast.from_pretrained(directory)
         if name == "gpt2"
-        else AutoTokenizer.from_pretrained(place)
+        else AutoTokenizer.from_pretrained(directory)
     )
     tokenizer.chat_template = None
     row = Encoder(tokenizer, 512).encode(

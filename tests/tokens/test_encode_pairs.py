@@ -27,10 +27,10 @@ def conversation(*turns, row="row-1"):
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    made = byte_level_tokenizer()
-    made.chat_template = None
-    made.chat_template = choose_template(made, "auto", PROMPT, seq2seq=True)
-    return made
+    result = byte_level_tokenizer()
+    result.chat_template = None
+    result.chat_template = choose_template(result, "auto", PROMPT, seq2seq=True)
+    return result
 
 
 @pytest.fixture
@@ -172,12 +172,12 @@ def test_the_view_shows_every_token_once_and_what_is_cut(tokenizer):
 
 
 def test_the_tokenizer_s_own_template_and_a_named_one_go_before_t5_s(tokenizer):
-    made = byte_level_tokenizer()
-    made.chat_template = None
-    assert choose_template(made, "auto", seq2seq=True) == SEQ2SEQ
-    assert "Question: " in choose_template(made, "plain", seq2seq=True)
-    made.chat_template = "own {{ messages[0]['content'] }}"
-    assert choose_template(made, "auto", seq2seq=True) == made.chat_template
+    result = byte_level_tokenizer()
+    result.chat_template = None
+    assert choose_template(result, "auto", seq2seq=True) == SEQ2SEQ
+    assert "Question: " in choose_template(result, "plain", seq2seq=True)
+    result.chat_template = "own {{ messages[0]['content'] }}"
+    assert choose_template(result, "auto", seq2seq=True) == result.chat_template
 
 
 def test_ids_are_whole_numbers_of_sixty_four_bits(encoder):

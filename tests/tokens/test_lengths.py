@@ -217,10 +217,10 @@ def test_facts_of_known_lengths():
     assert truncation_counts(lengths, 10, "drop")["overlong_dropped"] == 2
     assert truncation_counts(lengths, 30, "error")["truncated_rows"] == 0
     facts = length_summary(lengths, 10)
-    assert (facts["rows"], facts["median"], facts["max"], facts["tokens"]) == (3, 11.0, 30, 51)
-    assert facts["supervised_share"] == pytest.approx(15 / 51)
-    assert facts["histogram"]["over_limit"] == 2
-    assert length_summary([])["histogram"]["counts"] == [0]
+    assert (facts.rows, facts.median, facts.max, facts.tokens) == (3, 11.0, 30, 51)
+    assert facts.supervised_share == pytest.approx(15 / 51)
+    assert facts.histogram.over_limit == 2
+    assert length_summary([]).histogram.counts == [0]
 
 
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=200), st.integers(2, 10**6))
@@ -228,23 +228,23 @@ def test_facts_of_known_lengths():
 def test_every_row_stands_in_exactly_one_bin_and_the_limit_parts_them(totals, limit):
     totals = np.array(totals)
     bins = histogram(totals, limit)
-    edges, counts = bins["edges"], bins["counts"]
+    edges, counts = bins.edges, bins.counts
     assert len(counts) == len(edges) - 1 <= 24
     assert edges == sorted(set(edges))
     expected = [int(((totals > low) & (totals <= high)).sum()) for low, high in pairwise(edges)]
     assert counts == expected
     assert sum(counts) == len(totals)
     above = sum(count for edge, count in zip(edges, counts, strict=False) if edge >= limit)
-    assert above == bins["over_limit"] == int((totals > limit).sum())
+    assert above == bins.over_limit == int((totals > limit).sum())
 
 
 def test_bins_are_fine_where_the_rows_are_and_leave_the_tail_to_the_last():
     generator = np.random.default_rng(0)
     totals = np.concatenate([generator.lognormal(5, 0.6, 5000).astype(int) + 1, [9680]])
     bins = histogram(totals, 1024)
-    assert len(bins["counts"]) >= 12
-    assert max(bins["counts"]) < 0.25 * len(totals)
-    assert 1024 in bins["edges"]
-    assert bins["edges"][-1] == 9680
+    assert len(bins.counts) >= 12
+    assert max(bins.counts) < 0.25 * len(totals)
+    assert 1024 in bins.edges
+    assert bins.edges[-1] == 9680
     narrow = histogram(generator.integers(200, 260, 1000), None)
-    assert len(narrow["counts"]) >= 3
+    assert len(narrow.counts) >= 3

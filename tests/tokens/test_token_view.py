@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from medtune.conversation import Conversation, Message
 from medtune.tokens.encode import Encoder
 from medtune.tokens.lengths import histogram
-from medtune.tokens.token_view import TokenView, ViewedToken, bars, plain, visible
+from medtune.tokens.token_view import TokenView, ViewedToken, histogram_lines, plain_text, visible
 
 TOKENIZERS = ("tiny", "gpt2", "llama", "mistral", "t5")
 
@@ -66,7 +66,7 @@ def test_plain_text_marks_states_boundaries_and_what_is_invisible():
         piece("</s>", "supervised", special=True),
         piece("x", "cut", unseen="\t"),
     )
-    assert plain(TokenView("i", pieces)) == "‹<s>›│Why│?│↵\n⟦ So│.⟧~~ more│‥~~⟦‹</s>›⟧~~{␉}x~~"
+    assert plain_text(TokenView("i", pieces)) == "‹<s>›│Why│?│↵\n⟦ So│.⟧~~ more│‥~~⟦‹</s>›⟧~~{␉}x~~"
 
 
 @given(st.text(max_size=60))
@@ -78,7 +78,7 @@ def test_no_text_reaches_the_terminal_as_a_command(text):
 
 def test_bars_fit_eighty_columns_and_mark_the_limit():
     totals = np.concatenate([np.arange(1, 2000), np.full(5000, 300), [123_456]])
-    lines = bars(histogram(totals, 1024), "cut")
+    lines = histogram_lines(histogram(totals, 1024), "cut")
     assert max(map(len, lines)) <= 80
     (at,) = [number for number, line in enumerate(lines) if "limit" in line]
     assert lines[at].strip("┄ ") == "limit 1,024 tokens: 976 of 7,000 rows cut (13.9%)"
@@ -91,6 +91,8 @@ def test_bars_fit_eighty_columns_and_mark_the_limit():
 
 
 def test_a_limit_beyond_all_rows_stands_below_them():
-    lines = bars(histogram(np.array([5, 6, 7]), 1024), "left out")
+    lines = histogram_lines(histogram(np.array([5, 6, 7]), 1024), "left out")
     assert lines[-1].strip("┄ ") == "limit 1,024 tokens: 0 of 3 rows left out (0.0%)"
-    assert bars(histogram(np.array([], int), None))  # nothing to draw is drawn as nothing
+    assert histogram_lines(
+        histogram(np.array([], int), None)
+    )  # nothing to draw is drawn as nothing

@@ -25,10 +25,10 @@ def test_real_tokenizers_load_from_their_files_alone(real_tokenizers, name):
 def test_a_model_directory_gives_its_own_tokenizer(tiny_model):
     from transformers import AutoTokenizer
 
-    own = AutoTokenizer.from_pretrained(tiny_model)
+    ours = AutoTokenizer.from_pretrained(tiny_model)
     assert (
         load_tokenizer_only(str(tiny_model))("What is gout?")["input_ids"]
-        == own("What is gout?")["input_ids"]
+        == ours("What is gout?")["input_ids"]
     )
 
 

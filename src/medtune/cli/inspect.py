@@ -179,18 +179,17 @@ def _by_id(directory: Path, splits: list[str], row_id: str) -> "tuple[str, list[
 
 
 def _measured(encoder: "Encoder | PairEncoder", path: Path, limit: int | None) -> "TokenLengths":
-    from medtune.data.audit import TokenLengths
     from medtune.tokens.lengths import LengthTally, length_summary
 
     tally = LengthTally(encoder, "truncate")
     tally.add(stream(path))
-    return TokenLengths.model_validate(length_summary(tally.lengths(), limit))
+    return length_summary(tally.lengths(), limit)
 
 
 def _print(views: "list[TokenView]", lengths: "TokenLengths", split: str, fate: str) -> None:
     from rich.console import Console
 
-    from medtune.tokens.token_view import LEGEND, bars, plain
+    from medtune.tokens.token_view import LEGEND, histogram_lines, plain_text
 
     console = Console(highlight=False, markup=False)
     coloured = console.is_terminal and not console.no_color
@@ -206,12 +205,12 @@ def _print(views: "list[TokenView]", lengths: "TokenLengths", split: str, fate: 
         if coloured:
             _print_coloured(console, view)
         else:
-            console.print(plain(view))
+            console.print(plain_text(view))
         console.print()
     if not coloured:
         console.print(LEGEND + "\n")
     console.print(f"tokens a row, {split}:")
-    for line in bars(lengths.histogram.model_dump(), fate):
+    for line in histogram_lines(lengths.histogram, fate):
         console.print(
             line,
             no_wrap=True,

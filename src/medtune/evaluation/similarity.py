@@ -18,7 +18,7 @@ from medtune.progress import say
 PAIRS_AT_ONCE = 64  # their vectors lie in memory together
 
 
-class Encoder(Protocol):
+class TextEncoder(Protocol):
     """Texts to vectors."""
 
     @property
@@ -48,7 +48,7 @@ def bert_score(output: np.ndarray, reference: np.ndarray) -> float:
 
 
 def similarities(
-    encoder: Encoder,
+    encoder: TextEncoder,
     pairs: Sequence[tuple[str, str]],
     progress: Callable[[int], None] | None = None,
 ) -> list[tuple[float, float]]:
@@ -105,7 +105,7 @@ def encoder_version(setting: str) -> str:
     )
 
 
-def open_encoder(setting: str) -> Encoder | None:
+def open_encoder(setting: str) -> TextEncoder | None:
     """The encoder of ``auto``, ``none`` or a directory; None where ``auto`` finds none.
 
     Raises ``ModelError`` where a directory holds no usable encoder.
@@ -129,7 +129,7 @@ def open_encoder(setting: str) -> Encoder | None:
 
 
 @cache
-def _opened(directory: Path) -> Encoder:
+def _opened(directory: Path) -> TextEncoder:
     """Read once a process: it is small, and asked for before and after training."""
     from medtune.models.sentence_encoder import SentenceEncoder
 

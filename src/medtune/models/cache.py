@@ -103,7 +103,7 @@ class JsonlCache(Generic[Value]):
 
 @dataclass(frozen=True)
 class CachedAnswer:
-    """What a service answered."""
+    """The text of a service's answer, its tokens, and whether it was finished."""
 
     text: str
     tokens: int

@@ -11,13 +11,13 @@ from medtune.conversation import Message
 from medtune.models.generation import (
     Choice,
     configured_stops,
+    decode_answer,
     generate_batch,
     keeps_keys_alone,
     left_padded,
     length_batches,
     likeliest,
     prompt_seed,
-    read_answer,
     sampled,
     text_streamer,
 )
@@ -57,7 +57,7 @@ from medtune.tokens.chat_templates import special_tokens
 from medtune.tokens.render import ChatTemplate
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 # activations of 3,072 float32 are then below 32 MB, which the allocator keeps for the next layer
 TOKENS_AT_ONCE = 2048
@@ -315,7 +315,7 @@ class CausalModel:
         self._use_generation_attention()
         stops, choose = frozenset(self.stop_ids()), self._choice(decoding, rows)
         answers = generate_batch(self.model, rows, stops, self._max_new_tokens(decoding), choose)
-        return [read_answer(self.tokenizer, answer, stops) for answer in answers]
+        return [decode_answer(self.tokenizer, answer, stops) for answer in answers]
 
     def _choice(self, decoding: DecodingSettings, rows: Sequence[np.ndarray]) -> Choice:
         if decoding.temperature == 0:
@@ -363,34 +363,32 @@ class CausalModel:
         kept = np.concatenate([ids[:1], ids[len(ids) - limit + 1 :]])
         return str(self.tokenizer.decode(kept)), kept, len(ids) - limit
 
-    def generation_settings(self, decoding: DecodingSettings) -> dict[str, Any]:
-        """Arguments of transformers' ``GenerationConfig``, complete, so that no default of a
-        model's author sneaks in.
-        """
+    def generation_config(self, decoding: DecodingSettings) -> "GenerationConfig":
+        """Transformers' settings, complete, so that no default of a model's author sneaks in."""
+        from transformers import GenerationConfig
+
         sample = decoding.temperature > 0
         pad = self.tokenizer.pad_token_id
         stops = self.stop_ids()
-        return {
-            "max_new_tokens": self._max_new_tokens(decoding),
-            "do_sample": sample,
-            "temperature": decoding.temperature if sample else 1.0,
-            "top_p": decoding.top_p if sample else 1.0,
-            "top_k": 0 if sample else 50,
-            "num_beams": decoding.beams,
-            "repetition_penalty": 1.0,
-            "no_repeat_ngram_size": decoding.no_repeat_ngram,
-            "eos_token_id": stops,
-            "pad_token_id": pad if pad is not None else (stops or [0])[0],
-        }
+        return GenerationConfig(
+            max_new_tokens=self._max_new_tokens(decoding),
+            do_sample=sample,
+            temperature=decoding.temperature if sample else 1.0,
+            top_p=decoding.top_p if sample else 1.0,
+            top_k=0 if sample else 50,
+            num_beams=decoding.beams,
+            repetition_penalty=1.0,
+            no_repeat_ngram_size=decoding.no_repeat_ngram,
+            eos_token_id=stops,
+            pad_token_id=pad if pad is not None else (stops or [0])[0],
+        )
 
     @torch.no_grad()
     def _generate_by_transformers(
         self, rows: Sequence[np.ndarray], decoding: DecodingSettings, streamer: Any = None
     ) -> list[tuple[str, int, bool]]:
-        from transformers import GenerationConfig
-
         self._use_generation_attention()
-        settings = GenerationConfig(**self.generation_settings(decoding))
+        settings = self.generation_config(decoding)
         ids, mask = left_padded(rows, int(settings.pad_token_id))
         device = self.model.device
         if decoding.temperature > 0:
@@ -402,4 +400,4 @@ class CausalModel:
             streamer=streamer,
         )[:, ids.shape[1] :].cpu()
         stops = frozenset(self.stop_ids())
-        return [read_answer(self.tokenizer, row, stops) for row in output.tolist()]
+        return [decode_answer(self.tokenizer, row, stops) for row in output.tolist()]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from medtune.conversation import Message
-from medtune.models.generation import configured_stops, prompt_seed, read_answer, text_streamer
+from medtune.models.generation import configured_stops, decode_answer, prompt_seed, text_streamer
 from medtune.models.interface import (
     ChoiceLikelihoods,
     ChoiceRequest,
@@ -33,7 +33,7 @@ from medtune.models.t5_packed import PairBatch, decoder_hidden, start_token
 from medtune.tokens.encode_pairs import PairEncoder, keep_source
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 TOKENS_AT_ONCE = 4096
 PROMPTS_AT_ONCE = 64  # of questions with choices, between two signs of progress
@@ -228,34 +228,32 @@ class Seq2SeqModel:
         """Tokens that end an answer: EOS, and those of the model's own settings."""
         return sorted(configured_stops(self.model, self.tokenizer))
 
-    def generation_settings(self, decoding: DecodingSettings) -> dict[str, Any]:
-        """Arguments of transformers' ``generate``, complete, so that no default of a model's
-        author sneaks in.
-        """
+    def generation_config(self, decoding: DecodingSettings) -> "GenerationConfig":
+        """Transformers' settings, complete, so that no default of a model's author sneaks in."""
+        from transformers import GenerationConfig
+
         sample = decoding.temperature > 0
-        return {
-            "max_new_tokens": min(decoding.max_new_tokens, self.context),
-            "do_sample": sample,
-            "temperature": decoding.temperature if sample else 1.0,
-            "top_p": decoding.top_p if sample else 1.0,
-            "top_k": 0 if sample else 50,
-            "num_beams": decoding.beams,
-            "length_penalty": 1.0,
-            "early_stopping": False,
-            "repetition_penalty": 1.0,
-            "no_repeat_ngram_size": decoding.no_repeat_ngram,
-            "eos_token_id": self.stop_ids(),
-            "pad_token_id": int(self.model.config.pad_token_id),
-            "decoder_start_token_id": start_token(self.model.config),
-        }
+        return GenerationConfig(
+            max_new_tokens=min(decoding.max_new_tokens, self.context),
+            do_sample=sample,
+            temperature=decoding.temperature if sample else 1.0,
+            top_p=decoding.top_p if sample else 1.0,
+            top_k=0 if sample else 50,
+            num_beams=decoding.beams,
+            length_penalty=1.0,
+            early_stopping=False,
+            repetition_penalty=1.0,
+            no_repeat_ngram_size=decoding.no_repeat_ngram,
+            eos_token_id=self.stop_ids(),
+            pad_token_id=int(self.model.config.pad_token_id),
+            decoder_start_token_id=start_token(self.model.config),
+        )
 
     @torch.no_grad()
     def _generate_batch(
         self, rows: Sequence[np.ndarray], decoding: DecodingSettings, streamer: Any = None
     ) -> list[tuple[str, int, bool]]:
-        from transformers import GenerationConfig
-
-        settings = GenerationConfig(**self.generation_settings(decoding))
+        settings = self.generation_config(decoding)
         width, device = max(len(row) for row in rows), self.model.device
         ids = torch.full((len(rows), width), int(settings.pad_token_id))
         mask = torch.zeros((len(rows), width), dtype=torch.int64)
@@ -270,7 +268,7 @@ class Seq2SeqModel:
             streamer=streamer,
         )[:, 1:].cpu()  # the first is the start token
         stops = frozenset(self.stop_ids())
-        return [read_answer(self.tokenizer, row, stops) for row in output.tolist()]
+        return [decode_answer(self.tokenizer, row, stops) for row in output.tolist()]
 
 
 def _batches(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:

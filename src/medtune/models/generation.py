@@ -46,7 +46,7 @@ def keeps_keys_alone(model: Any) -> bool:
 
 
 def likeliest(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
-    """Greedy decoding."""
+    """The likeliest token of each row: greedy decoding."""
     return logits.argmax(-1)
 
 
@@ -124,7 +124,7 @@ def generate_batch(
     return answers
 
 
-def read_answer(
+def decode_answer(
     tokenizer: "PreTrainedTokenizerBase", tokens: Sequence[int], stops: frozenset[int]
 ) -> tuple[str, int, bool]:
     """The text before the first stop token, its tokens, and whether a stop token came."""

@@ -303,24 +303,48 @@ def load_weights(
     it, and ``ModelError`` where the files are not a whole model.
     """
     import torch
+
+    from medtune.models.packed_attention import PACKED_ATTENTION
+    from medtune.models.packing_check import check_packing
+    from medtune.models.quantization import keep_unpacked
+
+    config = read_config(ref)
+    if config.is_encoder_decoder:
+        attention = "sdpa"  # for generation; elsewhere `t5_packed` attends row by row
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = _read_weights(ref, config, dtype, attention, device)
+    if ref.quantization:
+        keep_unpacked(model)
+    if ref.adapter:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, str(ref.adapter))
+    model = model.eval() if ref.quantization else model.to(device).eval()
+    if attention == PACKED_ATTENTION:
+        check_packing(model, ref.name)
+    return model
+
+
+def _read_weights(
+    ref: LocalModelRef,
+    config: Any,
+    dtype: "torch.dtype",
+    attention: str | None,
+    device: "torch.device",
+) -> Any:
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
     from transformers.utils import logging
 
     from medtune.models.packed_attention import PACKED_ATTENTION
-    from medtune.models.packing_check import PackingUnsupportedError, check_packing
-    from medtune.models.quantization import keep_unpacked, quantization_config
+    from medtune.models.packing_check import PackingUnsupportedError
+    from medtune.models.quantization import quantization_config
 
-    config = read_config(ref)
-    seq2seq = bool(config.is_encoder_decoder)
-    kind = AutoModelForSeq2SeqLM if seq2seq else AutoModelForCausalLM
-    if seq2seq:
-        attention = "sdpa"  # for generation; elsewhere `t5_packed` attends row by row
-    logging.disable_progress_bar()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     options: dict[str, Any] = {}
     if ref.quantization:
         quantization = quantization_config(ref.quantization, ref.double_quantization, dtype)
         options = {"quantization_config": quantization, "device_map": {"": device}}
+    logging.disable_progress_bar()
     try:
         model, loading = kind.from_pretrained(
             ref.base,
@@ -333,9 +357,8 @@ def load_weights(
             **options,
         )
     except KeyError as error:
-        if (
-            attention == PACKED_ATTENTION and PACKED_ATTENTION in error.args
-        ):  # a table of its own ways to attend
+        # the architecture has a table of its own ways to attend
+        if attention == PACKED_ATTENTION and attention in error.args:
             raise PackingUnsupportedError(config.model_type, ref.name) from error
         raise
     except (OSError, ValueError, RuntimeError) as error:
@@ -345,15 +368,6 @@ def load_weights(
             fix="Fetch the model again.",
         ) from error
     _require_whole(loading["missing_keys"], ref.name)
-    if ref.quantization:
-        keep_unpacked(model)
-    if ref.adapter:
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, str(ref.adapter))
-    model = model.eval() if ref.quantization else model.to(device).eval()
-    if attention == PACKED_ATTENTION:
-        check_packing(model, ref.name)
     return model
 
 

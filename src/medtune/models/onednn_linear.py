@@ -60,7 +60,7 @@ class OneDnnLinear(nn.Module):
         self.gelu: str | None = None  # its form, where the product goes through it
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """The product."""
+        """[..., inputs] to [..., outputs]."""
         activation, form = ("gelu", self.gelu) if self.gelu else ("none", "")
         rows = inputs.reshape(-1, self.in_features)
         padding = padding_rows(len(rows))

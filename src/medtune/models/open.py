@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from medtune.errors import ModelError, RecipeError
 from medtune.files import read_json, sha256_json, write_json
-from medtune.models.endpoint_template import check_template_named
 from medtune.models.load import (
     LocalModelRef,
     load_tokenizer,
@@ -22,6 +21,7 @@ from medtune.models.load import (
 )
 from medtune.progress import say
 from medtune.recipe.schema import Endpoint, Evaluate, Model
+from medtune.tokens.render import check_template_named
 
 ENDPOINT_FILE = "endpoint.json"
 

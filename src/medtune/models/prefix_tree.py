@@ -81,7 +81,7 @@ class PromptTree:
 
     @property
     def tokens(self) -> int:
-        """How many are laid."""
+        """How many tokens the prompt and all branches have."""
         return len(self.prompt) + sum(map(len, self.branches))
 
     def positions(self) -> np.ndarray:

@@ -27,11 +27,9 @@ def save_model(
 
     ``base_name`` is how the adapter finds its base again.
     """
-    from transformers import GenerationConfig
-
     kind = Seq2SeqModel if model.config.is_encoder_decoder else CausalModel
     local = kind(model, tokenizer, base_name, "")
-    generation = GenerationConfig(**local.generation_settings(settings.decoding_settings()))
+    generation = local.generation_config(settings.decoding_settings())
     if has_adapter(model):
         adapter = model.peft_config["default"]
         adapter.base_model_name_or_path, adapter.revision = base_name, settings.revision

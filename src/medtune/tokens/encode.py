@@ -101,7 +101,7 @@ class Encoded:
 
     @property
     def tokens(self) -> int:
-        """Its length."""
+        """How many tokens it has."""
         return len(self.ids)
 
 

@@ -35,7 +35,7 @@ class EncodedPair:
 
     @property
     def tokens(self) -> int:
-        """Of both."""
+        """Tokens of source and target together."""
         return len(self.source) + len(self.target)
 
 

@@ -4,9 +4,10 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, repeat
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from medtune.conversation import Conversation
+from medtune.data.audit import Histogram, TokenLengths
 from medtune.errors import DataError
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class LengthTally:
         self._facts = truncation_counts([], encoder.max_length, overlong)
 
     def add(self, conversations: Iterable[Conversation]) -> None:
-        """Measure some more conversations."""
+        """Measure conversations, after those of earlier calls."""
         stream = iter(conversations)
         while chunk := list(islice(stream, CHUNK)):
             for row in self._encoder.lengths(chunk):
@@ -119,7 +120,7 @@ class LengthTally:
         return map(Length, repeat(""), self._tokens, self._supervised)
 
 
-def length_summary(lengths: Iterable[Length], limit: int | None = None) -> dict[str, Any]:
+def length_summary(lengths: Iterable[Length], limit: int | None = None) -> TokenLengths:
     """Median, 95th percentile and maximum of the rows' tokens, the supervised share of all
     tokens, and a histogram.
     """
@@ -130,18 +131,18 @@ def length_summary(lengths: Iterable[Length], limit: int | None = None) -> dict[
         tokens.append(row.tokens)
         supervised += row.supervised
     totals = np.array(tokens if tokens else [0])
-    return {
-        "rows": len(tokens),
-        "median": float(np.median(totals)),
-        "p95": float(np.percentile(totals, 95)),
-        "max": int(totals.max()),
-        "tokens": int(totals.sum()),
-        "supervised_share": supervised / max(1, int(totals.sum())),
-        "histogram": histogram(totals if tokens else totals[:0], limit),
-    }
+    return TokenLengths(
+        rows=len(tokens),
+        median=float(np.median(totals)),
+        p95=float(np.percentile(totals, 95)),
+        max=int(totals.max()),
+        tokens=int(totals.sum()),
+        supervised_share=supervised / max(1, int(totals.sum())),
+        histogram=histogram(totals if tokens else totals[:0], limit),
+    )
 
 
-def histogram(totals: "np.ndarray", limit: int | None = None) -> dict[str, Any]:
+def histogram(totals: "np.ndarray", limit: int | None = None) -> Histogram:
     """Counts of rows by tokens: bin i holds ``edges[i]`` < tokens ≤ ``edges[i + 1]``, at most 24
     of them.
 
@@ -152,7 +153,7 @@ def histogram(totals: "np.ndarray", limit: int | None = None) -> dict[str, Any]:
     import numpy as np
 
     if not len(totals):
-        return {"edges": [0, 1], "counts": [0], "limit": limit, "over_limit": 0}
+        return Histogram(edges=[0, 1], counts=[0], limit=limit, over_limit=0)
     shortest, longest = int(totals.min()), int(totals.max())
     low, high = (int(np.percentile(totals, share)) for share in (1, 99))
     inner = _inner_edges(low, high)
@@ -161,7 +162,7 @@ def histogram(totals: "np.ndarray", limit: int | None = None) -> dict[str, Any]:
     uppers = sorted({start, longest, *(mark for mark in marks if start < mark < longest)})
     counts = np.histogram(totals, bins=np.array(uppers) + 0.5)[0]
     over = 0 if limit is None else int((totals > limit).sum())
-    return {"edges": uppers, "counts": [int(c) for c in counts], "limit": limit, "over_limit": over}
+    return Histogram(edges=uppers, counts=[int(c) for c in counts], limit=limit, over_limit=over)
 
 
 def _inner_edges(low: int, high: int) -> list[int]:

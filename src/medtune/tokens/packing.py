@@ -27,12 +27,12 @@ class PackedBatch:
 
     @property
     def supervised(self) -> int:
-        """Tokens that are learnt."""
+        """How many tokens are learnt."""
         return len(self.targets)
 
     @property
     def tokens(self) -> int:
-        """Tokens of all rows."""
+        """How many tokens all rows have."""
         return sum(self.lengths)
 
     def to(self, device: torch.device) -> "PackedBatch":

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
+from medtune.data.audit import Histogram
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -40,11 +42,11 @@ class TokenView:
     pieces: tuple[ViewedToken, ...]
 
     def count(self, state: State) -> int:
-        """Tokens in this state."""
+        """How many of the tokens are in this state."""
         return sum(piece.state == state for piece in self.pieces)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """The view as plain values, for JSON."""
         return {
             "id": self.id,
             "supervised": self.count("supervised"),
@@ -125,7 +127,7 @@ def show_token(piece: ViewedToken) -> str:
     return unseen + (f"‹{text}›" if piece.special else text)
 
 
-def plain(view: TokenView) -> str:
+def plain_text(view: TokenView) -> str:
     """All tokens of a row without colour: what is learnt between ⟦⟧, what is cut between ~~,
     boundaries marked.
     """
@@ -140,11 +142,11 @@ def plain(view: TokenView) -> str:
     return "".join([*parts, CLOSED[state]])
 
 
-def bars(histogram: dict[str, Any], fate: str = "cut") -> list[str]:
+def histogram_lines(histogram: Histogram, fate: str = "cut") -> list[str]:
     """A histogram of ``length_summary`` as lines of at most 80 columns, with a line where the
     limit lies.
     """
-    edges, counts, limit = histogram["edges"], histogram["counts"], histogram["limit"]
+    edges, counts, limit = histogram.edges, histogram.counts, histogram.limit
     total, most = sum(counts), max(counts)
     names = [f"{low + 1:,}–{high:,}" for low, high in pairwise(edges)]
     name_width, count_width = max(map(len, names)), max(len(f"{count:,}") for count in counts)
@@ -160,10 +162,10 @@ def bars(histogram: dict[str, Any], fate: str = "cut") -> list[str]:
     return lines
 
 
-def _limit_line(histogram: dict[str, Any], total: int, fate: str) -> str:
-    over = histogram["over_limit"]
+def _limit_line(histogram: Histogram, total: int, fate: str) -> str:
+    over = histogram.over_limit
     share = f"{over / max(1, total):.1%}"
-    text = f" limit {histogram['limit']:,} tokens: {over:,} of {total:,} rows {fate} ({share}) "
+    text = f" limit {histogram.limit:,} tokens: {over:,} of {total:,} rows {fate} ({share}) "
     return text.center(WIDTH, "┄")
 
 

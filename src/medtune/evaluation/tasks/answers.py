@@ -11,7 +11,7 @@ from medtune.conversation import Conversation, Message
 from medtune.errors import ModelError
 from medtune.evaluation.confidence.scores import clusters
 from medtune.evaluation.results import Result, Sample
-from medtune.evaluation.similarity import Encoder, encoder_version, open_encoder, similarities
+from medtune.evaluation.similarity import TextEncoder, encoder_version, open_encoder, similarities
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
 from medtune.evaluation.text_metrics import NO_COUNTS, bleu, bleu_counts, rouge_l, token_f1
 from medtune.models.interface import Generated, LanguageModel
@@ -174,7 +174,7 @@ def _scored(sample: AnswerSample, **scores: float | list[float]) -> AnswerSample
     return sample.model_copy(update={"score": sample.score.model_copy(update=scores)})
 
 
-def _with_similarities(samples: Sequence[AnswerSample], encoder: Encoder) -> list[AnswerSample]:
+def _with_similarities(samples: Sequence[AnswerSample], encoder: TextEncoder) -> list[AnswerSample]:
     with track("similarity", len(samples), "answers") as bar:
         pairs = [(sample.output, sample.reference or "") for sample in samples]
         scores = similarities(encoder, pairs, bar.advance)
@@ -226,7 +226,9 @@ def _sampled_rounds(
         ]
 
 
-def _with_sampled(sample: AnswerSample, texts: list[str], encoder: Encoder | None) -> AnswerSample:
+def _with_sampled(
+    sample: AnswerSample, texts: list[str], encoder: TextEncoder | None
+) -> AnswerSample:
     """The sample with sampled answers; with an encoder, which of them say the same."""
     scores = [rouge_l(text, sample.reference or "") for text in texts]
     update: dict[str, Any] = {"sampled": texts}
