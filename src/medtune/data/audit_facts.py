@@ -65,7 +65,6 @@ def build_audit(
     row_counts, dropped = row_audit(read, tally, selection)
     leaks, by_chance = leak_audit(selection, settings, seed)
     splits = {name: split_audit(index, selection, number) for number, name in enumerate(SPLITS)}
-    groups = selection.group[selection.kept]
     near, contradictory = listings(rows, selection)
     return Audit(
         sources=list(sources),
@@ -84,17 +83,8 @@ def build_audit(
             name: Shortage(asked=asked, usable=usable)
             for name, (asked, usable) in selection.unfilled.items()
         },
-        groups=GroupAudit(
-            count=int(groups.max()) + 1,
-            largest=int(np.bincount(groups).max()),
-            group_by=list(settings.split.group_by),
-            entities=bool(index.has_entity[selection.kept].any()),
-        ),
-        demonstrations=DemonstrationAudit(
-            questions=list(demonstrations),
-            rows_kept_out_of_training=int(np.isin(groups, list(selection.forced)).sum())
-            + selection.dropped["demonstration_subject"],
-        ),
+        groups=group_audit(index, selection, settings),
+        demonstrations=demonstration_audit(selection, demonstrations),
         leaked=leaks.any,
         leaked_by=leaks,
         leaked_share_of_a_random_split=by_chance.share,
@@ -108,6 +98,26 @@ def build_audit(
         contamination=contamination,
         near_duplicates_listed=near,
         contradictions_listed=contradictory,
+    )
+
+
+def group_audit(index: Index, selection: Selection, settings: Data) -> GroupAudit:
+    """The groups of the selected rows."""
+    groups = selection.group[selection.kept]
+    return GroupAudit(
+        count=int(groups.max()) + 1,
+        largest=int(np.bincount(groups).max()),
+        group_by=list(settings.split.group_by),
+        entities=bool(index.has_entity[selection.kept].any()),
+    )
+
+
+def demonstration_audit(selection: Selection, demonstrations: Sequence[str]) -> DemonstrationAudit:
+    """The demonstration questions, and what they keep from training."""
+    forced = np.isin(selection.group[selection.kept], list(selection.forced))
+    return DemonstrationAudit(
+        questions=list(demonstrations),
+        rows_kept_out_of_training=int(forced.sum()) + selection.dropped["demonstration_subject"],
     )
 
 
