@@ -93,8 +93,8 @@ def test_what_is_not_grouped_by_and_lies_on_both_sides_is_counted_by_kind(tmp_pa
     found = prepare(settings, 0, [], None, tmp_path / "out").audit
     text = " ".join(audit_text(found).split())
     assert (
-        f"leaked: {found.leaked} (held-out rows that share with a training row what the recipe does not group by"
-        in text
+        f"leaked: {found.leaked} (held-out rows that share with a training row "
+        "what the recipe does not group by" in text
     )
     assert f"by: answer {found.leaked})" in text
     assert found.leaked > 0

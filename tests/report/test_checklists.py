@@ -17,7 +17,8 @@ TRIPOD_ITEMS = (
     "14a 14b 14c 14d 14e 14f 15 16a 16b 16c 16d 17 18 19a 19b 19c 19d 19e 19f 19g"
 ).split()
 CARD_SECTIONS = (
-    "BasicInfo ReleaseInfo ModelSummary UsesAndDirections Warnings AISystemFacts TransparencyInformation KeyMetrics "
+    "BasicInfo ReleaseInfo ModelSummary UsesAndDirections Warnings AISystemFacts "
+    "TransparencyInformation KeyMetrics "
     "Resources Bibliography"
 ).split()
 

@@ -38,7 +38,8 @@ def test_a_verdict_names_the_baseline_that_is_not_passed():
     said = verdict(metrics_with({"majority": 0.2, "tfidf_svm": 0.9}))
     assert said.startswith("Accuracy rose by 0.4 (from 0.2;")
     assert said.endswith(
-        "Yet a linear model on word counts, without any language model, reaches 0.9 (trained model 0.6)."
+        "Yet a linear model on word counts, without any language model, reaches 0.9 "
+        "(trained model 0.6)."
     )
     assert verdict(metrics_with({"majority": 0.2, "tfidf_svm": 0.5})).endswith(
         "The best baseline (a linear model on word counts) reaches 0.5."

@@ -24,7 +24,8 @@ def said(**tasks):
 
 def test_an_improvement_is_said_with_its_uncertainty():
     assert said(perplexity={"bits_per_byte": entry()}) == (
-        "Bits per byte of the held-out answers fell by 0.41 (from 3.2; 95 % 0.38 to 0.44, p < 0.001, n = 120 in 90 groups): "
+        "Bits per byte of the held-out answers fell by 0.41 (from 3.2; "
+        "95 % 0.38 to 0.44, p < 0.001, n = 120 in 90 groups): "
         "the improvement is real on this test set."
     )
 

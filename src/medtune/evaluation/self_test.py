@@ -224,28 +224,52 @@ def _calibration() -> Figures:
 
 
 CASES = (
-    KnownAnswer("perplexity is exponentiated once", [3.3201],
-        lambda: _metric("perplexity", "perplexity", _scored((4, 2, 9), (8, 8, 9)))),
-    KnownAnswer("bits per byte of a uniform model", [4.6851],
-        lambda: _metric("perplexity", "bits_per_byte", _scored((3 * math.log(50_257), 3, 10)))),
+    KnownAnswer(
+        "perplexity is exponentiated once",
+        [3.3201],
+        lambda: _metric("perplexity", "perplexity", _scored((4, 2, 9), (8, 8, 9))),
+    ),
+    KnownAnswer(
+        "bits per byte of a uniform model",
+        [4.6851],
+        lambda: _metric("perplexity", "bits_per_byte", _scored((3 * math.log(50_257), 3, 10))),
+    ),
     KnownAnswer("answers in words: accuracy, parse rate", [0.5, 0.5], _parsed),
     KnownAnswer("options: raw and per byte", [0, 1], _length_bias),
     KnownAnswer("questions with 3, 4 and 5 options", [1, 3], _ragged, 1e-12),
-    KnownAnswer("options that tie share their rightness", [0.25],
-        lambda: [tied_best(list("ABCD"), np.zeros(4))["A"]]),
-    KnownAnswer("macro-F1 of the majority, 9 to 1", [0.9, 0.4737],
-        lambda: _always("a", {"a": 9, "b": 1})),
-    KnownAnswer("PubMedQA, always yes: accuracy, macro-F1", [0.552, 0.2371],
-        lambda: _always("yes", {"yes": 276, "no": 169, "maybe": 55})),
+    KnownAnswer(
+        "options that tie share their rightness",
+        [0.25],
+        lambda: [tied_best(list("ABCD"), np.zeros(4))["A"]],
+    ),
+    KnownAnswer(
+        "macro-F1 of the majority, 9 to 1", [0.9, 0.4737], lambda: _always("a", {"a": 9, "b": 1})
+    ),
+    KnownAnswer(
+        "PubMedQA, always yes: accuracy, macro-F1",
+        [0.552, 0.2371],
+        lambda: _always("yes", {"yes": 276, "no": 169, "maybe": 55}),
+    ),
     KnownAnswer("ROUGE-L F1", [0.75], lambda: [rouge_l("a b c d", "a c d e")]),
     KnownAnswer("doses that disagree", [1, 1, 0], _doses),
     KnownAnswer("exact McNemar, 60 to 30", [0.00206], lambda: [mcnemar_exact(60, 30)], 1e-5),
-    KnownAnswer("exact McNemar, 5 to 0 and 10 to 2", [0.0625, 0.038574],
-        lambda: [mcnemar_exact(5, 0), mcnemar_exact(10, 2)], 1e-6),
-    KnownAnswer("Newcombe's interval of 36, 12, 2, 0 pairs", [-0.3404, -0.0569],
-        lambda: PairedCounts(36, 12, 2, 0).interval()),
-    KnownAnswer("signs flipped, 12 items one way", [2 / 4096],
-        lambda: [sign_flips(np.array([0.75] * 12), 200_000, 0)], 3e-4),
+    KnownAnswer(
+        "exact McNemar, 5 to 0 and 10 to 2",
+        [0.0625, 0.038574],
+        lambda: [mcnemar_exact(5, 0), mcnemar_exact(10, 2)],
+        1e-6,
+    ),
+    KnownAnswer(
+        "Newcombe's interval of 36, 12, 2, 0 pairs",
+        [-0.3404, -0.0569],
+        lambda: PairedCounts(36, 12, 2, 0).interval(),
+    ),
+    KnownAnswer(
+        "signs flipped, 12 items one way",
+        [2 / 4096],
+        lambda: [sign_flips(np.array([0.75] * 12), 200_000, 0)],
+        3e-4,
+    ),
     KnownAnswer("switches; none in groups; p of two groups", [1, 2, 1, 0.5], _switches, 1e-12),
     KnownAnswer("Holm's correction", [0.03, 0.06, 0.06], lambda: holm([0.01, 0.04, 0.03]), 1e-12),
     KnownAnswer("Wilson's interval of 8 of 10", [0.4902, 0.9433], lambda: wilson(8, 10)),
@@ -254,12 +278,20 @@ CASES = (
     KnownAnswer("no change: difference, p-value", [0, 1], _nothing_changed, 1e-12),
     KnownAnswer("calibration error: 8 and 5 of 10 at 0.8", [0, 0.3], _calibration, 1e-12),
     KnownAnswer("AUROC of ties, of a perfect score", [0.5, 1], _auroc, 1e-12),
-    KnownAnswer("semantic entropy of clusters 5, 3, 2", [1.029653],
-        lambda: [semantic_entropy([0] * 5 + [1] * 3 + [2] * 2)], 1e-6),
+    KnownAnswer(
+        "semantic entropy of clusters 5, 3, 2",
+        [1.029653],
+        lambda: [semantic_entropy([0] * 5 + [1] * 3 + [2] * 2)],
+        1e-6,
+    ),
     KnownAnswer("conformal: all labels, limit, coverage", [1, 0.9, 0.90099], _conformal, 1e-5),
-    KnownAnswer("rubric with a penalty", [0.2],
-        lambda: [item_score([5, 5, -3], [True, False, True]) or math.nan], 1e-12),
-)  # fmt: skip
+    KnownAnswer(
+        "rubric with a penalty",
+        [0.2],
+        lambda: [item_score([5, 5, -3], [True, False, True]) or math.nan],
+        1e-12,
+    ),
+)
 
 
 def self_test() -> list[CaseResult]:

@@ -84,8 +84,8 @@ def _use(figures: Figures) -> str:
     """What the recipe's statement says, else what holds for every run."""
     statement = figures.recipe.statement
     use = statement.intended_use or (
-        "Research and teaching on fine-tuning and its evaluation. Who may use it for what else: not "
-        "stated."
+        "Research and teaching on fine-tuning and its evaluation. "
+        "Who may use it for what else: not stated."
     )
     limits = [f"Not for: {statement.out_of_scope}"] if statement.out_of_scope else []
     return "\n\n".join([use, *limits])
@@ -148,7 +148,8 @@ def model_card(figures: Figures) -> str:
 {recipe.description} Made with medtune from `{recipe.model.name}` \
 ({recipe.train.method} fine-tuning, {training}, seed {recipe.seed}).
 
-**Research only: not a medical device, not for clinical use. Its answers may be wrong and dangerous.**
+**Research only: not a medical device, not for clinical use. \
+Its answers may be wrong and dangerous.**
 
 ## Did it help?
 
@@ -197,7 +198,8 @@ def base_model_card(recipe: dict[str, Any], figures: dict[str, Any]) -> str:
         for kind, row in figures["held_out"].items()
     )
     samples = "\n\n".join(
-        f"**{s['prompt']}**\n\n- greedy: {_figure_line(s['greedy'])}\n- sampled (temperature 0.8): {_figure_line(s['sampled'])}"
+        f"**{s['prompt']}**\n\n- greedy: {_figure_line(s['greedy'])}\n"
+        f"- sampled (temperature 0.8): {_figure_line(s['sampled'])}"
         for s in figures["samples"]
     )
     stats = figures["stats"]
@@ -206,8 +208,11 @@ def base_model_card(recipe: dict[str, Any], figures: dict[str, Any]) -> str:
         f"continued from {shape['continue_from']}"
         if shape["continue_from"]
         else (
-            f"a Llama-style decoder from scratch: width {shape['width']}, {shape['layers']} layers, {shape['heads']} heads, "
-            f"feed-forward {shape['feed_forward']}, context {shape['context']}, tied embeddings, byte-level BPE of {shape['vocabulary']:,} tokens"
+            f"a Llama-style decoder from scratch: width {shape['width']}, "
+            f"{shape['layers']} layers, "
+            f"{shape['heads']} heads, feed-forward {shape['feed_forward']}, "
+            f"context {shape['context']}, tied embeddings, "
+            f"byte-level BPE of {shape['vocabulary']:,} tokens"
         )
     )
     return f"""---
@@ -220,23 +225,29 @@ tags: [medical, tiny, medtune]
 
 # {recipe["name"]}
 
-{recipe["description"]} {figures["parameters"]:,} parameters; {origin}. It is a base for trying, teaching and testing fine-tuning.
-**It knows almost no medicine, answers wrongly with confidence, and must not be used for any medical purpose.**
+{recipe["description"]} {figures["parameters"]:,} parameters; {origin}. \
+It is a base for trying, teaching and testing fine-tuning.
+**It knows almost no medicine, answers wrongly with confidence, \
+and must not be used for any medical purpose.**
 
 ## How it was made
 
-Recipe `{recipe["name"]}` of medtune (`medtune pretrain {recipe["name"]}`): {stats["steps"]:,} steps, {stats["tokens"]:,} tokens
-({train["epochs"]:g} passes), {train["optimizer"]} at {train["learning_rate"]:g}, {train["schedule"]} schedule,
+Recipe `{recipe["name"]}` of medtune (`medtune pretrain {recipe["name"]}`): \
+{stats["steps"]:,} steps, {stats["tokens"]:,} tokens
+({train["epochs"]:g} passes), {train["optimizer"]} at {train["learning_rate"]:g}, \
+{train["schedule"]} schedule,
 {stats["seconds"] / 60:.0f} minutes, seed {recipe["seed"]}.
 
 ## Corpus, attribution, licence
 
-{corpus["attribution"]}. Licence of the texts: {corpus["licence"] or "as stated by their owners"}. The corpus itself is not
+{corpus["attribution"]}. Licence of the texts: \
+{corpus["licence"] or "as stated by their owners"}. The corpus itself is not
 distributed with the model. The weights are offered under CC BY 4.0 with the same attribution.
 
 ## Held-out bits per byte
 
-{corpus["held_out"]:.0%} of the documents of each kind were never trained on (documents that share an identifier together).
+{corpus["held_out"]:.0%} of the documents of each kind were never trained on \
+(documents that share an identifier together).
 
 | kind of text | bits per byte | documents | bytes |
 |---|---|---|---|
@@ -248,8 +259,10 @@ distributed with the model. The weights are offered under CC BY 4.0 with the sam
 
 ## Limits
 
-A very small model of English textbook and abstract prose. It repeats itself, invents facts, numbers and doses, and has not been
-aligned or checked for safety. Documents outside its corpus, other languages and long texts are beyond it.
+A very small model of English textbook and abstract prose. It repeats itself, \
+invents facts, numbers and doses, and has not been
+aligned or checked for safety. Documents outside its corpus, \
+other languages and long texts are beyond it.
 """
 
 
@@ -261,8 +274,8 @@ RELATIONS = {"adapter": "adapter", "merged": "finetune", "merged-4bit": "quantiz
 FORMS = {
     "adapter": "The adapter alone, as trained: load it on its base with PEFT.",
     "merged": "Base and adapter (or all trained weights) in one, in {dtype}.",
-    "merged-4bit": "Base and adapter (or all trained weights) in one, the linear layers in NF4 with double quantization "
-    "(bitsandbytes), the rest in {dtype}.",
+    "merged-4bit": "Base and adapter (or all trained weights) in one, the linear layers in NF4 "
+    "with double quantization (bitsandbytes), the rest in {dtype}.",
 }
 STAGES = {
     "merge": "merged, float32",
@@ -291,15 +304,18 @@ def _section(facts: dict[str, Any]) -> str:
     if facts["form"] == "adapter":
         return text
     lines = [
-        f"{text} On {facts['questions']} held-out questions ({facts['merge']['tokens']} tokens), against the run's model in float32:",
+        f"{text} On {facts['questions']} held-out questions ({facts['merge']['tokens']} tokens), "
+        "against the run's model in float32:",
         "",
-        "| | largest difference of a logit | mean KL divergence (nats a token) | same likeliest token |",
+        "| | largest difference of a logit | mean KL divergence (nats a token) "
+        "| same likeliest token |",
         "|---|---|---|---|",
     ]
     for key, title in STAGES.items():
         if key in facts:
             a = facts[key]
             lines.append(
-                f"| {title.format(**facts)} | {a['largest']:.2g} | {a['kl']:.2g} | {a['same_best']:.1%} |"
+                f"| {title.format(**facts)} | {a['largest']:.2g} | {a['kl']:.2g} "
+                f"| {a['same_best']:.1%} |"
             )
     return "\n".join(lines)

@@ -247,8 +247,17 @@ def flow_picture(audit: Audit) -> str:
             _box(x, third, width, f"{name}: {facts.rows:,} rows", use[name], f"box {name}")
         )
     share = audit.leaked_share_of_a_random_split
-    note = f"shared between training and the rest: {audit.leaked} (a random split: {share:.0%} of held-out rows)"
+    note = (
+        f"shared between training and the rest: {audit.leaked} "
+        f"(a random split: {share:.0%} of held-out rows)"
+    )
     parts.append(f'<text x="40" y="{third + BOX_HEIGHT + 26}">{escape(note)}</text>')
     height = max(third + BOX_HEIGHT + 40, 40 + 17 * len(left))
-    tip = '<defs><marker id="tip" markerWidth="9" markerHeight="9" refX="2" refY="4" orient="auto"><path d="M0 0 L8 4 L0 8 z"/></marker></defs>'
-    return f'<svg class="flow" viewBox="0 0 {FLOW_WIDTH} {height}" role="img" aria-label="data flow">{tip}{"".join(parts)}</svg>'
+    tip = (
+        '<defs><marker id="tip" markerWidth="9" markerHeight="9" refX="2" refY="4" orient="auto">'
+        '<path d="M0 0 L8 4 L0 8 z"/></marker></defs>'
+    )
+    return (
+        f'<svg class="flow" viewBox="0 0 {FLOW_WIDTH} {height}" role="img" aria-label="data flow">'
+        f"{tip}{''.join(parts)}</svg>"
+    )

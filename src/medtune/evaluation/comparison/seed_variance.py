@@ -127,11 +127,12 @@ def seed_variance(
 ) -> SeedVariance:
     """Trainings with ``seeds``, whose figures are ``values``, with their mean in a sentence."""
     span = "" if pooled.low is None else f" (95 % {pooled.low:.3g} to {pooled.high:.3g})"
-    few = f"; {pooled.groups} groups are too few to tell it from chance"
+    unsure = pooled.groups > 1 and too_few(pooled.groups)
+    few = f"; {pooled.groups} groups are too few to tell it from chance" if unsure else ""
     sentence = (
         f"Over {len(seeds)} trainings with different seeds, {metric.title.lower()} changed by "
         f"{pooled.value:.3g} on average{span}; standard deviation between them "
-        f"{pooled.between_sd or 0.0:.2g}{few if pooled.groups > 1 and too_few(pooled.groups) else ''}."
+        f"{pooled.between_sd or 0.0:.2g}{few}."
     )
     rows = [
         SeedRow(seed=seed, value=value, change=change)

@@ -57,7 +57,8 @@ MEANINGS = {
         "Confidence is the softmax over the scores of the options: the share of the likeliest one."
     ),
     "answers": (
-        "Confidence is exp(mean log-likelihood a token) of the model's own answer. An answer counts "
+        "Confidence is exp(mean log-likelihood a token) of the model's own answer. An answer "
+        "counts "
         "as right where its ROUGE-L with the reference is at least 0.3 (the convention of Kuhn et "
         "al. 2023): overlap of words, not a judgement by a clinician."
     ),
@@ -104,7 +105,8 @@ def _calibration(facts: ConfidenceFacts) -> str:
         verdict = f"more than chance would give; on the whole the model is {verdict}"
     return (
         f"Mean confidence {_f(facts.confidence)}, right {_f(facts.right)} of the time. Calibration "
-        f"error {_band(ece)}; a perfectly calibrated model with these {facts.n:,} confidences would "
+        f"error {_band(ece)}; a perfectly calibrated model with these {facts.n:,} confidences "
+        "would "
         f"show {_f(chance.mean)} ({_f(chance.low)}–{_f(chance.high)}): {verdict}."
     )
 
@@ -182,7 +184,8 @@ def _threshold(facts: ConfidenceFacts) -> str:
     target, status = f"{threshold.wanted:.0%}", threshold.status
     if status == "out of reach":
         return (
-            f"No threshold: at no confidence are {target} of at least ten validation answers right. "
+            f"No threshold: at no confidence are {target} of at least ten validation answers "
+            "right. "
             "Nothing is held back."
         )
     test = threshold.test

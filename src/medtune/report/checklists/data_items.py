@@ -3,6 +3,7 @@
 from medtune.data.audit import SplitAudit, TokenLengths
 from medtune.report.checklists.base import Facts
 
+COUNTED_BY_ITEM = "counted in the samples of each task (prompt_cut)"
 ROLES = {"train": "training", "validation": "tuning", "test": "evaluation"}
 
 
@@ -53,8 +54,9 @@ def distribution(facts: Facts) -> str:
 def _split_line(name: str, split: SplitAudit, tokens: TokenLengths) -> str:
     labels = f", {len(split.labels)} labels" if split.labels else ""
     return (
-        f"{ROLES[name]}: {split.rows:,} rows in {split.groups:,} groups{labels}; tokens: median {tokens.median:,.0f}, "
-        f"95 % {tokens.p95:,.0f}, longest {tokens.max:,.0f}; words of an answer: median {split.answer_words.median:,.0f}."
+        f"{ROLES[name]}: {split.rows:,} rows in {split.groups:,} groups{labels}; tokens: "
+        f"median {tokens.median:,.0f}, 95 % {tokens.p95:,.0f}, longest {tokens.max:,.0f}; "
+        f"words of an answer: median {split.answer_words.median:,.0f}."
     )
 
 
@@ -70,10 +72,12 @@ def cleaning(facts: Facts) -> str:
         else f"found in {identifiers.rows:,} rows (policy: {identifiers.policy})"
     )
     return (
-        f"The same rules for every source. Rows repaired: {repaired}. Switched off: {', '.join(off) or 'none'}. "
+        f"The same rules for every source. Rows repaired: {repaired}. "
+        f"Switched off: {', '.join(off) or 'none'}. "
         f"Identifiers of patients: {seen}. Near-duplicates: {audit.near_duplicates.policy} "
-        f"(similarity from {audit.near_duplicates.threshold}). Contradictions: {audit.contradictions.policy.replace('_', ' ')}."
-    )  # fmt: skip
+        f"(similarity from {audit.near_duplicates.threshold}). "
+        f"Contradictions: {audit.contradictions.policy.replace('_', ' ')}."
+    )
 
 
 def missing(facts: Facts) -> str:
@@ -82,13 +86,16 @@ def missing(facts: Facts) -> str:
     tokens = audit.tokens
     labels = audit.labels.selected if audit.labels else None
     classes = (
-        f"{labels.classes} classes of {labels.smallest:,} to {labels.largest:,} rows, not reweighted."
+        f"{labels.classes} classes of {labels.smallest:,} to {labels.largest:,} rows, "
+        "not reweighted."
         if labels
         else "No label is learnt."
     )
     return (
-        f"Left out: {counts_text(audit.dropped)}; not drawn because of a limit: {audit.rows.not_drawn:,}. "
-        f"Longer than {tokens.max_length:,} tokens ({tokens.overlong}): {tokens.truncated_rows:,} rows cut, "
+        f"Left out: {counts_text(audit.dropped)}; "
+        f"not drawn because of a limit: {audit.rows.not_drawn:,}. "
+        f"Longer than {tokens.max_length:,} tokens ({tokens.overlong}): "
+        f"{tokens.truncated_rows:,} rows cut, "
         f"{tokens.overlong_dropped:,} left out. {classes}"
     )
 
@@ -100,9 +107,10 @@ def shortening(facts: Facts) -> str:
         f"{row.task}: {row.after.value:.1%}" for row in facts.rows if row.metric == "prompts_cut"
     ]
     return (
-        f"Texts are not summarised. Training rows longer than {tokens.max_length:,} tokens ({tokens.overlong}): "
-        f"{tokens.truncated_rows:,} cut by {tokens.truncated_tokens:,} tokens in all, {tokens.lost_terminators:,} of them "
-        f"without their end. Prompts cut to the model's context: {', '.join(cut) or 'counted in the samples of each task (prompt_cut)'}."
+        f"Texts are not summarised. Training rows longer than {tokens.max_length:,} tokens "
+        f"({tokens.overlong}): {tokens.truncated_rows:,} cut by {tokens.truncated_tokens:,} tokens "
+        f"in all, {tokens.lost_terminators:,} of them without their end. "
+        f"Prompts cut to the model's context: {', '.join(cut) or COUNTED_BY_ITEM}."
     )
 
 
@@ -112,7 +120,8 @@ def flow(facts: Facts) -> str:
     rows = audit.rows
     splits = ", ".join(f"{name} {split.rows:,}" for name, split in audit.splits.items())
     return (
-        f"Read {rows.read:,} rows; left out {counts_text(audit.dropped)}; usable {rows.usable:,}; used {rows.drawn:,} "
+        f"Read {rows.read:,} rows; left out {counts_text(audit.dropped)}; "
+        f"usable {rows.usable:,}; used {rows.drawn:,} "
         f"in {audit.groups.count:,} groups; {splits}. Drawn as a picture in the report."
     )
 
@@ -126,8 +135,9 @@ def shift(facts: Facts) -> str:
         f" Labels of the test rows that training has not: {len(others - labels)}." if others else ""
     )
     return (
-        f"Answer words, median: training {train.answer_words.median:,.0f}, test {test.answer_words.median:,.0f}; "
-        f"question words: {train.question_words.median:,.0f} and {test.question_words.median:,.0f}.{unseen} "
+        f"Answer words, median: training {train.answer_words.median:,.0f}, "
+        f"test {test.answer_words.median:,.0f}; question words: "
+        f"{train.question_words.median:,.0f} and {test.question_words.median:,.0f}.{unseen} "
         + overlap(facts)
     )
 
@@ -146,9 +156,10 @@ def overlap(facts: Facts) -> str:
         else "Overlap of phrases: not measured."
     )
     return (
-        f"Held-out rows that share a text or subject with training: {audit.leaked:,} (a random split: "
+        f"Held-out rows that share a text or subject with training: {audit.leaked:,} "
+        "(a random split: "
         f"{audit.leaked_share_of_a_random_split:.1%}). {runs}"
-    )  # fmt: skip
+    )
 
 
 def data_problems(facts: Facts) -> str:

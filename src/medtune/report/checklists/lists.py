@@ -152,7 +152,8 @@ def _kind(facts: Facts) -> str:
 
 def _security(_: Facts) -> str:
     return (
-        "Only safetensors and JSON are read and written, no code of a model is run; nothing is sent "
+        "Only safetensors and JSON are read and written, no code of a model is run; "
+        "nothing is sent "
         "anywhere unless the recipe names a remote model."
     )
 
