@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medtune.evaluation.tasks.multiple_choice import read_answer
+from medtune.evaluation.tasks.multiple_choice import named_choice
 from medtune.text.answer_parsing import named_letters, named_option
 
 DRUGS = ["metformin", "insulin", "rest", "B-cell lymphoma"]
@@ -33,7 +33,7 @@ BOTH = ["x", "y", "Both A and B"]
     ],
 )
 def test_an_option_s_own_text_goes_first(text, choices, named):
-    assert read_answer(text, choices) == named
+    assert named_choice(text, choices) == named
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_an_option_s_own_text_goes_first(text, choices, named):
     ],
 )
 def test_a_letter_with_the_text_of_another_option_names_neither(text, choices):
-    assert read_answer(text, choices) is None
+    assert named_choice(text, choices) is None
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_letter_with_the_text_of_another_option_names_neither(text, choices):
     ],
 )
 def test_the_last_statement_goes_before_other_mentions(text, named):
-    assert read_answer(text, DRUGS) == named
+    assert named_choice(text, DRUGS) == named
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_the_last_statement_goes_before_other_mentions(text, named):
     ],
 )
 def test_a_capital_letter_by_itself(text, named):
-    assert read_answer(text, DRUGS) == named
+    assert named_choice(text, DRUGS) == named
 
 
 def test_a_letter_inside_an_option_s_text_is_none():
-    assert read_answer("Give vitamin B 12", VITAMINS) is None
-    assert read_answer("Give agent B now", ["Agent B", "x"]) is None
-    assert read_answer("Give agent B now", ["x", "y"]) == 1
+    assert named_choice("Give vitamin B 12", VITAMINS) is None
+    assert named_choice("Give agent B now", ["Agent B", "x"]) is None
+    assert named_choice("Give agent B now", ["x", "y"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_letter_inside_an_option_s_text_is_none():
     ],
 )
 def test_what_is_denied_is_not_named(text, named):
-    assert read_answer(text, DRUGS) == named
+    assert named_choice(text, DRUGS) == named
 
 
 @given(st.text(max_size=80), st.integers(2, 10))

@@ -19,11 +19,11 @@ PAIRS_AT_ONCE = 64  # their vectors lie in memory together
 
 
 class TextEncoder(Protocol):
-    """Texts to vectors."""
+    """Makes vectors of length 1 from texts."""
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Its name, for people to read."""
 
     def encode(self, texts: Sequence[str]) -> list[TextEmbedding]:
         """The vectors of each text."""

@@ -164,7 +164,7 @@ class TaskSpec(Section):
 
     @property
     def declared(self) -> TaskDeclaration:
-        """The task itself."""
+        """The task that the entry names."""
         return find_task(self.task)
 
 

@@ -105,7 +105,7 @@ class Recipe(Section):
 
     @property
     def training_seed(self) -> int:
-        """Seed of the training."""
+        """Seed of the training alone, else the recipe's."""
         return self.seed if self.train.seed is None else self.train.seed
 
 

@@ -44,7 +44,7 @@ def baselines_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) ->
 
 
 def baselines_file(run: RunDirectory) -> Path:
-    """eval/baselines.json."""
+    """The file of the scores, eval/baselines.json."""
     return run.root / "eval" / "baselines.json"
 
 

@@ -15,7 +15,7 @@ from medtune.errors import DataError, RecipeError
 from medtune.evaluation.comparison.paired import compare
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
-from medtune.evaluation.tasks.multiple_choice import PREMISE, read_answer
+from medtune.evaluation.tasks.multiple_choice import PREMISE, named_choice
 from medtune.models.interface import ChoiceLikelihoods
 from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import TaskSpec
@@ -184,7 +184,7 @@ def test_worked_examples_answer_in_the_form_that_is_scored(of):
     ],
 )
 def test_answers_are_read_strictly(text, named):
-    assert read_answer(text, ["metformin", "insulin", "rest"]) == named
+    assert named_choice(text, ["metformin", "insulin", "rest"]) == named
 
 
 @pytest.mark.parametrize("primary", ["letters", "texts"])

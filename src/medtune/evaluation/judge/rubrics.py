@@ -37,7 +37,7 @@ class Criterion:
     tags: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """As plain values."""
+        """Plain values, as samples keep them."""
         return {"criterion": self.criterion, "points": self.points, "tags": list(self.tags)}
 
 

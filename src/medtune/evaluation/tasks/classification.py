@@ -12,7 +12,7 @@ from pydantic import Field
 from medtune.conversation import Conversation
 from medtune.errors import DataError
 from medtune.evaluation.results import Result, Sample
-from medtune.evaluation.tasks.baselines import MAJORITY, TFIDF_SVM, ChoiceItem
+from medtune.evaluation.tasks.baseline_methods import MAJORITY, TFIDF_SVM, ChoiceItem
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
 from medtune.models.interface import ChoiceLikelihoods, LanguageModel, choice_loglikelihoods
 from medtune.progress import say, track

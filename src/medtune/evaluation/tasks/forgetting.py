@@ -117,7 +117,7 @@ class Forgetting(Task):
         return "text likelihood"
 
     def depends_on(self, spec: TaskSpec) -> Sequence[str]:
-        """The packaged passages."""
+        """SHA-256 of the packaged passages."""
         return [sha256_file(HERE / "passages.jsonl")]
 
     def run(

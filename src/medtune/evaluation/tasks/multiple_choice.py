@@ -14,7 +14,7 @@ from medtune.conversation import Conversation, Message
 from medtune.data.rows import bare_question
 from medtune.errors import DataError
 from medtune.evaluation.results import Result, Sample
-from medtune.evaluation.tasks.baselines import CHANCE, CONSTANT, ChoiceItem
+from medtune.evaluation.tasks.baseline_methods import CHANCE, CONSTANT, ChoiceItem
 from medtune.evaluation.tasks.classification import (
     Advance,
     ChoiceSample,
@@ -239,11 +239,11 @@ class MultipleChoice(Task):
             )
 
     def needs(self, spec: TaskSpec) -> Need:
-        """By the primary score."""
+        """What the primary score needs."""
         return "generation" if spec.primary == "generation" else "likelihood"
 
     def scored_by(self, spec: TaskSpec) -> str:
-        """Of which texts."""
+        """The texts whose log-likelihood is compared."""
         return f"log-likelihood of {spec.primary.replace('_', ' ')}"
 
     def can_demonstrate(self, item: Conversation) -> bool:
@@ -426,7 +426,7 @@ def _generated(
         answers = model.generate(prompts, decoding, bar.advance)
     answered = []
     for sample, answer in zip(samples, answers, strict=True):
-        named = read_answer(answer.text, sample.choices)
+        named = named_choice(answer.text, sample.choices)
         top: Weights = {} if named is None else {sample.options[named]: 1.0}
         update = {
             "prompt": answer.prompt,
@@ -438,7 +438,7 @@ def _generated(
     return answered
 
 
-def read_answer(text: str, choices: Sequence[str]) -> int | None:
+def named_choice(text: str, choices: Sequence[str]) -> int | None:
     """Index of the option that an answer names by its letter or is in so many words.
 
     None where it names none or two.

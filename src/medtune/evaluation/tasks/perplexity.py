@@ -41,7 +41,7 @@ class PerplexitySample(LikelihoodSample):
 
 
 def bits(values: np.ndarray) -> np.ndarray:
-    """Nats as bits."""
+    """Natural units of information as bits."""
     return values / math.log(2)
 
 

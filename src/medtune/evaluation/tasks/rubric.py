@@ -111,7 +111,7 @@ class Rubric(Task):
     )
 
     def check(self, spec: TaskSpec) -> None:
-        """Somebody must judge."""
+        """The recipe must name a judge."""
         if spec.judge is None:
             raise ValueError(
                 "rubric needs a judge: {task: rubric, judge: {name: …, endpoint: {base_url: …}}}"

@@ -15,7 +15,7 @@ from medtune.conversation import Conversation, Message, user_asks
 from medtune.errors import RecipeError
 from medtune.evaluation.results import Better, Sample
 from medtune.evaluation.statistics import Figure, ratio
-from medtune.evaluation.tasks.baselines import BaselineMethod
+from medtune.evaluation.tasks.baseline_methods import BaselineMethod
 from medtune.files import sha256_file, sha256_json, sha256_paths
 from medtune.models.interface import DecodingSettings, LanguageModel
 from medtune.recipe.schema import Decoding, Recipe, TaskSpec
@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 
 
 def same(values: np.ndarray) -> np.ndarray:
-    """No transformation."""
+    """The values as they are."""
     return values
 
 
@@ -160,7 +160,7 @@ class TaskSettings:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """As plain values."""
+        """Plain values, as results keep them."""
         return asdict(replace(self, examples=(), cache=None)) | {
             "decoding": self.decoding.model_dump(),
             "spec": self.spec and self.spec.model_dump(),
