@@ -126,7 +126,7 @@ def test_lora_run_leaves_an_adapter_that_can_be_asked(medtune, small, tmp_path):
     assert "answer" in json.loads(asked.stdout)
 
 
-def test_real_weights_on_real_medquad_improve(medtune, real_data, real_models, tmp_path):
+def test_real_weights_on_real_medquad_improve(medtune_process, real_data, real_models, tmp_path):
     out = tmp_path / "medquad"
     options = [
         "data.limit=150",
@@ -137,7 +137,7 @@ def test_real_weights_on_real_medquad_improve(medtune, real_data, real_models, t
         "data.identifiers=off",
         "data.contamination.check=false",
     ]
-    done = medtune(
+    done = medtune_process(
         "run",
         "medquad",
         "--data-dir",
