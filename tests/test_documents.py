@@ -80,7 +80,7 @@ def test_local_links_lead_somewhere(page):
 FOREIGN = {"convert_hf_to_gguf.py", "FILE.py", "referral.py"}
 TREE = [
     path.relative_to(ROOT)
-    for top in ("src", "tests", "benchmarks", "scripts")
+    for top in ("src", "tests", "benchmarks", "scripts", "docs")
     for path in (ROOT / top, *(ROOT / top).rglob("*"))
 ]
 ENDINGS = {path.parts[-count:] for path in TREE for count in range(1, len(path.parts) + 1)}
