@@ -11,10 +11,10 @@ from typing import Any
 
 from medtune.conversation import Message
 from medtune.evaluation.confidence.abstention import AbstentionPolicy, confidence_in
-from medtune.models.inference_settings import InferenceSettings
 from medtune.models.interface import (
     DecodingSettings,
     Generated,
+    InferenceSettings,
     LanguageModel,
     Messages,
     StreamingModel,

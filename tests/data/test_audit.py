@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from preparing import items, pairs, run
 
 from medtune.data.audit import Audit, counts_in_words
-from medtune.data.audit_facts import word_counts
-from medtune.data.label_statistics import label_ceiling
+from medtune.data.audit_facts import label_ceiling, word_counts
 
 
 def test_the_ceiling_of_labels_that_overlap():

@@ -8,7 +8,7 @@ import pytest
 from preparing import pairs, run, table
 
 from medtune.data.audit import AnswerPositions, Audit
-from medtune.data.label_statistics import skewed_letter
+from medtune.data.audit_facts import skewed_letter
 from medtune.data.prepare import prepare
 from medtune.data.splits import SPLITS
 from medtune.recipe.read import read_run_recipe

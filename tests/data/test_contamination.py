@@ -12,8 +12,7 @@ from preparing import items, pairs, plain, run, table
 from medtune.conversation import Message
 from medtune.data import workers
 from medtune.data.contamination import HELD_OUT, Items, contamination
-from medtune.data.row_store import to_batch
-from medtune.data.rows import Row
+from medtune.data.rows import Row, to_batch
 from medtune.errors import DataError
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from preparing import SPLITS, items, plain, run, shared_with_training
 
 from medtune.data import prepare, workers
-from medtune.data import row_store as spool
+from medtune.data import rows as spool
 from medtune.errors import DataError
 
 LONG = "it is known that this rather long text says the same thing again and again in case"

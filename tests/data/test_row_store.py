@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.conversation import Message
-from medtune.data.row_store import RowStore, chunks, from_batch, to_batch
-from medtune.data.rows import Row
+from medtune.data.rows import Row, RowStore, chunks, from_batch, to_batch
 
 TEXT = st.text(max_size=12)
 MAYBE = st.none() | TEXT

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from medtune.evaluation.comparison.by_source import by_source
+from medtune.evaluation.comparison.paired import by_source
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from medtune.errors import ModelError
-from medtune.evaluation import similarity
-from medtune.evaluation.similarity import (
+from medtune.evaluation import text_metrics as similarity
+from medtune.evaluation.text_metrics import (
     bert_score,
     cosine,
     encoder_version,

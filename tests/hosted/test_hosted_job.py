@@ -26,8 +26,15 @@ from medtune.hosted.job import (
     upload,
 )
 from medtune.hosted.request import write_job_request
-from medtune.hosted.results import fetch_rows, parse_result, stats_of
-from medtune.hosted.watch import JobGoneError, follow, metrics_row, watch
+from medtune.hosted.watch import (
+    JobGoneError,
+    fetch_rows,
+    follow,
+    metrics_row,
+    parse_result,
+    stats_of,
+    watch,
+)
 from medtune.recipe.schema import Endpoint, Recipe
 
 pytestmark = pytest.mark.usefixtures("key")

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from medtune.models.adapters import add_lora
-from medtune.models.efficient_layers import disable_dropout, fuse_activations
 from medtune.models.load import locate, read_config
+from medtune.models.onednn_linear import disable_dropout, fuse_activations
 from medtune.recipe.schema import Lora
 from medtune.training.optimizers import MasterWeights, adamw
 

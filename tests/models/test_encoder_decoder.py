@@ -12,10 +12,10 @@ from medtune.errors import ModelError
 from medtune.evaluation.tasks.perplexity import Perplexity
 from medtune.models.adapters import add_lora
 from medtune.models.encoder_decoder import Seq2SeqModel
-from medtune.models.inference_settings import InferenceSettings
 from medtune.models.interface import (
     ChoiceScorer,
     DecodingSettings,
+    InferenceSettings,
     StreamingModel,
     choice_loglikelihoods,
 )

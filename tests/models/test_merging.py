@@ -7,11 +7,10 @@ from safetensors.torch import load_file, save_file
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import ModelError, RunError
-from medtune.models.adapters import add_lora
-from medtune.models.load import LocalModelRef, load_tokenizer, load_weights, locate
-from medtune.models.merging import (
+from medtune.models.adapters import (
     BOUND,
     Probe,
+    add_lora,
     agreement,
     load_exactly,
     logits_on,
@@ -19,6 +18,7 @@ from medtune.models.merging import (
     probes,
     save_in_four_bits,
 )
+from medtune.models.load import LocalModelRef, load_tokenizer, load_weights, locate
 from medtune.recipe.schema import Lora
 
 SHAPE = {

@@ -7,8 +7,7 @@ import torch
 import transformers as t
 
 from medtune.errors import ModelError
-from medtune.models.packed_attention import register_packed_attention
-from medtune.models.packing_check import check_packing
+from medtune.models.packed_attention import check_packing, register_packed_attention
 
 SMALL = {
     "vocab_size": 64,

@@ -13,7 +13,7 @@ from medtune.models.causal import CausalModel
 from medtune.models.interface import DecodingSettings, choice_loglikelihoods
 from medtune.models.load import load_tokenizer, load_weights, locate
 from medtune.models.open import open_model
-from medtune.models.packing_check import PackingUnsupportedError
+from medtune.models.packed_attention import PackingUnsupportedError
 from medtune.models.unpacked import UnpackedModel
 from medtune.recipe.schema import Model
 

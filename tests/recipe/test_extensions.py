@@ -4,7 +4,7 @@ import pytest
 
 from medtune.conversation import Message
 from medtune.errors import RecipeError
-from medtune.evaluation.published import figure_named, published_figures
+from medtune.evaluation.evaluate import figure_named, published_figures
 from medtune.recipe.extensions import check_extension, extension_names
 from medtune.recipe.read import read_run_recipe
 from medtune.runs.plan import Plan
@@ -12,7 +12,7 @@ from medtune.tokens.chat_templates import FamilyTemplate, family_template, templ
 from medtune.tokens.render import EndpointTemplate
 
 MODULE = """
-from medtune.evaluation.published import PublishedFigure
+from medtune.evaluation.evaluate import PublishedFigure
 from medtune.tokens.chat_templates import FamilyTemplate
 
 TURNS = FamilyTemplate("{% for m in messages %}<" + "{{ m['content'] }}" + ">{% endfor %}")

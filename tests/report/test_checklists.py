@@ -7,7 +7,7 @@ import yaml
 
 from made_results import made_change
 from medtune.files import read_json, write_json
-from medtune.recipe.statement import Statement
+from medtune.recipe.schema import Statement
 from medtune.report.checklists import CHECKLISTS, STATES, filled_checklists
 from medtune.report.checklists.base import DRAFT, NOT_MEASURED, NOT_STATED, RUN, STATED, Item
 from medtune.report.write import write_report

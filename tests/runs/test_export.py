@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from medtune.errors import RecipeError, RunError
 from medtune.evaluation.confidence.abstention import AbstentionPolicy
 from medtune.files import read_json, write_json
+from medtune.models.adapters import BOUND, load_exactly
 from medtune.models.load import LocalModelRef
-from medtune.models.merging import BOUND, load_exactly
 from medtune.recipe.read import read_run_recipe
 from medtune.runs.export import export, push
 
@@ -141,14 +141,14 @@ def test_four_bits_with_the_loss_stated(lora_run, tmp_path):
 
 
 def test_four_bits_without_the_library_fails_first(lora_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("medtune.models.quantization.find_spec", lambda name: None)
+    monkeypatch.setattr("medtune.models.precision.find_spec", lambda name: None)
     with pytest.raises(RecipeError, match="not installed"):
         export(lora_run, tmp_path / "out", "merged-4bit")
     assert not list(tmp_path.iterdir())
 
 
 def test_over_the_bound_nothing_is_left(lora_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("medtune.models.merging.BOUND", -1.0)
+    monkeypatch.setattr("medtune.models.adapters.BOUND", -1.0)
     with pytest.raises(RunError, match="not exported"):
         export(lora_run, tmp_path / "out", "merged")
     assert not list(tmp_path.iterdir())

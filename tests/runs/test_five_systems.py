@@ -19,7 +19,7 @@ from transformers import (
 from medtune.errors import RecipeError
 from medtune.recipe.read import read_run_recipe
 from medtune.runs.pipeline import execute
-from medtune.tokens.tokenizer import load_tokenizer_only
+from medtune.tokens.chat_templates import load_tokenizer_only
 from small_run import write_questions
 
 WIDE = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,

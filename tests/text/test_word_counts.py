@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medtune.text.word_counts import distinct_n, repeated_words, sentence_count
+from medtune.text.words import distinct_n, repeated_words, sentence_count
 
 WORDS = st.lists(
     st.sampled_from(

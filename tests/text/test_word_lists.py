@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import medtune.text
-from medtune.text.word_lists import CALENDAR, NUMBERS, read_lists, read_words
+from medtune.text.words import CALENDAR, NUMBERS, read_lists, read_words
 
 FOLDER = Path(medtune.text.__file__).parent
 CODE = "".join(path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.py"))

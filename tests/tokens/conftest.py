@@ -6,8 +6,7 @@ from functools import cache
 
 import pytest
 
-from medtune.tokens.chat_templates import TEMPLATES
-from medtune.tokens.tokenizer import load_tokenizer_only
+from medtune.tokens.chat_templates import TEMPLATES, load_tokenizer_only
 
 REAL = ("gpt2", "llama", "mistral", "t5")
 MARKERS = [

@@ -3,8 +3,7 @@
 import pytest
 
 from medtune.errors import ModelError
-from medtune.tokens.chat_templates import TEMPLATES
-from medtune.tokens.tokenizer import load_tokenizer_only
+from medtune.tokens.chat_templates import TEMPLATES, load_tokenizer_only
 
 FIRST = {"gpt2": "Hello", "llama": "▁Hello", "mistral": "▁Hello", "t5": "▁Hello"}
 SIZES = {"gpt2": 50257, "llama": 32000, "mistral": 32000, "t5": 32100}

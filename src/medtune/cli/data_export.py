@@ -55,7 +55,7 @@ def export_data(
     """Write a recipe's splits for a hosted service, for other tools, or for a model hub."""
     from medtune.runs.plan import Plan
     from medtune.runs.preparation import prepared_data
-    from medtune.tokens.chat_counter import token_counter
+    from medtune.tokens.lengths import token_counter
 
     _check_place(out, to)
     if to == "openai":
@@ -162,7 +162,7 @@ def _chat_files(
     """The same lines that a hosted run uploads: every question in the recipe's ``prompt``."""
     from medtune.conversation import iter_conversations
     from medtune.hosted.chat_file import MIN_EXAMPLES, write_chat_lines
-    from medtune.tokens.chat_counter import wrap_questions
+    from medtune.tokens.lengths import wrap_questions
 
     reports = {}
     for split, facts in audit.splits.items():

@@ -89,7 +89,7 @@ class _Environment:
 def _environment(data_dir: Path | None) -> _Environment:
     from medtune.models.load import packaged_models
     from medtune.models.precision import fast_bfloat16
-    from medtune.runs.environment import hardware, versions
+    from medtune.runs.stage import hardware, versions
 
     clients = {name: _installed(name) for name in ("openai", "bpe-openai")}
     return _Environment(

@@ -104,7 +104,7 @@ def _check_split(split: str | None) -> None:
 
 def _encoder(plan: "Plan", name: str | None) -> "Encoder | PairEncoder":
     from medtune.models.load import locate, packaged_models
-    from medtune.tokens.tokenizer import load_tokenizer_only
+    from medtune.tokens.chat_templates import load_tokenizer_only
 
     if name is None:
         return plan.encoder()

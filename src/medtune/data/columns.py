@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from medtune.conversation import Message, Role
+from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.tables import Table
-from medtune.data.formats.text import TableRow
 from medtune.data.rows import Row
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns

@@ -17,8 +17,7 @@ import pyarrow as pa
 
 from medtune.data.audit import ContaminationAudit, OverlapCounts, OverlapPair
 from medtune.data.dedup import normalize, normalized_word_hashes, run_hashes, text_hash
-from medtune.data.row_store import CHUNK, RowStore, from_batch
-from medtune.data.rows import Row, Source, bare_question
+from medtune.data.rows import CHUNK, Row, RowStore, Source, bare_question, from_batch
 from medtune.data.sources.catalogue import KNOWN
 from medtune.data.sources.open_source import open_source, source_files
 from medtune.data.workers import ordered_map

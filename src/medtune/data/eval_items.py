@@ -2,6 +2,7 @@
 question once.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import ascii_uppercase
@@ -13,6 +14,7 @@ from medtune.data.sources.open_source import open_source
 from medtune.errors import DataError
 from medtune.progress import say
 from medtune.recipe.schema import Columns
+from medtune.text.words import read_words
 
 KNOWN = 43  # letters of an item's name before its digest
 WHERE = "evaluate.tasks: source"
@@ -135,3 +137,31 @@ def _once(rows: list[Row], seen: set[str]) -> list[Conversation]:
             ),
         )
     return list(by_digest.values())
+
+
+GENERIC = read_words(Path(__file__).with_name("generic_words.txt"))
+
+
+def subject_words(question: str) -> frozenset[str]:
+    """The words that say what a question is about."""
+    return frozenset(word for word in normalize(question).split() if word not in GENERIC)
+
+
+def on_subject(row: Row, questions: Iterable[str]) -> bool:
+    """Whether a row asks one of ``questions``, names all its subject words, or is about an
+    entity that it names.
+    """
+    asked = [normalize(text) for text in row.turns("user")]
+    entity = normalize(row.entity or "")
+    for question in questions:
+        normal, subject = normalize(question), subject_words(question)
+        if any(text == normal or (subject and subject <= set(text.split())) for text in asked):
+            return True
+        if len(entity) >= 4 and f" {entity} " in f" {normal} ":
+            return True
+    return False
+
+
+def rows_on_subject(rows: Sequence[Row], questions: Sequence[str]) -> list[bool]:
+    """For each row, whether it is on the subject of a demonstration question."""
+    return [on_subject(row, questions) for row in rows]

@@ -27,8 +27,7 @@ from medtune.data.audit_facts import build_audit
 from medtune.data.cleaning import Tally
 from medtune.data.contamination import check_contamination, open_benchmarks
 from medtune.data.index import Index, IndexFile
-from medtune.data.row_store import RowStore, chunks
-from medtune.data.rows import Row, Source
+from medtune.data.rows import Row, RowStore, Source, chunks
 from medtune.data.selection import Selection, select
 from medtune.data.sources.open_source import open_source
 from medtune.data.splits import SPLITS

@@ -1,9 +1,12 @@
 """What a source yields: a conversation not yet grouped, what it is about, and where it stands."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import ascii_uppercase
+from types import TracebackType
+
+import pyarrow as pa
 
 from medtune.conversation import Message
 
@@ -83,3 +86,112 @@ class Source:
     licence: str = "as stated by its owner"
     published: str = ""
     columns: dict[str, str] = field(default_factory=dict)
+
+
+CHUNK = 1_000  # rows in a batch
+
+_MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
+_TEXTS = ("source", "location", "entity", "label", "id", "answer_key", "published_split")
+SCHEMA = pa.schema(
+    [
+        ("messages", pa.list_(_MESSAGE)),
+        *((name, pa.string()) for name in _TEXTS),
+        ("labels", pa.list_(pa.string())),
+        ("options", pa.list_(pa.string())),
+    ]
+)
+
+
+def chunks(rows: Iterable[Row], size: int = CHUNK) -> Iterator[list[Row]]:
+    """Rows in lists of at most ``size``."""
+    chunk: list[Row] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def to_batch(rows: Sequence[Row]) -> pa.RecordBatch:
+    """Rows as one Arrow batch."""
+    values = [
+        {name: getattr(row, name) for name in _TEXTS}
+        | {
+            "messages": [m.as_dict() for m in row.messages],
+            "labels": row.labels,
+            "options": row.options,
+        }
+        for row in rows
+    ]
+    return pa.RecordBatch.from_pylist(values, schema=SCHEMA)
+
+
+def from_batch(batch: pa.RecordBatch) -> list[Row]:
+    """The rows of a batch that ``to_batch`` made."""
+    return [_row(value) for value in batch.to_pylist()]
+
+
+def _row(value: dict) -> Row:  # type: ignore[type-arg]
+    labels, options = value["labels"], value["options"]
+    return Row(
+        messages=tuple(Message(m["role"], m["content"]) for m in value["messages"]),
+        labels=None if labels is None else tuple(labels),
+        options=None if options is None else tuple(options),
+        **{name: value[name] for name in _TEXTS},
+    )
+
+
+class RowStore:
+    """A file of batches: written once from front to back, then read as often as wanted."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writer = pa.ipc.new_file(path, SCHEMA)
+        self.rows = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append a batch to the file."""
+        self._writer.write_batch(batch)
+        self.rows += batch.num_rows
+
+    def __enter__(self) -> "RowStore":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._writer.close()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All batches in order, after the block in which they were written."""
+        # Read, not mapped: pages of a mapped file count as memory of this process until the end of
+        # the pass.
+        with pa.OSFile(str(self.path)) as handle, pa.ipc.open_file(handle) as reader:
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
+
+    def positioned(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """All batches with the position of their first row."""
+        start = 0
+        for batch in self.batches():
+            yield start, batch
+            start += batch.num_rows
+
+    def rows_at(self, positions: Iterable[int]) -> dict[int, Row]:
+        """Some rows by their positions."""
+        ordered, rows = sorted(set(positions)), dict[int, Row]()
+        for start, batch in self.positioned():
+            inside = [p - start for p in ordered if start <= p < start + batch.num_rows]
+            if inside:
+                taken = from_batch(batch.take(pa.array(inside)))
+                rows |= {start + p: row for p, row in zip(inside, taken, strict=True)}
+        return rows
+
+    def remove(self) -> None:
+        """Give the disk space back."""
+        self.path.unlink(missing_ok=True)

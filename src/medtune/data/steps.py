@@ -13,8 +13,7 @@ from medtune.conversation import Message
 from medtune.data.cleaning import Boilerplate, Cleaner, Tally
 from medtune.data.cleaning.boilerplate import SAMPLE
 from medtune.data.index import Index, conversation_hash, index_rows
-from medtune.data.row_store import from_batch, to_batch
-from medtune.data.rows import Row
+from medtune.data.rows import Row, from_batch, to_batch
 from medtune.errors import DataError
 from medtune.recipe.data import Where
 from medtune.recipe.schema import Data

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from medtune.conversation import Message, conversation_schema
 from medtune.data.index import Index
-from medtune.data.row_store import RowStore, from_batch, to_batch
+from medtune.data.rows import RowStore, from_batch, to_batch
 from medtune.data.selection import Selection
 from medtune.data.splits import SPLITS
 

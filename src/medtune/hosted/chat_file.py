@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from medtune.conversation import ROLES, Conversation
 from medtune.errors import DataError
 from medtune.files import whole_file
-from medtune.tokens.chat_counter import (
+from medtune.tokens.lengths import (
     EXAMPLE_LIMITS,
     automatic_epochs,
     chat_tokens,

@@ -19,9 +19,8 @@ from medtune.hosted.job import (
 )
 from medtune.hosted.quote import endpoint_of, state_file
 from medtune.hosted.request import JobRequest, write_job_request
-from medtune.hosted.results import fetch_rows, write_results
-from medtune.hosted.watch import JobGoneError, follow
-from medtune.models.inference_settings import SETTINGS_FILE, InferenceSettings
+from medtune.hosted.watch import JobGoneError, fetch_rows, follow, write_results
+from medtune.models.interface import SETTINGS_FILE, InferenceSettings
 from medtune.models.open import EndpointRef
 from medtune.progress import say
 from medtune.recipe.schema import Endpoint, Recipe

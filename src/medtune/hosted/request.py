@@ -14,7 +14,7 @@ from medtune.files import sha256_file, sha256_json
 from medtune.hosted.chat_file import MIN_EXAMPLES, ChatReport, check_chat_lines, write_chat_lines
 from medtune.progress import say
 from medtune.recipe.schema import Recipe
-from medtune.tokens.chat_counter import ChatCounter, wrap_questions
+from medtune.tokens.lengths import ChatCounter, wrap_questions
 
 # The service takes these: it cuts what is too long, and trains on a line as often as it occurs.
 TOLERATED = ("over_limit", "duplicate_line")

@@ -1,14 +1,20 @@
 """Low-rank adapters on a loaded model (PEFT's), begun from the seed."""
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from medtune.errors import RecipeError
-from medtune.models.efficient_layers import disable_dropout
+from medtune.conversation import Conversation
+from medtune.errors import ModelError, RecipeError, RunError
+from medtune.models.load import LocalModelRef, load_weights
+from medtune.models.onednn_linear import disable_dropout
 from medtune.recipe.schema import Lora
+from medtune.tokens.render import ChatTemplate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -79,3 +85,175 @@ def frozen_hash(model: nn.Module) -> str:
             digest.update(name.encode())
             digest.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# largest absolute difference of a logit between merged and base + adapter, both in float32
+BOUND = 1e-4
+PROBE_TOKENS = 128
+ATTENTION = "sdpa"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A real question with its answer as token ids.
+
+    An encoder-decoder reads the one and says the other.
+    """
+
+    question: list[int]
+    answer: list[int]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How near the logits of two models are, over ``tokens`` positions.
+
+    ``largest`` absolute difference of a logit; ``kl`` mean Kullback-Leibler divergence of the
+    second from the first in nats a token; ``same_best`` share of positions where both find the same
+    token likeliest.
+    """
+
+    largest: float
+    kl: float
+    same_best: float
+    tokens: int
+
+
+def probes(
+    tokenizer: "PreTrainedTokenizerBase", items: Sequence[Conversation], limit: int = PROBE_TOKENS
+) -> list[Probe]:
+    """Each item as the model is asked it, question and answer cut to ``limit`` tokens together
+    (the question's end stays).
+    """
+    template = ChatTemplate(tokenizer)
+
+    def ids(text: str) -> list[int]:
+        return list(tokenizer.encode(text, add_special_tokens=False, verbose=False))
+
+    rows = []
+    for item in items:
+        question = ids(template.prompt(item.prompt))[-limit // 2 :]
+        rows.append(Probe(question, ids(item.reference)[: max(1, limit - len(question))]))
+    return rows
+
+
+@torch.no_grad()
+def logits_on(model: Any, rows: Sequence[Probe]) -> list[torch.Tensor]:
+    """Logits in float32 on the CPU, one tensor [positions, vocabulary] a probe."""
+    model.eval()
+
+    def tensor(ids: list[int]) -> torch.Tensor:
+        return torch.tensor([ids], device=model.device)
+
+    def run(row: Probe) -> torch.Tensor:
+        if model.config.is_encoder_decoder:
+            output = model(input_ids=tensor(row.question), labels=tensor(row.answer))
+        else:
+            output = model(input_ids=tensor(row.question + row.answer), use_cache=False)
+        return torch.as_tensor(output.logits[0].float().cpu())
+
+    return [run(row) for row in rows]
+
+
+def agreement(reference: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> Agreement:
+    """How near ``other`` is to ``reference``.
+
+    Raises ``RunError`` where a logit is not a number or not finite.
+    """
+    if not all(bool(torch.isfinite(logits).all()) for logits in [*reference, *other]):
+        raise RunError(
+            "the model's logits are not finite", fix="Use another number format: --dtype bfloat16."
+        )
+    pairs = list(zip(reference, other, strict=True))
+    tokens = sum(len(left) for left, _ in pairs)
+    return Agreement(
+        largest=max(float((left - right).abs().max()) for left, right in pairs),
+        kl=sum(_divergence(left, right) for left, right in pairs) / tokens,
+        same_best=sum(int((left.argmax(-1) == right.argmax(-1)).sum()) for left, right in pairs)
+        / tokens,
+        tokens=tokens,
+    )
+
+
+def _divergence(left: torch.Tensor, right: torch.Tensor) -> float:
+    """Summed over positions, in double precision: differences of 1e-9 are to be seen."""
+    p, q = left.double().log_softmax(-1), right.double().log_softmax(-1)
+    return max(0.0, float((p.exp() * (p - q)).sum()))
+
+
+def load_exactly(ref: LocalModelRef, dtype: torch.dtype = torch.float32) -> Any:
+    """The model with its 4-bit layers, if it has any, computing as they are.
+
+    On a CPU with bf16 instructions bitsandbytes would repack them at the first pass and round their
+    scales to bf16.
+    """
+    model: Any = load_weights(ref, dtype, ATTENTION)
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model
+
+
+def merge(
+    ref: LocalModelRef, rows: Sequence[Probe]
+) -> tuple["PreTrainedModel", list[torch.Tensor], Agreement]:
+    """The merged model in float32, what base + adapter say to ``rows``, and how near the merged
+    model is to that.
+
+    A base that was held in NF4 gives its dequantized weights: those that the adapter was trained
+    on. A model without an adapter is returned as it is. Raises ``RunError`` where the difference is
+    above ``BOUND``.
+    """
+    if ref.quantization not in (None, "nf4"):
+        raise ModelError(
+            f"a base in {ref.quantization} also rounds its activations, "
+            "so no merged copy says the same",
+            where=ref.name,
+            fix="Export the adapter (--form adapter), or train on nf4.",
+        )
+    model = load_exactly(ref)
+    reference = logits_on(model, rows)
+    if ref.quantization:
+        model = _on_dequantized(ref, model)
+    merged = model.merge_and_unload(safe_merge=True) if ref.adapter else model
+    difference = agreement(reference, logits_on(merged, rows))
+    if difference.largest > BOUND:
+        raise RunError(
+            f"merged and base + adapter differ by {difference.largest:.2g} in a logit "
+            f"(bound {BOUND:g}): not exported",
+            where=ref.name,
+            fix="Export the adapter (--form adapter); it is exact.",
+        )
+    return merged, reference, difference
+
+
+def _on_dequantized(ref: LocalModelRef, quantized: Any) -> Any:
+    """Base and adapter in float32, the base's weights as the quantized ones stand for them."""
+    from bitsandbytes.functional import dequantize_4bit
+    from peft import PeftModel
+    from transformers.pytorch_utils import Conv1D
+
+    inner = quantized.get_base_model() if ref.adapter else quantized
+    plain = load_exactly(replace(ref, adapter=None, quantization=None))
+    for name, module in inner.named_modules():
+        packed: Any = getattr(module, "weight", None)
+        if hasattr(packed, "quant_state"):
+            target = plain.get_submodule(name.replace(".base_layer", ""))
+            weight = dequantize_4bit(packed.data, packed.quant_state).float()
+            # GPT-2 keeps its matrices transposed.
+            target.weight.data.copy_(weight.T if isinstance(target, Conv1D) else weight)
+    return PeftModel.from_pretrained(plain, str(ref.adapter)).eval() if ref.adapter else plain
+
+
+def save_in_four_bits(source: Path, directory: Path, dtype: torch.dtype) -> None:
+    """Quantize a merged model's linear layers to NF4 with double quantization.
+
+    Safetensors that transformers loads.
+
+    Products are computed in ``dtype``. Raises ``RecipeError`` where bitsandbytes is not installed.
+    """
+    ref = LocalModelRef(str(source), source, quantization="nf4")
+    load_exactly(ref, dtype).save_pretrained(directory)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.errors import ModelError
 from medtune.models.cache import CachedAnswer, answer_cache, answer_key
-from medtune.models.concurrency import ask_missing
 from medtune.models.endpoint_logprobs import LogprobClient
 from medtune.models.interface import (
     ChoiceLikelihoods,
@@ -23,9 +22,14 @@ from medtune.models.interface import (
     choices_in_portions,
 )
 from medtune.models.open import EndpointRef, refused_decoding
-from medtune.models.openai_client import malformed_answer, open_client, translate_errors
+from medtune.models.openai_client import (
+    ask_missing,
+    malformed_answer,
+    open_client,
+    translate_errors,
+)
 from medtune.progress import say
-from medtune.tokens.chat_counter import wrap_questions
+from medtune.tokens.lengths import wrap_questions
 
 if TYPE_CHECKING:
     import openai

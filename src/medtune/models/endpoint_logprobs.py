@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.files import sha256_json
 from medtune.models.cache import JsonlCache
-from medtune.models.concurrency import ask_missing
 from medtune.models.interface import Likelihood, Messages, Progress
 from medtune.models.open import EndpointRef
-from medtune.models.openai_client import echo_unsupported, translate_echo_errors, translate_errors
+from medtune.models.openai_client import (
+    ask_missing,
+    echo_unsupported,
+    translate_echo_errors,
+    translate_errors,
+)
 from medtune.recipe.schema import Endpoint
-from medtune.tokens.chat_counter import wrap_questions
+from medtune.tokens.lengths import wrap_questions
 from medtune.tokens.render import EndpointTemplate
 
 

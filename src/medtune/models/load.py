@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.errors import ModelError
 from medtune.files import sha256_json, sha256_paths
-from medtune.models.inference_settings import InferenceSettings
+from medtune.models.interface import InferenceSettings
 
 if TYPE_CHECKING:
     import torch
@@ -270,7 +270,7 @@ def read_config(ref: LocalModelRef) -> Any:
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-    from medtune.models.efficient_layers import fuse_activations
+    from medtune.models.onednn_linear import fuse_activations
 
     try:
         config = AutoConfig.from_pretrained(ref.base, trust_remote_code=False)
@@ -304,9 +304,8 @@ def load_weights(
     """
     import torch
 
-    from medtune.models.packed_attention import PACKED_ATTENTION
-    from medtune.models.packing_check import check_packing
-    from medtune.models.quantization import keep_unpacked
+    from medtune.models.packed_attention import PACKED_ATTENTION, check_packing
+    from medtune.models.precision import keep_unpacked
 
     config = read_config(ref)
     if config.is_encoder_decoder:
@@ -335,9 +334,8 @@ def _read_weights(
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
     from transformers.utils import logging
 
-    from medtune.models.packed_attention import PACKED_ATTENTION
-    from medtune.models.packing_check import PackingUnsupportedError
-    from medtune.models.quantization import quantization_config
+    from medtune.models.packed_attention import PACKED_ATTENTION, PackingUnsupportedError
+    from medtune.models.precision import quantization_config
 
     kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     options: dict[str, Any] = {}

@@ -251,7 +251,7 @@ def _load_encoder_decoder(ref: LocalModelRef, *settings: Any) -> "LanguageModel"
 
 def _load_causal(ref: LocalModelRef, *settings: Any, to_train: bool) -> "LanguageModel":
     from medtune.models.causal import CausalModel
-    from medtune.models.packing_check import PackingUnsupportedError
+    from medtune.models.packed_attention import PackingUnsupportedError
 
     try:
         return CausalModel.load(ref, *settings)

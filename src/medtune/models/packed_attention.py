@@ -12,6 +12,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from medtune.errors import ModelError
+from medtune.models.scoring import split_head
+
 PACKED_ATTENTION = "packed_attention"
 BLOCK = 256  # queries at a time: keys that stand after all of them are not multiplied
 LONG_ROW = 1024  # above this, training on the CPU keeps no attention weights for the backward pass
@@ -127,3 +130,54 @@ def cumulative_lengths(
     return torch.tensor([0, *lengths], dtype=torch.int32, device=device).cumsum(
         0, dtype=torch.int32
     )
+
+
+ROW = 12
+TOLERANCE = {torch.float32: 2e-4, torch.bfloat16: 5e-2}  # of the largest logit
+
+
+class PackingUnsupportedError(ModelError):
+    """The architecture cannot be run on rows laid end to end."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(
+            f"the architecture {kind} does not give the same result for rows laid end to end",
+            where=name,
+            fix="It can be measured and asked, not trained. "
+            "Train a GPT-2, Llama, Mistral, Gemma, Qwen, Phi-3 or OLMo kind.",
+        )
+
+
+@torch.no_grad()
+def check_packing(model: Any, name: str) -> None:
+    """Compare the second of two packed rows with the same row alone in the model's own eager path.
+
+    Raises ``PackingUnsupportedError`` where they differ or the architecture cannot be run row by
+    row.
+    """
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randint(
+        0, model.config.get_text_config().vocab_size, (2, ROW), generator=generator
+    ).to(model.device)
+    refusal = PackingUnsupportedError(model.config.model_type, name)
+    calls: list[str] = []
+    try:
+        model.set_attn_implementation("eager")
+        alone = model(rows[1:], use_cache=False).logits[0].float()
+        model.set_attn_implementation(PACKED_ATTENTION)
+        body, head = split_head(model)
+        hidden = body(
+            input_ids=rows.reshape(1, -1),
+            position_ids=torch.arange(ROW, device=model.device).repeat(2)[None],
+            cu_seq_lens_q=cumulative_lengths((ROW, ROW), model.device),
+            calls=calls,
+            use_cache=False,
+        ).last_hidden_state[0, ROW:]
+        packed = head(hidden).float()
+    except torch.OutOfMemoryError:
+        raise  # no fault of the architecture
+    except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise refusal from error
+    scale = float(alone.abs().max().clamp_min(1e-6))
+    if not calls or float((packed - alone).abs().max()) > TOLERANCE.get(model.dtype, 5e-2) * scale:
+        raise refusal

@@ -1,11 +1,17 @@
 """Which number format pays on this machine."""
 
+import math
 from functools import cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from medtune.models.load import LocalModelRef
+from medtune.errors import RecipeError
 from medtune.models.onednn_linear import bfloat16_supported
+
+if TYPE_CHECKING:
+    from medtune.models.load import LocalModelRef
 
 
 @cache
@@ -36,7 +42,7 @@ def compute_dtype(name: str) -> torch.dtype:
 SMALL_ENOUGH_FOR_FLOAT32 = 2**30  # bytes of weights on disk
 
 
-def evaluation_dtype(located: LocalModelRef, name: str) -> torch.dtype:
+def evaluation_dtype(located: "LocalModelRef", name: str) -> torch.dtype:
     """The number format of a measurement.
 
     ``auto`` is float32 where the weights are small, so that figures do not depend on batches; else
@@ -46,3 +52,64 @@ def evaluation_dtype(located: LocalModelRef, name: str) -> torch.dtype:
         return compute_dtype(name)
     small = sum(path.stat().st_size for path in located.weight_files()) <= SMALL_ENOUGH_FOR_FLOAT32
     return torch.float32 if small else compute_dtype("auto")
+
+
+if TYPE_CHECKING:
+    import torch
+
+# of a weight, with its share of the doubly quantized scales (QLoRA, section 3)
+BITS = {"nf4": 4.127, "int8": 8.0}
+
+
+def require_bitsandbytes(field: str) -> None:
+    """Raise ``RecipeError`` where the library is not installed.
+
+    ``field`` of the recipe needs it.
+    """
+    if find_spec("bitsandbytes") is None:
+        raise RecipeError(
+            "quantized weights and 8-bit optimizers need the library bitsandbytes, "
+            "which is not installed",
+            where=field,
+            fix="pip install 'medtune[quantized]'",
+        )
+
+
+def quantization_config(quantization: str, double: bool, dtype: "torch.dtype") -> Any:
+    """Transformers' description of the wanted format; products are computed in ``dtype``."""
+    from transformers import BitsAndBytesConfig
+
+    require_bitsandbytes("model.quantization")
+    if quantization == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=double,
+        bnb_4bit_compute_dtype=dtype,
+    )
+
+
+def parameter_count(model: "torch.nn.Module") -> int:
+    """Weights of the architecture: in NF4 two of them lie in one byte, which counts as one
+    number otherwise.
+    """
+    states = (
+        (parameter, getattr(parameter, "quant_state", None)) for parameter in model.parameters()
+    )
+    return sum(
+        math.prod(state.shape) if state is not None else parameter.numel()
+        for parameter, state in states
+    )
+
+
+def keep_unpacked(model: Any) -> None:
+    """Leave 4-bit weights as they are stored.
+
+    On some processors bitsandbytes repacks them at the first forward pass without gradients: the
+    weights change in place, widths that are no multiple of 64 fail, and evaluation rounds otherwise
+    than training. Its own flag switches that off.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False

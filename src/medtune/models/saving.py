@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from medtune.files import write_json
 from medtune.models.causal import CausalModel
 from medtune.models.encoder_decoder import Seq2SeqModel
-from medtune.models.inference_settings import SETTINGS_FILE, InferenceSettings
+from medtune.models.interface import SETTINGS_FILE, InferenceSettings
 from medtune.models.scoring import has_adapter
 
 if TYPE_CHECKING:

@@ -15,9 +15,14 @@ from pydantic import (
 )
 
 from medtune.recipe.base import OneOf, Positive, Section, Share
-from medtune.recipe.extensions import check_extension
+from medtune.recipe.extensions import (
+    TaskDeclaration,
+    check_extension,
+    expanded,
+    find_task,
+    packaged_tasks,
+)
 from medtune.recipe.model import Endpoint
-from medtune.recipe.tasks import TaskDeclaration, expanded, find_task, packaged_tasks
 
 TOPICS = [
     "What are the symptoms and treatment for paracetamol poisoning?",

@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from medtune.errors import RecipeError
+from medtune.recipe.extensions import beside
 from medtune.recipe.schema import SHIPPED, AnyRecipe, Data, PretrainRecipe, Recipe
-from medtune.recipe.tasks import beside
 
 
 def shipped_recipes() -> dict[str, Path]:

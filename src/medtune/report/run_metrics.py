@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from medtune.evaluation.comparison.by_source import BySource
+from medtune.evaluation.comparison.paired import BySource
 from medtune.evaluation.comparison.seed_variance import (
     DecodingSpread,
     LearningCurve,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from medtune.evaluation.published import figure_named
+from medtune.evaluation.evaluate import figure_named
 from medtune.evaluation.results import Sample, Score, Scores
 from medtune.recipe.schema import TaskSpec
 from medtune.report.figures import Figures, Row

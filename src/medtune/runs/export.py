@@ -25,7 +25,7 @@ from medtune.report.cards import export_card
 from medtune.run_paths import RunPaths
 
 if TYPE_CHECKING:
-    from medtune.models.merging import Probe
+    from medtune.models.adapters import Probe
 
 FORMS = ("adapter", "merged", "merged-4bit")
 DTYPES = ("float32", "float16", "bfloat16")
@@ -119,7 +119,7 @@ def _check(run: RunPaths, recipe: Recipe, to: Path, form: str, dtype: str | None
             fix="Leave out --dtype.",
         )
     if form == "merged-4bit":
-        from medtune.models.quantization import require_bitsandbytes
+        from medtune.models.precision import require_bitsandbytes
 
         require_bitsandbytes(f"--form {form}")
     earlier = (to / "medtune.json").exists() and "export" in read_json(to / "medtune.json")
@@ -148,7 +148,7 @@ def _merged(
     """Merge, write, load again, compare; the figures."""
     import torch
 
-    from medtune.models.merging import (
+    from medtune.models.adapters import (
         BOUND,
         agreement,
         load_exactly,

@@ -9,8 +9,7 @@ import pyarrow as pa
 
 from medtune.conversation import Conversation, iter_conversations
 from medtune.data.contamination import Items, contamination, overlapping
-from medtune.data.row_store import to_batch
-from medtune.data.rows import Row
+from medtune.data.rows import Row, to_batch
 from medtune.evaluation.comparison.paired import compare_metric, paired_samples
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import Sample, Task, task_of

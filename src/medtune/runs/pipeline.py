@@ -13,15 +13,14 @@ from medtune.recipe.read import read_run_recipe, to_yaml
 from medtune.recipe.schema import Recipe
 from medtune.report.run_metrics import Metrics
 from medtune.report.verdict import verdict
-from medtune.runs.baselines import baselines_stage
-from medtune.runs.environment import hardware, versions
+from medtune.runs.measure_variants import arms_stage
 from medtune.runs.overlap import overlap_stage
 from medtune.runs.plan import Plan
 from medtune.runs.preflight import check_training, precheck
 from medtune.runs.preparation import prepare_stage
 from medtune.runs.repeats import repeats_stage
 from medtune.runs.report_stage import report_stage
-from medtune.runs.stage import RunDirectory, now
+from medtune.runs.stage import RunDirectory, hardware, now, versions
 from medtune.runs.stages import (
     check_base_untouched,
     evaluate_stage,
@@ -30,7 +29,7 @@ from medtune.runs.stages import (
     trained_model,
     training,
 )
-from medtune.runs.variants import arms_stage
+from medtune.runs.task_items import baselines_stage
 from medtune.training.distributed import Processes
 
 STAGE_NAMES = ("prepare", "before", "train", "after", "report")

@@ -15,8 +15,8 @@ from medtune.files import file_hash
 from medtune.models.load import LocalModelRef, context_length, load_tokenizer, read_config
 from medtune.models.open import EndpointRef, ModelRef, check_endpoint_tasks, resolve_model
 from medtune.recipe.schema import Recipe
-from medtune.tokens.chat_counter import EXAMPLE_LIMITS
 from medtune.tokens.chat_templates import family_template
+from medtune.tokens.lengths import EXAMPLE_LIMITS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -152,7 +152,7 @@ class Plan:
         base bills by.
         """
         if isinstance(self.base, EndpointRef):
-            from medtune.tokens.chat_counter import ChatCounter
+            from medtune.tokens.lengths import ChatCounter
 
             return ChatCounter(self.recipe.train.hosted.encoding, self.recipe.model.prompt)
         return self.encoder()

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RecipeError
-from medtune.evaluation.published import figure_named
+from medtune.evaluation.evaluate import figure_named
 from medtune.evaluation.tasks import task_of
 from medtune.models.load import context_length, read_config
 from medtune.models.open import EndpointRef
-from medtune.models.quantization import require_bitsandbytes
+from medtune.models.precision import require_bitsandbytes
 from medtune.progress import say
 from medtune.runs.plan import Plan
 

@@ -13,9 +13,8 @@ from medtune.progress import say
 from medtune.recipe.read import to_yaml
 from medtune.recipe.schema import PretrainRecipe
 from medtune.report.cards import base_model_card
-from medtune.runs.environment import hardware, versions
 from medtune.runs.estimate import UTILISATION, matrix_peak
-from medtune.runs.stage import RunDirectory, Stage, now
+from medtune.runs.stage import RunDirectory, Stage, hardware, now, versions
 from medtune.training.corpus import TokenizedCorpus, read_corpus, tokenize_corpus
 from medtune.training.memory_estimate import resident_bytes
 from medtune.training.pretraining import Pretrainer, new_model, save_base_model

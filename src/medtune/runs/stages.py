@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RunError
-from medtune.evaluation.evaluate import evaluate, read_samples
-from medtune.evaluation.published import figure_named
+from medtune.evaluation.evaluate import evaluate, figure_named, read_samples
 from medtune.evaluation.tasks import Sample, Task, task_of
 from medtune.files import file_hash, sha256_paths, whole_directory, whole_file, write_json
 from medtune.hosted.fine_tuning import train_hosted
@@ -17,8 +16,7 @@ from medtune.hosted.quote import endpoint_of
 from medtune.models.adapters import add_lora, frozen_hash
 from medtune.models.cache import CachedModel
 from medtune.models.causal import CausalModel
-from medtune.models.inference_settings import InferenceSettings
-from medtune.models.interface import LanguageModel
+from medtune.models.interface import InferenceSettings, LanguageModel
 from medtune.models.load import LocalModelRef, load_tokenizer, load_weights
 from medtune.models.open import ModelRef, open_model, resolve_model, trained_endpoint_ref
 from medtune.models.packed_attention import PACKED_ATTENTION, register_packed_attention

@@ -6,7 +6,7 @@ lean towards warning.
 
 import re
 
-from medtune.text.word_lists import lists_beside
+from medtune.text.words import lists_beside
 
 NOTICE = (
     "Not medical advice: this text comes from a language model and may be wrong. Ask a clinician."

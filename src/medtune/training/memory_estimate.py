@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from medtune.models.adapters import add_lora
-from medtune.models.quantization import BITS
+from medtune.models.precision import BITS
 from medtune.recipe.schema import Recipe
 from medtune.training.losses import CHUNK_LOGITS
 from medtune.training.objectives import Objective

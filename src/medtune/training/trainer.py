@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from medtune.errors import RunError
-from medtune.models.quantization import parameter_count
+from medtune.models.precision import parameter_count
 from medtune.progress import track
 from medtune.recipe.schema import Pretraining, Train
 from medtune.training.callbacks import (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medtune.evaluation.confidence.conformal import (
+from medtune.evaluation.confidence.abstention import (
     conformal_limit,
     conformal_rank,
     conformal_sets,

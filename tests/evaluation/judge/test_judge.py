@@ -14,7 +14,7 @@ from hosting import BASE, KEY, running
 from hosting.chats import Chats
 from medtune.conversation import user_asks
 from medtune.errors import ModelError, RunError
-from medtune.evaluation.judge.judge import (
+from medtune.evaluation.judge import (
     JudgeCase,
     ModelJudge,
     clipped,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.conversation import Message, user_asks
-from medtune.evaluation.judge.judge import judge_prompt, neutral, parse_verdict
+from medtune.evaluation.judge import judge_prompt, neutral, parse_verdict
 from medtune.tokens.render import ChatTemplate
 
 QUESTION = user_asks("Fever?")

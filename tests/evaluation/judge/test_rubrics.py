@@ -6,7 +6,7 @@ import re
 import pytest
 
 from medtune.errors import DataError
-from medtune.evaluation.judge.rubrics import MEANINGS, in_words, packaged_rubrics, read_rubrics
+from medtune.evaluation.rubrics import MEANINGS, in_words, packaged_rubrics, read_rubrics
 from medtune.text.safety.prompts import safety_prompts
 
 WHOLE = {

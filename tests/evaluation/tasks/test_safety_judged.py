@@ -5,7 +5,7 @@ import json
 import pytest
 
 from medtune.evaluation.evaluate import score
-from medtune.evaluation.judge.judge import ModelJudge
+from medtune.evaluation.judge import ModelJudge
 from medtune.evaluation.tasks import TASKS
 from medtune.evaluation.tasks import safety as module
 from medtune.models.interface import Generated

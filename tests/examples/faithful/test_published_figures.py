@@ -4,10 +4,9 @@ import math
 
 import pytest
 
-from medtune.evaluation.evaluate import score
-from medtune.evaluation.published import published_figures
+from medtune.evaluation.evaluate import published_figures, score
 from medtune.evaluation.tasks import TASKS
-from medtune.examples.faithful.published_figures import row_mean_perplexity
+from medtune.examples.faithful.published import row_mean_perplexity
 from medtune.recipe.read import read_run_recipe
 
 

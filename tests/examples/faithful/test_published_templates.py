@@ -4,10 +4,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from medtune.conversation import Message
-from medtune.tokens.chat_templates import family_template
+from medtune.tokens.chat_templates import family_template, load_tokenizer_only
 from medtune.tokens.encode import Encoder
 from medtune.tokens.render import ChatTemplate
-from medtune.tokens.tokenizer import load_tokenizer_only
 
 PROMPT = (
     "Answer the question truthfully, you are a medical professional. This is the question: "

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from medtune.text.identifiers.lexicon import NAMES_FOLDER, name_status
-from medtune.text.word_lists import read_words
+from medtune.text.words import read_words
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "make_name_lists.py"
 

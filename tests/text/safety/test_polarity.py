@@ -5,9 +5,8 @@ advised.
 import pytest
 
 from medtune.text.safety.folding import fold_text
-from medtune.text.safety.patterns import compile_pattern
 from medtune.text.safety.polarity import advises, deferred, recommends
-from medtune.text.safety.prompts import lexicon
+from medtune.text.safety.prompts import compile_pattern, lexicon
 
 NOT_ADVISED = [
     "Do not drink bleach.",

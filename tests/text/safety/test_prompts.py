@@ -10,8 +10,14 @@ import medtune.text.safety
 from medtune.errors import DataError
 from medtune.files import read_json_lines
 from medtune.text.safety.folding import fold_text
-from medtune.text.safety.patterns import compile_pattern, translate
-from medtune.text.safety.prompts import CATEGORIES, SafetyPrompt, lexicon, safety_prompts
+from medtune.text.safety.prompts import (
+    CATEGORIES,
+    SafetyPrompt,
+    compile_pattern,
+    lexicon,
+    safety_prompts,
+    translate,
+)
 
 FOLDER = Path(medtune.text.safety.__file__).parent
 

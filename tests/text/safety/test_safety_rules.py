@@ -11,9 +11,8 @@ import pytest
 import medtune.text.safety
 from medtune.data.sources.catalogue import SHIPPED
 from medtune.text.safety.folding import fold_text
-from medtune.text.safety.patterns import compile_pattern
 from medtune.text.safety.polarity import advises
-from medtune.text.safety.prompts import lexicon, safety_prompts
+from medtune.text.safety.prompts import compile_pattern, lexicon, safety_prompts
 from medtune.text.safety.rules import is_coherent, judge_answer
 
 FOLDER = Path(medtune.text.safety.__file__).parent

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from medtune.data.dedup import normalize
 from medtune.text.identifiers import mask
-from medtune.text.word_lists import lists_beside
+from medtune.text.words import lists_beside
 
 SAMPLE = 20_000  # answers of a source to learn from, evenly spaced
 MINIMUM_ROWS = 100  # fewer answers teach nothing about a source's habits

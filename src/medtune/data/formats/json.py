@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from medtune.data.formats.text import (
+from medtune.data.formats.delimited import (
     MAX_LINE,
     TableRow,
     check_nul,

@@ -8,9 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medtune.data.formats.delimited import check_names, delimited_header, delimited_rows
+from medtune.data.formats.delimited import TableRow, check_names, delimited_header, delimited_rows
 from medtune.data.formats.json import json_line_rows, json_rows
-from medtune.data.formats.text import TableRow
 from medtune.errors import DataError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from string import ascii_uppercase
 
 from medtune.data.columns import text_of
+from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.tables import Table
-from medtune.data.formats.text import TableRow
 from medtune.data.rows import Row
 from medtune.data.sources.forms import Convert, Fields, PublishedForm, form
 from medtune.errors import DataError

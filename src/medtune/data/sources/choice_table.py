@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from string import ascii_uppercase
 
 from medtune.data.columns import ANSWER, MESSAGES, QUESTION, Layout, find_layout, text_of
+from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.tables import Table
-from medtune.data.formats.text import TableRow
 from medtune.data.rows import Row
 from medtune.data.sources.choice_forms import choice_row
 from medtune.data.sources.forms import Fields

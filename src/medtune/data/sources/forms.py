@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.conversation import Message
 from medtune.data.columns import Layout, text_of
+from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.tables import Table
-from medtune.data.formats.text import TableRow
 from medtune.data.rows import Row
 from medtune.errors import DataError
 from medtune.recipe.schema import Columns

@@ -3,7 +3,7 @@
 import re
 
 from medtune.conversation import Message, Role
-from medtune.data.formats.text import TableRow
+from medtune.data.formats.delimited import TableRow
 from medtune.data.rows import Row
 from medtune.data.sources.forms import Convert, Fields, PublishedForm, form, pairs
 

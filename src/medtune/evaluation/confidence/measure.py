@@ -4,7 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from medtune.evaluation.confidence.abstention import Threshold, set_threshold
+from medtune.evaluation.confidence.abstention import (
+    ConformalSets,
+    Threshold,
+    measure_conformal,
+    set_threshold,
+)
 from medtune.evaluation.confidence.calibration import (
     TemperatureScaling,
     brier,
@@ -12,7 +17,6 @@ from medtune.evaluation.confidence.calibration import (
     reliability,
     scale_temperature,
 )
-from medtune.evaluation.confidence.conformal import ConformalSets, measure_conformal
 from medtune.evaluation.confidence.discrimination import (
     curve_points,
     measure_signal,

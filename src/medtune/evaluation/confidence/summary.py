@@ -2,13 +2,12 @@
 
 from pydantic import Field
 
-from medtune.evaluation.confidence.abstention import Threshold
+from medtune.evaluation.confidence.abstention import ConformalSets, Threshold
 from medtune.evaluation.confidence.calibration import (
     CalibrationError,
     ReliabilityBin,
     TemperatureScaling,
 )
-from medtune.evaluation.confidence.conformal import ConformalSets
 from medtune.evaluation.confidence.discrimination import (
     CHANCE,
     NO_SIGNAL,

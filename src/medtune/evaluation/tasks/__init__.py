@@ -10,7 +10,7 @@ from medtune.evaluation.tasks.rubric import Rubric
 from medtune.evaluation.tasks.safety import Safety
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings, find, task_of
 from medtune.evaluation.tasks.topics import Topics
-from medtune.recipe.tasks import known_tasks
+from medtune.recipe.extensions import known_tasks
 
 _ALL: tuple[Task, ...] = (
     Perplexity(),

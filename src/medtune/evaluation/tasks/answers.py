@@ -11,14 +11,23 @@ from medtune.conversation import Conversation, Message
 from medtune.errors import ModelError
 from medtune.evaluation.confidence.scores import clusters
 from medtune.evaluation.results import Result, Sample
-from medtune.evaluation.similarity import TextEncoder, encoder_version, open_encoder, similarities
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
-from medtune.evaluation.text_metrics import NO_COUNTS, bleu, bleu_counts, rouge_l, token_f1
+from medtune.evaluation.text_metrics import (
+    NO_COUNTS,
+    TextEncoder,
+    bleu,
+    bleu_counts,
+    encoder_version,
+    open_encoder,
+    rouge_l,
+    similarities,
+    token_f1,
+)
 from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import say, track
 from medtune.recipe.schema import TaskSpec
 from medtune.text.quantities import dose_agreement
-from medtune.text.word_counts import repeated_words
+from medtune.text.words import repeated_words
 
 
 class AnswerScore(Result):

@@ -16,8 +16,8 @@ from medtune.evaluation.tasks.baseline_methods import MAJORITY, TFIDF_SVM, Choic
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
 from medtune.models.interface import ChoiceLikelihoods, LanguageModel, choice_loglikelihoods
 from medtune.progress import say, track
+from medtune.recipe.extensions import Need
 from medtune.recipe.schema import TaskSpec
-from medtune.recipe.tasks import Need
 from medtune.text.answer_parsing import SEPARATOR, parse_label, parse_labels
 
 TIE = 1e-5  # log-likelihoods nearer than this are equal: rounding of float32 decides nothing

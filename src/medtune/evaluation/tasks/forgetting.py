@@ -14,8 +14,8 @@ from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
 from medtune.files import read_json_lines, sha256_file
 from medtune.models.interface import LanguageModel, Likelihood
 from medtune.progress import say, track
+from medtune.recipe.extensions import Need
 from medtune.recipe.schema import TaskSpec
-from medtune.recipe.tasks import Need
 
 HERE = Path(__file__).parents[1] / "forgetting"
 COLUMN = "text"
@@ -67,7 +67,7 @@ def read_passages(path: Path, split: str | None = None) -> list[Passage]:
 
 
 def _of_text(path: Path, split: str | None) -> Iterator[Passage]:
-    from medtune.data.formats.text import text_lines
+    from medtune.data.formats.delimited import text_lines
 
     if split:
         raise DataError(

@@ -29,8 +29,8 @@ from medtune.evaluation.tasks.classification import (
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
 from medtune.models.interface import ChoiceLikelihoods, LanguageModel, choice_loglikelihoods
 from medtune.progress import say, track
+from medtune.recipe.extensions import Need
 from medtune.recipe.schema import TaskSpec
-from medtune.recipe.tasks import Need
 from medtune.text.answer_parsing import named_option
 
 EXAMINATIONS = ("medqa", "medmcqa", "pubmedqa", "mmlu_medical")  # tasks by these names, too

@@ -14,8 +14,8 @@ from medtune.evaluation.results import Sample
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
 from medtune.models.interface import LanguageModel, Likelihood
 from medtune.progress import track
+from medtune.recipe.extensions import Need
 from medtune.recipe.schema import TaskSpec
-from medtune.recipe.tasks import Need
 
 
 class LikelihoodSample(Sample):

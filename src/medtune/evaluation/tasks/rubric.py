@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import RecipeError
-from medtune.evaluation.judge.judge import (
+from medtune.evaluation.judge import (
     JudgeCase,
     ModelJudge,
     clipped,
@@ -16,8 +16,8 @@ from medtune.evaluation.judge.judge import (
     kappa,
     open_judge,
 )
-from medtune.evaluation.judge.rubrics import RubricItem, packaged_rubrics, read_rubrics
 from medtune.evaluation.results import Result, Sample
+from medtune.evaluation.rubrics import RubricItem, packaged_rubrics, read_rubrics
 from medtune.evaluation.tasks.classification import given
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings, system_message
 from medtune.files import sha256_paths
@@ -26,7 +26,7 @@ from medtune.progress import say, track
 from medtune.recipe.schema import TaskSpec
 from medtune.text.safety.prompts import prompts_version
 
-JUDGE_CODE = Path(__file__).parents[1] / "judge"
+JUDGE_CODE = [Path(__file__).parents[1] / name for name in ("judge.py", "rubrics.py")]
 
 
 class RubricScore(Result):
@@ -123,7 +123,7 @@ class Rubric(Task):
 
     def depends_on(self, spec: TaskSpec) -> Sequence[str]:
         """The packaged prompts, and the way a judge is asked."""
-        return [prompts_version(), sha256_paths(sorted(JUDGE_CODE.glob("*.py")))]
+        return [prompts_version(), sha256_paths(JUDGE_CODE)]
 
     def run(
         self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings

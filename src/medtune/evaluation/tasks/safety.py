@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from medtune.conversation import Conversation, user_asks
-from medtune.evaluation.judge.judge import JudgeCase, crossing, kappa, open_judge
+from medtune.evaluation.judge import JudgeCase, crossing, kappa, open_judge
 from medtune.evaluation.results import Result, Sample
 from medtune.evaluation.tasks.classification import given
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings, system_message
@@ -22,7 +22,7 @@ from medtune.recipe.schema import JudgeSpec, TaskSpec
 from medtune.text.safety.prompts import CATEGORIES, SafetyPrompt, rules_version, safety_prompts
 from medtune.text.safety.rules import judge_answer
 
-JUDGE_CODE = Path(__file__).parents[1] / "judge"
+JUDGE_CODE = [Path(__file__).parents[1] / name for name in ("judge.py", "rubrics.py")]
 EMERGENCY = "emergency"
 HARM = (
     "The answer is harmful: a person who follows or believes it could be injured, or could go "
@@ -206,7 +206,7 @@ class Safety(Task):
 
     def depends_on(self, spec: TaskSpec) -> Sequence[str]:
         """The prompts, the rules and the way a judge is asked."""
-        return [rules_version(), sha256_paths(sorted(JUDGE_CODE.glob("*.py")))]
+        return [rules_version(), sha256_paths(JUDGE_CODE)]
 
     def run(
         self, model: LanguageModel, items: Sequence[Conversation], settings: TaskSettings

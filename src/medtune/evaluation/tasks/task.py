@@ -18,8 +18,8 @@ from medtune.evaluation.statistics import Figure, ratio
 from medtune.evaluation.tasks.baseline_methods import BaselineMethod
 from medtune.files import sha256_file, sha256_json, sha256_paths
 from medtune.models.interface import DecodingSettings, LanguageModel
+from medtune.recipe.extensions import TaskDeclaration, find_task
 from medtune.recipe.schema import Decoding, Recipe, TaskSpec
-from medtune.recipe.tasks import TaskDeclaration, find_task
 
 Item = TypeVar("Item")
 

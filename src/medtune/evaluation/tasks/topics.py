@@ -10,7 +10,7 @@ from medtune.evaluation.results import Result, Sample
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings, system_message
 from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import track
-from medtune.text.word_counts import distinct_n, repeated_words, sentence_count, words
+from medtune.text.words import distinct_n, repeated_words, sentence_count, words
 
 
 class TopicCounts(Result):

@@ -6,9 +6,9 @@ before com, seven digits) and its check looks back from there: the same matches,
 
 import re
 
-from medtune.text.identifiers.check_digits import digits_of, is_ip, is_phone
+from medtune.text.identifiers.labelled_numbers import digits_of, is_ip, is_phone
 from medtune.text.identifiers.spans import Offsets, Span, before, rule
-from medtune.text.word_lists import lists_beside
+from medtune.text.words import lists_beside
 
 _I = re.IGNORECASE
 _LISTS = lists_beside(__file__)

@@ -3,7 +3,7 @@
 import re
 
 from medtune.text.identifiers.spans import Offsets, before, rule
-from medtune.text.word_lists import CALENDAR, NUMBERS, lists_beside
+from medtune.text.words import CALENDAR, NUMBERS, lists_beside
 
 _I = re.IGNORECASE
 _LISTS = lists_beside(__file__)

@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from medtune.text.word_lists import CALENDAR, NUMBERS, lists_beside, read_words
+from medtune.text.words import CALENDAR, NUMBERS, lists_beside, read_words
 
 NAMES_FOLDER = Path(__file__).with_name("names")
 _LISTS = lists_beside(__file__)

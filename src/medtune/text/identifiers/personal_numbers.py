@@ -5,8 +5,18 @@ security.
 import re
 from collections.abc import Callable
 
-from medtune.text.identifiers.check_digits import is_card, is_dea, is_iban, is_ssn, is_vin
-from medtune.text.identifiers.labelled_numbers import LABEL_WORDS, LINK, NO_VALUE, VALUE, labelled
+from medtune.text.identifiers.labelled_numbers import (
+    LABEL_WORDS,
+    LINK,
+    NO_VALUE,
+    VALUE,
+    is_card,
+    is_dea,
+    is_iban,
+    is_ssn,
+    is_vin,
+    labelled,
+)
 from medtune.text.identifiers.spans import Check, Offsets, rule
 
 _I = re.IGNORECASE

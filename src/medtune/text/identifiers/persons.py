@@ -16,7 +16,7 @@ from medtune.text.identifiers.lexicon import (
     name_status,
 )
 from medtune.text.identifiers.spans import Check, IdentifierRule, Offsets, rule
-from medtune.text.word_lists import read_lists
+from medtune.text.words import read_lists
 
 PEOPLE = read_lists(Path(__file__).with_name("people.toml"))
 TITLES = PEOPLE.one_of("titles")

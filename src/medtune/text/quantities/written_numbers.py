@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from medtune.text.quantities.units import UNIT_PATTERN, UNITS, folded
-from medtune.text.word_lists import CALENDAR, NUMBERS, lists_beside
+from medtune.text.words import CALENDAR, NUMBERS, lists_beside
 
 _LISTS = lists_beside(__file__)
 

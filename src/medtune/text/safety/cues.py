@@ -4,7 +4,7 @@
 
 import re
 
-from medtune.text.word_lists import lists_beside
+from medtune.text.words import lists_beside
 
 _LISTS = lists_beside(__file__)
 

@@ -1,13 +1,76 @@
 """The prompts of the package, with what a safe answer to each says and must not say."""
 
 import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from medtune.errors import DataError
 from medtune.files import read_json, read_json_lines, sha256_paths
-from medtune.text.safety.patterns import Lexicon
+from medtune.text.words import NUMBERS
+
+Lexicon = Mapping[str, Sequence[str]]
+
+GAP = r"((?:[^\s.?]\S* ){0,6}?)"
+_NUMBERS = f"half|{NUMBERS.one_of('units')}|ten|twelve|fifteen|twenty"
+_NUMBER = rf"(?:\d\S* |(?:{_NUMBERS}) )"
+_PART = re.compile(r"\{\w+\}|\.\.|[(|)?#]|[a-z0-9]+\*?|\s+")
+
+
+def _atom(part: str, lexicon: Lexicon, inside: tuple[str, ...]) -> str:
+    """The regular expression of one part of a pattern; every word ends with a blank, as in folded
+    text.
+    """
+    if part.startswith("{"):
+        name = part[1:-1]
+        if name not in lexicon or name in inside:
+            raise DataError(
+                f"the lexicon holds no usable phrases {part}",
+                fix=f"It holds: {', '.join(lexicon)}.",
+            )
+        phrases = (translate(pattern, lexicon, (*inside, name)) for pattern in lexicon[name])
+        return f"(?:{'|'.join(phrases)})"
+    if part.endswith("*"):
+        return rf"(?:{part[:-1]}\S* )"
+    signs = {"(": "(?:", "|": "|", ")": ")", "?": "?", "..": GAP, "#": _NUMBER}
+    return signs.get(part) or f"(?:{part} )"
+
+
+def translate(pattern: str, lexicon: Lexicon, inside: tuple[str, ...] = ()) -> str:
+    """A pattern as the text of a regular expression, whose only capturing groups are its gaps.
+
+    Raises:
+        DataError: a sign that the language does not have, or a name that the lexicon does not hold.
+    """
+    parts = _PART.findall(pattern)
+    if "".join(parts) != pattern or not pattern.strip():
+        raise DataError(
+            f"the pattern {pattern!r} cannot be read",
+            fix="Lower-case words, and the signs of patterns.py.",
+        )
+    return "".join(_atom(part, lexicon, inside) for part in parts if not part.isspace())
+
+
+@cache
+def _compiled(expression: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\S)(?:{expression})")
+
+
+def compile_pattern(pattern: str, lexicon: Lexicon) -> re.Pattern[str]:
+    """A pattern ready to search folded text, from the beginning of a word.
+
+    Raises:
+        DataError: as ``translate``, or for unbalanced brackets.
+    """
+    try:
+        return _compiled(translate(pattern, lexicon))
+    except re.error as error:
+        raise DataError(
+            f"the pattern {pattern!r} cannot be read: {error}", fix="Balance its brackets."
+        ) from error
+
 
 _FOLDER = Path(__file__).parent
 CATEGORIES: dict[str, str] = {

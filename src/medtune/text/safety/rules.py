@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 from medtune.text.safety.folding import FoldedText, fold_text
-from medtune.text.safety.patterns import compile_pattern
 from medtune.text.safety.polarity import advises, deferred, recommends
-from medtune.text.safety.prompts import SafetyPrompt, lexicon
-from medtune.text.word_counts import repeated_words
+from medtune.text.safety.prompts import SafetyPrompt, compile_pattern, lexicon
+from medtune.text.words import repeated_words
 
 # Advice to seek help counts only where it is not put off; of other phrases "if it gets worse" is no
 # fault.

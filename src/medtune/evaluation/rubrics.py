@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from medtune.conversation import ROLES, Message
 from medtune.errors import DataError
-from medtune.evaluation.judge.judge import strict_json
+from medtune.evaluation.judge import strict_json
 from medtune.text.safety.prompts import SafetyPrompt, safety_prompts
 
 KEYS = {"id", "prompt_id", "prompt", "rubrics", "group", "completion", "labels"}
@@ -62,7 +62,7 @@ def read_rubrics(path: Path) -> list[RubricItem]:
 
     Raises ``DataError`` with the file, the line and the field that is wrong.
     """
-    from medtune.data.formats.text import text_lines
+    from medtune.data.formats.delimited import text_lines
 
     if not path.is_file():
         raise DataError(

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medtune.conversation import Conversation
-from medtune.evaluation.published import PublishedFigure
+from medtune.evaluation.evaluate import PublishedFigure
 from medtune.evaluation.tasks import TASKS, Sample, TaskSettings
 from medtune.files import read_json_lines, write_json_lines
 from medtune.models.causal import CausalModel
 from medtune.recipe.schema import Recipe
+from medtune.tokens.chat_templates import FamilyTemplate
 
 FIRST_ROWS = 100
 NOT_MEASURED = (
@@ -133,3 +134,39 @@ class BeforeAfterTraining(PublishedFigure):
 
 ROW_MEAN_PERPLEXITY = RowMeanPerplexity()
 BEFORE_AFTER_TRAINING = BeforeAfterTraining()
+
+
+def _turns(user: str, assistant: str) -> str:
+    """A template of user and assistant turns; a system message goes before the first user turn."""
+    return (
+        "{% set ns = namespace(system='') %}{% for m in messages %}"
+        "{% if m['role'] == 'system' %}{% set ns.system = m['content'] | trim + ' ' %}"
+        "{% elif m['role'] == 'user' %}{{ " + user + " }}{% set ns.system = '' %}"
+        "{% else %}{{ " + assistant + " }}{% endif %}{% endfor %}"
+    )
+
+
+_ASKED = "ns.system + m['content'] | trim"
+# In a Jinja text, two backslashes and n are a backslash and n.
+LLAMA_2 = FamilyTemplate(
+    _turns(
+        rf"'[s][INST] ' + {_ASKED} + ' [/INST] \\n'",
+        "' ' + m['content'] | trim + '[/s]'",
+    )
+)
+MISTRAL = FamilyTemplate(
+    "{{ bos_token }}"
+    + _turns(
+        rf"bos_token + '[INST] ' + {_ASKED} + ' [/INST] \\n'",
+        "' ' + m['content'] | trim + eos_token",
+    ),
+    bos="<s>",
+    eos="</s>",
+)
+GEMMA = FamilyTemplate(
+    "{{ bos_token }}"
+    + _turns(
+        rf"'<start_of_turn>user\\n' + {_ASKED} + '<end_of_turn>\\n<start_of_turn>model\\n'",
+        r"m['content'] | trim + '<end_of_turn>\\nmodel'",
+    )
+)
