@@ -34,12 +34,10 @@ SAME_FILE_NAMES: dict[str, str] = {}
 NAMED_BY_FOLDER = ("cli/", "recipe/")
 
 
-@being_rebuilt
 def test_every_room_has_a_floor_and_every_floor_its_rooms():
     assert set(architecture.arrows(SOURCES)) == set().union(*architecture.FLOORS)
 
 
-@being_rebuilt
 def test_no_room_imports_from_a_floor_above_or_from_a_stranger():
     assert architecture.broken_arrows(SOURCES) == []
 
@@ -69,7 +67,6 @@ def test_no_import_cycles():
     assert set(graph) <= set(order)
 
 
-@being_rebuilt
 def test_the_architecture_page_is_what_the_code_says():
     assert architecture.PAGE.read_text(encoding="utf-8") == architecture.page()
 
@@ -107,7 +104,6 @@ def test_no_file_and_no_function_grows_past_what_one_can_hold_in_mind():
     assert long == []
 
 
-@being_rebuilt
 def test_the_house_has_at_most_215_files():
     assert len(MODULES) <= 215
 
@@ -117,13 +113,11 @@ def test_results_are_types_and_not_dicts():
     assert sum(counts.untyped_dicts(module) for module in MODULES) < 60
 
 
-@being_rebuilt
 def test_no_two_public_things_have_one_name():
     rooms = [module for module in MODULES if not module.path.startswith("cli/")]  # named as verbs
     assert set(counts.repeated_names(rooms)) <= set(SAME_NAMES)
 
 
-@being_rebuilt
 def test_no_file_name_stands_twice():
     files = [module for module in MODULES if not module.path.startswith(NAMED_BY_FOLDER)]
     assert set(counts.repeated_file_names(files)) <= set(SAME_FILE_NAMES)

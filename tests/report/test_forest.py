@@ -8,7 +8,7 @@ import pytest
 
 from made_results import made_change, made_score
 from medtune.report.evaluation_plots import SHARES, difference_text, forest_plot, panel_of
-from medtune.report.figures import Row
+from medtune.report.figures import MetricRow
 from medtune.report.plots import GREEN, GREY, RED
 
 P_VALUES = {"better": 0.001, "worse": 0.001, "undecided": 0.4}
@@ -21,7 +21,7 @@ def row(title, before, after, decision="undecided", unit="", task="answers", spr
     facts = {"better": better, "title": title, "unit": unit}
     change = made_change(value, low, high, P_VALUES[decision], **facts)
     assert change.decision == decision
-    return Row(task, "metric", change, made_score(before, spread), made_score(after, spread))
+    return MetricRow(task, "metric", change, made_score(before, spread), made_score(after, spread))
 
 
 ROWS = [

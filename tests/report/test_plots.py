@@ -7,14 +7,14 @@ import pytest
 from made_results import made_change, made_score
 from medtune.evaluation.comparison.seed_variance import CurvePoint, LearningCurve
 from medtune.report.evaluation_plots import forest_plot
-from medtune.report.figures import Row
+from medtune.report.figures import MetricRow
 from medtune.report.plots import INK, items_plot, learning_plot, loss_plot, smoothed
 
 LOG = [{"step": n, "loss": 4 / n} for n in range(1, 9)] + [{"step": 8, "validation_loss": 0.9}]
 
 
 CHANGES = [
-    Row("answers", "rouge_l", made_change(title="ROUGE-L"), made_score(0.2), made_score(0.3))
+    MetricRow("answers", "rouge_l", made_change(title="ROUGE-L"), made_score(0.2), made_score(0.3))
 ]
 POINTS = [
     CurvePoint(fraction=rows / 1000, rows=rows, **made_score(value).as_json())

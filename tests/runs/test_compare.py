@@ -9,7 +9,7 @@ from medtune.errors import DataError, RecipeError
 from medtune.files import read_json, read_json_lines, write_json, write_json_lines
 from medtune.models.load import load_tokenizer, locate
 from medtune.recipe.read import read_run_recipe
-from medtune.runs.compare import compare as compare_typed
+from medtune.runs.compare import compare_models
 from medtune.runs.compared_models import tokenizer_name
 from medtune.tokens.encode import Encoder
 
@@ -93,7 +93,7 @@ def no_model(monkeypatch):
 
 
 def compare(*named):
-    return compare_typed(*named).as_json()
+    return compare_models(*named).as_json()
 
 
 def table(found, metric):

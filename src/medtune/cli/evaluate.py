@@ -108,9 +108,9 @@ def compare(
     measured first.
     """
     from medtune.report.compare_page import compare_text
-    from medtune.runs import compare as comparing
+    from medtune.runs.compare import compare_models
 
-    comparison = comparing.compare(runs or [], model or [], on, out, options.existing_data_dir())
+    comparison = compare_models(runs or [], model or [], on, out, options.existing_data_dir())
     page = out / "compare.html"
     options.show(
         comparison.as_json(), lambda: f"{compare_text(comparison)}\n\nPage: {page.resolve()}"

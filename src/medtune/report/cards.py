@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from medtune.evaluation.results import Change, Estimate
-from medtune.report.figures import Figures, Row
+from medtune.report.figures import Figures, MetricRow
 from medtune.report.sections import forgetting, harm
 from medtune.report.verdict import p_text
 
@@ -91,7 +91,7 @@ def _use(figures: Figures) -> str:
     return "\n\n".join([use, *limits])
 
 
-def _line(row: Row) -> str:
+def _line(row: MetricRow) -> str:
     """Before → after with intervals, and what a test says."""
     sides = f"{_span(row.before)} → {_span(row.after)}"
     return f"- {row.title}: {sides}, n = {row.n}, {_p(row.change)}: {row.decision}."

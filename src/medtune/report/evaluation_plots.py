@@ -11,7 +11,7 @@ from typing import Any
 from medtune.evaluation.class_tables import ClassRow
 from medtune.evaluation.confidence.summary import ConfidenceFacts
 from medtune.evaluation.results import Estimate
-from medtune.report.figures import Row
+from medtune.report.figures import MetricRow
 from medtune.report.plots import BLUE, GREEN, GREY, INK, ORANGE, RED, figure, save
 
 COLORS = {"better": GREEN, "worse": RED, "undecided": GREY}
@@ -20,7 +20,7 @@ SHARES = "share, from 0 to 1"
 LABEL_WIDTH = 34
 
 
-def panel_of(row: Row) -> str:
+def panel_of(row: MetricRow) -> str:
     """Which rows share an axis: those of one unit, shares, or figures of one order of magnitude."""
     if row.change.unit:
         return row.change.unit
@@ -40,12 +40,12 @@ def difference_text(change: Estimate) -> str:
     return value + span.replace("-", "−")
 
 
-def forest_plot(rows: Sequence[Row], directory: Path, name: str = "forest") -> str:
+def forest_plot(rows: Sequence[MetricRow], directory: Path, name: str = "forest") -> str:
     """Tested metrics before ○, after ●, 95 % intervals; at the right the paired difference.
 
     Colour says what the difference means: green better, red worse, grey undecided.
     """
-    panels: dict[str, list[Row]] = {}
+    panels: dict[str, list[MetricRow]] = {}
     for row in rows:
         panels.setdefault(panel_of(row), []).append(row)
     titles = [row.title for row in rows]
@@ -59,7 +59,7 @@ def forest_plot(rows: Sequence[Row], directory: Path, name: str = "forest") -> s
         return save(drawing, directory, name)
 
 
-def _panel(axes: Any, unit: str, rows: Sequence[Row], repeated: set[str]) -> None:
+def _panel(axes: Any, unit: str, rows: Sequence[MetricRow], repeated: set[str]) -> None:
     for height, row in enumerate(reversed(rows)):
         color = COLORS[row.decision]
         _side(axes, height + 0.13, row.before, INK, "none")

@@ -99,7 +99,7 @@ class TrainerStats(FileRecord):
 
 
 @dataclass(frozen=True)
-class Row:
+class MetricRow:
     """A metric before and after, for a table: ``change`` with its task, name and both scores."""
 
     task: str
@@ -208,11 +208,11 @@ class Figures:
         return verdict(self.metrics)
 
     @cached_property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[MetricRow]:
         """A row a metric."""
         before, after = self.metrics.before, self.metrics.after
         return [
-            Row(task, name, change, before[task][name], after[task][name])
+            MetricRow(task, name, change, before[task][name], after[task][name])
             for task, changes in self.metrics.change.items()
             for name, change in changes.items()
         ]

@@ -9,8 +9,8 @@ from typing import Any
 from medtune.evaluation.evaluate import figure_named
 from medtune.evaluation.results import Sample, Score, Scores
 from medtune.recipe.schema import TaskSpec
-from medtune.report.figures import Figures, Row
-from medtune.report.task_tables import Classification, classifications
+from medtune.report.figures import Figures, MetricRow
+from medtune.report.task_tables import ClassificationSection, classifications
 
 METHODS = {
     "full": "all weights trained",
@@ -59,9 +59,9 @@ class TaskSection:
     key: str
     predicts: bool
     title: str
-    rows: Sequence[Row]
+    rows: Sequence[MetricRow]
     people: str | None
-    classifications: Sequence[Classification]
+    classifications: Sequence[ClassificationSection]
     topics: Sequence[tuple[Sample, Sample]]
     answers: Sequence[tuple[Sample, Sample]]
 
@@ -85,7 +85,7 @@ class HarmSection:
     """A safety task; ``judged``: by a model, too."""
 
     n: int
-    rows: Sequence[Row]
+    rows: Sequence[MetricRow]
     judged: bool
     categories: Sequence[Category]
 
@@ -201,7 +201,7 @@ def harm(figures: Figures) -> list[HarmSection]:
     return sections
 
 
-def _categories(rows: Sequence[Row]) -> list[Category]:
+def _categories(rows: Sequence[MetricRow]) -> list[Category]:
     by_name = {row.metric: row for row in rows}
     categories = []
     for name, row in by_name.items():
@@ -214,7 +214,7 @@ def _categories(rows: Sequence[Row]) -> list[Category]:
     return categories
 
 
-def forgetting(figures: Figures) -> list[list[Row]]:
+def forgetting(figures: Figures) -> list[list[MetricRow]]:
     """The rows of each forgetting task."""
     keys = figures.in_section("forgetting")
     parts = [[row for row in figures.rows if row.task == key] for key in keys]

@@ -40,7 +40,7 @@ class ClassSides:
 
 
 @dataclass(frozen=True)
-class Classification:
+class ClassificationSection:
     """A task that classifies; ``confusion`` and ``labels`` are of the ``side``."""
 
     task: str
@@ -53,17 +53,17 @@ class Classification:
     unparsed: Mapping[str, tuple[int, Sequence[UnparsedAnswer]]]  # side → count, the first ones
 
 
-def classifications(figures: Figures) -> list[Classification]:
+def classifications(figures: Figures) -> list[ClassificationSection]:
     """A section for each task that classifies."""
     return [_classification(figures, task, sides) for task, sides in figures.tables.items()]
 
 
 def _classification(
     figures: Figures, task: str, sides: Mapping[str, ClassTables]
-) -> Classification:
+) -> ClassificationSection:
     rows = _answerers(figures, task)
     side = "after" if "after" in sides else "before"
-    return Classification(
+    return ClassificationSection(
         task=task,
         columns={
             name: title

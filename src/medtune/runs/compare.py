@@ -158,7 +158,7 @@ MADE_BY = "medtune compare"
 FORMAT = 2  # of comparison.json: an older one is computed again
 
 
-def compare(
+def compare_models(
     roots: Sequence[Path], models: Sequence[str], on: str | None, out: Path, data_dir: Path | None
 ) -> Comparison:
     """Compare runs (before and after) and ``models`` on the items of ``on`` (a recipe or a run)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from medtune.evaluation.results import Estimate, Result
 from medtune.recipe.schema import Recipe
-from medtune.report.figures import Figures, Row
+from medtune.report.figures import Figures, MetricRow
 
 RUN, DRAFT, STATED = "from the run", "drafted, to be confirmed", "stated by a person"
 NOT_STATED, NOT_MEASURED = "not stated", "not measured"
@@ -95,12 +95,12 @@ class Facts:
         return self.figures.recipe
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[MetricRow]:
         """Every metric before and after."""
         return self.figures.rows
 
     @cached_property
-    def tested(self) -> list[Row]:
+    def tested(self) -> list[MetricRow]:
         """The metrics that are good or bad."""
         return [row for row in self.rows if row.tested]
 
@@ -174,7 +174,7 @@ def coverage(counts: Counter[str]) -> str:
     return ", ".join([f"{counts[RUN]} of {counts.total()} {COUNTED[RUN]}", *others])
 
 
-def estimate(label: str, figure: Estimate, unit: str) -> LabelledEstimate:
+def estimate_ci(label: str, figure: Estimate, unit: str) -> LabelledEstimate:
     """A figure with its interval."""
     interval = EstimateInterval(
         estimate=figure.value, lower=figure.low, upper=figure.high, level=0.95, unit=unit

@@ -1,7 +1,7 @@
 """What a run's figures say to the items of reporting checklists about outcomes, harm and limits."""
 
 from medtune.evaluation.tasks import TASKS
-from medtune.report.checklists.base import Facts, Filled, estimate, unmeasured
+from medtune.report.checklists.base import Facts, Filled, estimate_ci, unmeasured
 from medtune.report.checklists.data_items import benchmarks, names, overlap
 from medtune.report.run_metrics import main_change
 from medtune.report.sections import measured_on
@@ -151,9 +151,9 @@ def _figures(facts: Facts, tasks: list[str]) -> Filled:
         label, unit, p = f"{row.title} ({row.task})", row.change.unit, row.change.p_corrected
         corrected = "" if p is None else f" (p corrected {p:.3g})"
         results += [
-            estimate(f"{label}, before", row.before, unit),
-            estimate(f"{label}, after", row.after, unit),
-            estimate(f"{label}, difference{corrected}", row.change, unit),
+            estimate_ci(f"{label}, before", row.before, unit),
+            estimate_ci(f"{label}, after", row.after, unit),
+            estimate_ci(f"{label}, difference{corrected}", row.change, unit),
         ]
     text = f"{len(rows)} figures, each before, after and paired difference."
     return Filled(text, results=results)
