@@ -18,8 +18,8 @@ def test_versions_without_the_whole_of_wikidoc_name_its_patient_part(medtune, tm
 def test_a_tokenizer_that_is_nowhere_is_said_at_once(medtune_process, tmp_path):
     recipe = tmp_path / "mine.yaml"
     recipe.write_text(
-        f"name: mine\ndata: {{source: {table(tmp_path, pairs(30))}}}\nmodel: {{name: "
-        "medtune-base}}\n"
+        f"name: mine\ndata: {{source: {table(tmp_path, pairs(30))}}}\n"
+        "model: {name: medtune-base}\n"
     )
     start = time.monotonic()
     process = medtune_process(

@@ -15,14 +15,13 @@ from medtune.models import load
 from medtune.recipe.read import read_run_recipe
 from medtune.runs.pipeline import execute
 from small_run import QUICK
+from tiny_llama import make_tiny_model
 
 ARMS = "[{name: kind, system_prompt: Be kind.}, {name: shown, model: tuned, shots: 1}]"
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    from conftest import make_tiny_model
-
     directory = make_tiny_model(tmp_path_factory.mktemp("base") / "tiny")
     for path in directory.iterdir():
         os.utime(path, (1e9, 1e9))  # a model that has been there for long
