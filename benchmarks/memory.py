@@ -48,7 +48,6 @@ QUICK = ("medtune-base, full", "GPT-2 124M, LoRA")
 def make_model(kind: str, tokenizers: Path, place: Path) -> Path:
     """A model of random weights with its real tokenizer, in float32 as published ones are."""
     import torch
-    from medtune.tokens.tokenizer import load_tokenizer_only
     from transformers import (
         GPT2Config,
         GPT2LMHeadModel,
@@ -57,6 +56,8 @@ def make_model(kind: str, tokenizers: Path, place: Path) -> Path:
         T5Config,
         T5ForConditionalGeneration,
     )
+
+    from medtune.tokens.chat_templates import load_tokenizer_only
 
     target = place / kind
     if target.exists():

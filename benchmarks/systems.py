@@ -99,8 +99,9 @@ SYSTEMS = (
 def make_t5(tokenizers: Path, place: Path) -> str:
     """A T5 of the true architecture with the real tokenizer, small and untrained."""
     import torch
-    from medtune.tokens.tokenizer import load_tokenizer_only
     from transformers import T5Config, T5ForConditionalGeneration
+
+    from medtune.tokens.chat_templates import load_tokenizer_only
 
     target = place / "t5-untrained"
     if not target.exists():

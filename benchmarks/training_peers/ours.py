@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from job import ALPHA, LEARNING_RATE, RANK, SEED, Clock, Job
-from medtune.models.efficient_layers import disable_dropout
 
 from medtune.models.adapters import add_lora
 from medtune.models.load import load_weights, locate
+from medtune.models.onednn_linear import disable_dropout
 from medtune.models.packed_attention import PACKED_ATTENTION, register_packed_attention
 from medtune.recipe.schema import Lora, Train
 from medtune.tokens.encode import Encoded
