@@ -11,6 +11,7 @@ from torch import nn
 
 from medtune.conversation import Conversation
 from medtune.errors import ModelError, RecipeError, RunError
+from medtune.models.attach import attach_adapter
 from medtune.models.load import LocalModelRef, load_weights
 from medtune.models.onednn_linear import disable_dropout
 from medtune.recipe.schema import Lora
@@ -233,7 +234,6 @@ def merge(
 def _on_dequantized(ref: LocalModelRef, quantized: Any) -> Any:
     """Base and adapter in float32, the base's weights as the quantized ones stand for them."""
     from bitsandbytes.functional import dequantize_4bit
-    from peft import PeftModel
     from transformers.pytorch_utils import Conv1D
 
     inner = quantized.get_base_model() if ref.adapter else quantized
@@ -245,7 +245,7 @@ def _on_dequantized(ref: LocalModelRef, quantized: Any) -> Any:
             weight = dequantize_4bit(packed.data, packed.quant_state).float()
             # GPT-2 keeps its matrices transposed.
             target.weight.data.copy_(weight.T if isinstance(target, Conv1D) else weight)
-    return PeftModel.from_pretrained(plain, str(ref.adapter)).eval() if ref.adapter else plain
+    return attach_adapter(plain, ref.adapter, ref.name) if ref.adapter else plain
 
 
 def save_in_four_bits(source: Path, directory: Path, dtype: torch.dtype) -> None:

@@ -15,6 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.errors import ModelError
 from medtune.files import sha256_json, sha256_paths
+from medtune.models.attach import (
+    ADAPTER_CONFIG,
+    attach_adapter,
+    require_adapter_weights,
+    require_every_weight,
+)
 from medtune.models.interface import InferenceSettings
 
 if TYPE_CHECKING:
@@ -155,8 +161,9 @@ def _in_directory(name: str, path: Path) -> LocalModelRef:
                 fix=f"Finish it with: medtune run {name}",
             )
         path = path / "model"
-    adapter = path / "adapter_config.json"
+    adapter = path / ADAPTER_CONFIG
     if adapter.exists():
+        require_adapter_weights(path, name)
         config = json.loads(adapter.read_text(encoding="utf-8"))
         base = locate(config["base_model_name_or_path"], config.get("revision"))
         trained = InferenceSettings.read(path)
@@ -190,9 +197,7 @@ def _from_hub(name: str, revision: str | None) -> LocalModelRef:
 
     patterns = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
     try:
-        return LocalModelRef(
-            name, Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
-        )
+        snapshot = Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except HFValidationError as error:
         raise ModelError(
             f"{name!r} is neither a directory nor a hub name", where="model.name", fix=_hint(name)
@@ -207,6 +212,7 @@ def _from_hub(name: str, revision: str | None) -> LocalModelRef:
         raise ModelError(
             f"{name} is not to be had: {why}", where="model.name", fix=_hint(name)
         ) from error
+    return _in_directory(name, snapshot)
 
 
 def _hint(name: str) -> str:
@@ -315,9 +321,7 @@ def load_weights(
     if ref.quantization:
         keep_unpacked(model)
     if ref.adapter:
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, str(ref.adapter))
+        model = attach_adapter(model, ref.adapter, ref.name)
     model = model.eval() if ref.quantization else model.to(device).eval()
     if attention == PACKED_ATTENTION:
         check_packing(model, ref.name)
@@ -365,19 +369,5 @@ def _read_weights(
             where=ref.name,
             fix="Fetch the model again.",
         ) from error
-    _require_whole(loading["missing_keys"], ref.name)
+    require_every_weight(loading["missing_keys"], loading["unexpected_keys"], ref.name)
     return model
-
-
-def _require_whole(missing_keys: set[str], name: str) -> None:
-    """Transformers fills what a file lacks with random numbers.
-
-    That is no model to be measured or trained.
-    """
-    missing = sorted(missing_keys)
-    if missing:
-        raise ModelError(
-            f"the weights lack {len(missing):,} of the model's parameters ({missing[0]} and so on)",
-            where=name,
-            fix="Fetch the model again, or save it whole: what is missing would be random.",
-        )
