@@ -5,7 +5,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from medtune.cli.common import Options, offers, print_json
 
 if TYPE_CHECKING:
     from medtune.evaluation.self_test import CaseResult
+    from medtune.report.figures import Hardware
 
 SelfTest = Annotated[
     bool, typer.Option("--self-test", help="Run the scoring code on cases with known answers.")
@@ -27,7 +28,10 @@ def doctor(*, options: Options, self_test: SelfTest = False) -> None:
         _self_test(json=options.json)
     else:
         environment = _environment(options.data_dir)
-        options.show(asdict(environment), lambda: _environment_text(environment))
+        options.show(
+            asdict(environment) | {"hardware": environment.hardware.as_json()},
+            lambda: _environment_text(environment),
+        )
 
 
 def _self_test(*, json: bool) -> None:
@@ -76,7 +80,7 @@ class _Environment:
     """What `medtune doctor --json` prints."""
 
     versions: dict[str, str]
-    hardware: dict[str, Any]
+    hardware: "Hardware"
     bfloat16_fast: bool
     offline: bool
     packaged_models: list[str]
@@ -112,9 +116,9 @@ def _environment_text(environment: _Environment) -> str:
         for name, version in environment.versions.items()
     ]
     rows = {
-        "processor": f"{hardware['processor']}, {hardware['cores']} cores",
-        "memory": f"{hardware['memory_bytes'] / 2**30:.1f} GiB",
-        "GPU": ", ".join(hardware["gpus"]) or "none: everything runs on the CPU",
+        "processor": f"{hardware.processor}, {hardware.cores} cores",
+        "memory": f"{hardware.memory_bytes / 2**30:.1f} GiB",
+        "GPU": ", ".join(hardware.gpus) or "none: everything runs on the CPU",
         "bfloat16": "multiplied in hardware"
         if environment.bfloat16_fast
         else "slow here: float32 is used",

@@ -54,6 +54,7 @@ class Weights(FileRecord):
     """A model: its name, and SHA-256 of its weights, where they can be read."""
 
     name: str = ""
+    fingerprint: str = ""
     weights_sha256: str | None = None
     weights_sha256_after: str | None = None
 
@@ -63,6 +64,7 @@ class Hardware(FileRecord):
 
     processor: str
     cores: int
+    memory_bytes: int = 0
     gpus: list[str]
 
 

@@ -16,12 +16,13 @@ from medtune.models.open import resolve_model
 from medtune.progress import say
 from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import TaskSpec
-from medtune.report.compare_page import ComparedCost, Comparison, Contestant, write_page
+from medtune.report.compare_page import Comparison, Contestant, write_page
 from medtune.report.loss_plots import LossCurve
 from medtune.run_paths import RunPaths
 from medtune.runs.compared_models import (
     ComparedModel,
     EvalSet,
+    RecordedSettings,
     Run,
     model_items,
     of_runs,
@@ -139,12 +140,12 @@ def notes_on(models: Sequence[ComparedModel], runs: Sequence[Run], eval_set: Eva
     return notes
 
 
-def _way(settings: dict[str, Any]) -> dict[str, Any]:
+def _way(settings: RecordedSettings) -> dict[str, object]:
     """What answers depend on, beside the model: seeds are in the sampled ones, which are for
     reading.
     """
-    decoding = {k: v for k, v in settings["decoding"].items() if k not in ("temperature", "top_p")}
-    spec = dict(TaskSpec.model_validate(settings["spec"])) if settings.get("spec") else {}
+    decoding = {k: v for k, v in settings.decoding.items() if k not in ("temperature", "top_p")}
+    spec = dict(TaskSpec.model_validate(settings.spec)) if settings.spec else {}
     return decoding | {k: v for k, v in spec.items() if k not in ("limit", "name")}
 
 
@@ -246,7 +247,7 @@ def _is_base(name: str, runs: Sequence[Run], eval_set: EvalSet) -> bool:
         raise RecipeError(
             "this is a run", where=f"--model {name}", fix=f"Name it without --model: {name}"
         )
-    bases = {run.state["base"]["fingerprint"] for run in runs}
+    bases = {run.state.base.fingerprint for run in runs}
     reference = bool(bases) and resolve_model(
         eval_set.recipe.model.model_copy(update={"name": name, "endpoint": None, "revision": None})
     )
@@ -257,7 +258,7 @@ def _is_base(name: str, runs: Sequence[Run], eval_set: EvalSet) -> bool:
 
 
 def _facts(models: Sequence[ComparedModel]) -> list[Any]:
-    return [[c.name, c.kind, c.settings, c.tokenizer, c.cost] for c in models]
+    return [[c.name, c.kind, plain(c.settings), c.tokenizer, c.cost.as_json()] for c in models]
 
 
 def _plain_samples(model: ComparedModel) -> dict[str, list[Any]]:
@@ -283,7 +284,7 @@ def _comparison(
                 kind=c.kind,
                 tokenizer=tokenizers.index(c.tokenizer) + 1,
                 measured=c.measured,
-                cost=ComparedCost(**c.cost),
+                cost=c.cost,
                 answer_tokens=answer_tokens(c),
             )
             for c in models

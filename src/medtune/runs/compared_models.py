@@ -9,10 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict
+
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RecipeError
 from medtune.evaluation.comparison.paired import same_items
 from medtune.evaluation.evaluate import evaluate, read_samples
+from medtune.evaluation.results import Result
 from medtune.evaluation.tasks import Sample, Task, task_of
 from medtune.files import read_json, sha256_json, whole_directory, write_json
 from medtune.models.load import LocalModelRef, load_tokenizer
@@ -20,6 +23,8 @@ from medtune.models.open import ModelRef, open_model, resolve_model
 from medtune.progress import say
 from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import Model, Recipe
+from medtune.report.compare_page import ComparedCost
+from medtune.report.figures import RunState
 from medtune.run_paths import RunPaths
 from medtune.runs.evaluate_model import refuse_training_rows
 from medtune.runs.plan import Plan
@@ -28,6 +33,18 @@ from medtune.runs.stage import RunDirectory
 from medtune.runs.task_items import TaskItems
 
 Samples = dict[str, list[Sample]]
+
+
+class RecordedSettings(Result):
+    """The settings in ``<task>.json``: of the task's settings, those that a comparison reads."""
+
+    model_config = ConfigDict(extra="allow")
+
+    decoding: dict[str, object]
+    spec: dict[str, object] | str | None = None
+
+
+SettingsByTask = dict[str, RecordedSettings]
 
 
 @dataclass(frozen=True)
@@ -86,7 +103,7 @@ class EvalSet:
 
     def measure(
         self, name: str, reference: ModelRef, asked: Model, *, trained: bool
-    ) -> tuple[Samples, dict[str, Any]]:
+    ) -> tuple[Samples, SettingsByTask]:
         """Samples and settings by task of one model on these items.
 
         Kept, and read again while nothing has changed.
@@ -140,23 +157,16 @@ def _stamp(reference: ModelRef) -> Any:
     ]
 
 
-def read_side(directory: Path, recipe: Recipe) -> tuple[Samples, dict[str, Any]]:
+def read_side(directory: Path, recipe: Recipe) -> tuple[Samples, SettingsByTask]:
     """Samples, and the settings they were made with, by task, of one evaluation under
     ``recipe``.
     """
     keys = [spec.key for spec in recipe.evaluate.tasks]
-    settings = {key: read_json(directory / f"{key}.json")["settings"] for key in keys}
+    settings = {
+        key: RecordedSettings.model_validate(read_json(directory / f"{key}.json")["settings"])
+        for key in keys
+    }
     return {key: read_samples(directory, key) for key in keys}, settings
-
-
-COSTS = (
-    "seconds",
-    "tokens_per_second",
-    "peak_memory_bytes",
-    "trainable_parameters",
-    "parameters",
-    "cost_usd",
-)
 
 
 @dataclass(frozen=True)
@@ -166,10 +176,10 @@ class ComparedModel:
     name: str
     kind: str  # run, base or model
     samples: Samples
-    settings: dict[str, Any]
+    settings: SettingsByTask
     tokenizer: str
     vocabulary: Path | None = None
-    cost: dict[str, Any] = field(default_factory=dict)
+    cost: ComparedCost = field(default_factory=ComparedCost)
     measured: bool = False
 
 
@@ -180,7 +190,7 @@ class Run:
     name: str
     paths: RunPaths
     recipe: Recipe
-    state: dict[str, Any]
+    state: RunState
 
     @classmethod
     def read(cls, root: Path) -> "Run":
@@ -201,7 +211,7 @@ class Run:
             raise RecipeError(
                 "this run is not finished", where=str(root), fix=f"Go on with: medtune run {root}"
             )
-        return cls(recipe.name, paths, recipe, read_json(paths.state_file))
+        return cls(recipe.name, paths, recipe, RunState.model_validate(read_json(paths.state_file)))
 
     @property
     def asked(self) -> str:
@@ -209,12 +219,13 @@ class Run:
         same.
         """
         model = self.recipe.model
-        return sha256_json([self.state["base"]["fingerprint"], model.chat_template, model.prompt])
+        return sha256_json([self.state.base.fingerprint, model.chat_template, model.prompt])
 
-    def cost(self) -> dict[str, Any]:
+    def cost(self) -> ComparedCost:
         """Of the training; what is not known is left out."""
         stats = read_json(self.paths.train / "trainer_stats.json")
-        return {name: stats[name] for name in COSTS if stats.get(name) is not None}
+        known = {name: stats.get(name) for name in ComparedCost.model_fields}
+        return ComparedCost(**{name: value for name, value in known.items() if value is not None})
 
 
 def of_runs(runs: Sequence[Run], eval_set: EvalSet) -> list[ComparedModel]:
@@ -246,7 +257,7 @@ def of_runs(runs: Sequence[Run], eval_set: EvalSet) -> list[ComparedModel]:
     return models
 
 
-def _side(run: Run, eval_set: EvalSet, *, trained: bool) -> tuple[Samples, dict[str, Any], bool]:
+def _side(run: Run, eval_set: EvalSet, *, trained: bool) -> tuple[Samples, SettingsByTask, bool]:
     samples, settings = read_side(run.paths.after if trained else run.paths.before, run.recipe)
     if eval_set.holds(run.recipe, samples):
         return samples, settings, False
@@ -267,24 +278,22 @@ def _side(run: Run, eval_set: EvalSet, *, trained: bool) -> tuple[Samples, dict[
     return *eval_set.measure(name, model, run.recipe.model, trained=trained), True
 
 
-def _base_size(run: Run) -> dict[str, int]:
+def _base_size(run: Run) -> ComparedCost:
     """Parameters of the untouched model: without adapters.
 
     Not known where 4-bit weights are packed two in a byte.
     """
     cost, train = run.cost(), run.recipe.train
-    if "parameters" not in cost or run.recipe.model.quantization:
-        return {}
-    return {
-        "parameters": cost["parameters"]
-        - (0 if train.method == "full" else cost["trainable_parameters"])
-    }
+    if cost.parameters is None or run.recipe.model.quantization:
+        return ComparedCost()
+    adapters = 0 if train.method == "full" else cost.trainable_parameters or 0
+    return ComparedCost(parameters=cost.parameters - adapters)
 
 
 def _base_name(run: Run, runs: Sequence[Run]) -> str:
     """The base's own name; with the run that asks it so, where others ask it otherwise."""
-    short = Path(run.state["base"]["name"]).name
-    others = {other.asked for other in runs if Path(other.state["base"]["name"]).name == short}
+    short = Path(run.state.base.name).name
+    others = {other.asked for other in runs if Path(other.state.base.name).name == short}
     return f"{short} (untouched)" if len(others) == 1 else f"{short} (untouched, as for {run.name})"
 
 
@@ -308,7 +317,7 @@ def model_items(name: str, eval_set: EvalSet) -> ComparedModel:
     tokenizer = tokenizer_name(vocabulary) if vocabulary else f"of {name}"
     if not vocabulary and isinstance(reference, LocalModelRef):
         tokenizer = _name_of(json.loads(load_tokenizer(reference).backend_tokenizer.to_str()))
-    return ComparedModel(name, "model", samples, settings, tokenizer, vocabulary, {}, measured=True)
+    return ComparedModel(name, "model", samples, settings, tokenizer, vocabulary, measured=True)
 
 
 def tokenizer_name(file: Path) -> str:

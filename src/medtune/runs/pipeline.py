@@ -141,7 +141,7 @@ def _record_start(plan: Plan, run: RunDirectory) -> None:
         seed=plan.recipe.seed,
         data_dir=plan.data_dir and str(plan.data_dir.resolve()),
         versions=versions(),
-        hardware=hardware(),
+        hardware=hardware().as_json(),
         base={
             "name": plan.base.name,
             "fingerprint": plan.base_fingerprint,

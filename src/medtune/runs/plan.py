@@ -5,7 +5,7 @@ starts.
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from medtune.data.contamination import benchmark_sources
 from medtune.data.sources.open_source import source_files
@@ -157,7 +157,7 @@ class Plan:
             return ChatCounter(self.recipe.train.hosted.encoding, self.recipe.model.prompt)
         return self.encoder()
 
-    def prepare_inputs(self) -> dict[str, Any]:
+    def prepare_inputs(self) -> dict[str, object]:
         """Everything that the splits and the audit depend on. No weight is read for it."""
         recipe = self.recipe
         names = [source.name for source in recipe.data.source]
@@ -177,7 +177,7 @@ class Plan:
             "lengths": lengths,
         }
 
-    def evaluate_inputs(self, items: list[str], fingerprint: str) -> dict[str, Any]:
+    def evaluate_inputs(self, items: list[str], fingerprint: str) -> dict[str, object]:
         """Everything that an evaluation depends on; ``items`` are hashes of what is measured on."""
         recipe = self.recipe
         settings = recipe.evaluate.model_dump(mode="json", exclude=set(NOT_MEASURED_BY))
@@ -195,11 +195,11 @@ class Plan:
             "model": fingerprint,
         }
 
-    def train_inputs(self, data_hashes: dict[str, str]) -> dict[str, Any]:
+    def train_inputs(self, data_hashes: dict[str, str]) -> dict[str, object]:
         """Everything that the trained weights depend on: neither logging nor saving intervals."""
         recipe = self.recipe
         if recipe.train.method == "hosted":
-            settings: Any = [
+            settings: object = [
                 recipe.name,
                 recipe.train.hosted.model_dump(mode="json", exclude={"poll_seconds", "budget_usd"}),
             ]

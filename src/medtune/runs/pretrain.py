@@ -80,7 +80,7 @@ def pretrain(recipe: PretrainRecipe, out: Path, data_dir: Path | None) -> dict[s
             status="running",
             start=run.state().get("start", now()),
             versions=versions(),
-            hardware=hardware(),
+            hardware=hardware().as_json(),
         )
         write_text(run.recipe, to_yaml(recipe))
         run.train.mkdir(exist_ok=True)

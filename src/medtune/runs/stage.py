@@ -2,7 +2,7 @@
 
 import fcntl
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import IO, Any
 
 import psutil
+from pydantic import ConfigDict, Field
 
 from medtune.errors import RecipeError, RunError
+from medtune.evaluation.results import Result
 from medtune.files import file_hash, read_json, remove_leftovers, sha256_json, write_json
 from medtune.models.load import installed_versions
 from medtune.progress import detail, say
+from medtune.report.figures import Hardware
 from medtune.run_paths import RunPaths
 
 # Raised when medtune's code changes what stages make from the same inputs.
@@ -35,7 +38,7 @@ class Stage:
     """
 
     name: str
-    inputs: dict[str, Any]
+    inputs: Mapping[str, object]
     outputs: tuple[Path, ...]
     libraries: tuple[str, ...] = ()
 
@@ -53,6 +56,20 @@ class Stage:
     def key(self) -> str:
         """SHA-256 over everything that the outputs depend on."""
         return sha256_json([STAGE_VERSION, self.name, self.fingerprints, self.versions])
+
+
+class StageRecord(Result):
+    """A stage in run.json. ``inputs`` is the stage's key; an earlier version wrote no versions."""
+
+    model_config = ConfigDict(extra="allow")
+
+    status: str = "new"
+    start: str = ""
+    inputs: str = ""
+    depends_on: dict[str, str] | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+    end: str | None = None
+    outputs: dict[str, str] = Field(default_factory=dict)
 
 
 class RunDirectory(RunPaths):
@@ -104,8 +121,7 @@ class RunDirectory(RunPaths):
         """What run.json says; an empty state before the first stage."""
         if not self.state_file.exists():
             return {"status": "new", "stages": {}}
-        state: dict[str, Any] = read_json(self.state_file)
-        return state
+        return dict(read_json(self.state_file))
 
     def update(self, **values: Any) -> None:
         """Set top-level values of run.json."""
@@ -115,8 +131,8 @@ class RunDirectory(RunPaths):
         """Whether the stage ended well from these very inputs and its outputs are unchanged."""
         entry = self._entry(stage.name)
         return (
-            entry.get("status") == "complete"
-            and entry.get("inputs") == stage.key
+            entry.status == "complete"
+            and entry.inputs == stage.key
             and self._outputs_are_whole(entry)
         )
 
@@ -126,18 +142,18 @@ class RunDirectory(RunPaths):
             say(f"[{stage.name}] done before, inputs unchanged")
             return False
         say(f"[{stage.name}]{self._reason(stage)}")
-        started = {
-            "status": "running",
-            "start": now(),
-            "inputs": stage.key,
-            "depends_on": stage.fingerprints,
-            "versions": stage.versions,
-        }
+        started = StageRecord(
+            status="running",
+            start=now(),
+            inputs=stage.key,
+            depends_on=stage.fingerprints,
+            versions=stage.versions,
+        )
         self._record(stage.name, started)
         self.update(status="running")
         work()
         finished = {"end": now(), "outputs": self.output_hashes(stage.outputs)}
-        self._record(stage.name, started | {"status": "complete"} | finished)
+        self._record(stage.name, started.model_copy(update={"status": "complete"} | finished))
         detail(f"[{stage.name}] complete")
         return True
 
@@ -151,39 +167,37 @@ class RunDirectory(RunPaths):
         ]
         return {str(file.relative_to(self.root)): file_hash(file) for file in files}
 
-    def _outputs_are_whole(self, entry: dict[str, Any]) -> bool:
-        hashes: dict[str, str] = entry["outputs"]
+    def _outputs_are_whole(self, entry: StageRecord) -> bool:
         return all(
             (self.root / name).is_file() and file_hash(self.root / name) == digest
-            for name, digest in hashes.items()
+            for name, digest in entry.outputs.items()
         )
 
     def _reason(self, stage: Stage) -> str:
         """Why a stage that was begun or done before is done again; empty for a new one."""
         entry = self._entry(stage.name)
-        if entry.get("status") == "running" and entry.get("inputs") == stage.key:
+        if entry.status == "running" and entry.inputs == stage.key:
             return " was interrupted: going on"
-        if entry.get("status") != "complete":
+        if entry.status != "complete":
             return ""
-        if entry.get("inputs") == stage.key:
+        if entry.inputs == stage.key:
             return " its files were changed or removed: done again"
-        if "depends_on" not in entry:  # of an earlier version of medtune
+        if entry.depends_on is None:  # of an earlier version of medtune
             return " its inputs or outputs have changed: done again"
-        changed = changes(entry["depends_on"], stage.fingerprints)
+        changed = changes(entry.depends_on, stage.fingerprints)
         versions = [
-            f"{name} ({entry['versions'].get(name, 'none')} → {stage.versions.get(name, 'none')})"
-            for name in changes(entry["versions"], stage.versions)
+            f"{name} ({entry.versions.get(name, 'none')} → {stage.versions.get(name, 'none')})"
+            for name in changes(entry.versions, stage.versions)
         ]
         reasons = [*changed, *versions] or ["medtune's own code"]
         return f" done again, since this has changed: {', '.join(reasons)}"
 
-    def _entry(self, name: str) -> dict[str, Any]:
-        entry: dict[str, Any] = self.state()["stages"].get(name, {})
-        return entry
+    def _entry(self, name: str) -> StageRecord:
+        return StageRecord.model_validate(self.state()["stages"].get(name, {}))
 
-    def _record(self, name: str, entry: dict[str, Any]) -> None:
+    def _record(self, name: str, entry: StageRecord) -> None:
         state = self.state()
-        state["stages"][name] = entry
+        state["stages"][name] = entry.as_json()
         write_json(self.state_file, state)
 
 
@@ -234,14 +248,11 @@ def memory_bytes() -> int:
     return int(psutil.virtual_memory().total)
 
 
-def hardware() -> dict[str, Any]:
+def hardware() -> Hardware:
     """Processor, cores, memory, GPUs."""
     import torch
 
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return {
-        "processor": _processor(),
-        "cores": available_cores(),
-        "memory_bytes": memory_bytes(),
-        "gpus": gpus,
-    }
+    return Hardware(
+        processor=_processor(), cores=available_cores(), memory_bytes=memory_bytes(), gpus=gpus
+    )
