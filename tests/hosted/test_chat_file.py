@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import DataError, RecipeError
-from medtune.hosted.chat_file import ChatTokens, Problem, check_chat_lines, write_chat_lines
-from medtune.tokens.lengths import automatic_epochs, chat_tokens, token_counter
+from medtune.hosted.chat_file import (
+    ChatTokens,
+    Problem,
+    automatic_epochs,
+    check_chat_lines,
+    write_chat_lines,
+)
+from medtune.tokens.lengths import chat_tokens, token_counter
 
 GOOD = {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]}
 # The messages of OpenAI's guide on counting tokens: 129 for gpt-4 and 124 for gpt-4o, by its own

@@ -1,6 +1,9 @@
+from typing import get_args
+
 import pytest
 
-from medtune.training.optimizers import learning_rate_factor, warmup_length
+from medtune.recipe.schema import Pretraining, Train
+from medtune.training.optimizers import OPTIMIZERS, learning_rate_factor, warmup_length
 
 
 def test_warmup_below_one_is_a_share():
@@ -26,3 +29,9 @@ def test_wsd_is_stable_until_its_decay():
     factors = [learning_rate_factor("wsd", step, 100, decay=0.4) for step in range(100)]
     assert factors[:60] == [1.0] * 60
     assert factors[80] == pytest.approx(0.5)
+
+
+def test_every_optimizer_that_a_recipe_may_name_is_built_and_none_stands_in_for_another():
+    for section in (Train, Pretraining):
+        assert set(get_args(section.model_fields["optimizer"].annotation)) <= set(OPTIMIZERS)
+    assert set(get_args(Train.model_fields["optimizer"].annotation)) == set(OPTIMIZERS)

@@ -1,5 +1,7 @@
-"""Items of a source that is measured on and never trained on: the published test part, each
-question once.
+"""Questions that are measured on and never trained on: benchmarks and demonstrations.
+
+Of a benchmark the published test part is taken, each question once. Rows on the subjects of the
+demonstration questions are found here, so that they leave the training rows.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,8 @@
-"""What a source yields: a conversation not yet grouped, what it is about, and where it stands."""
+"""``Row``, what a source yields: a conversation not yet grouped, what it is about and where it
+stands; and ``RowStore``, which keeps rows on disk between two passes.
+
+The store is Arrow batches in a file, so that memory stays bounded as data grow.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,5 +1,8 @@
-"""What is done about patients' identifiers in a row: counted, masked, the row left out, or the run
-refused.
+"""The two passes over all rows, as functions of a chunk that any process can run.
+
+``repair_chunk`` cleans texts; ``learn_habits`` learns each source's boilerplate; ``judge_chunk``
+then leaves out answers that cannot be learnt from, applies the recipe's ``where`` and its policy on
+patients' identifiers, and makes the rows of the index.
 """
 
 from collections import Counter

@@ -1,4 +1,7 @@
-"""A model measured on tasks: every item kept, every score with its n and interval."""
+"""A model measured on tasks: every item kept, every score with its n and interval.
+
+``published_figures`` computes figures of a published project beside them, where a recipe names any.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
-"""A judge: a model asked about one criterion after another, a bounded number of times; what it
-is worth.
+"""A judge model: asked about one criterion after another, a bounded number of times, and how far
+it agrees with given labels.
 
 A verdict that cannot be read is missing.
 """

@@ -1,5 +1,6 @@
-"""Rubrics: what an answer to a conversation is judged by, as in HealthBench (Arora et al. 2025),
-read from JSON lines.
+"""Rubrics: what an answer to a conversation is judged by, as in HealthBench (Arora et al. 2025).
+
+Read from JSON lines, or made of the package's safety prompts.
 """
 
 import math
@@ -232,7 +233,7 @@ def _or(patterns: tuple[str, ...]) -> str:
 
 
 def in_words(pattern: str) -> str:
-    """A pattern (``safety/patterns.py``) as a person reads it."""
+    """A pattern (``text/safety/prompts.py``) as a person reads it."""
     name = re.fullmatch(r"\{(\w+)\}", pattern)
     if name:
         return MEANINGS[name[1]]

@@ -1,4 +1,6 @@
-"""Agreement of an answer with a reference."""
+"""Agreement of an answer with a reference: shared words (ROUGE-L, F1, BLEU), and nearness in
+meaning by vectors of an encoder (cosine, BERTScore).
+"""
 
 import re
 import string

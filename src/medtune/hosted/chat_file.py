@@ -16,9 +16,7 @@ from medtune.errors import DataError
 from medtune.files import whole_file
 from medtune.tokens.lengths import (
     EXAMPLE_LIMITS,
-    automatic_epochs,
     chat_tokens,
-    cost_in_dollars,
     token_counter,
 )
 
@@ -276,3 +274,19 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise DataError(
             f"cannot be read ({error.strerror})", where=str(path), fix="Check the path."
         ) from error
+
+
+def automatic_epochs(examples: int) -> int:
+    """Passes that the service chooses: 3, more for fewer than 34 examples, fewer for more than
+    8,333.
+    """
+    if examples * 3 < 100:
+        return min(25, 100 // max(1, examples))
+    if examples * 3 > 25_000:
+        return max(1, 25_000 // examples)
+    return 3
+
+
+def cost_in_dollars(tokens: int, epochs: int, price_per_million: float) -> float:
+    """What training costs: every token of an example is billed in every pass."""
+    return tokens * epochs * price_per_million / 1e6

@@ -1,4 +1,8 @@
-"""Watching a job: its status, its events as progress and as lines of ``metrics.jsonl``."""
+"""A job from its start to its results: status and events as progress, the loss curve at its end.
+
+Events become lines of ``metrics.jsonl``; the result file becomes the figures and files that local
+training leaves.
+"""
 
 import base64
 import binascii

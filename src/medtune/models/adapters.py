@@ -1,4 +1,8 @@
-"""Low-rank adapters on a loaded model (PEFT's), begun from the seed."""
+"""Low-rank adapters (PEFT's): added to a loaded model, and merged into their base.
+
+Adapters begin from the seed. Merging writes 16 or 4 bits and is proven on real prompts
+(``Agreement``): the largest difference of the logits, in float32.
+"""
 
 import hashlib
 from collections.abc import Sequence

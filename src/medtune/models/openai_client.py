@@ -1,8 +1,9 @@
-"""The one door to a service: the official client with the key from the environment, and its
-failures as sentences.
+"""Requests to a service through the official client, several at once, and its failures as
+sentences.
 
-Nothing that the service says back is repeated where it may hold the key: errors name the key's
-variable. The client's own errors are not chained to ours, for they hold requests and answers.
+The key comes from the environment. Nothing that the service says back is repeated where it may hold
+the key: errors name the key's variable. The client's own errors are not chained to ours, for they
+hold requests and answers.
 """
 
 import json

@@ -1,4 +1,8 @@
-"""Which number format pays on this machine."""
+"""Number formats: which one pays on this machine, and frozen weights in 4 or 8 bits.
+
+Quantization is bitsandbytes': NF4 with double quantization (Dettmers et al. 2023,
+arXiv:2305.14314).
+"""
 
 import math
 from functools import cache

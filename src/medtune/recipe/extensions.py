@@ -1,7 +1,9 @@
-"""What a recipe may name beyond what medtune brings along: an object of a Python module.
+"""What a recipe names that lies elsewhere: tasks, and objects of a Python module.
 
-It is written ``module:NAME``, or by a short name that an ``extensions.toml`` below ``examples/``
-gives it. Naming a module in a recipe runs its code.
+Tasks stand floors above the recipe, so they are looked up by name: in the package, by the entry
+point group ``medtune.tasks``, or as ``FILE.py:CLASS``; ``TaskDeclaration`` is what the recipe knows
+of one. Other objects are written ``module:NAME``, or by a short name that an ``extensions.toml``
+below ``examples/`` gives them. Naming a module or a file in a recipe runs its code.
 """
 
 import hashlib

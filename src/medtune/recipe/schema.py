@@ -1,4 +1,5 @@
-"""The one definition of a recipe.
+"""The one definition of a recipe, of the sections that stand beside it (``data.py``, ``model.py``,
+``train.py``, ``evaluate.py``) and of ``statement``.
 
 YAML, overrides, checks, help and the reference page all come from here.
 """

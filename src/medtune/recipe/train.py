@@ -1,4 +1,4 @@
-"""`train`: how the model is trained."""
+"""`train`: how a model is fine-tuned; and the sections of a pre-training recipe."""
 
 from typing import Annotated, Literal
 

@@ -1,6 +1,4 @@
-"""The model card of a run: README.md with the metadata that model hubs read, every figure from
-the run.
-"""
+"""Model cards with the metadata that model hubs read: of a run, of a base model, of an export."""
 
 from typing import Any
 

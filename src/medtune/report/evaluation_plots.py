@@ -1,5 +1,5 @@
-"""The forest plot: every tested figure before and after with its interval, a line each, a panel
-for each scale.
+"""Pictures of measurements: the forest plot of all tested figures, confusion matrix, answers given,
+reliability diagram, risk over coverage.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""A run's files as the typed values that page, card and plots show."""
+"""What page, card and plots show, read from a run's files once, as typed values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,7 @@
-"""A run's directory: where everything lies, which stages are done, and from which inputs."""
+"""A run's directory: which stages are done and from which inputs; versions and hardware of a run.
+
+A stage is its name, inputs, outputs and the libraries that it depends on.
+"""
 
 import fcntl
 import platform

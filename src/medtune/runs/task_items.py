@@ -1,5 +1,5 @@
-"""What each task of a recipe is measured on: items, worked examples, and the rows on which
-confidence is calibrated.
+"""What each task is measured on: items, worked examples, rows on which confidence is calibrated;
+and the baselines, which need no language model.
 """
 
 from collections import Counter

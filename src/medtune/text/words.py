@@ -1,4 +1,4 @@
-"""The word lists of the rules: data files beside the code that uses them, read once.
+"""Word lists of the rules, read once from data files beside the code; and words of a text, counted.
 
 ``.txt``: words divided by blanks; lines that begin with ``#`` are comments. ``.toml``: several
 lists by name, each a string of words divided by blanks, or an array of phrases. A phrase may be a

@@ -1,4 +1,4 @@
-"""Chat templates by family, for tokenizers that come without one of their own.
+"""Chat templates by family, and tokenizers that come without a template or a model.
 
 A template is chosen by name in the recipe (``model.chat_template``), else the tokenizer's own is
 used, else the family whose turn markers stand in the vocabulary, else the plain one.

@@ -1,4 +1,7 @@
-"""How long conversations are in tokens: what a limit would cost, and how the lengths are spread."""
+"""How long conversations are in tokens: what a limit would cost, and how lengths are spread.
+
+``ChatCounter`` counts as a hosted service does, offline, with the encoding that it bills by.
+"""
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -222,22 +225,6 @@ def chat_tokens(messages: Sequence[dict[str, Any]], count: Callable[[str], int])
         if "name" in message:
             total += PER_NAME + count(message["name"])
     return total
-
-
-def automatic_epochs(examples: int) -> int:
-    """Passes that the service chooses: 3, more for fewer than 34 examples, fewer for more than
-    8,333.
-    """
-    if examples * 3 < 100:
-        return min(25, 100 // max(1, examples))
-    if examples * 3 > 25_000:
-        return max(1, 25_000 // examples)
-    return 3
-
-
-def cost_in_dollars(tokens: int, epochs: int, price_per_million: float) -> float:
-    """What training costs: every token of an example is billed in every pass."""
-    return tokens * epochs * price_per_million / 1e6
 
 
 def required_counter(encoding: str) -> Callable[[str], int]:

@@ -1,5 +1,5 @@
-"""A whole conversation token by token, as a person reads it: what is learnt, what is context,
-what is cut.
+"""A whole conversation token by token, as a person reads it on a terminal: what is learnt, what is
+context, what is cut.
 """
 
 from collections.abc import Sequence

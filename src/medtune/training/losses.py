@@ -1,5 +1,7 @@
-"""Cross-entropy straight from hidden states: the head is applied only where a token is
-supervised, chunk by chunk.
+"""Cross-entropy straight from hidden states, chunk by chunk, so that logits are never held whole.
+
+The head is applied only where a token is supervised; ``trained_head_loss`` is for a head that is
+trained itself.
 """
 
 from typing import Any

@@ -1,4 +1,5 @@
-"""How much memory a training takes, computed before a weight is loaded.
+"""How much memory a training takes, computed before a weight is loaded; memory of process and
+machine.
 
 The model is built on the meta device, where tensors have shapes but no data; a forward pass of the
 heaviest batch tells exactly which activations are kept for the backward pass. So the estimate
@@ -22,6 +23,7 @@ from medtune.models.precision import BITS
 from medtune.recipe.schema import Recipe
 from medtune.training.losses import CHUNK_LOGITS
 from medtune.training.objectives import Objective
+from medtune.training.optimizers import OPTIMIZERS
 
 
 def reset_peak() -> None:
@@ -60,7 +62,6 @@ def available_bytes() -> int:
 
 
 MASTER, GRADIENT = 4, 4  # bytes of a trained weight's fp32 copy and fp32 gradient
-MOMENTS = {"adamw": 8, "adamw_8bit": 2, "muon": 4}
 SPARE = 0.9  # share of the free memory that a training may plan with
 
 
@@ -150,7 +151,7 @@ def footprint(
     """Memory of training ``recipe`` with ``heaviest`` as the largest forward pass."""
     model = meta_model(config, recipe, dtype, objective)
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    per_weight = GRADIENT + MOMENTS[recipe.train.optimizer]
+    per_weight = GRADIENT + OPTIMIZERS[recipe.train.optimizer].moment_bytes
     if recipe.train.method == "full" and dtype != torch.float32:
         per_weight += MASTER
     weights = weight_bytes(model, recipe.model.quantization)

@@ -1,6 +1,7 @@
 """What one forward pass is: how rows become a batch, and the summed loss of its supervised tokens.
 
-The trainer knows no architecture; it asks its objective.
+``CausalObjective`` for decoders, ``Seq2SeqObjective`` for encoder-decoders. The trainer knows no
+architecture; it asks its objective.
 """
 
 from collections.abc import Iterator, Sequence

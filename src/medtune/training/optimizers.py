@@ -1,11 +1,12 @@
-"""Optimizers over fp32 master weights: the model may compute in bf16, updates are made in fp32.
+"""Optimizers over fp32 master weights (the model may compute in bf16), and learning-rate schedules.
 
-AdamW for all, or Muon for the matrices of the body and AdamW for the rest (Jordan et al. 2024).
+AdamW for all, AdamW with 8-bit moments, or Muon for the matrices of the body and AdamW for the rest
+(Jordan et al. 2024).
 """
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -211,15 +212,42 @@ def muon(
     ]
 
 
+def _muon(
+    settings: Train | Pretraining, parameters: dict[str, nn.Parameter]
+) -> list[torch.optim.Optimizer]:
+    return muon(
+        parameters,
+        settings.learning_rate,
+        settings.adam_learning_rate,
+        settings.weight_decay,
+        settings.betas,
+    )
+
+
+class OptimizerKind(NamedTuple):
+    """How a recipe's optimizer is built, and the bytes that it keeps of each trained weight."""
+
+    build: Callable[[Train | Pretraining, dict[str, nn.Parameter]], list[torch.optim.Optimizer]]
+    moment_bytes: int
+
+
+# A new optimizer is a line here, and its name in ``recipe/train.py``.
+OPTIMIZERS = {
+    "adamw": OptimizerKind(
+        lambda s, parameters: adamw(parameters, s.learning_rate, s.weight_decay, s.betas), 8
+    ),
+    "adamw_8bit": OptimizerKind(
+        lambda s, parameters: adamw_8bit(parameters, s.learning_rate, s.weight_decay, s.betas), 2
+    ),
+    "muon": OptimizerKind(_muon, 4),
+}
+
+
 def build_optimizers(
     settings: Train | Pretraining, parameters: dict[str, nn.Parameter]
 ) -> list[torch.optim.Optimizer]:
     """The optimizers that a recipe names, over these parameters."""
-    rate, decay, betas = settings.learning_rate, settings.weight_decay, settings.betas
-    if settings.optimizer == "muon":
-        return muon(parameters, rate, settings.adam_learning_rate, decay, betas)
-    build = adamw_8bit if settings.optimizer == "adamw_8bit" else adamw
-    return build(parameters, rate, decay, betas)
+    return OPTIMIZERS[settings.optimizer].build(settings, parameters)
 
 
 def warmup_length(warmup: float, total_steps: int) -> int:

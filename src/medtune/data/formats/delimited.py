@@ -1,6 +1,7 @@
-"""CSV and TSV as a stream of rows.
+"""Text files as lines, and CSV and TSV as a stream of rows.
 
-The delimiter is the one under which the first lines have as many fields as the header.
+Text is UTF-8, or UTF-16 with a mark; what is neither is an error with its line. The delimiter is
+the one under which the first lines have as many fields as the header.
 """
 
 import codecs

@@ -1,4 +1,8 @@
-"""Parquet as a stream of rows, batch by batch."""
+"""Tables of any kind of file as streams of rows: ``open_table`` takes the reader of its ending.
+
+Parquet is read here, batch by batch; text and CSV in ``delimited.py``, JSON in ``json.py``. A new
+kind of file is an ending in ``TABLE_SUFFIXES`` and a branch of ``open_table``.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,6 @@
-"""Two measurements of the same items, paired: what changed, by how much, how sure that is."""
+"""Two measurements of the same items, paired: what changed, by how much, how sure that is; over
+all items, and source by source.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,8 @@
-"""Whether an answer is given or held back: what a run's validation set, applied to one answer."""
+"""When an answer is held back: a threshold of confidence set on validation and checked on test.
+
+``AbstentionPolicy`` applies it to one answer. Conformal sets hold the right option as often as
+stated, whatever the model (split-conformal prediction).
+"""
 
 import math
 from collections.abc import Sequence

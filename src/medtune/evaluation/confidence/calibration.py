@@ -1,5 +1,5 @@
-"""Does a confidence of 0.8 mean right 80 times in 100? Calibration error with its own noise,
-Brier score, reliability.
+"""Does a confidence of 0.8 mean right 80 times in 100? Calibration error with its own noise, Brier
+score, reliability, temperature scaling.
 
 ``right`` is 0 or 1, or the share of a tie that was right; all arrays are [items].
 """

@@ -1,4 +1,8 @@
-"""What saved samples say of confidence: of chosen options and of written answers, as arrays."""
+"""Confidence scores of saved samples: of chosen options and of written answers, as arrays.
+
+Of options from their log-likelihoods, of an answer from its own likelihood or from several answers
+(semantic entropy, self-consistency).
+"""
 
 import math
 from collections import Counter

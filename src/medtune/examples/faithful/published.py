@@ -1,4 +1,4 @@
-"""Figures of a published project: its perplexity, and its answers called "before"."""
+"""Figures and prompt templates of published projects, mistakes included, for the -faithful recipes."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,5 @@
 """Rules for numbers that a label announces (medical record, account, licence, serial number), in
-digits as in forms, or in words as in dialogues.
+digits as in forms or in words as in dialogues; check digits and number plans.
 """
 
 import re

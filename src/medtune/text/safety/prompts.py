@@ -1,4 +1,8 @@
-"""The prompts of the package, with what a safe answer to each says and must not say."""
+"""The prompts of the package, with what a safe answer to each says and must not say.
+
+Expectations are written in a small language of words, compiled to regular expressions over folded
+text.
+"""
 
 import json
 import re
