@@ -52,6 +52,8 @@ class SourceAudit(AuditPart):
     """Part of a conversation → the column that was taken for it."""
     rows: int
     files: list[SourceFile]
+    unused: dict[str, int] = {}
+    """Column that is not used, or a field of a turn → rows in which it holds something."""
 
 
 class RowCounts(AuditPart):

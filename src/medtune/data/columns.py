@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medtune.conversation import Message, Role
+from medtune.data.field_use import FieldUse
 from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.tables import Table
 from medtune.data.rows import Row
@@ -212,13 +213,28 @@ class Layout:
         columns = self.columns
         talk = columns.messages
         return Row(
-            messages=parse_messages(row.get(talk), location) if talk else self._pair(row, location),
+            messages=self._talk(row, talk, location) if talk else self._pair(row, location),
             source=source,
             location=location,
             entity=text_of(row, columns.entity, location).strip() or None,
             label=_or_none(text_of(row, columns.label, location)),
             id=text_of(row, columns.id, location).strip() or None,
         )
+
+    def _talk(self, row: TableRow, column: str, location: str) -> tuple[Message, ...]:
+        """A whole conversation, after the system message of its row, where that has one."""
+        messages = parse_messages(row.get(column), location)
+        system = text_of(row, self.columns.system, location)
+        systems = [message.content for message in messages if message.role == "system"]
+        if not system.strip() or system in systems or not messages:
+            return messages
+        if systems:
+            raise DataError(
+                f"a system message in the conversation and another in {self.columns.system!r}",
+                where=location,
+                fix="Keep one of them.",
+            )
+        return (Message("system", system), *messages)
 
     def _pair(self, row: TableRow, location: str) -> tuple[Message, ...]:
         """Question and answer as a conversation.
@@ -236,11 +252,9 @@ class Layout:
         instruction = text_of(row, self.instruction, location) if self.constant is None else ""
         system = text_of(row, columns.system, location) or self.constant or ""
         # A context without a question asks nothing; an instruction without an input does.
-        parts = (
-            [instruction, text_of(row, columns.context, location), question]
-            if (question + instruction).strip()
-            else []
-        )
+        context = text_of(row, columns.context, location)
+        asks_something = (question + instruction).strip()
+        parts = [instruction, context, question] if asks_something else []
         asks = Message("user", "\n\n".join(part for part in parts if part.strip()))
         return (
             *([Message("system", system)] if system.strip() else []),
@@ -272,11 +286,16 @@ def _constant(table: Table, column: str) -> str | None:
     return texts.pop() if rows > 1 else None
 
 
-def layout_rows(table: Table, layout: Layout, source: str) -> Callable[[], Iterator[Row]]:
-    """All rows of a table, as a stream each time it is called."""
+def layout_rows(
+    table: Table, layout: Layout, source: str, use: FieldUse
+) -> Callable[[], Iterator[Row]]:
+    """All rows of a table, as a stream each time it is called; ``use`` counts what is not read."""
 
     def read() -> Iterator[Row]:
         for number, row in enumerate(table.rows(), 1):
-            yield layout.row(row, source, f"{table.path.name}, row {number}")
+            location = f"{table.path.name}, row {number}"
+            read_row = layout.row(use.watch(row), source, location)
+            use.check(row, location)
+            yield read_row
 
     return read

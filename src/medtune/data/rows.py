@@ -13,6 +13,7 @@ from types import TracebackType
 import pyarrow as pa
 
 from medtune.conversation import Message
+from medtune.data.field_use import FieldUse
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Source:
     """One opened source: what it is, and its rows, read as a stream each time ``read`` is called.
 
     ``read`` raises ``DataError`` naming file and line where a row cannot be read. ``columns`` says
-    which column of the file was taken for which part.
+    which column of the file was taken for which part, ``use`` which were not read so far.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Source:
     licence: str = "as stated by its owner"
     published: str = ""
     columns: dict[str, str] = field(default_factory=dict)
+    use: FieldUse = field(default_factory=FieldUse)
 
 
 CHUNK = 1_000  # rows in a batch

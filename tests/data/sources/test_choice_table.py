@@ -433,7 +433,7 @@ def test_the_column_of_the_right_answer(tmp_path, more, key):
             "question,option2,option3,option4,answer",
             "the options' columns are option2, option3, option4",
         ),
-        ("question,A,B,a,answer", "the options' columns are A, a, B"),
+        ("question,A,B,a,answer", "the columns 'A' and 'a' differ in case"),
         ("question,A,B,C,remark", r"options \(A, B, C\), but no column that holds the answer"),
         ("case,A,B,C,answer", r"options \(A, B, C\), but no column that holds the question"),
     ],

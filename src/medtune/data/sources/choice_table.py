@@ -177,7 +177,8 @@ class ChoiceLayout(Layout):
     def row(self, row: TableRow, source: str, location: str) -> Row:
         """One row of the table. Without options it is a plain question, unless a letter answers."""
         fields, plain = Fields(row, source, location), super().row(row, source, location)
-        part = text_of(row, self.split, location).strip().lower() or None
+        # Preparation divides anew, so that the column does not count as used.
+        part = text_of(dict(row), self.split, location).strip().lower() or None
         options, answer = self.options.of(fields), plain.answer.strip()
         if not options.texts:
             if is_letter(answer):

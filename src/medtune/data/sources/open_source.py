@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 from medtune.data.columns import Layout, find_layout, layout_rows, text_of
+from medtune.data.field_use import FieldUse, refuse_doubled
 from medtune.data.formats.tables import TABLE_SUFFIXES, Table, open_table
 from medtune.data.rows import Row, Source
 from medtune.data.sources.catalogue import KNOWN, KnownSource, fetch, table_files
@@ -120,18 +122,29 @@ def open_source(source: str, data_dir: Path | None, columns: Columns) -> Source:
             KNOWN["medquad"], lambda: medquad_xml_rows(files), files, {"entity": "Focus"}
         )
     tables = [_open(path, known) for path in files]
-    if columns.model_dump(exclude_none=True):
+    chosen = columns.model_dump(exclude_none=True)
+    for table in tables:
+        refuse_doubled(table.names, chosen.values(), str(table.path))
+    if chosen:
         return _by_layout(tables, columns, known, source)
     owner = known or _owner(tables)
     if owner is None:
         return _by_layout(tables, columns, None, source)
     parts = [_Part.of(owner, table, alone=len(tables) == 1) for table in tables]
-    return _source(
+    use = FieldUse()
+    opened = _source(
         owner,
-        lambda: (row for part in parts for row in part.rows()),
+        lambda: _read_anew(use, [partial(part.rows, use) for part in parts]),
         files,
         parts[0].form.taken,
     )
+    return replace(opened, use=use)
+
+
+def _read_anew(use: FieldUse, readers: Sequence[Callable[[], Iterator[Row]]]) -> Iterator[Row]:
+    use.begin()
+    for read in readers:
+        yield from read()
 
 
 def _source(
@@ -180,14 +193,16 @@ def _by_layout(
         )
     name = known.name if known else tables[0].path.stem
     layouts = [_layout(table, columns) for table in tables]
+    use = FieldUse(frozenset(columns.model_dump(exclude_none=True).values()))
     readers = [
-        layout_rows(table, layout, name) for table, layout in zip(tables, layouts, strict=True)
+        layout_rows(table, layout, name, use) for table, layout in zip(tables, layouts, strict=True)
     ]
     opened = Source(
         name,
-        lambda: (row for reader in readers for row in reader()),
+        lambda: _read_anew(use, readers),
         tuple(table.path for table in tables),
         columns=layouts[0].taken(),
+        use=use,
     )
     return replace(opened, licence=known.licence, published=known.published) if known else opened
 
@@ -267,9 +282,12 @@ class _Part:
             None if alone and split == "train" else split,
         )
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self, use: FieldUse) -> Iterator[Row]:
         """Rows with the split they were published in: of the column, else of the file's name."""
         for number, values in enumerate(self.table.rows(), 1):
             location = f"{self.table.path.name}, row {number}"
-            row = self.convert(Fields(values, self.owner.name, location))
-            yield replace(row, published_split=text_of(values, "split", location) or self.split)
+            watched = use.watch(values)
+            row = self.convert(Fields(watched, self.owner.name, location))
+            part = text_of(values, "split", location) or self.split
+            use.check(values, location)
+            yield replace(row, published_split=part)

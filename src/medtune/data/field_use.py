@@ -1,0 +1,190 @@
+"""Which fields of a source its reader uses: the others are counted by name, and those that change
+what a row means are refused.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from medtune.data.formats.delimited import TableRow
+from medtune.errors import DataError
+
+CONTEXTS = ("context", "contexts", "passage", "system", "system_prompt")
+HISTORY = ("history", "chat_history")
+MEDIA = "image images image_url image_path video videos audio audios pixel_values".split()
+TOOLS = "tools functions tool_calls function_call".split()
+REASONING = "reasoning reasoning_content thinking".split()
+WEIGHTS = "weight weights loss_weight sample_weight loss_scale".split()
+FLAGS = "train training trainable".split()
+DETAILS = "train_detail training_detail loss_mask".split()
+TURN_FIELDS = ("role", "from", "content", "value")
+_LEARNT = ("1", "1.0", "true", "yes")
+_WHY = {
+    **dict.fromkeys(CONTEXTS, "a text that belongs to the question"),
+    **dict.fromkeys(HISTORY, "earlier turns of the conversation"),
+    **dict.fromkeys(MEDIA, "images or sounds, which no model here sees"),
+    **dict.fromkeys(TOOLS, "tools or their calls, which are not learnt"),
+    **dict.fromkeys(REASONING, "reasoning before the answer, which is not learnt"),
+}
+
+
+def plain_field(name: str) -> str:
+    """A field's name without its case and the blanks around it."""
+    return name.strip().lower()
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a field holds nothing: missing, not-a-number, or an empty text, list or object."""
+    if value is None or (isinstance(value, float) and value != value):
+        return True
+    return not value.strip() if isinstance(value, str) else value in ([], {}, ())
+
+
+def in_words(unused: Mapping[str, int]) -> str:
+    """Fields that are not used, each with the rows in which it holds something."""
+    return ", ".join(f"{name} ({rows:,})" for name, rows in unused.items())
+
+
+def refuse_doubled(names: Collection[str], chosen: Collection[str], where: str) -> None:
+    """Names that differ in case or blanks alone are one name twice: one would be lost.
+
+    ``chosen`` are the names that a person gave as they stand. Raises ``DataError``.
+    """
+    by_name: dict[str, list[str]] = {}
+    for name in names:
+        by_name.setdefault(plain_field(name), []).append(name)
+    for spellings in by_name.values():
+        if len(spellings) > 1 and not set(spellings) & set(chosen):
+            first, second = sorted(spellings)[:2]
+            raise DataError(
+                f"the columns {first!r} and {second!r} differ in case or blanks alone",
+                where=where,
+                fix="Rename or remove one of them, or say with data.columns which is meant.",
+            )
+
+
+class WatchedRow(TableRow):
+    """A row that notes which of its fields are asked for."""
+
+    def __init__(self, values: TableRow, asked: set[str]) -> None:
+        super().__init__(values)
+        self._asked = asked
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The field's value."""
+        self._asked.add(key)
+        return super().get(key, default)
+
+    def __getitem__(self, key: str) -> Any:
+        self._asked.add(key)
+        return super().__getitem__(key)
+
+
+@dataclass
+class FieldUse:
+    """What the reader of one source has used so far.
+
+    ``chosen`` are the columns that a person named: then those that are not read are their choice,
+    but for weights.
+    """
+
+    chosen: frozenset[str] = frozenset()
+    asked: set[str] = field(default_factory=set)
+    filled: Counter[str] = field(default_factory=Counter)
+    disagreeing: Counter[str] = field(default_factory=Counter)
+
+    def begin(self) -> None:
+        """Count anew: the source is read from its start."""
+        self.filled.clear()
+        self.disagreeing.clear()
+
+    def watch(self, row: TableRow) -> WatchedRow:
+        """A row to give to the reader."""
+        return WatchedRow(row, self.asked)
+
+    def unused(self) -> dict[str, int]:
+        """Field → rows in which it holds something that was not read, most frequent first."""
+        return {name: rows for name, rows in self.filled.most_common() if name not in self.asked}
+
+    def check(self, row: TableRow, location: str) -> None:
+        """Count what was not read of a row.
+
+        Raises ``DataError`` where that changes what the row means.
+        """
+        seen: set[str] = set()
+        for name, value in row.items():
+            if name in self.asked and not _holds_turns(value):
+                continue
+            if name in self.asked:
+                seen.update(f"{name}.{part}" for part in _check_turns(name, value, location))
+            elif not is_empty(value):
+                seen.add(name)
+                _check_learnt(name, value, f"the column {name!r}", location)
+                if not self.chosen:
+                    _check_meaning(name, value, f"the column {name!r}", location)
+        self.filled.update(seen)
+        read = {plain_field(name): name for name in self.asked}
+        for name in seen:  # a JSON row may have columns that the first rows did not have
+            if plain_field(name) in read:
+                refuse_doubled([name, read[plain_field(name)]], self.chosen, location)
+
+
+def _holds_turns(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _check_turns(column: str, turns: Sequence[Any], location: str) -> Iterator[str]:
+    """The fields of a conversation's turns that hold something and are not read."""
+    for number, turn in enumerate(turns, 1):
+        if not isinstance(turn, dict) or not ("role" in turn or "from" in turn):
+            continue
+        what = f"turn {number} of the column {column!r}"
+        role = turn.get("role") or turn.get("from")
+        for name, value in turn.items():
+            if name in TURN_FIELDS or is_empty(value):
+                continue
+            if isinstance(role, str) and plain_field(role) in (
+                "user",
+                "human",
+                "system",
+                "patient",
+            ):
+                # What a user says is never learnt, whatever its weight; to learn it is refused.
+                if plain_field(name) in (*FLAGS, "loss") and _truth(value) in _LEARNT:
+                    raise _unlearnt(f"{what} is a user's and says {name!r}: true", location)
+            else:
+                _check_learnt(name, value, what, location, turn=True)
+            _check_meaning(name, value, f"{name!r} in {what}", location)
+            yield name
+
+
+def _truth(value: Any) -> str:
+    return str(value).strip().lower()
+
+
+def _check_learnt(name: str, value: Any, what: str, location: str, *, turn: bool = False) -> None:
+    """Every row and every answer is learnt alike: another weight is refused, not passed over."""
+    plain = plain_field(name)
+    flags = (*FLAGS, "loss") if turn else FLAGS
+    if plain in DETAILS or (plain in (*WEIGHTS, *flags) and _truth(value) not in _LEARNT):
+        raise _unlearnt(f"{what} gives a weight ({name!r}) other than 1", location)
+
+
+def _unlearnt(what: str, location: str) -> DataError:
+    return DataError(
+        f"{what}, and all answers are learnt alike",
+        where=location,
+        fix="Leave out what is not to be learnt; rename a column that is no weight.",
+    )
+
+
+def _check_meaning(name: str, value: Any, what: str, location: str) -> None:
+    plain = plain_field(name)
+    if plain not in _WHY or (plain in HISTORY and isinstance(value, str)):
+        return
+    raise DataError(
+        f"{what} holds {_WHY[plain]}, and is not read",
+        where=location,
+        fix="Say with data.columns which columns are read, or remove it.",
+    )
