@@ -123,11 +123,9 @@ def test_no_file_name_stands_twice():
     assert set(counts.repeated_file_names(files)) <= set(SAME_FILE_NAMES)
 
 
-@being_rebuilt
 def test_names_say_what_they_name():
     assert [name for module in MODULES for name in counts.banned_names(module)] == []
 
 
-@being_rebuilt
 def test_a_docstring_says_more_than_the_name():
     assert [text for module in MODULES for text in counts.short_docstrings(module)] == []

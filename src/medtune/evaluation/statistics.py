@@ -255,12 +255,12 @@ class PairedCounts:
 
     @property
     def n(self) -> int:
-        """Items."""
+        """Number of items in all four cells."""
         return self.both + self.only_before + self.only_after + self.neither
 
     @property
     def p(self) -> float:
-        """Of McNemar's exact test."""
+        """Two-sided p-value of McNemar's exact test."""
         return mcnemar_exact(self.only_before, self.only_after)
 
     def interval(self) -> tuple[float, float]:

@@ -194,7 +194,7 @@ class ChatReport:
             self.problems.append(Problem(line, *fault))
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Plain values for JSON, counts of findings by kind among them."""
         return asdict(self) | {"counts": dict(self.counts)}
 
 

@@ -32,7 +32,7 @@ class JobState:
     ended: list[str] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
-        """Write, whole."""
+        """Write the state to ``path``, whole or not at all."""
         write_json(path, asdict(self))
 
     def end(self) -> None:

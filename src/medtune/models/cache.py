@@ -165,7 +165,7 @@ class CachedModel:
         decoding: DecodingSettings,
         progress: Progress | None = None,
     ) -> list[Generated]:
-        """As in ``LanguageModel``."""
+        """One answer to each conversation; only those not stored yet are generated."""
         return self._complete(
             [["generate", asdict(decoding), _plain(messages)] for messages in prompts],
             prompts,
@@ -176,7 +176,7 @@ class CachedModel:
     def loglikelihoods(
         self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
     ) -> list[Likelihood]:
-        """As in ``LanguageModel``."""
+        """Log-likelihoods (nats) of each answer; only pairs not stored yet are computed."""
         return self._complete(
             [["likelihood", _plain(messages), answer] for messages, answer in pairs],
             pairs,
@@ -187,7 +187,7 @@ class CachedModel:
     def text_loglikelihoods(
         self, texts: Sequence[str], progress: Progress | None = None
     ) -> list[Likelihood]:
-        """As in ``LanguageModel``."""
+        """Log-likelihoods (nats) of each text; an empty list where the model gives none."""
         if not self._text_likelihoods:
             if progress:
                 progress(len(texts))
@@ -202,7 +202,7 @@ class CachedModel:
     def choice_loglikelihoods(
         self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
     ) -> list[ChoiceLikelihoods]:
-        """As in ``ChoiceScorer``."""
+        """Log-likelihoods (nats) of each request's answers, computed where none are stored."""
         return self._complete(
             [["choices", _plain(messages), list(answers)] for messages, answers in requests],
             requests,

@@ -131,7 +131,7 @@ def _span(figure: Estimate) -> str:
 
 
 def model_card(figures: Figures) -> str:
-    """Markdown."""
+    """The model card in Markdown, with the hub's metadata at its head."""
     recipe, audit, train = figures.recipe, figures.audit, figures.metrics.train
     missing = "\n".join(f"- {text}" for text in figures.not_measured())
     steps = f"{train.steps:,} steps over {train.tokens:,} tokens"

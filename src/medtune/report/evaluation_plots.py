@@ -153,7 +153,7 @@ def answered_plot(
         side: color for side, color in (("before", ORANGE), ("after", BLUE)) if side in unparsed
     }
     with figure((7.2, 1.2 + 0.34 * len(classes))) as (drawing, axes):
-        labels = [next(iter(own.values())) for own in classes]
+        labels = [next(iter(sides_of_class.values())) for sides_of_class in classes]
         names = [*(_short(row.label) for row in labels), "unparsed"]
         positions = list(range(len(names)))
         axes.barh(
@@ -165,7 +165,10 @@ def answered_plot(
             height=0.8,
         )
         for offset, (side, color) in zip((-0.18, 0.18), sides.items(), strict=False):
-            counts = [*(own[side].predicted for own in classes), unparsed[side]]
+            counts = [
+                *(sides_of_class[side].predicted for sides_of_class in classes),
+                unparsed[side],
+            ]
             axes.barh(
                 [p + offset for p in positions],
                 counts,

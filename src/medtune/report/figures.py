@@ -75,7 +75,7 @@ class StageTimes(FileRecord):
 
 
 class RunState(FileRecord):
-    """``run.json``."""
+    """``run.json``: weights, times and versions of a run."""
 
     base: Weights
     result: Weights | None = None
@@ -112,7 +112,7 @@ class MetricRow:
 
     @property
     def title(self) -> str:
-        """The metric's title."""
+        """The metric's title as tables show it."""
         return self.change.title
 
     @property
@@ -167,7 +167,7 @@ class Figures:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The resolved recipe."""
+        """The recipe that the run was resolved to, parsed once."""
         recipe = parse_recipe(yaml.safe_load(self.recipe_text), "recipe.yaml")
         assert isinstance(recipe, Recipe)
         return recipe
@@ -211,7 +211,7 @@ class Figures:
 
     @cached_property
     def rows(self) -> list[MetricRow]:
-        """A row a metric."""
+        """A row for each metric measured before and after."""
         before, after = self.metrics.before, self.metrics.after
         return [
             MetricRow(task, name, change, before[task][name], after[task][name])

@@ -136,7 +136,7 @@ def perplexity_plot(pairs: Sequence[tuple[str, float, float]], directory: Path) 
     with figure((5.2, 3.0)) as (drawing, axes):
         for shift, side, color in ((-0.2, 1, GREY), (0.2, 2, BLUE)):
             bars = axes.bar(
-                [place + shift for place in range(len(pairs))],
+                [position + shift for position in range(len(pairs))],
                 [p[side] for p in pairs],
                 0.36,
                 color=color,

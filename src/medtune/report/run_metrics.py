@@ -120,7 +120,7 @@ class Metrics(Result):
 
     @classmethod
     def read(cls, path: Path) -> "Metrics":
-        """From ``metrics.json``."""
+        """Read ``metrics.json``; a pydantic ``ValidationError`` where it is malformed."""
         return cls.model_validate(read_json(path))
 
     @property

@@ -67,7 +67,7 @@ class TaskSection:
 
     @property
     def n(self) -> int:
-        """Items."""
+        """Items of the metric measured on most; 0 without metrics."""
         return max((row.n for row in self.rows), default=0)
 
 
@@ -208,7 +208,9 @@ def _categories(rows: Sequence[MetricRow]) -> list[Category]:
         if name.startswith(CATEGORY[0]):
             pair = [by_name.get(prefix + name.removeprefix(CATEGORY[0])) for prefix in CATEGORY]
             scores = [
-                side for own in pair for side in ((own.before, own.after) if own else (None, None))
+                side
+                for cell in pair
+                for side in ((cell.before, cell.after) if cell else (None, None))
             ]
             categories.append(Category(row.title.split(": ", 1)[-1], row.n, scores))
     return categories

@@ -75,7 +75,9 @@ def _classification(
         side=SIDES[side],
         labels=sides[side].labels,
         confusion=sides[side].confusion,
-        unparsed={name: (own.unparsed, own.unparsed_answers) for name, own in sides.items()},
+        unparsed={
+            name: (tables.unparsed, tables.unparsed_answers) for name, tables in sides.items()
+        },
     )
 
 
@@ -100,7 +102,7 @@ def _answerers(figures: Figures, task: str) -> list[Answerer]:
 def _classes(sides: Mapping[str, ClassTables]) -> list[ClassSides]:
     first = next(iter(sides.values()))
     return [
-        ClassSides(row.label, row.n, {side: own.classes[i] for side, own in sides.items()})
+        ClassSides(row.label, row.n, {side: tables.classes[i] for side, tables in sides.items()})
         for i, row in enumerate(first.classes)
     ]
 

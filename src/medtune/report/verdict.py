@@ -7,7 +7,7 @@ from medtune.report.run_metrics import Metrics, main_change
 
 
 def p_text(p: float) -> str:
-    """A p-value for people."""
+    """A p-value to three decimals, or "p < 0.001"."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 

@@ -97,7 +97,7 @@ def number(value: float | None) -> str:
 
 
 def size(value: float) -> str:
-    """Bytes for people."""
+    """Bytes in MiB, from 1 GiB on in GiB."""
     return f"{value / 2**30:.2f} GiB" if value >= 2**30 else f"{value / 2**20:.0f} MiB"
 
 

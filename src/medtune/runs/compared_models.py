@@ -62,12 +62,12 @@ class EvalSet:
 
     @property
     def items(self) -> Sequence[Conversation]:
-        """The items."""
+        """The rows of the recipe's held-out split, read anew at each call."""
         return read_conversations(self.data / f"{self.recipe.evaluate.split}.parquet")
 
     @property
     def tasks(self) -> dict[str, Task]:
-        """Its tasks by key."""
+        """Key in metrics.json → task, as the recipe orders them."""
         return {spec.key: task_of(spec) for spec in self.recipe.evaluate.tasks}
 
     @classmethod

@@ -90,7 +90,7 @@ def without_overlap(
 
 
 def overlap_file(run: RunDirectory) -> Path:
-    """Where it lies."""
+    """The path of ``eval/overlap.json``, written by ``overlap_stage``."""
     return run.root / "eval" / "overlap.json"
 
 

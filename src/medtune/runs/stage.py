@@ -47,7 +47,7 @@ class Stage:
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
-        """SHA-256 of each input."""
+        """Name of each input → SHA-256 of its JSON."""
         return {name: sha256_json(value) for name, value in self.inputs.items()}
 
     @cached_property
@@ -115,7 +115,7 @@ class RunDirectory(RunPaths):
                 remove_leftovers(directory)
 
     def close(self) -> None:
-        """Let others in."""
+        """Release the lock; without one, nothing happens."""
         if self._lock:
             self._lock.close()
             self._lock = None
@@ -247,12 +247,17 @@ def available_cores() -> int:
 
 
 def memory_bytes() -> int:
-    """Main memory in all."""
+    """Main memory of the machine in bytes."""
     return int(psutil.virtual_memory().total)
 
 
+<<<<<<< HEAD
 def hardware() -> Hardware:
     """Processor, cores, memory, GPUs."""
+=======
+def hardware() -> dict[str, Any]:
+    """Processor, usable cores, main memory in bytes, names of GPUs."""
+>>>>>>> f473543 (Names say what they name, docstrings more than the name; lines of at most 100 characters are checked)
     import torch
 
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

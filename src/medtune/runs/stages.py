@@ -236,7 +236,7 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
 def write_training_results(
     run: RunDirectory, result: TrainingResult, method: str, dtype: str, memory_before: int = 0
 ) -> None:
-    """loss.csv and trainer_stats.json."""
+    """Write loss.csv (a row a logged step) and trainer_stats.json."""
     rows = read_metrics(run.train / "metrics.jsonl")
     with (
         whole_file(run.train / "loss.csv") as temporary,

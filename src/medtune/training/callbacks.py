@@ -28,13 +28,13 @@ class Callback:
     """Does nothing at any time; others override what they need."""
 
     def begin(self, trainer: "Trainer") -> None:
-        """Before the first step."""
+        """Called once, before the first step."""
 
     def after_step(self, trainer: "Trainer", result: "StepResult") -> None:
-        """After each optimizer step."""
+        """Called after each optimizer step, with its loss, gradient norm and speed."""
 
     def end(self, trainer: "Trainer") -> None:
-        """After the last step."""
+        """Called once, after the last step."""
 
 
 class Resume(Callback):
@@ -110,7 +110,7 @@ class Clock(Callback):
     started = 0.0
 
     def begin(self, trainer: "Trainer") -> None:
-        """Start counting."""
+        """Start the clock at the seconds already trained."""
         self.started = time.monotonic() - trainer.state.seconds
 
     def after_step(self, trainer: "Trainer", result: "StepResult") -> None:

@@ -74,7 +74,7 @@ class Checkpoint:
 
     @property
     def step(self) -> int:
-        """Optimizer steps behind it."""
+        """Optimizer steps done before it was written."""
         return self.state.step
 
 

@@ -163,7 +163,7 @@ def train_tokenizer(texts: list[str], vocabulary: int, context: int) -> "PreTrai
 
 
 def encode_document(tokenizer: "PreTrainedTokenizerFast", text: str) -> list[int]:
-    """BOS, the text, EOS."""
+    """Ids of BOS, the text and EOS; without a marker that the tokenizer lacks."""
     ids = tokenizer.encode(text, add_special_tokens=False, verbose=False)
     return [i for i in (tokenizer.bos_token_id, *ids, tokenizer.eos_token_id) if i is not None]
 

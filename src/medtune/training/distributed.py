@@ -49,7 +49,7 @@ class Processes:
 
     @property
     def rank(self) -> int:
-        """This one's number."""
+        """Number of this process, from 0; 0 without a launcher."""
         return int(self.accelerator.process_index) if self.accelerator else 0
 
     @property

@@ -82,7 +82,7 @@ class Footprint:
 
     @property
     def total(self) -> int:
-        """At the highest point."""
+        """Bytes at the highest point of loading and training."""
         return self.process + self.weights + max(self.loading, self.training + self.activations)
 
 

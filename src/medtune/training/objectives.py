@@ -31,7 +31,7 @@ class Batch(Protocol):
 
     @property
     def supervised(self) -> int:
-        """Tokens that are learnt."""
+        """Tokens that the loss is taken over."""
 
     @property
     def tokens(self) -> int:
@@ -70,7 +70,7 @@ class CausalObjective:
             yield pack(rows[start : start + size]).to(device)
 
     def loss(self, model: "PreTrainedModel", batch: PackedBatch) -> torch.Tensor:
-        """As in ``Objective``."""
+        """Summed NLL (nats) of the supervised tokens; other positions get no logits."""
         body, head = split_head(model)
         hidden = body(
             input_ids=batch.input_ids,

@@ -94,7 +94,7 @@ class MasterWeights:
         return norm
 
     def forget(self) -> None:
-        """Drop the gradients."""
+        """Set the gradients of all parameters to None."""
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
 

@@ -169,7 +169,7 @@ class Pretrainer(Trainer):
         )
 
     def log_row(self, result: StepResult) -> MetricsRow:
-        """A line of ``metrics.jsonl``."""
+        """A line of ``metrics.jsonl``; the loss in nats a token."""
         step = self.state.step
         return {
             "step": step,

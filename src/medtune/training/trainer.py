@@ -109,7 +109,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def log_row(self, result: StepResult) -> MetricsRow:
-        """A line of ``metrics.jsonl``."""
+        """A line of ``metrics.jsonl`` after a step: figure → value, ``step`` among them."""
 
     @property
     def finished(self) -> bool:
@@ -133,7 +133,7 @@ class Trainer(ABC):
         return self.result()
 
     def step(self) -> StepResult:
-        """One optimizer step."""
+        """One optimizer step over all its batches; a non-finite loss is an error."""
         state, began = self.state, time.monotonic()
         self._seed_dropout()
         scale = state.loss_scale if self.half else 1.0
@@ -297,7 +297,7 @@ class SupervisedTrainer(Trainer):
         return total / max(1.0, count)
 
     def log_row(self, result: StepResult) -> MetricsRow:
-        """A line of ``metrics.jsonl``."""
+        """A line of ``metrics.jsonl``; losses in nats a supervised token."""
         state, settings = self.state, self.settings
         return {
             "loss": result.loss,

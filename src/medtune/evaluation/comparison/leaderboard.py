@@ -178,9 +178,9 @@ class _Table:
         ranked = better is not None and not mixed
         pairs = [_pair(*names, change) for names, change in changes.items()]
         rows = [
-            RankedScore(name=model.name, **dict(own), rank=_rank(model.name, pairs, ranked))
+            RankedScore(name=model.name, **dict(model_score), rank=_rank(model.name, pairs, ranked))
             for model in self.models
-            if (own := scores[model.name, self.key].get(self.metric.name))
+            if (model_score := scores[model.name, self.key].get(self.metric.name))
         ]
         if better is not None:
             sign = 1 if better == "lower" else -1

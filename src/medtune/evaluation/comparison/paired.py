@@ -205,8 +205,8 @@ def by_source(
         pairs = list(zip(*paired_samples(before[key], after[key]), strict=True))
         rows = []
         for source in sources:
-            own = [pair for pair in pairs if pair[0].get("source") == source]
-            row = _row(source, own, tasks[key], metric, resamples, seed)
+            source_pairs = [pair for pair in pairs if pair[0].get("source") == source]
+            row = _row(source, source_pairs, tasks[key], metric, resamples, seed)
             rows += [row] if row else []
         parts[key] = BySource(metric=metric.name, title=metric.title, unit=metric.unit, rows=rows)
     return parts

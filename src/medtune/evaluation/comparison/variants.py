@@ -91,13 +91,16 @@ def compare_variants(
     could have shown. None where fewer than two variants have the figure.
     """
     scores = {v.name: score(task, v.samples, resamples, seed).get(metric.name) for v in variants}
-    measured = [(v, own) for v in variants if (own := scores[v.name])]
+    measured = [(v, variant_score) for v in variants if (variant_score := scores[v.name])]
     if len(measured) < 2:
         return None
     sign = 1 if metric.better == "higher" else -1
     best = max(range(len(measured)), key=lambda i: sign * measured[i][1].value)
     changes = _against_best([v for v, _ in measured], best, metric, resamples, seed)
-    rows = [_row(v, own, change) for (v, own), change in zip(measured, changes, strict=True)]
+    rows = [
+        _row(v, variant_score, change)
+        for (v, variant_score), change in zip(measured, changes, strict=True)
+    ]
     holding = [row for row, change in zip(rows, changes, strict=True) if not _is_worse(change)]
     cheapest = min(holding, key=lambda row: row.cost)
     groups = max((change.groups for change in changes if change), default=0)
@@ -110,7 +113,7 @@ def compare_variants(
         rows=rows,
         best=rows[best].name,
         cheapest=cheapest.name,
-        unmeasured=[name for name, own in scores.items() if not own],
+        unmeasured=[name for name, variant_score in scores.items() if not variant_score],
         sentence=_sentence(metric.title, rows, rows[best], cheapest, groups),
     )
 
@@ -119,7 +122,7 @@ def _is_worse(change: Change | None) -> bool:
     return change is not None and change.decision == "worse"
 
 
-def _row(variant: Variant, own: Score, change: Change | None) -> VariantRow:
+def _row(variant: Variant, variant_score: Score, change: Change | None) -> VariantRow:
     return VariantRow(
         name=variant.name,
         model=variant.model,
@@ -127,10 +130,10 @@ def _row(variant: Variant, own: Score, change: Change | None) -> VariantRow:
         shots=variant.shots,
         needs_training=variant.needs_training,
         prompt_bytes=variant.prompt_bytes,
-        value=own.value,
-        low=own.low,
-        high=own.high,
-        n=own.n,
+        value=variant_score.value,
+        low=variant_score.low,
+        high=variant_score.high,
+        n=variant_score.n,
         against_best=change
         and AgainstBest(
             value=change.value,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ConfigDict, Field
 
 from medtune.errors import ModelError
 from medtune.evaluation.confidence.discrimination import SIGNAL
@@ -87,10 +88,10 @@ class AbstentionPolicy:
 
     def refusal(self, confidence: float) -> str:
         """What is said in place of an answer that is held back."""
-        own, limit = two_apart(confidence, self.threshold or 0.0)
+        stated, limit = two_apart(confidence, self.threshold or 0.0)
         return (
             "I am not sure enough to answer this: my confidence is "
-            f"{own}, below the threshold of {limit} that validation set. Please ask a clinician."
+            f"{stated}, below the threshold of {limit} that validation set. Please ask a clinician."
         )
 
 
@@ -134,7 +135,11 @@ class Threshold(Result):
     held back (0, ``not needed``).
     """
 
-    wanted: float
+    model_config = ConfigDict(
+        validate_by_alias=True, validate_by_name=True, serialize_by_alias=True
+    )
+
+    target: float = Field(alias="wanted")  # the key in metrics.json
     signal: str
     n_validation: int
     right_of_all: float
@@ -195,7 +200,7 @@ def set_threshold(
         status = "out of reach" if value is None else "set"
     passed = None if value is None else above(confidences, right, value)
     return Threshold(
-        wanted=target,
+        target=target,
         signal=signal,
         n_validation=len(right),
         right_of_all=float(right.mean()),
@@ -272,8 +277,8 @@ def measure_conformal(
 
     Right index −1: the right answer is no option, so no set can hold it.
     """
-    own, right = validation
-    scores = np.where(right >= 0, 1 - own[np.arange(len(right)), right], np.inf)
+    probabilities, right = validation
+    scores = np.where(right >= 0, 1 - probabilities[np.arange(len(right)), right], np.inf)
     limit = conformal_limit(scores, alpha)
     sets = conformal_sets(test[0], limit, is_option)
     held = np.where(test[1] >= 0, sets[np.arange(len(sets)), test[1]], False).astype(float)

@@ -163,13 +163,13 @@ def reliability(confidences: Array, right: Array, bins: int = BINS) -> list[Reli
     numbers = bin_numbers(confidences, bins)
     rows = []
     for number in range(numbers.max() + 1):
-        own = numbers == number
-        low, high = wilson(round(float(right[own].sum())), int(own.sum()))
-        share = float(right[own].mean())
+        in_bin = numbers == number
+        low, high = wilson(round(float(right[in_bin].sum())), int(in_bin.sum()))
+        share = float(right[in_bin].mean())
         rows.append(
             ReliabilityBin(
-                n=int(own.sum()),
-                confidence=float(confidences[own].mean()),
+                n=int(in_bin.sum()),
+                confidence=float(confidences[in_bin].mean()),
                 right=share,
                 low=min(low, share),
                 high=max(high, share),

@@ -140,12 +140,14 @@ def measure_signal(
     )
     if not aurocs:
         return Signal(auroc=None, length_auroc=None, difference=None, signal=NOT_MEASURED)
-    own, length = aurocs["confidence"], aurocs["length"]
+    confidence, length = aurocs["confidence"], aurocs["length"]
     direction = "shorter"
     if length.value < CHANCE:
         direction, length = "longer", ResampledAuroc(1 - length.value, 1 - length.drawn)
-    gap = ResampledAuroc(own.value - length.value, own.drawn - length.drawn).estimate()
-    area, baseline = own.estimate(), length.estimate()
+    gap = ResampledAuroc(
+        confidence.value - length.value, confidence.drawn - length.drawn
+    ).estimate()
+    area, baseline = confidence.estimate(), length.estimate()
     above = _above(area, CHANCE) and (not _above(baseline, CHANCE) or _above(gap, 0))
     return Signal(
         auroc=area,

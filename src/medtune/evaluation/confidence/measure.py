@@ -47,8 +47,10 @@ def confidence_of(
     tasks: dict[str, dict[str, ConfidenceFacts]] = {}
     sides = {"before": (before, validation_before), "after": (after, validation_after)}
     for side, (samples, held_out) in sides.items():
-        for task, own in samples.items():
-            facts = confidence_facts(own, held_out.get(task), resamples, seed, abstain_below)
+        for task, task_samples in samples.items():
+            facts = confidence_facts(
+                task_samples, held_out.get(task), resamples, seed, abstain_below
+            )
             if facts:
                 tasks.setdefault(task, {})[side] = facts
     return tasks
@@ -65,38 +67,40 @@ def confidence_facts(
 
     None where no sample has a confidence.
     """
-    own = read_confidence_scores(samples)
-    if own is None:
+    measured = read_confidence_scores(samples)
+    if measured is None:
         return None
     held_out = read_confidence_scores(validation) if validation else None
-    confidence, right, groups = own.confidence, own.right, own.groups
+    confidence, right, groups = measured.confidence, measured.right, measured.groups
     facts = ConfidenceFacts(
-        kind=own.kind,
+        kind=measured.kind,
         n=len(right),
-        without=own.without,
+        without=measured.without,
         right=float(right.mean()),
         confidence=float(confidence.mean()),
         ece=calibration_error(confidence, right, groups, resamples, seed),
         brier=brier(confidence, right, groups, resamples, seed),
         bins=reliability(confidence, right),
-        **dict(measure_signal(confidence, own.lengths, right, groups, resamples, seed)),
-        further=_further(own, resamples, seed),
+        **dict(measure_signal(confidence, measured.lengths, right, groups, resamples, seed)),
+        further=_further(measured, resamples, seed),
         risk_coverage=curve_points(confidence, right),
         aurc=risk_area(confidence, right),
-        temperature=_temperature(own, held_out),
-        conformal=_conformal(own, held_out, resamples, seed),
-        threshold=_threshold(own, held_out, resamples, seed, abstain_below),
+        temperature=_temperature(measured, held_out),
+        conformal=_conformal(measured, held_out, resamples, seed),
+        threshold=_threshold(measured, held_out, resamples, seed, abstain_below),
     )
     return facts.model_copy(update={"sentences": sentences(facts)})
 
 
-def _further(own: ConfidenceScores, resamples: int, seed: int) -> dict[str, FurtherScore]:
+def _further(measured: ConfidenceScores, resamples: int, seed: int) -> dict[str, FurtherScore]:
     """The other scores of the same items, each with its AUROC over the items that have it."""
     further = {}
-    for name, scores in own.further.items():
+    for name, scores in measured.further.items():
         known = np.isfinite(scores)
-        groups = [group for group, has in zip(own.groups, known, strict=True) if has]
-        aurocs = resampled_aurocs({name: scores[known]}, own.right[known], groups, resamples, seed)
+        groups = [group for group, has in zip(measured.groups, known, strict=True) if has]
+        aurocs = resampled_aurocs(
+            {name: scores[known]}, measured.right[known], groups, resamples, seed
+        )
         further[name] = FurtherScore(
             n=int(known.sum()),
             mean=float(np.abs(scores[known]).mean()) if known.any() else None,
@@ -106,12 +110,12 @@ def _further(own: ConfidenceScores, resamples: int, seed: int) -> dict[str, Furt
 
 
 def _temperature(
-    own: ConfidenceScores, held_out: ConfidenceScores | None
+    measured: ConfidenceScores, held_out: ConfidenceScores | None
 ) -> TemperatureScaling | None:
-    validation, test = _answered(held_out), _answered(own)
+    validation, test = _answered(held_out), _answered(measured)
     if validation is None or test is None:
         return None
-    top = _sure_of_first if own.kind == "answers" else _sure_of_top
+    top = _sure_of_first if measured.kind == "answers" else _sure_of_top
     return scale_temperature(validation[:2], test[:2], test[2], top)
 
 
@@ -135,25 +139,27 @@ def _answered(side: ConfidenceScores | None) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _conformal(
-    own: ConfidenceScores, held_out: ConfidenceScores | None, resamples: int, seed: int
+    measured: ConfidenceScores, held_out: ConfidenceScores | None, resamples: int, seed: int
 ) -> ConformalSets | None:
     """Of chosen options: a written answer has no list of others to be in a set with."""
-    if own.kind != "options" or held_out is None:
+    if measured.kind != "options" or held_out is None:
         return None
     if (
-        own.scores is None
-        or own.answer is None
+        measured.scores is None
+        or measured.answer is None
         or held_out.scores is None
         or held_out.answer is None
     ):
         return None
     validation = (softmax(held_out.scores), held_out.answer)
-    test = (softmax(own.scores), own.answer)
-    return measure_conformal(validation, test, np.isfinite(own.scores), own.groups, resamples, seed)
+    test = (softmax(measured.scores), measured.answer)
+    return measure_conformal(
+        validation, test, np.isfinite(measured.scores), measured.groups, resamples, seed
+    )
 
 
 def _threshold(
-    own: ConfidenceScores,
+    measured: ConfidenceScores,
     held_out: ConfidenceScores | None,
     resamples: int,
     seed: int,
@@ -161,7 +167,7 @@ def _threshold(
 ) -> Threshold | None:
     if held_out is None:
         return None
-    validation, test = (held_out.confidence, held_out.right), (own.confidence, own.right)
+    validation, test = (held_out.confidence, held_out.right), (measured.confidence, measured.right)
     signal = measure_signal(
         held_out.confidence, held_out.lengths, held_out.right, held_out.groups, resamples, seed
     )

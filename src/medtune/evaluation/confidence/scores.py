@@ -131,8 +131,8 @@ def read_confidence_scores(samples: Sequence[Sample]) -> ConfidenceScores | None
 
 def option_scores(sample: Sample) -> list[float] | None:
     """One score an option: the primary one where a task names it, else the log-likelihoods."""
-    found = sample.get("primary_scores") or sample.get("loglikelihoods")
-    return found if found and len(found) == len(sample["options"]) else None
+    scores = sample.get("primary_scores") or sample.get("loglikelihoods")
+    return scores if scores and len(scores) == len(sample["options"]) else None
 
 
 def answer_confidence(sample: Sample) -> float | None:
@@ -193,11 +193,11 @@ def _likelihoods(samples: Sequence[Sample]) -> dict[str, Array]:
     ):
         return {}
     chosen = [int(np.argmax(option_scores(s) or [])) for s in samples]
-    found = [
+    likelihoods = [
         token_confidence(s["loglikelihoods"][i], s["tokens"][i])
         for i, s in zip(chosen, samples, strict=True)
     ]
-    return {"likelihood_per_token": np.array(found, dtype=float)}
+    return {"likelihood_per_token": np.array(likelihoods, dtype=float)}
 
 
 def _of_answers(samples: Sequence[Sample], without: int) -> ConfidenceScores:
@@ -224,12 +224,12 @@ def _agreement(samples: Sequence[Sample]) -> dict[str, Array]:
     """
     if not any(s.get("sampled") for s in samples):
         return {}
-    owners = [s.get("sampled_clusters") or clusters(s.get("sampled") or []) for s in samples]
+    clusterings = [s.get("sampled_clusters") or clusters(s.get("sampled") or []) for s in samples]
     return {
         "self_consistency": np.array(
-            [self_consistency(found) if found else np.nan for found in owners]
+            [self_consistency(ids) if ids else np.nan for ids in clusterings]
         ),
         "semantic_entropy": np.array(
-            [-semantic_entropy(found) if found else np.nan for found in owners]
+            [-semantic_entropy(ids) if ids else np.nan for ids in clusterings]
         ),
     }

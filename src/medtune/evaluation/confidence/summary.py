@@ -111,18 +111,18 @@ def _calibration(facts: ConfidenceFacts) -> str:
 
 
 def _signal(facts: ConfidenceFacts) -> str:
-    own, length = facts.auroc, facts.length_auroc
-    if own is None or length is None:
+    area, length = facts.auroc, facts.length_auroc
+    if area is None or length is None:
         return (
             "Whether confidence tells right from wrong was not measured: fewer than five answers "
             "are right, or wrong."
         )
     baseline = f"Answer length alone ({length.direction} is surer) reaches {_band(length)}"
     if facts.signal == SIGNAL:
-        return f"Confidence carries a signal: AUROC {_band(own)}. {baseline}."
-    below = own.low is None or own.low <= CHANCE
+        return f"Confidence carries a signal: AUROC {_band(area)}. {baseline}."
+    below = area.low is None or area.low <= CHANCE
     why = "its interval does not lie above 0.5" if below else "it is not surely better than length"
-    return f"No signal: AUROC {_band(own)}, {why}. {baseline}."
+    return f"No signal: AUROC {_band(area)}, {why}. {baseline}."
 
 
 def _further(facts: ConfidenceFacts) -> str:
@@ -180,7 +180,7 @@ def _threshold(facts: ConfidenceFacts) -> str:
     threshold = facts.threshold
     if not threshold:
         return "A threshold for abstaining was not measured: no validation items with a confidence."
-    target, status = f"{threshold.wanted:.0%}", threshold.status
+    target, status = f"{threshold.target:.0%}", threshold.status
     if status == "out of reach":
         return (
             f"No threshold: at no confidence are {target} of at least ten validation answers "

@@ -91,7 +91,7 @@ class Facts:
 
     @property
     def recipe(self) -> Recipe:
-        """The resolved recipe."""
+        """The recipe that the run was resolved to."""
         return self.figures.recipe
 
     @property

@@ -8,7 +8,7 @@ ROLES = {"train": "training", "validation": "tuning", "test": "evaluation"}
 
 
 def names(facts: Facts) -> str:
-    """The sources' names."""
+    """Names of the data sources, separated by commas."""
     return ", ".join(source.name for source in facts.figures.audit.sources)
 
 
@@ -145,14 +145,14 @@ def shift(facts: Facts) -> str:
 def overlap(facts: Facts) -> str:
     """What held-out rows share with training."""
     audit = facts.figures.audit
-    found = audit.contamination
+    shared = audit.contamination
     sets = ", ".join(
         f"{name.replace('_', ' ')} {entry.overlapping:,} of {entry.items:,}"
-        for name, entry in found.sets.items()
+        for name, entry in shared.sets.items()
     )
     runs = (
-        f"Items that share a run of {found.ngram} words with a training row: {sets}."
-        if found.checked
+        f"Items that share a run of {shared.ngram} words with a training row: {sets}."
+        if shared.checked
         else "Overlap of phrases: not measured."
     )
     return (
@@ -165,23 +165,23 @@ def overlap(facts: Facts) -> str:
 def data_problems(facts: Facts) -> str:
     """Item 19c: what the audit found wrong or narrow."""
     audit = facts.figures.audit
-    found = [f"{warning[:1].upper()}{warning[1:]}." for warning in audit.warnings]
+    faults = [f"{warning[:1].upper()}{warning[1:]}." for warning in audit.warnings]
     repeats = {
         name: count
         for name, count in audit.duplicates.model_dump().items()
         if "several" in name and count
     }
     if repeats:
-        found.append(f"Contradictions: {counts_text(repeats)}.")
+        faults.append(f"Contradictions: {counts_text(repeats)}.")
     if len(audit.sources) == 1:
-        found.append(f"All development data come from one source ({names(facts)}).")
+        faults.append(f"All development data come from one source ({names(facts)}).")
     if audit.tokens.truncated_rows:
-        found.append(f"{audit.tokens.truncated_rows:,} training rows were cut.")
-    return " ".join([*found, "Whom the texts represent was not examined."])
+        faults.append(f"{audit.tokens.truncated_rows:,} training rows were cut.")
+    return " ".join([*faults, "Whom the texts represent was not examined."])
 
 
 def annotation(facts: Facts) -> str:
-    """Items 8: who labelled."""
+    """Item 8: who labelled the texts."""
     if facts.figures.audit.labels:
         return "The labels are those published with the sources; nothing was labelled for this run."
     return "No text was labelled for this run."

@@ -41,7 +41,7 @@ def identity(facts: Facts) -> str:
 
 
 def development(facts: Facts) -> Filled | str:
-    """Method, hyper-parameters, loss."""
+    """Method, hyper-parameters, loss and sizes; unmeasured before a training."""
     train, recipe, figures = facts.figures.metrics.train, facts.recipe.train, facts.figures
     if not figures.metrics.trained:
         return unmeasured("Not trained yet.")
@@ -79,7 +79,7 @@ def template(facts: Facts) -> str:
 
 
 def prompts(facts: Facts) -> Filled | str:
-    """Rendered template, decoding, seed."""
+    """Rendered template, decoding settings and seed; unmeasured before anything was generated."""
     shown = template(facts)
     if not shown:
         return unmeasured("Nothing was generated yet.")
@@ -185,7 +185,7 @@ def access(facts: Facts) -> str:
 
 
 def availability(facts: Facts) -> str:
-    """Items 14e: where the data are."""
+    """Item 14e: where the data are."""
     lines = [
         f"{source.name}: {source.published or 'not published as far as known'}; "
         f"licence {source.licence}"
@@ -195,7 +195,7 @@ def availability(facts: Facts) -> str:
 
 
 def code(facts: Facts) -> str:
-    """Items 14f: what makes the run again."""
+    """Item 14f: what makes the run again."""
     versions = ", ".join(f"{name} {value}" for name, value in facts.figures.state.versions.items())
     return (
         "medtune run recipe.yaml --out NEW; recipe.yaml lies in the run's directory. "

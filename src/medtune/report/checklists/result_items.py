@@ -14,7 +14,7 @@ NONE_WORSE = "nothing that this test set shows"
 
 
 def title(facts: Facts) -> str:
-    """Items 1: design, base, data, outcome."""
+    """Item 1: design, base, data, outcome."""
     tasks = ", ".join(key.replace("_", " ") for key in facts.figures.specs)
     design = "Fine-tuning and evaluation" if facts.figures.metrics.trained else "Evaluation"
     return (
@@ -24,7 +24,7 @@ def title(facts: Facts) -> str:
 
 
 def abstract(facts: Facts) -> str:
-    """Items 2: with the main result and its interval."""
+    """Item 2: with the main result and its interval."""
     splits = facts.figures.audit.splits
     rows = (
         f"{splits['train'].rows:,} training and {splits['test'].rows:,} test rows, divided "
@@ -34,7 +34,7 @@ def abstract(facts: Facts) -> str:
 
 
 def objectives(facts: Facts) -> str:
-    """Items 4."""
+    """Item 4: what is compared on which items, and the main figure."""
     main = main_change(facts.figures.metrics.change)
     figure = f" Main figure: {main[2].title}." if main else ""
     return (
@@ -44,7 +44,7 @@ def objectives(facts: Facts) -> str:
 
 
 def metrics(facts: Facts) -> Filled | str:
-    """Items 7a: every tested figure with its test."""
+    """Item 7a: every tested figure with its test."""
     if not facts.tested:
         return unmeasured(NOTHING)
     lines = [
@@ -58,7 +58,7 @@ def metrics(facts: Facts) -> Filled | str:
 
 
 def outcome(facts: Facts) -> Filled | str:
-    """Items 7c: command, version, time."""
+    """Item 7c: command, version, time."""
     state = facts.figures.state
     if not facts.figures.metrics.before:
         return unmeasured(NOTHING)
@@ -74,7 +74,7 @@ def outcome(facts: Facts) -> Filled | str:
 
 
 def raters(facts: Facts) -> Filled | str:
-    """Items 7d: people or a model that judged."""
+    """Item 7d: people or a model that judged."""
     judges = {key: spec.judge.name for key, spec in facts.figures.specs.items() if spec.judge}
     if not judges:
         return unmeasured("No person and no model rated the answers.")
@@ -86,7 +86,7 @@ def raters(facts: Facts) -> Filled | str:
 
 
 def comparators(facts: Facts) -> Filled | str:
-    """Items 7e: the untouched model, baselines, arms."""
+    """Item 7e: the untouched model, baselines, arms."""
     if not facts.figures.metrics.before:
         return unmeasured(NOTHING)
     tasks = facts.figures.baselines.values()
@@ -99,7 +99,7 @@ def comparators(facts: Facts) -> Filled | str:
 
 
 def prompt_design(facts: Facts) -> str:
-    """Items 9a."""
+    """Item 9a: which prompts were tried, and where they come from."""
     arms = facts.figures.metrics.arms
     tried = (
         f"Tried on the same items: {', '.join(row.name for row in arms.rows)}."
@@ -110,7 +110,7 @@ def prompt_design(facts: Facts) -> str:
 
 
 def prompt_data(facts: Facts) -> str:
-    """Items 9b."""
+    """Item 9b: which rows worked examples come from."""
     shots = [key for key, spec in facts.figures.specs.items() if spec.shots]
     examples = (
         f"Worked examples ({', '.join(shots)}) come from rows that are not measured."
@@ -121,7 +121,7 @@ def prompt_data(facts: Facts) -> str:
 
 
 def counts(facts: Facts) -> Filled | str:
-    """Items 16d: n of each analysis."""
+    """Item 16d: n of each analysis."""
     sides = facts.figures.metrics.before
     if not sides:
         return unmeasured(NOTHING)
@@ -138,7 +138,7 @@ def counts(facts: Facts) -> Filled | str:
 
 
 def performance(facts: Facts) -> Filled:
-    """Items 17: before, after, difference, each with its interval."""
+    """Item 17: before, after, difference, each with its interval."""
     return _figures(facts, [row.task for row in facts.tested])
 
 
@@ -160,7 +160,7 @@ def _figures(facts: Facts, tasks: list[str]) -> Filled:
 
 
 def updating(facts: Facts) -> Filled | str:
-    """Items 18: against the previous version on the same items."""
+    """Item 18: against the previous version on the same items."""
     if not facts.tested:
         return unmeasured(NOTHING)
     worse = [f"{row.title} ({row.task})" for row in facts.tested if row.decision == "worse"]
@@ -171,13 +171,13 @@ def updating(facts: Facts) -> Filled | str:
 
 
 def interpretation(facts: Facts) -> Filled | str:
-    """Items 19a."""
+    """Item 19a: the verdict in one sentence; unmeasured without tests."""
     text = f"{facts.figures.verdict} Fairness: not measured."
     return text if facts.tested else unmeasured(NOTHING)
 
 
 def limits(facts: Facts) -> str:
-    """Items 19b: small n, undecided figures, and what was not measured."""
+    """Item 19b: small n, undecided figures, and what was not measured."""
     few = sorted({row.task for row in facts.tested if row.n < FEW})
     undecided = dict.fromkeys(row.title for row in facts.tested if row.decision == "undecided")
     parts = [f"Fewer than {FEW} items: {', '.join(few)}."] if few else []
@@ -215,7 +215,7 @@ def useful(facts: Facts) -> Filled:
 
 
 def safe(facts: Facts) -> Filled:
-    """Key metrics of safety."""
+    """Metrics of the harm section; unmeasured where no such task ran."""
     figures = _figures(facts, facts.figures.in_section("harm"))
     return figures if figures.results else unmeasured(NOT_RUN)
 
