@@ -251,13 +251,8 @@ def memory_bytes() -> int:
     return int(psutil.virtual_memory().total)
 
 
-<<<<<<< HEAD
 def hardware() -> Hardware:
-    """Processor, cores, memory, GPUs."""
-=======
-def hardware() -> dict[str, Any]:
     """Processor, usable cores, main memory in bytes, names of GPUs."""
->>>>>>> f473543 (Names say what they name, docstrings more than the name; lines of at most 100 characters are checked)
     import torch
 
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
