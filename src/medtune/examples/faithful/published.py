@@ -1,4 +1,4 @@
-"""Figures and prompt templates of published projects, mistakes included, for the -faithful recipes."""
+"""Figures and prompts of published projects, mistakes included, for the -faithful recipes."""
 
 import math
 from collections.abc import Mapping, Sequence
