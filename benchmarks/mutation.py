@@ -158,7 +158,7 @@ def mutants(module: str, root: Path = ROOT) -> list[Mutant]:
             end = starts[old.end_lineno - 1] + old.end_col_offset
             text = source[:begin] + f"({ast.unparse(new)})".encode() + source[end:]
             original = " ".join(source[begin:end].decode().split())
-            if ast.dump(ast.parse(text)) == ast.dump(ast.parse(source)):
+            if ast.dump(ast.parse(f"({ast.unparse(new)})", mode="eval").body) == ast.dump(old):
                 continue
             made[text] = Mutant(
                 module, old.lineno, original, ast.unparse(new), source.decode(), text.decode()

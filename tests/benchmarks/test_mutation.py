@@ -33,18 +33,23 @@ def test_an_expression_is_changed_in_every_way_of_its_kind(mutation):
     assert changed("'text'") == changed("f(a)") == []
 
 
-def test_every_module_has_tests_and_mutants_that_differ_from_it(mutation):
-    for module in mutation.MODULES:
+@pytest.fixture(scope="module")
+def mutants(mutation):
+    """Module → its mutants."""
+    return {module: mutation.mutants(module) for module in mutation.MODULES}
+
+
+def test_every_module_has_tests_and_mutants_that_differ_from_it(mutation, mutants):
+    for module, drawn in mutants.items():
         assert mutation.covering(module), module
-        found = mutation.mutants(module)
-        assert found, module
-        assert len({mutant.source for mutant in found}) == len(found)
-        for mutant in found[:: max(1, len(found) // 5)]:
+        assert drawn, module
+        assert len({mutant.source for mutant in drawn}) == len(drawn)
+        for mutant in drawn[:: max(1, len(drawn) // 5)]:
             assert ast.dump(ast.parse(mutant.source)) != ast.dump(ast.parse(mutant.before))
             assert mutant.diff.startswith("-")
 
 
-def test_what_is_listed_as_equivalent_can_still_be_drawn(mutation):
+def test_what_is_listed_as_equivalent_can_still_be_drawn(mutation, mutants):
     known = mutation.equivalents()
-    keys = [m.key for module in {key[0] for key in known} for m in mutation.mutants(module)]
+    keys = [mutant.key for drawn in mutants.values() for mutant in drawn]
     assert known <= {*keys, *(key[:2] for key in keys)}

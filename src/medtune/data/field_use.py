@@ -72,7 +72,7 @@ class WatchedRow(TableRow):
         self._asked = asked
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The field's value; None where it is missing."""
+        """The field's value or ``default``; the field counts as asked for."""
         self._asked.add(key)
         return super().get(key, default)
 
