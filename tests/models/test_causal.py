@@ -1,5 +1,6 @@
 """Likelihoods and generation of local models: known answers, and independence of batches."""
 
+import copy
 import math
 
 import numpy as np
@@ -188,3 +189,39 @@ def test_how_much_of_a_prompt_was_not_seen_is_told(model):
     first, seen = whole - long.tokens, model.context
     assert 0 < first - long.prompt_cut < seen
     assert whole - long.prompt_cut <= seen
+
+
+WHOLE = [
+    (user_asks("Which diabetes?"), ["diabetes", "diabetes insipidus", "diabetes mellitus"]),
+    (user_asks("How many?"), ["1", "10"]),
+]
+
+
+def test_the_end_of_a_turn_is_scored_beside_the_answer(model):
+    plain = model.choice_loglikelihoods(WHOLE)
+    for choice, without in zip(model.choices_with_ends(WHOLE), plain, strict=True):
+        assert choice.loglikelihoods == pytest.approx(without.loglikelihoods, abs=1e-4)
+        assert (choice.texts, choice.tokens) == (without.texts, without.tokens)
+        terminator = model.tokenizer.eos_token
+        for text, whole in zip(choice.texts, choice.whole(), strict=True):
+            assert whole == pytest.approx(
+                reference_loglikelihood(model, choice.prompt, text + terminator), abs=1e-4
+            )
+
+
+def test_an_empty_block_of_thoughts_is_no_part_of_the_answer(tiny_model):
+    plain = CausalModel.load(locate(str(tiny_model)), torch.float32)
+    thinking = copy.copy(plain.tokenizer)
+    source = plain.template.source
+    thinking.chat_template = source.replace(
+        "' ' + message['content'] | trim",
+        "'<think>\\n\\n</think>\\n\\n' + message['content'] | trim",
+    )
+    assert thinking.chat_template != source
+    other = CausalModel(plain.model, thinking, "thinking", "")
+    (scored,) = other.loglikelihoods([(user_asks("What is gout?"), "think")])
+    assert scored.text == "think"
+    assert scored.prompt.endswith("</think>\n\n")
+    assert scored.loglikelihood == pytest.approx(
+        reference_loglikelihood(plain, scored.prompt, "think"), abs=1e-4
+    )

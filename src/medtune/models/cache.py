@@ -24,6 +24,7 @@ from medtune.models.interface import (
     Messages,
     Progress,
     choice_loglikelihoods,
+    choices_with_ends,
 )
 from medtune.progress import say
 
@@ -178,7 +179,7 @@ class CachedModel:
     ) -> list[Likelihood]:
         """Log-likelihoods (nats) of each answer; only pairs not stored yet are computed."""
         return self._complete(
-            [["likelihood", _plain(messages), answer] for messages, answer in pairs],
+            [["answer", _plain(messages), answer] for messages, answer in pairs],
             pairs,
             lambda portion, progress: self.model.loglikelihoods(portion, progress),
             progress,
@@ -207,6 +208,17 @@ class CachedModel:
             [["choices", _plain(messages), list(answers)] for messages, answers in requests],
             requests,
             lambda portion, progress: choice_loglikelihoods(self.model, portion, progress),
+            progress,
+        )
+
+    def choices_with_ends(
+        self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
+    ) -> list[ChoiceLikelihoods]:
+        """As in ``WholeTurnScorer``."""
+        return self._complete(
+            [["turns", _plain(messages), list(answers)] for messages, answers in requests],
+            requests,
+            lambda portion, progress: choices_with_ends(self.model, portion, progress),
             progress,
         )
 

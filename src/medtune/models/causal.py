@@ -54,7 +54,7 @@ from medtune.models.scoring import (
     windows,
 )
 from medtune.tokens.chat_templates import special_tokens
-from medtune.tokens.render import ChatTemplate
+from medtune.tokens.render import ChatTemplate, Turn
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -153,6 +153,29 @@ class CausalModel:
             progress,
         )
 
+    def choices_with_ends(
+        self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
+    ) -> list[ChoiceLikelihoods]:
+        """As in ``WholeTurnScorer``: answer and end are tokenized together, as in training."""
+        turns = [
+            [self.template.turn(messages, answer) for answer in answers]
+            for messages, answers in requests
+        ]
+        if not all(turn.end for of_prompt in turns for turn in of_prompt):
+            return self.choice_loglikelihoods(requests, progress)
+        encoded = [[self._encode_turn(turn) for turn in of_prompt] for of_prompt in turns]
+        return score_choices(
+            self.model,
+            self.tokenizer,
+            requests,
+            [[(turn.prompt, turn.text) for turn in of_prompt] for of_prompt in turns],
+            [[(ids, first) for ids, first, _ in rows] for rows in encoded],
+            self.context,
+            TOKENS_AT_ONCE,
+            progress,
+            [[end for *_, end in rows] for rows in encoded],
+        )
+
     def text_loglikelihoods(
         self, texts: Sequence[str], progress: Progress | None = None
     ) -> list[Likelihood]:
@@ -187,16 +210,29 @@ class CausalModel:
         Where tokens run across the border, the token that holds the text's first letter counts for
         the text.
         """
-        encoding = self.tokenizer(
-            prompt + text,
-            add_special_tokens=False,
-            return_offsets_mapping=True,
-            verbose=False,
-        )
-        ends = np.array(encoding["offset_mapping"]).reshape(-1, 2)[:, 1]
-        ids = np.array(encoding["input_ids"], dtype=np.int64)
+        ids, ends = self._ids_with_ends(prompt + text)
         first = int(np.searchsorted(ends, len(prompt), side="right"))
         return ids, min(max(1, first), max(1, len(ids) - 1))
+
+    def _encode_turn(self, turn: Turn) -> tuple[np.ndarray, int, int]:
+        """Ids of the whole turn after its prompt, the index of the answer's first, and of its
+        end's first.
+        """
+        ids, ends = self._ids_with_ends(turn.prompt + turn.text + turn.end)
+        first, end = (
+            int(np.searchsorted(ends, border, side="right"))
+            for border in (len(turn.prompt), len(turn.prompt) + len(turn.text))
+        )
+        first = min(max(1, first), max(1, len(ids) - 1))
+        return ids, first, min(max(first, end), len(ids))
+
+    def _ids_with_ends(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """Ids [tokens], and the index of the character after each token [tokens]."""
+        encoding = self.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+        ends = np.array(encoding["offset_mapping"]).reshape(-1, 2)[:, 1]
+        return np.array(encoding["input_ids"], dtype=np.int64), ends
 
     def _windows(self, length: int) -> Iterator[tuple[int, int, int]]:
         return windows(length, self.context, max(1, self.context // 2))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,13 +109,22 @@ class Seq2SeqModel:
 
         Answers to one source share it.
         """
+        return self._loglikelihoods(pairs, progress)
+
+    def _loglikelihoods(
+        self,
+        pairs: Sequence[tuple[Messages, str]],
+        progress: Progress | None,
+        with_end: bool = False,
+    ) -> list[Likelihood]:
         known: dict[tuple[Message, ...], tuple[str, np.ndarray, int]] = {}
         start = start_token(self.model.config)
         read = [
             known.get(tuple(m)) or known.setdefault(tuple(m), self._source(m)) for m, _ in pairs
         ]
         texts = [answer.strip() for _, answer in pairs]
-        answers = [np.concatenate([[start], self.encoder.ids(text)[:-1]]) for text in texts]
+        targets = [self.encoder.ids(text) for text in texts]
+        answers = [np.concatenate([[start], ids if with_end else ids[:-1]]) for ids in targets]
         scores = self._score([source for _, source, _ in read], answers, progress)
         return [
             Likelihood(prompt, text, score, len(ids) - 1, len(text.encode()), cut)
@@ -127,6 +136,21 @@ class Seq2SeqModel:
     ) -> list[ChoiceLikelihoods]:
         """As in ``ChoiceScorer``: the encoder reads each prompt once."""
         return choices_in_portions(self, requests, PROMPTS_AT_ONCE, progress)
+
+    def choices_with_ends(
+        self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
+    ) -> list[ChoiceLikelihoods]:
+        """As in ``WholeTurnScorer``: the tokenizer's own end of a target is scored."""
+        results = []
+        for start in range(0, len(requests), PROMPTS_AT_ONCE):
+            portion = requests[start : start + PROMPTS_AT_ONCE]
+            choices = choices_in_portions(self, portion, PROMPTS_AT_ONCE, progress)
+            pairs = [(messages, text) for messages, texts in portion for text in texts]
+            wholes = iter(self._loglikelihoods(pairs, None, with_end=True))
+            for choice in choices:
+                ends = [next(wholes).loglikelihood - text for text in choice.loglikelihoods]
+                results.append(replace(choice, ends=tuple(ends)))
+        return results
 
     def text_loglikelihoods(
         self, texts: Sequence[str], progress: Progress | None = None

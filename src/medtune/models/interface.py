@@ -15,7 +15,8 @@ An encoder-decoder takes steps 3 to 5 in ``models/encoder_decoder.py``, a servic
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -131,7 +132,7 @@ class ChoiceLikelihoods:
     log-likelihoods (nats), tokens and UTF-8 bytes.
 
     ``prompt_cut`` tokens were left out of the prompt's beginning, where the context had no room for
-    them.
+    them. ``ends`` are the log-likelihoods of what ends the turn after each.
     """
 
     prompt: str
@@ -140,6 +141,32 @@ class ChoiceLikelihoods:
     tokens: tuple[int, ...]
     bytes: tuple[int, ...]
     prompt_cut: int = 0
+    ends: tuple[float, ...] | None = None
+
+    def part(self, start: int, end: int | None) -> "ChoiceLikelihoods":
+        """Those of some of the answers, [start, end)."""
+        chosen = slice(start, end)
+        return replace(
+            self,
+            texts=self.texts[chosen],
+            loglikelihoods=self.loglikelihoods[chosen],
+            tokens=self.tokens[chosen],
+            bytes=self.bytes[chosen],
+            ends=None if self.ends is None else self.ends[chosen],
+        )
+
+    def whole(self) -> np.ndarray | None:
+        """Log-likelihood of each answer with the end of its turn: of being the answer, and not
+        its beginning alone.
+
+        Without ``ends`` that of the texts. None where one of these then begins with another: the
+        shorter would never be less likely.
+        """
+        if self.ends is not None:
+            return np.add(self.loglikelihoods, self.ends)
+        texts = sorted(set(self.texts))
+        begins = any(after.startswith(text) for text, after in pairwise(texts))
+        return None if begins else np.array(self.loglikelihoods)
 
 
 # a conversation so far, and answers to it
@@ -166,6 +193,25 @@ def choice_loglikelihoods(
     if isinstance(model, ChoiceScorer):
         return model.choice_loglikelihoods(requests, progress)
     return choices_from_pairs(model, requests, progress)
+
+
+@runtime_checkable
+class WholeTurnScorer(Protocol):
+    """A model that also gives the likelihood of the end of a turn."""
+
+    def choices_with_ends(
+        self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
+    ) -> list[ChoiceLikelihoods]:
+        """As ``choice_loglikelihoods``, with ``ends`` where the template ends its turns."""
+
+
+def choices_with_ends(
+    model: LanguageModel, requests: Sequence[ChoiceRequest], progress: Progress | None = None
+) -> list[ChoiceLikelihoods]:
+    """``choice_loglikelihoods`` with the ends of the turns, from a model that gives them."""
+    if isinstance(model, WholeTurnScorer):
+        return model.choices_with_ends(requests, progress)
+    return choice_loglikelihoods(model, requests, progress)
 
 
 def choices_from_pairs(

@@ -27,6 +27,7 @@ class PromptTree:
     """Ids of a prompt, ids of every branch, and in each branch the first id that is scored (the
     rest is prompt).
 
+    ``ends`` is in each branch the first id of what ends the turn, which is summed by itself.
     ``prefix_length`` tokens of the prompt were taken off its beginning, and are computed elsewhere.
     """
 
@@ -34,11 +35,14 @@ class PromptTree:
     branches: tuple[np.ndarray, ...]
     firsts: tuple[int, ...]
     prefix_length: int = 0
+    ends: tuple[int, ...] = ()
 
     @classmethod
-    def from_rows(cls, rows: Sequence[np.ndarray], firsts: Sequence[int]) -> "PromptTree":
-        """From whole rows (prompt and answer) and the first scored id of each: what all begin
-        with is the prompt.
+    def from_rows(
+        cls, rows: Sequence[np.ndarray], firsts: Sequence[int], ends: Sequence[int] = ()
+    ) -> "PromptTree":
+        """From whole rows (prompt and answer), the first scored id of each, and the first id of
+        each turn's end: what all begin with is the prompt.
         """
         shortest = min(len(row) for row in rows)
         differs = np.flatnonzero(
@@ -49,6 +53,7 @@ class PromptTree:
             rows[0][:shared],
             tuple(row[shared:] for row in rows),
             tuple(first - shared for first in firsts),
+            ends=tuple(end - shared for end in ends),
         )
 
     def truncated(self, limit: int) -> tuple["PromptTree", int]:
@@ -109,6 +114,16 @@ class PromptTree:
         distance = positions[first:, None] - of_keys
         same_path = (owner_of_key == 0) | (owner_of_key == owners[first:, None])
         return same_path & (distance >= 0), distance
+
+    def summed(self) -> list[int]:
+        """How many scored ids are summed together: of each branch all, or with ``ends`` those of
+        the answer and those of the turn's end.
+        """
+        lengths = [len(branch) for branch in self.branches]
+        if not self.ends:
+            return [length - first for length, first in zip(lengths, self.firsts, strict=True)]
+        borders = zip(self.firsts, self.ends, lengths, strict=True)
+        return [count for first, end, length in borders for count in (end - first, length - end)]
 
     def scored_positions(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each branch the positions that predict its scored ids, and those of these ids."""
@@ -298,7 +313,9 @@ def _hidden(model: Any, trees: Sequence[PromptTree], prefix_kv: PrefixKV | None)
 def score_prompt_trees(
     model: Any, trees: Sequence[PromptTree], prefix_kv: PrefixKV | None = None
 ) -> list[list[float]]:
-    """Summed log-likelihood of every branch of every tree, in one forward pass over all of them."""
+    """Summed log-likelihoods of every tree as ``PromptTree.summed`` says, in one forward pass over
+    all of them.
+    """
     hidden = _hidden(model, trees, prefix_kv)
     ids = torch.from_numpy(np.concatenate([tree.ids for tree in trees])).to(hidden.device)
     starts = np.cumsum([0, *(tree.tokens for tree in trees[:-1])])
@@ -312,8 +329,9 @@ def score_prompt_trees(
         for side in zip(*pairs, strict=True)
     )
     scores = token_loglikelihoods(split_head(model)[1], hidden[predictors], ids[targets])
-    sums = iter(sum_by_owner(scores, [len(targets) for _, targets in pairs]))
-    return [[next(sums) for _ in tree.branches] for tree in trees]
+    counts = [tree.summed() for tree in trees]
+    sums = iter(sum_by_owner(scores, [count for of_tree in counts for count in of_tree]))
+    return [[next(sums) for _ in of_tree] for of_tree in counts]
 
 
 def compute_prefix(model: Any, ids: np.ndarray) -> PrefixKV | None:
@@ -360,16 +378,18 @@ def score_choices(
     context: int,
     tokens_at_once: int,
     progress: Progress | None = None,
+    ends: Sequence[Sequence[int]] | None = None,
 ) -> list[ChoiceLikelihoods]:
     """The log-likelihoods of the answers to every prompt.
 
     ``texts`` are the (prompt, answer) as they are rendered, ``rows`` their ids with the index of
-    the answer's first.
+    the answer's first, ``ends`` the index of the first that ends the turn.
     """
     trees, cuts = [], []
-    for encoded in rows:
+    for number, encoded in enumerate(rows):
         ids, firsts = zip(*encoded, strict=True)
-        tree, cut = PromptTree.from_rows(ids, firsts).truncated(context)
+        borders = ends[number] if ends else ()
+        tree, cut = PromptTree.from_rows(ids, firsts, borders).truncated(context)
         trees.append(tree)
         cuts.append(cut)
     scores = score_in_batches(model, trees, tokens_at_once, progress)
@@ -377,10 +397,11 @@ def score_choices(
         ChoiceLikelihoods(
             str(tokenizer.decode(tree.prompt)) if cut else pairs[0][0],
             tuple(text for _, text in pairs),
-            tuple(sums),
-            tuple(len(ids) - first for ids, first in zip(tree.branches, tree.firsts, strict=True)),
+            tuple(sums[::2] if ends else sums),
+            tuple(tree.summed()[::2] if ends else tree.summed()),
             tuple(len(answer.strip().encode()) for answer in answers),
             cut,
+            tuple(sums[1::2]) if ends else None,
         )
         for (_, answers), pairs, tree, cut, sums in zip(
             requests, texts, trees, cuts, scores, strict=True

@@ -6,6 +6,7 @@ Slower than `causal`, and for measuring and asking only.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from inspect import signature
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,22 @@ class UnpackedModel(CausalModel):
     ) -> list[ChoiceLikelihoods]:
         """Every answer with its whole prompt."""
         return choices_in_portions(self, requests, 1, progress)
+
+    def choices_with_ends(
+        self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
+    ) -> list[ChoiceLikelihoods]:
+        """As in ``WholeTurnScorer``: every whole turn, and every answer without its end."""
+        results = []
+        for choices, (messages, answers) in zip(
+            self.choice_loglikelihoods(requests, progress), requests, strict=True
+        ):
+            turns = [self.template.turn(messages, answer) for answer in answers]
+            rows = [self._encode_turn(turn)[:2] for turn in turns]
+            if all(turn.end for turn in turns):
+                sums = zip(self._score(rows, None), choices.loglikelihoods, strict=True)
+                choices = replace(choices, ends=tuple(whole - text for whole, text in sums))
+            results.append(choices)
+        return results
 
     def _score_batch(self, batch: Sequence[TextWindow]) -> list[float]:
         return [self._score_one(piece) for piece in batch]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # BOS and EOS where no family fixes their texts: only the server's tokenizer knows them.
 _UNKNOWN = ("\ue000BOS\ue000", "\ue000EOS\ue000")
+_ANSWER = "\ue000ANSWER\ue000"  # in the place of an answer, to see what a template adds
 _TERMINATORS = ["<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>"]
 
 
@@ -25,6 +26,18 @@ class Rendered:
 
     text: str
     answers: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An answer in its rendered conversation: what stands before it (with what the template opens
+    the turn with, such as an empty block of thoughts), its own characters (and blanks before
+    them), and what ends the turn.
+    """
+
+    prompt: str
+    text: str
+    end: str
 
 
 def _shared_length(left: str, right: str) -> int:
@@ -46,6 +59,7 @@ class ChatTemplate:
         self.source = choose_template(tokenizer, "auto")
         self._special = [token for token in special_tokens(tokenizer) if token]
         self._system: bool | None = None
+        self._opening: str | None = None
 
     def _apply(self, messages: Sequence[Message], generate: bool) -> str:
         from jinja2.exceptions import TemplateError
@@ -137,16 +151,44 @@ class ChatTemplate:
         return Rendered(text, tuple(spans))
 
     def answered(self, messages: Sequence[Message], answer: str) -> tuple[str, str]:
-        """The rendered prompt, and the answer as it stands in the rendered conversation, up to
-        its last letter.
+        """``prompt`` and ``text`` of ``turn``."""
+        turn = self.turn(messages, answer)
+        return turn.prompt, turn.text
 
-        Where the template changes the answer, it is the whole turn instead.
+    def turn(self, messages: Sequence[Message], answer: str) -> Turn:
+        """The answer by its place in the rendered conversation.
+
+        Where the template changes the answer, the text is what the template makes of it.
         """
         rendered = self.conversation([*messages, Message("assistant", answer)])
         start, end = rendered.answers[-1]
-        text, stripped = rendered.text[start:end], answer.strip()
-        position = text.find(stripped)
-        return rendered.text[:start], text[: position + len(stripped)] if position >= 0 else text
+        written = rendered.text[start:end]
+        first, last = self._own_span(messages, answer, written)
+        opening = written[:first]
+        if opening.strip():  # words of the template, which are no part of the answer
+            return Turn(rendered.text[: start + first], written[first:last], written[last:])
+        return Turn(rendered.text[:start], written[:last], written[last:])
+
+    def _own_span(self, messages: Sequence[Message], answer: str, written: str) -> tuple[int, int]:
+        """[start, end) of an answer in its turn as it is ``written``: what the template writes
+        before and after another answer in the same place is not its own.
+        """
+        stripped = answer.strip()
+        if self._opening is None:
+            self._opening, _ = self._around([Message("user", "a")])
+        if stripped and written.startswith(self._opening + stripped):
+            return len(self._opening), len(self._opening) + len(stripped)
+        opening, closing = self._around(messages)
+        fits = len(written) >= len(opening) + len(closing)
+        if fits and written.startswith(opening) and written.endswith(closing):
+            return len(opening), len(written) - len(closing)
+        return 0, len(written)
+
+    def _around(self, messages: Sequence[Message]) -> tuple[str, str]:
+        """What the template writes in a turn before and after its answer."""
+        rendered = self.conversation([*messages, Message("assistant", _ANSWER)])
+        before, found, after = rendered.text[slice(*rendered.answers[-1])].partition(_ANSWER)
+        return (before, after) if found else ("", "")
 
 
 def check_template_named(chat_template: str) -> None:

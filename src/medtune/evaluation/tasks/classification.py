@@ -10,11 +10,16 @@ import numpy as np
 from pydantic import Field
 
 from medtune.conversation import Conversation
-from medtune.errors import DataError
+from medtune.errors import DataError, ModelError
 from medtune.evaluation.results import Result, Sample
 from medtune.evaluation.tasks.baseline_methods import MAJORITY, TFIDF_SVM, ChoiceItem
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
-from medtune.models.interface import ChoiceLikelihoods, LanguageModel, choice_loglikelihoods
+from medtune.models.interface import (
+    ChoiceLikelihoods,
+    ChoiceRequest,
+    LanguageModel,
+    choices_with_ends,
+)
 from medtune.progress import say, track
 from medtune.recipe.extensions import Need
 from medtune.recipe.schema import TaskSpec
@@ -44,7 +49,9 @@ class ChoiceSample(Sample):
     """An item that was answered by one of its ``options``, some of which (``labels``) are right.
 
     By likelihood ``continuations`` are the options as they stand after the prompt, each with its
-    ``loglikelihoods`` (nats), ``tokens`` and ``bytes``.
+    ``loglikelihoods`` (nats), ``tokens`` and ``bytes``, and ``end_loglikelihoods`` of what ends
+    the turn after it. ``primary_scores`` are what is compared: of being the whole answer, the
+    former with the end.
     """
 
     options: list[str]
@@ -54,13 +61,19 @@ class ChoiceSample(Sample):
     loglikelihoods: list[float] | None = None
     tokens: list[int] | None = None
     bytes: list[int] | None = None
+    end_loglikelihoods: list[float] | None = None
+    primary_scores: list[float] | None = None
 
 
 class FurtherLabel(Result):
-    """One more label of a set: the predicted ones and each that is left, with its likelihood."""
+    """One more label of a set: the predicted ones and each that is left, with its likelihood.
+
+    ``primary_scores`` are what is compared: that the label ends there, or another follows.
+    """
 
     continuations: list[str]
     loglikelihoods: list[float]
+    primary_scores: list[float] | None = None
 
 
 class ClassificationSample(ChoiceSample):
@@ -151,13 +164,15 @@ class Classification(Task):
     """Accuracy and macro-F1 over the fixed list of labels; for texts with several labels hit@1,
     micro- and macro-F1.
 
-    By likelihood the first choice is the label with the highest log-likelihood: its probability of
-    being the answer, which is what training teaches. Divided by its bytes it would favour long
-    labels, whose ends follow from their beginnings; that figure is shown beside it as a
-    description, since an untrained model favours short ones.
+    By likelihood the first choice is the label with the highest log-likelihood, the end of the turn
+    included: its probability of being the answer, which is what training teaches; without the end
+    it would be that of beginning so, and a label that begins with another could never win. Divided
+    by its bytes it would favour long labels, whose ends follow from their beginnings; that figure
+    is shown beside it as a description, since an untrained model favours short ones.
     """
 
     name = "classification"
+    version = "2"
     title = "Classification"
     settings = ("limit", "shots", "confidence", "scoring", "temperature")
     without_likelihoods = "Set its scoring to generation."
@@ -306,20 +321,58 @@ def _likeliest(
     advance: Advance,
 ) -> list[ClassificationSample]:
     requests = [(settings.conversation(item.prompt), options) for item in items]
-    choices = choice_loglikelihoods(model, requests, advance)
     sets = any(item.labels for item in items)
+    choices = _whole_labels(model, requests, sets, advance)
     samples = [
-        _by_likelihood(item, options, choice) for item, choice in zip(items, choices, strict=True)
+        _by_likelihood(item, options, *choice) for item, choice in zip(items, choices, strict=True)
     ]
     return _with_sets(model, items, samples, settings) if sets else samples
 
 
+def required_whole(choice: ChoiceLikelihoods) -> np.ndarray:
+    """``choice.whole()``. Raises ``ModelError`` where nothing tells a text from its beginning."""
+    scores = choice.whole()
+    if scores is None:
+        raise ModelError(
+            "one of the answers to be compared begins with another, and this model gives no "
+            "likelihood of an answer's end",
+            where="evaluate.tasks",
+            fix="Let it generate: scoring: generation (multiple_choice: primary: generation), or "
+            "primary: letters.",
+        )
+    return scores
+
+
+def _whole_labels(
+    model: LanguageModel, requests: Sequence[ChoiceRequest], sets: bool, advance: Advance | None
+) -> list[tuple[ChoiceLikelihoods, np.ndarray]]:
+    """For every request its labels' likelihoods, and what is compared: the label with the end of
+    the turn, or in ``sets`` either the end or another label.
+    """
+    if not sets:
+        choices = choices_with_ends(model, requests, advance)
+        return [(choice, required_whole(choice)) for choice in choices]
+    longer = [
+        (messages, [*labels, *(f"{label}{SEPARATOR}" for label in labels)])
+        for messages, labels in requests
+    ]
+    results = []
+    for choice, (_, labels) in zip(
+        choices_with_ends(model, longer, advance), requests, strict=True
+    ):
+        alone, going_on = choice.part(0, len(labels)), choice.part(len(labels), None)
+        scores = required_whole(alone)
+        if alone.ends is not None:
+            scores = np.logaddexp(scores, going_on.loglikelihoods)
+        results.append((alone, scores))
+    return results
+
+
 def _by_likelihood(
-    item: Conversation, options: Sequence[str], choice: ChoiceLikelihoods
+    item: Conversation, options: Sequence[str], choice: ChoiceLikelihoods, scores: np.ndarray
 ) -> ClassificationSample:
-    likelihoods = np.array(choice.loglikelihoods)
-    top = tied_best(options, likelihoods)
-    per_byte = tied_best(options, likelihoods / np.maximum(1, choice.bytes))
+    top = tied_best(options, scores)
+    per_byte = tied_best(options, scores / np.maximum(1, choice.bytes))
     return sample_of(
         item,
         options,
@@ -332,7 +385,15 @@ def _by_likelihood(
         loglikelihoods=list(choice.loglikelihoods),
         tokens=list(choice.tokens),
         bytes=list(choice.bytes),
+        **with_ends(choice, scores),
     )
+
+
+def with_ends(choice: ChoiceLikelihoods, scores: np.ndarray) -> dict[str, list[float]]:
+    """What a sample holds of the ends of its answers, where they were scored."""
+    if choice.ends is None:
+        return {}
+    return {"end_loglikelihoods": list(choice.ends), "primary_scores": scores.tolist()}
 
 
 def _with_sets(
@@ -356,12 +417,16 @@ def _with_sets(
             [f"{SEPARATOR} ".join([*labels, option]) for option in rest]
             for labels, rest in zip(named, left, strict=True)
         ]
-        choices = choice_loglikelihoods(model, list(zip(prompts, longer, strict=True)))
-        for labels, rest, steps, choice in zip(named, left, further, choices, strict=True):
-            labels.append(rest[int(np.argmax(choice.loglikelihoods))])
+        choices = _whole_labels(model, list(zip(prompts, longer, strict=True)), True, None)
+        for labels, rest, steps, (choice, scores) in zip(
+            named, left, further, choices, strict=True
+        ):
+            labels.append(rest[int(np.argmax(scores))])
             steps.append(
                 FurtherLabel(
-                    continuations=list(choice.texts), loglikelihoods=list(choice.loglikelihoods)
+                    continuations=list(choice.texts),
+                    loglikelihoods=list(choice.loglikelihoods),
+                    **({} if choice.ends is None else {"primary_scores": scores.tolist()}),
                 )
             )
     return [

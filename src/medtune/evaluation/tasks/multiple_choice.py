@@ -23,11 +23,17 @@ from medtune.evaluation.tasks.classification import (
     class_counts,
     given,
     macro_f1,
+    required_whole,
     right_share,
     tied_best,
 )
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
-from medtune.models.interface import ChoiceLikelihoods, LanguageModel, choice_loglikelihoods
+from medtune.models.interface import (
+    ChoiceLikelihoods,
+    LanguageModel,
+    choice_loglikelihoods,
+    choices_with_ends,
+)
 from medtune.progress import say, track
 from medtune.recipe.extensions import Need
 from medtune.recipe.schema import TaskSpec
@@ -58,7 +64,9 @@ class Form(Result):
     loglikelihoods: list[float]
     tokens: list[int]
     bytes: list[int] | None = None
+    end_loglikelihoods: list[float] | None = None
     premise_loglikelihoods: list[float] | None = None
+    premise_end_loglikelihoods: list[float] | None = None
 
 
 class Order(Result):
@@ -80,7 +88,7 @@ class OptionSample(ChoiceSample):
     score: OptionScore = OptionScore()
     primary: str | None = None
     premise_loglikelihoods: list[float] | None = None
-    primary_scores: list[float] | None = None
+    premise_end_loglikelihoods: list[float] | None = None
     beside: dict[str, Form] | None = None
     orders: list[Order] | None = None
 
@@ -190,12 +198,14 @@ class MultipleChoice(Task):
     """Accuracy of the score that the recipe names; ties count by their share, unread answers are
     wrong.
 
-    Of texts, PMI is the log-likelihood given the question less that given ``Answer:`` alone
+    Of texts the end of the turn is scored, too: one that begins with another could never win
+    without. PMI is the log-likelihood given the question less that given ``Answer:`` alone
     (Holtzman et al. 2021, arXiv:2104.08315); per byte divides by the option's UTF-8 size. The other
     scores stand beside it as descriptions.
     """
 
     name = "multiple_choice"
+    version = "2"
     title = "Questions with options"
     missing = "medical knowledge (multiple-choice examinations)"
     settings = ("limit", "source", "split", "shots", "primary", "permutations", "confidence")
@@ -312,10 +322,10 @@ def _scored(
     with track(spec.key, (spec.permutations + 2) * len(items), "questions") as bar:
         by_letters = _letters(model, items, wording, 0, bar.advance)
         bare = [(wording.bare(item), item.options or ()) for item in items]
-        texts = choice_loglikelihoods(model, bare, bar.advance)
+        texts = choices_with_ends(model, bare, bar.advance)
         premise = wording.settings.conversation((Message("user", PREMISE),), ())
         alone = [(premise, item.options or ()) for item in items]
-        priors = choice_loglikelihoods(model, alone, bar.advance)
+        priors = choices_with_ends(model, alone, bar.advance)
         scored = [
             _by_likelihood(sample, spec.primary, *forms)
             for sample, *forms in zip(samples, by_letters, texts, priors, strict=True)
@@ -360,19 +370,23 @@ def _by_likelihood(
     """The sample with what was scored, so that anybody can score it again: the primary form, and
     the other beside it.
     """
-    raw = np.array(text.loglikelihoods)
-    scores = {
-        "letters": np.array(letters.loglikelihoods),
-        "texts": raw,
-        "texts_per_byte": raw / np.maximum(1, text.bytes),
-        "texts_pmi": raw - np.array(prior.loglikelihoods),
-    }
+    scores = {"letters": np.array(letters.loglikelihoods)}
+    whole = required_whole(text) if primary in TEXT_SCORES else text.whole()
+    if whole is not None:
+        scores |= {
+            "texts": whole,
+            "texts_per_byte": whole / np.maximum(1, text.bytes),
+            "texts_pmi": whole - required_whole(prior),
+        }
     tops = {name: _tied(sample, values) for name, values in scores.items()}
     shares = {name: right_share(sample.labels, top) for name, top in tops.items()}
     of_texts = {
         "bytes": list(text.bytes),
         "premise_loglikelihoods": list(prior.loglikelihoods),
     }
+    if text.ends is not None and prior.ends is not None:
+        of_texts["end_loglikelihoods"] = list(text.ends)
+        of_texts["premise_end_loglikelihoods"] = list(prior.ends)
     forms = {"letters": _form(letters), "texts": _form(text).model_copy(update=of_texts)}
     main, other = ("texts", "letters") if primary in TEXT_SCORES else ("letters", "texts")
     return sample.model_copy(

@@ -158,5 +158,5 @@ def rules_version() -> str:
         path for path in _FOLDER.iterdir() if path.suffix in (".json", ".jsonl", ".py", ".toml")
     ]
     return sha256_paths(
-        sorted([*files, *(_FOLDER.parent / name for name in ("numbers.toml", "word_counts.py"))])
+        sorted([*files, *(_FOLDER.parent / name for name in ("numbers.toml", "words.py"))])
     )
