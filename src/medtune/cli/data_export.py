@@ -219,7 +219,8 @@ def _tell_reports(
 def report_table(reports: dict[str, "ChatReport"]) -> str:
     """Examples, tokens and problems, a line a file."""
     lines = [
-        f"{'':<14}{'examples':>9}{'tokens':>13}{'median':>9}{'longest':>9}{'learnt':>13}{'problems':>10}"
+        f"{'':<14}{'examples':>9}{'tokens':>13}{'median':>9}{'longest':>9}"
+        f"{'learnt':>13}{'problems':>10}"
     ]
     for name, report in reports.items():
         t = report.tokens

@@ -11,7 +11,7 @@ from string import ascii_uppercase
 
 from medtune.conversation import Conversation
 from medtune.data.dedup import normalize, text_hash
-from medtune.data.field_use import in_words
+from medtune.data.field_use import unused_fields_text
 from medtune.data.rows import Row, bare_question
 from medtune.data.sources.catalogue import KNOWN as KNOWN_SOURCES
 from medtune.data.sources.open_source import open_source
@@ -58,7 +58,7 @@ def read_benchmark(source: str, split: str | None, data_dir: Path | None) -> Ben
     rows = [_trimmed(row) for row in opened.read()]
     unused = {name: rows for name, rows in opened.use.unused().items() if name != "split"}
     if unused and source not in KNOWN_SOURCES:
-        say(f"{opened.name}: columns not used (rows): {in_words(unused)}")
+        say(f"{opened.name}: columns not used (rows): {unused_fields_text(unused)}")
     parts = sorted({row.published_split for row in rows if row.published_split})
     part = split or (TEST if TEST in parts else None)
     if part is not None and part not in parts:

@@ -41,7 +41,7 @@ def is_empty(value: Any) -> bool:
     return not value.strip() if isinstance(value, str) else value in ([], {}, ())
 
 
-def in_words(unused: Mapping[str, int]) -> str:
+def unused_fields_text(unused: Mapping[str, int]) -> str:
     """Fields that are not used, each with the rows in which it holds something."""
     return ", ".join(f"{name} ({rows:,})" for name, rows in unused.items())
 

@@ -26,7 +26,7 @@ from medtune.data.audit import (
 from medtune.data.audit_facts import build_audit
 from medtune.data.cleaning import Tally
 from medtune.data.contamination import check_contamination, open_benchmarks
-from medtune.data.field_use import in_words, plain_field
+from medtune.data.field_use import plain_field, unused_fields_text
 from medtune.data.index import Index, IndexFile
 from medtune.data.rows import Row, RowStore, Source, chunks
 from medtune.data.selection import Selection, select
@@ -236,7 +236,7 @@ def _tell(audit: Audit) -> None:
         columns = ", ".join(f"{part} = {name}" for part, name in source.columns.items())
         say(f"{source.name}: {source.rows:,} rows" + (f" ({columns})" if columns else ""))
         if source.unused:
-            say(f"{source.name}: columns not used (rows): {in_words(source.unused)}")
+            say(f"{source.name}: columns not used (rows): {unused_fields_text(source.unused)}")
         if "split" in map(plain_field, source.unused):
             say(f"note: {source.name}: its published split is not kept, data.split divides anew")
     say(f"left out: {counts_in_words(audit.dropped)}; not drawn: {audit.rows.not_drawn:,}")
