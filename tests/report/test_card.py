@@ -91,6 +91,7 @@ def test_measured_harm_leaves_the_list_of_what_is_unknown(finished, figures_of):
 
 def test_base_model_card_has_metadata_attribution_and_held_out_figures():
     from medtune.recipe.schema import Corpus, PretrainRecipe
+    from medtune.training.pretraining import BaseModelFigures
 
     corpus = Corpus(
         source="corpus.parquet",
@@ -107,7 +108,7 @@ def test_base_model_card_has_metadata_attribution_and_held_out_figures():
         "stats": {"steps": 1200, "tokens": 5_000_000, "seconds": 600.0},
         "parameters": 7_654_321,
     }
-    front, body = head(base_model_card(recipe.model_dump(mode="json"), figures))
+    front, body = head(base_model_card(recipe, BaseModelFigures.model_validate(figures)))
     assert front["license"] == "cc-by-4.0"
     assert re.search(r"\| book \| 1\.235 \| 12 \| 34,567 \|", body)
     for text in (

@@ -62,7 +62,7 @@ def test_an_adapter_is_exported_as_it_was_trained(lora_run, tmp_path):
     for path in (lora_run / "model").iterdir():
         if path.name != "medtune.json":
             assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
-    assert sorted(facts["files"]) == sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert sorted(facts.files) == sorted(path.name for path in (tmp_path / "out").iterdir())
     head, body = card_of(tmp_path / "out")
     assert (head["library_name"], head["base_model_relation"]) == ("peft", "adapter")
     assert "## Did it help?" in body
@@ -87,8 +87,8 @@ def test_merged_is_verified_and_opens_with_transformers_alone(lora_run, tmp_path
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     facts = export(lora_run, tmp_path / "out", "merged")
-    assert facts["dtype"] == "bfloat16"
-    assert facts["merge"]["largest"] < BOUND < facts["rounding"]["largest"]
+    assert facts.dtype == "bfloat16"
+    assert facts.merge.largest < BOUND < facts.rounding.largest
     weights = load_file(tmp_path / "out" / "model.safetensors")
     assert {tensor.dtype for tensor in weights.values()} == {torch.bfloat16}
     assert not any("lora" in name for name in weights)
@@ -104,7 +104,7 @@ def test_merged_is_verified_and_opens_with_transformers_alone(lora_run, tmp_path
     assert use["export"]["form"] == "merged"
     head, body = card_of(tmp_path / "out")
     assert head["library_name"] == "transformers"
-    assert f"| merged, float32 | {facts['merge']['largest']:.2g} |" in body
+    assert f"| merged, float32 | {facts.merge.largest:.2g} |" in body
 
 
 def test_merged_answers_as_the_run_does(lora_run, tmp_path):
@@ -120,8 +120,8 @@ def test_merged_answers_as_the_run_does(lora_run, tmp_path):
 
 def test_a_run_of_all_weights_is_copied_in_the_wanted_format(full_run, tmp_path):
     facts = export(full_run, tmp_path / "out", "merged", "float32")
-    assert facts["merge"]["largest"] == facts["rounding"]["largest"] == 0
-    assert facts["rounding"]["same_best"] == 1
+    assert facts.merge.largest == facts.rounding.largest == 0
+    assert facts.rounding.same_best == 1
     with pytest.raises(RecipeError, match="there is no adapter"):
         export(full_run, tmp_path / "adapter", "adapter")
 
@@ -129,8 +129,8 @@ def test_a_run_of_all_weights_is_copied_in_the_wanted_format(full_run, tmp_path)
 def test_four_bits_with_the_loss_stated(lora_run, tmp_path):
     pytest.importorskip("bitsandbytes")
     facts = export(lora_run, tmp_path / "out", "merged-4bit")
-    assert facts["four_bits"]["largest"] > facts["rounding"]["largest"] > facts["merge"]["largest"]
-    assert facts["four_bits"]["kl"] > 0
+    assert facts.four_bits.largest > facts.rounding.largest > facts.merge.largest
+    assert facts.four_bits.kl > 0
     assert (
         read_json(tmp_path / "out" / "config.json")["quantization_config"]["bnb_4bit_quant_type"]
         == "nf4"

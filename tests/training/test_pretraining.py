@@ -109,13 +109,13 @@ def test_a_whole_pretraining_learns_and_leaves_a_model_with_a_card(corpus, tmp_p
     ]
     losses = [row["loss"] for row in log if "loss" in row]
     assert losses[-1] < losses[0] - 1
-    assert set(figures["held_out"]) == {"all", "gen", "med"}
+    assert set(figures.held_out) == {"all", "gen", "med"}
     uniform = (
         math.log2(400) / 3
     )  # bits a byte of a model that knows nothing, at three bytes a token
-    assert figures["held_out"]["all"]["bits_per_byte"] < uniform
+    assert figures.held_out["all"].bits_per_byte < uniform
     card = (tmp_path / "run/model/README.md").read_text()
-    assert f"{figures['held_out']['all']['bits_per_byte']:.3f}" in card
+    assert f"{figures.held_out['all'].bits_per_byte:.3f}" in card
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "run/model")

@@ -2,11 +2,14 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from medtune.cli.common import Options, offers, print_json
+
+if TYPE_CHECKING:
+    from medtune.report.cards import ExportFacts
 
 
 class Form(StrEnum):
@@ -75,11 +78,11 @@ def export(
     if not options.json:
         typer.echo(export_text(facts))
     if push and _agreed(push, public, options.yes, facts):
-        facts["address"] = exporting.push(to, push, public=public)
+        facts = facts.model_copy(update={"address": exporting.push(to, push, public=public)})
         if not options.json:
-            typer.echo(f"Uploaded: {facts['address']}")
+            typer.echo(f"Uploaded: {facts.address}")
     if options.json:
-        print_json(facts)
+        print_json(facts.as_json())
 
 
 def _check_push(push: str | None, public: bool, yes: bool) -> None:
@@ -107,10 +110,10 @@ def _check_push(push: str | None, public: bool, yes: bool) -> None:
         )
 
 
-def _agreed(push: str, public: bool, yes: bool, facts: dict[str, Any]) -> bool:
+def _agreed(push: str, public: bool, yes: bool, facts: "ExportFacts") -> bool:
     if yes:
         return True
-    size = f"{len(facts['files'])} files, {facts['bytes'] / 1e6:,.1f} MB"
+    size = f"{len(facts.files)} files, {facts.bytes / 1e6:,.1f} MB"
     visible = "for everybody to see" if public else "private"
     if typer.confirm(f"Upload {size} to the hub as {push} ({visible})?", err=True):
         return True
@@ -118,24 +121,20 @@ def _agreed(push: str, public: bool, yes: bool, facts: dict[str, Any]) -> bool:
     return False
 
 
-def export_text(facts: dict[str, Any]) -> str:
+def export_text(facts: "ExportFacts") -> str:
     """What was written, and how near it is, a line a stage."""
     lines = []
-    if "merge" in facts:
+    if facts.merge:
         lines = [
-            f"Against the run's own model in float32, {facts['questions']} test questions, "
-            f"{facts['merge']['tokens']} tokens:",
+            f"Against the run's own model in float32, {facts.questions} test questions, "
+            f"{facts.merge.tokens} tokens:",
             f"{'':<32}{'largest logit':>14}{'KL, nats':>12}{'same best':>12}",
         ]
-        for key, title in STAGES.items():
-            if key in facts:
-                gap = facts[key]
-                name = title.format(**facts)
-                lines.append(
-                    f"{name:<32}{gap['largest']:>14.2e}{gap['kl']:>12.2e}{gap['same_best']:>12.1%}"
-                )
+        for stage, gap in facts.agreements.items():
+            title = STAGES[stage].format(dtype=facts.dtype)
+            lines.append(f"{title:<32}{gap.largest:>14.2e}{gap.kl:>12.2e}{gap.same_best:>12.1%}")
         lines.append(
-            f"The merge is exact to {facts['bound']:g}; what is below it is the cost of fewer bits."
+            f"The merge is exact to {facts.bound:g}; what is below it is the cost of fewer bits."
         )
-    size = f"{facts['bytes'] / 1e6:,.1f} MB in {len(facts['files'])} files"
-    return "\n".join([*lines, f"Exported ({facts['form']}, {size}): {facts['directory']}"])
+    size = f"{facts.bytes / 1e6:,.1f} MB in {len(facts.files)} files"
+    return "\n".join([*lines, f"Exported ({facts.form}, {size}): {facts.directory}"])

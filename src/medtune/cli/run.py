@@ -1,5 +1,6 @@
 """`medtune run` and `medtune pretrain`: the whole way, from data to report or to a base model."""
 
+from collections.abc import Mapping
 from textwrap import fill
 from typing import Annotated
 
@@ -65,17 +66,17 @@ def pretrain(recipe: RecipeName, *, options: Options) -> None:
         return
     figures = runs.pretrain(settings, directory, options.existing_data_dir())
     if options.json:
-        print_json(figures)
+        print_json(figures.model_dump(mode="json"))
         return
-    for kind, row in figures["held_out"].items():
+    for kind, row in figures.held_out.items():
         typer.echo(
-            f"{kind:<12}{row['bits_per_byte']:.3f} bits per byte "
-            f"on {row['documents']:,} held-out documents"
+            f"{kind:<12}{row.bits_per_byte:.3f} bits per byte "
+            f"on {row.documents:,} held-out documents"
         )
     typer.echo(f"Model: {(directory / 'model').resolve()}")
 
 
-def _plan_text(plan: dict[str, object]) -> str:
+def _plan_text(plan: Mapping[str, object]) -> str:
     lines = [
         f"{name.replace('_', ' '):<24}{value:,}" if isinstance(value, int) else f"{name:<24}{value}"
         for name, value in plan.items()

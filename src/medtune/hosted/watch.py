@@ -213,7 +213,7 @@ def write_results(
 
 def stats_of(
     job: "FineTuningJob", rows: list[MetricsRow], request: JobRequest, price: float
-) -> dict[str, Any]:
+) -> dict[str, str | float | None]:
     """Figures with local training's names where they exist.
 
     What a service does not show (memory, parameters) is absent.

@@ -93,7 +93,7 @@ class JsonlCache(Generic[Value]):
 
     def _read_line(self, line: bytes) -> bool:
         try:
-            fields: dict[str, Any] = json.loads(line)
+            fields = json.loads(line)
             key = str(fields.pop("key"))
             # Earlier versions wrote the results of local models as one field.
             self._values[key] = self._decode(fields.get("value", fields))

@@ -1,13 +1,18 @@
 """Model cards with the metadata that model hubs read: of a run, of a base model, of an export."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import yaml
+from pydantic import Field
 
-from medtune.evaluation.results import Change, Estimate
+from medtune.evaluation.results import Change, Estimate, Result
+from medtune.recipe.schema import PretrainRecipe
 from medtune.report.figures import Figures, MetricRow
 from medtune.report.sections import forgetting, harm
 from medtune.report.verdict import p_text
+
+if TYPE_CHECKING:
+    from medtune.training.pretraining import BaseModelFigures
 
 
 def _metadata(figures: Figures) -> str:
@@ -189,28 +194,28 @@ normalisation:
 """
 
 
-def base_model_card(recipe: dict[str, Any], figures: dict[str, Any]) -> str:
-    """Markdown with the metadata that model hubs read; ``recipe`` as plain values."""
+def base_model_card(recipe: PretrainRecipe, figures: "BaseModelFigures") -> str:
+    """Markdown with the metadata that model hubs read."""
     held_out = "\n".join(
-        f"| {kind} | {row['bits_per_byte']:.3f} | {row['documents']:,} | {row['bytes']:,} |"
-        for kind, row in figures["held_out"].items()
+        f"| {kind} | {row.bits_per_byte:.3f} | {row.documents:,} | {row.bytes:,} |"
+        for kind, row in figures.held_out.items()
     )
     samples = "\n\n".join(
-        f"**{s['prompt']}**\n\n- greedy: {_figure_line(s['greedy'])}\n"
-        f"- sampled (temperature 0.8): {_figure_line(s['sampled'])}"
-        for s in figures["samples"]
+        f"**{s.prompt}**\n\n- greedy: {_figure_line(s.greedy)}\n"
+        f"- sampled (temperature 0.8): {_figure_line(s.sampled)}"
+        for s in figures.samples
     )
-    stats = figures["stats"]
-    shape, train, corpus = recipe["model"], recipe["train"], recipe["corpus"]
+    stats = figures.stats
+    shape, train, corpus = recipe.model, recipe.train, recipe.corpus
     origin = (
-        f"continued from {shape['continue_from']}"
-        if shape["continue_from"]
+        f"continued from {shape.continue_from}"
+        if shape.continue_from
         else (
-            f"a Llama-style decoder from scratch: width {shape['width']}, "
-            f"{shape['layers']} layers, "
-            f"{shape['heads']} heads, feed-forward {shape['feed_forward']}, "
-            f"context {shape['context']}, tied embeddings, "
-            f"byte-level BPE of {shape['vocabulary']:,} tokens"
+            f"a Llama-style decoder from scratch: width {shape.width}, "
+            f"{shape.layers} layers, "
+            f"{shape.heads} heads, feed-forward {shape.feed_forward}, "
+            f"context {shape.context}, tied embeddings, "
+            f"byte-level BPE of {shape.vocabulary:,} tokens"
         )
     )
     return f"""---
@@ -221,30 +226,30 @@ pipeline_tag: text-generation
 tags: [medical, tiny, medtune]
 ---
 
-# {recipe["name"]}
+# {recipe.name}
 
-{recipe["description"]} {figures["parameters"]:,} parameters; {origin}. \
+{recipe.description} {figures.parameters:,} parameters; {origin}. \
 It is a base for trying, teaching and testing fine-tuning.
 **It knows almost no medicine, answers wrongly with confidence, \
 and must not be used for any medical purpose.**
 
 ## How it was made
 
-Recipe `{recipe["name"]}` of medtune (`medtune pretrain {recipe["name"]}`): \
-{stats["steps"]:,} steps, {stats["tokens"]:,} tokens
-({train["epochs"]:g} passes), {train["optimizer"]} at {train["learning_rate"]:g}, \
-{train["schedule"]} schedule,
-{stats["seconds"] / 60:.0f} minutes, seed {recipe["seed"]}.
+Recipe `{recipe.name}` of medtune (`medtune pretrain {recipe.name}`): \
+{stats.steps:,} steps, {stats.tokens:,} tokens
+({train.epochs:g} passes), {train.optimizer} at {train.learning_rate:g}, \
+{train.schedule} schedule,
+{stats.seconds / 60:.0f} minutes, seed {recipe.seed}.
 
 ## Corpus, attribution, licence
 
-{corpus["attribution"]}. Licence of the texts: \
-{corpus["licence"] or "as stated by their owners"}. The corpus itself is not
+{corpus.attribution}. Licence of the texts: \
+{corpus.licence or "as stated by their owners"}. The corpus itself is not
 distributed with the model. The weights are offered under CC BY 4.0 with the same attribution.
 
 ## Held-out bits per byte
 
-{corpus["held_out"]:.0%} of the documents of each kind were never trained on \
+{corpus.held_out:.0%} of the documents of each kind were never trained on \
 (documents that share an identifier together).
 
 | kind of text | bits per byte | documents | bytes |
@@ -282,38 +287,72 @@ STAGES = {
 }
 
 
-def export_card(card: str, facts: dict[str, Any]) -> str:
+class LogitAgreement(Result):
+    """How near an export's logits are to the run's model: largest absolute difference, mean KL
+    divergence (nats a token), share of ``tokens`` positions with the same likeliest token.
+    """
+
+    largest: float
+    kl: float
+    same_best: float
+    tokens: int
+
+
+class ExportFacts(Result):
+    """What was exported (``bytes`` in all ``files``), and how near it is to the run's model.
+
+    ``questions``, ``bound`` and agreements are of merged weights only.
+    """
+
+    form: str
+    run: str
+    base: str
+    dtype: str = ""
+    questions: int = 0
+    bound: float = 0.0
+    merge: LogitAgreement | None = None
+    rounding: LogitAgreement | None = None
+    four_bits: LogitAgreement | None = None
+    files: list[str] = Field(default_factory=list)
+    bytes: int = 0
+    directory: str = ""
+    address: str = ""
+
+    @property
+    def agreements(self) -> dict[str, LogitAgreement]:
+        """Those that were measured, by stage, in the order of the work."""
+        stages = {"merge": self.merge, "rounding": self.rounding, "four_bits": self.four_bits}
+        return {stage: agreement for stage, agreement in stages.items() if agreement}
+
+
+def export_card(card: str, facts: ExportFacts) -> str:
     """``card`` (Markdown with YAML metadata) with the metadata of this form and a section on the
     export.
     """
     _, head, body = card.split("---\n", 2)
     metadata = yaml.safe_load(head)
-    metadata["library_name"] = "peft" if facts["form"] == "adapter" else "transformers"
-    metadata["base_model_relation"] = RELATIONS[facts["form"]]
+    metadata["library_name"] = "peft" if facts.form == "adapter" else "transformers"
+    metadata["base_model_relation"] = RELATIONS[facts.form]
     top = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
     return f"---\n{top}---\n{body.rstrip()}\n\n## This export\n\n{_section(facts)}\n"
 
 
-def _section(facts: dict[str, Any]) -> str:
+def _section(facts: ExportFacts) -> str:
     text = (
-        FORMS[facts["form"]].format(**facts)
+        FORMS[facts.form].format(dtype=facts.dtype)
         + " The figures above were measured on the run's own model."
     )
-    if facts["form"] == "adapter":
+    if facts.merge is None:
         return text
     lines = [
-        f"{text} On {facts['questions']} held-out questions ({facts['merge']['tokens']} tokens), "
+        f"{text} On {facts.questions} held-out questions ({facts.merge.tokens} tokens), "
         "against the run's model in float32:",
         "",
         "| | largest difference of a logit | mean KL divergence (nats a token) "
         "| same likeliest token |",
         "|---|---|---|---|",
     ]
-    for key, title in STAGES.items():
-        if key in facts:
-            a = facts[key]
-            lines.append(
-                f"| {title.format(**facts)} | {a['largest']:.2g} | {a['kl']:.2g} "
-                f"| {a['same_best']:.1%} |"
-            )
+    for stage, a in facts.agreements.items():
+        title = STAGES[stage].format(dtype=facts.dtype)
+        lines.append(f"| {title} | {a.largest:.2g} | {a.kl:.2g} | {a.same_best:.1%} |")
     return "\n".join(lines)

@@ -21,7 +21,7 @@ from medtune.models.load import LocalModelRef, load_tokenizer, locate
 from medtune.progress import say
 from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import Recipe
-from medtune.report.cards import export_card
+from medtune.report.cards import ExportFacts, LogitAgreement, export_card
 from medtune.run_paths import RunPaths
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ GGUF = (
 )
 
 
-def export(root: Path, to: Path, form: str, dtype: str | None = None) -> dict[str, Any]:
+def export(root: Path, to: Path, form: str, dtype: str | None = None) -> ExportFacts:
     """Write the model of the run at ``root`` to ``to``.
 
     What was written and how near it is to what the run measured.
@@ -48,27 +48,30 @@ def export(root: Path, to: Path, form: str, dtype: str | None = None) -> dict[st
     run, recipe = RunPaths(root), _recipe(root)
     _check(run, recipe, to, form, dtype)
     located = locate(str(root))
-    facts: dict[str, Any] = {"form": form, "run": recipe.name, "base": recipe.model.name}
+    facts = ExportFacts(form=form, run=recipe.name, base=recipe.model.name)
     with whole_directory(to) as directory:
         if form == "adapter":
             _copy_adapter(run.model, directory)
         else:
-            facts |= _merged(run, recipe, located, directory, form, dtype or "bfloat16")
+            facts = _merged(run, recipe, located, directory, facts, dtype or "bfloat16")
         use = read_json(run.model / "medtune.json") | _confidence(root, form)
         if form != "adapter":
             use |= {
                 "quantization": None
             }  # of the base while training; these weights are what they are
-        write_json(directory / "medtune.json", use | {"export": facts})
+        write_json(directory / "medtune.json", use | {"export": facts.as_json()})
         (directory / "README.md").write_text(
             export_card(run.card.read_text(encoding="utf-8"), facts), encoding="utf-8"
         )
-        facts |= {"files": sorted(path.name for path in directory.iterdir())}
-        facts |= {"bytes": sum(path.stat().st_size for path in directory.iterdir())}
-    return facts | {"directory": str(to.resolve())}
+        written = {
+            "files": sorted(path.name for path in directory.iterdir()),
+            "bytes": sum(path.stat().st_size for path in directory.iterdir()),
+            "directory": str(to.resolve()),
+        }
+    return facts.model_copy(update=written)
 
 
-def _confidence(root: Path, form: str) -> dict[str, Any]:
+def _confidence(root: Path, form: str) -> dict[str, object]:
     """The threshold that validation set for these weights, so that ``ask`` and ``chat`` of the
     export hold back, too.
     """
@@ -143,8 +146,13 @@ def _copy_adapter(model: Path, directory: Path) -> None:
 
 
 def _merged(
-    run: RunPaths, recipe: Recipe, located: LocalModelRef, directory: Path, form: str, dtype: str
-) -> dict[str, Any]:
+    run: RunPaths,
+    recipe: Recipe,
+    located: LocalModelRef,
+    directory: Path,
+    facts: ExportFacts,
+    dtype: str,
+) -> ExportFacts:
     """Merge, write, load again, compare; the figures."""
     import torch
 
@@ -163,7 +171,7 @@ def _merged(
     rows: list[Probe] = probes(load_tokenizer(located), _questions(run, recipe))
     say(f"merging in float32, compared on {len(rows)} questions of the run")
     merged, reference, difference = merge(located, rows)
-    whole = directory / "whole" if form == "merged-4bit" else directory
+    whole = directory / "whole" if facts.form == "merged-4bit" else directory
     merged.to(getattr(torch, dtype)).save_pretrained(whole)
     del merged
     rounded = agreement(reference, logits_on(load_exactly(LocalModelRef(str(whole), whole)), rows))
@@ -171,16 +179,22 @@ def _merged(
         raise RunError(
             f"the written weights differ by {rounded.largest:.2g} in a logit", where=str(directory)
         )
-    facts: dict[str, Any] = {"dtype": dtype, "questions": len(rows), "bound": BOUND}
-    facts |= {"merge": asdict(difference), "rounding": asdict(rounded)}
-    if form == "merged-4bit":
+    facts = facts.model_copy(
+        update={
+            "dtype": dtype,
+            "questions": len(rows),
+            "bound": BOUND,
+            "merge": LogitAgreement(**asdict(difference)),
+            "rounding": LogitAgreement(**asdict(rounded)),
+        }
+    )
+    if facts.form == "merged-4bit":
         save_in_four_bits(whole, directory, getattr(torch, dtype))
         shutil.rmtree(whole)
-        facts["four_bits"] = asdict(
-            agreement(
-                reference, logits_on(load_exactly(LocalModelRef(str(directory), directory)), rows)
-            )
+        quantized = agreement(
+            reference, logits_on(load_exactly(LocalModelRef(str(directory), directory)), rows)
         )
+        facts = facts.model_copy(update={"four_bits": LogitAgreement(**asdict(quantized))})
     for path in sorted(run.model.iterdir()):  # tokenizer, chat template, generation settings
         if (
             not (directory / path.name).exists()

@@ -17,7 +17,7 @@ from medtune.runs.estimate import UTILISATION, matrix_peak
 from medtune.runs.stage import RunDirectory, Stage, hardware, now, versions
 from medtune.training.corpus import TokenizedCorpus, read_corpus, tokenize_corpus
 from medtune.training.memory_estimate import resident_bytes
-from medtune.training.pretraining import Pretrainer, new_model, save_base_model
+from medtune.training.pretraining import BaseModelFigures, Pretrainer, new_model, save_base_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -42,7 +42,7 @@ def corpus_path(recipe: PretrainRecipe, data_dir: Path | None) -> Path:
     )
 
 
-def plan_pretraining(recipe: PretrainRecipe, path: Path) -> dict[str, Any]:
+def plan_pretraining(recipe: PretrainRecipe, path: Path) -> dict[str, str | int]:
     """What a pre-training needs, estimated from the size of its text; nothing is written."""
     documents = read_corpus(path, recipe.corpus)
     size = sum(len(document.text.encode()) for document in documents)
@@ -69,7 +69,7 @@ def plan_pretraining(recipe: PretrainRecipe, path: Path) -> dict[str, Any]:
     }
 
 
-def pretrain(recipe: PretrainRecipe, out: Path, data_dir: Path | None) -> dict[str, Any]:
+def pretrain(recipe: PretrainRecipe, out: Path, data_dir: Path | None) -> BaseModelFigures:
     """Train (or go on training) a base model in ``out``; returns the figures of its card."""
     path = corpus_path(recipe, data_dir)
     run = RunDirectory(out)
@@ -89,8 +89,7 @@ def pretrain(recipe: PretrainRecipe, out: Path, data_dir: Path | None) -> dict[s
         stage = Stage("pretrain", inputs, (run.model, figures_path), LIBRARIES)
         run.perform(stage, lambda: _train(recipe, path, run, figures_path))
         run.update(status="complete", end=now())
-        figures: dict[str, Any] = read_json(figures_path)
-        return figures
+        return BaseModelFigures.model_validate(read_json(figures_path))
     except BaseException as error:
         run.update(
             status="interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
@@ -108,10 +107,8 @@ def _train(recipe: PretrainRecipe, path: Path, run: RunDirectory, figures_path: 
     trainer.run()
     with whole_directory(run.model) as directory:
         figures = save_base_model(trainer, tokenizer, directory)
-        write_text(
-            directory / "README.md", base_model_card(recipe.model_dump(mode="json"), figures)
-        )
-    write_json(figures_path, figures)
+        write_text(directory / "README.md", base_model_card(recipe, figures))
+    write_json(figures_path, figures.model_dump(mode="json"))
 
 
 def _beginning(

@@ -1,7 +1,7 @@
 """The last stage: comparison, metrics, plots, page and card, from the run's files alone."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from medtune import __version__
 from medtune.data.audit import read_audit
@@ -33,19 +33,12 @@ def collect_metrics(
 
     ``change`` is empty where one of both sides is not measured: the run is partial.
     """
-    parts: dict[str, Any] = {
-        "baselines": {
-            task: {name: baseline.scores for name, baseline in baselines.items()}
-            for task, baselines in read_baselines(run).items()
-        },
-        "published": published_figures(recipe, before, after, run.published),
-    }
+    parts: dict[str, object] = {}
     if change:
-        parts |= _optional(recipe, run, before, after)
-        parts |= _beyond_one_pair(recipe, run, change)
+        parts = _optional(recipe, run, before, after) | _beyond_one_pair(recipe, run, change)
     elif overlap := read_overlap(run):
         parts["overlap"] = overlap
-    return Metrics(
+    metrics = Metrics(
         recipe=recipe.name,
         status="complete" if change else "partial",
         data=_data(recipe, run),
@@ -53,8 +46,13 @@ def collect_metrics(
         before=_scores(recipe, before),
         after=_scores(recipe, after),
         change=change,
-        **parts,
+        baselines={
+            task: {name: baseline.scores for name, baseline in baselines.items()}
+            for task, baselines in read_baselines(run).items()
+        },
+        published=published_figures(recipe, before, after, run.published),
     )
+    return metrics.model_copy(update=parts)
 
 
 def _scores(recipe: Recipe, samples: Samples) -> dict[str, Scores]:
@@ -85,7 +83,9 @@ def _train(run: RunDirectory) -> TrainFigures:
     return TrainFigures(**{n: stats[n] for n in TrainFigures.model_fields if n in stats})
 
 
-def _optional(recipe: Recipe, run: RunDirectory, before: Samples, after: Samples) -> dict[str, Any]:
+def _optional(
+    recipe: Recipe, run: RunDirectory, before: Samples, after: Samples
+) -> dict[str, object]:
     """Figures by source, and without the items that stand in training."""
     tasks, parts = tasks_of(recipe), {}
     if rows := by_source(before, after, tasks, recipe.evaluate.resamples, recipe.seed):
@@ -96,7 +96,7 @@ def _optional(recipe: Recipe, run: RunDirectory, before: Samples, after: Samples
     return dict(parts)
 
 
-def _beyond_one_pair(recipe: Recipe, run: RunDirectory, change: Changes) -> dict[str, Any]:
+def _beyond_one_pair(recipe: Recipe, run: RunDirectory, change: Changes) -> dict[str, object]:
     """Arms, seeds and the learning curve, by the metric of the verdict."""
     main = main_change(change)
     if main is None:
@@ -194,7 +194,7 @@ def _confidence(
     return confidence_of(before, after, held_out(run.after), held_out(run.before), *settings)
 
 
-def _write_if_any(path: Path, values: dict[str, Any]) -> None:
+def _write_if_any(path: Path, values: Mapping[str, object]) -> None:
     if values:
         write_json(path, values)
     else:

@@ -4,7 +4,7 @@ import csv
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RunError
@@ -246,7 +246,7 @@ def write_training_results(
         writer.writerow(["Step", "Loss", "Validation loss"])
         writer.writerows([r["step"], r.get("loss", ""), r.get("validation_loss", "")] for r in rows)
     losses = [r["loss"] for r in rows if "loss" in r]
-    stats: dict[str, Any] = asdict(result) | {
+    stats = asdict(result) | {
         "method": method,
         "dtype": dtype.removeprefix("torch."),
         "memory_before_bytes": memory_before,

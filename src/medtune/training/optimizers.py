@@ -16,6 +16,7 @@ from medtune.recipe.schema import Pretraining, Train
 
 StateTensors = dict[str, torch.Tensor]
 StateNumbers = dict[str, float]
+ParameterGroup = dict[str, list[nn.Parameter] | float]  # as torch's optimizers take them
 
 
 class MasterWeights:
@@ -166,10 +167,10 @@ def adamw(
     ]
 
 
-def _decayed(parameters: dict[str, nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+def _decayed(parameters: dict[str, nn.Parameter], weight_decay: float) -> list[ParameterGroup]:
     matrices = [p for p in parameters.values() if p.ndim >= 2]
     vectors = [p for p in parameters.values() if p.ndim < 2]
-    groups = [
+    groups: list[ParameterGroup] = [
         {"params": matrices, "weight_decay": weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]

@@ -1,6 +1,5 @@
 """A base model from plain text: blocks of tokens, exact resume, held-out bits per byte."""
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
+from pydantic import BaseModel, ConfigDict
 from torch import nn
 
 from medtune.errors import ModelError
@@ -225,8 +225,45 @@ def _compiled(body: nn.Module) -> Callable[..., Any]:
     return torch.compile(body, dynamic=False)
 
 
+class _Figures(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class HeldOutFigures(_Figures):
+    """Bits per byte over so many held-out ``documents`` of a kind, of ``bytes`` in all."""
+
+    bits_per_byte: float
+    bytes: int
+    documents: int
+
+
+class SampleTexts(_Figures):
+    """A beginning, continued greedily and by seeded sampling."""
+
+    prompt: str
+    greedy: str
+    sampled: str
+
+
+class PretrainingStats(_Figures):
+    """``trainer_stats.json`` of a pre-training: steps, tokens, seconds."""
+
+    steps: int
+    tokens: int
+    seconds: float
+
+
+class BaseModelFigures(_Figures):
+    """``figures.json``: what the card of a base model shows; ``held_out`` by kind of text."""
+
+    parameters: int
+    held_out: dict[str, HeldOutFigures]
+    samples: list[SampleTexts]
+    stats: PretrainingStats
+
+
 @torch.no_grad()
-def held_out_by_kind(trainer: Pretrainer) -> dict[str, dict[str, float]]:
+def held_out_by_kind(trainer: Pretrainer) -> dict[str, HeldOutFigures]:
     """Bits per byte over all held-out documents, each in windows of the context, by kind of text
     and in all.
     """
@@ -248,13 +285,15 @@ def held_out_by_kind(trainer: Pretrainer) -> dict[str, dict[str, float]]:
             bar.advance()
     trainer.model.train()
     return {
-        kind: {"bits_per_byte": nll / math.log(2) / size, "bytes": size, "documents": count}
+        kind: HeldOutFigures(
+            bits_per_byte=nll / math.log(2) / size, bytes=int(size), documents=int(count)
+        )
         for kind, (nll, size, count) in sorted(sums.items())
     }
 
 
 @torch.no_grad()
-def sample_texts(trainer: Pretrainer, tokenizer: Any, tokens: int = 80) -> list[dict[str, str]]:
+def sample_texts(trainer: Pretrainer, tokenizer: Any, tokens: int = 80) -> list[SampleTexts]:
     """The recipe's beginnings, continued greedily and by seeded sampling."""
     model = trainer.model.eval()
     samples = []
@@ -274,21 +313,22 @@ def sample_texts(trainer: Pretrainer, tokenizer: Any, tokens: int = 80) -> list[
         def decode(row: torch.Tensor) -> str:
             return str(tokenizer.decode(row[0], skip_special_tokens=True))
 
-        samples.append({"prompt": prompt, "greedy": decode(greedy), "sampled": decode(sampled)})
+        samples.append(SampleTexts(prompt=prompt, greedy=decode(greedy), sampled=decode(sampled)))
     return samples
 
 
-def save_base_model(trainer: Pretrainer, tokenizer: Any, target: Path) -> dict[str, Any]:
+def save_base_model(trainer: Pretrainer, tokenizer: Any, target: Path) -> BaseModelFigures:
     """Write weights (bf16 safetensors), tokenizer and generation settings.
 
     Return the figures of the model card.
     """
-    figures = {
-        "parameters": sum(p.numel() for p in trainer.model.parameters()),
-        "held_out": held_out_by_kind(trainer),
-        "samples": sample_texts(trainer, tokenizer),
-        "stats": json.loads((trainer.directory / "trainer_stats.json").read_text()),
-    }
+    stats = (trainer.directory / "trainer_stats.json").read_text()
+    figures = BaseModelFigures(
+        parameters=sum(p.numel() for p in trainer.model.parameters()),
+        held_out=held_out_by_kind(trainer),
+        samples=sample_texts(trainer, tokenizer),
+        stats=PretrainingStats.model_validate_json(stats),
+    )
     trainer.model.to(dtype=torch.bfloat16)
     trainer.model.save_pretrained(target)
     tokenizer.save_pretrained(target)
