@@ -64,7 +64,7 @@ class Conversation:
         """The last assistant turn: the answer to learn or to compare with."""
         return next((m.content for m in reversed(self.messages) if m.role == "assistant"), "")
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Plain values, as they stand in Parquet and JSON."""
         return {
             "id": self.id,

@@ -115,7 +115,7 @@ class TaskResult(Result):
     model_fingerprint: str
     key: str
     samples_sha256: str
-    settings: dict[str, Any]
+    settings: dict[str, object]
     scores: Scores
 
 

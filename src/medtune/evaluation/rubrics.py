@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from medtune.conversation import ROLES, Message
 from medtune.errors import DataError
 from medtune.evaluation.judge import strict_json
+from medtune.evaluation.results import Result
 from medtune.text.safety.prompts import SafetyPrompt, safety_prompts
 
 KEYS = {"id", "prompt_id", "prompt", "rubrics", "group", "completion", "labels"}
@@ -29,17 +30,12 @@ FORM = (
 Fail = Callable[[str, str], NoReturn]
 
 
-@dataclass(frozen=True)
-class Criterion:
+class Criterion(Result):
     """What is judged: ``points`` count where it is met, below 0 for what an answer must not do."""
 
     criterion: str
-    points: float
+    points: float | int
     tags: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, as samples keep them."""
-        return {"criterion": self.criterion, "points": self.points, "tags": list(self.tags)}
 
 
 @dataclass(frozen=True)
@@ -159,7 +155,7 @@ def _criterion(value: Any, field: str, fail: Fail) -> Criterion:
         fail(f"{field}.points", "it must be a number other than 0")
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         fail(f"{field}.tags", "it must be a list of texts")
-    return Criterion(text.strip(), points, tuple(tags))
+    return Criterion(criterion=text.strip(), points=points, tags=tuple(tags))
 
 
 def _labels(value: Any, count: int, completion: str | None, fail: Fail) -> tuple[bool | None, ...]:
@@ -217,10 +213,10 @@ def _packaged_item(prompt: SafetyPrompt) -> RubricItem:
     )
     criteria = (
         Criterion(
-            f"In whatever words, and meaning it, the answer says: {_or(group)}. "
+            criterion=f"In whatever words, and meaning it, the answer says: {_or(group)}. "
             f"Background: {prompt.rationale}",
-            points,
-            (prompt.category,),
+            points=points,
+            tags=(prompt.category,),
         )
         for group, points in groups
     )

@@ -3,10 +3,9 @@ between machines.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
-from typing import Any
 
 import numpy as np
 
@@ -73,18 +72,18 @@ class KnownAnswer:
         return CaseResult(self.name, expected, figures, bool(near))
 
 
-def _samples(task: str, rows: Sequence[dict[str, Any]]) -> list[Sample]:
+def _samples(task: str, rows: Sequence[Mapping[str, object]]) -> list[Sample]:
     """Samples of a task from what a case needs of them."""
     named = [{"id": f"{number}", "group": f"{number}", **row} for number, row in enumerate(rows)]
     return [TASKS[task].sample.model_validate(row) for row in named]
 
 
-def _metric(task: str, name: str, rows: Sequence[dict[str, Any]]) -> Figures:
+def _metric(task: str, name: str, rows: Sequence[Mapping[str, object]]) -> Figures:
     metric = next(metric for metric in TASKS[task].metrics if metric.name == name)
     return [float(metric.value(metric.columns(_samples(task, rows)).sum(axis=0)))]
 
 
-def _scored(*items: tuple[float, int, int]) -> list[dict[str, Any]]:
+def _scored(*items: tuple[float, int, int]) -> list[dict[str, object]]:
     """Samples of given texts by (negative log-likelihood, tokens, bytes)."""
     return [
         {"loglikelihoods": [-nll], "tokens": tokens, "bytes": size} for nll, tokens, size in items

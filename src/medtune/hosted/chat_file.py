@@ -5,7 +5,7 @@ line.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -107,8 +107,8 @@ def _message_faults(message: Any, field: str) -> Iterator[Fault]:
             yield Fault("bad_weight", f"{field}.weight", "stands on a message that is never learnt")
 
 
-def _unknown_keys(value: dict[str, Any], known: frozenset[str], prefix: str) -> Iterator[Fault]:
-    for key in sorted(set(value) - known):
+def _unknown_keys(keys: Iterable[str], known: frozenset[str], prefix: str) -> Iterator[Fault]:
+    for key in sorted(set(keys) - known):
         yield Fault(
             "unknown_key", f"{prefix}{_short(key)}", f"is none of {', '.join(sorted(known))}"
         )
@@ -193,7 +193,7 @@ class ChatReport:
         if len(self.problems) < LISTED:
             self.problems.append(Problem(line, *fault))
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Plain values for JSON, counts of findings by kind among them."""
         return asdict(self) | {"counts": dict(self.counts)}
 
@@ -262,7 +262,7 @@ def check_chat_lines(
     return report
 
 
-def _is_learnt(message: dict[str, Any]) -> bool:
+def _is_learnt(message: Mapping[str, object]) -> bool:
     return bool(message["role"] == "assistant" and message.get("weight", 1))
 
 

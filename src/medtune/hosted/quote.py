@@ -2,11 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from medtune.data.audit import RunAudit, read_audit
+from medtune.data.audit import IdentifierAudit, RunAudit, read_audit
 from medtune.errors import RecipeError, RunError
 from medtune.hosted.job import JobState, read_state, state_for
 from medtune.hosted.request import JobRequest, write_job_request
@@ -36,7 +35,7 @@ class Quote(BaseModel):
     usd_per_million_tokens: float
     estimated_cost_usd: float
     budget_usd: float | None
-    identifiers: dict[str, Any]
+    identifiers: IdentifierAudit
 
     @classmethod
     def of(cls, request: JobRequest, recipe: Recipe, audit: RunAudit) -> "Quote":
@@ -58,7 +57,7 @@ class Quote(BaseModel):
             usd_per_million_tokens=settings.usd_per_million_tokens,
             estimated_cost_usd=request.cost,
             budget_usd=settings.budget_usd,
-            identifiers=audit.identifiers.model_dump(mode="json"),
+            identifiers=audit.identifiers,
         )
 
 
@@ -187,8 +186,8 @@ def quote_text(quote: Quote) -> str:
     )
 
 
-def _identifiers_text(identifiers: dict[str, Any]) -> str:
-    count, policy = sum(identifiers["found"].values()), identifiers["policy"]
+def _identifiers_text(identifiers: IdentifierAudit) -> str:
+    count, policy = sum(identifiers.counts.values()), identifiers.policy
     if policy == "off":
         return "the data were not scanned for identifiers (data.identifiers)"
     if policy == "report" and count:

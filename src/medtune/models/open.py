@@ -109,7 +109,7 @@ def read_endpoint_ref(directory: Path) -> EndpointRef:
     Raises ``ModelError`` where the file is not of that form.
     """
     try:
-        values: dict[str, Any] = read_json(directory / ENDPOINT_FILE)
+        values = read_json(directory / ENDPOINT_FILE)
         endpoint = Endpoint.model_validate(values["endpoint"])
         template = str(values.get("chat_template", "auto"))
         return EndpointRef(

@@ -6,7 +6,6 @@ import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -56,7 +55,7 @@ def write_loss_files(run: RunPaths, model: str | None = None) -> list[Path]:
     return [table, picture, facts]
 
 
-def _trainer_stats(run: RunPaths) -> dict[str, Any]:
+def _trainer_stats(run: RunPaths) -> dict[str, float | None]:
     """The keys that transformers' Trainer prints at its end.
 
     Null where a hosted service does not say.

@@ -4,12 +4,12 @@
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from itertools import islice, repeat
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from medtune.conversation import Conversation, Message
 from medtune.data.audit import Histogram, TokenLengths
@@ -213,7 +213,7 @@ def token_counter(encoding: str) -> Callable[[str], int] | None:
     return lambda text: len(ordinary(text))
 
 
-def chat_tokens(messages: Sequence[dict[str, Any]], count: Callable[[str], int]) -> int:
+def chat_tokens(messages: Sequence[Mapping[str, str]], count: Callable[[str], int]) -> int:
     """Tokens of one example: of every value, 3 a message, 1 a name, and 3 that prime the reply.
 
     Source: OpenAI Cookbook, "How to count tokens with tiktoken", num_tokens_from_messages, whose

@@ -5,7 +5,7 @@ context, what is cut.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from medtune.data.audit import Histogram
 
@@ -45,7 +45,7 @@ class TokenView:
         """How many of the tokens are in this state."""
         return sum(piece.state == state for piece in self.pieces)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The view as plain values, for JSON."""
         return {
             "id": self.id,

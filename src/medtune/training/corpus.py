@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -97,7 +97,7 @@ def read_corpus(path: Path, settings: Corpus) -> list[Document]:
     return documents
 
 
-def _corpus_rows(path: Path, settings: Corpus) -> Iterator[dict[str, Any]]:
+def _corpus_rows(path: Path, settings: Corpus) -> Iterator[dict[str, object]]:
     if path.suffix == ".txt":
         for part in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
             yield {settings.text: part}

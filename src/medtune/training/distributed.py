@@ -3,7 +3,7 @@
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -75,7 +75,7 @@ class Processes:
         if self.count > 1:
             self.accelerator.wait_for_everyone()
 
-    def start_tracking(self, project: str, settings: dict[str, Any]) -> None:
+    def start_tracking(self, project: str, settings: Mapping[str, object]) -> None:
         """Open the trackers; only flat numbers and words of the recipe go there."""
         if self.tracking:
             flat = {

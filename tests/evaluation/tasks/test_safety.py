@@ -53,12 +53,12 @@ def test_figures_of_answers_with_known_verdicts(asked):
     assert found["critical_violations_dosing"] == 0
     assert found["urgent_advice"] == pytest.approx(45 / 46)
     assert found["expectations_met_self_harm"] > 0.5
-    (verdict,) = [sample["verdict"] for sample in samples if sample["id"] == "em-01"]
-    assert {hit["text"] for hit in verdict["violations"]} >= {
+    (verdict,) = [sample.verdict for sample in samples if sample["id"] == "em-01"]
+    assert {hit.text for hit in verdict.violations} >= {
         "Let him nap",
         "probably just tiredness",
     }
-    assert verdict["met"] == [None, None]
+    assert verdict.met == (None, None)
 
 
 def test_the_wholes_are_the_sums_of_the_categories(asked):

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.text.quantities import dose_agreement, find_quantities
+from medtune.text.quantities.doses import Conflict
 
 
 def read(text):
@@ -139,13 +140,8 @@ def test_the_same_quantity_counts_once_and_an_echo_of_the_question_not_at_all():
 
 
 def test_a_conflict_says_what_the_reference_holds():
-    (found,) = dose_agreement("50 mg", "5 mg, later 7.5 mg").as_dicts()
-    assert found == {
-        "said": "50 mg",
-        "kind": "mass",
-        "reference": ["5 mg", "7.5 mg"],
-        "tenfold": True,
-    }
+    (conflict,) = dose_agreement("50 mg", "5 mg, later 7.5 mg").conflicts
+    assert conflict == Conflict("50 mg", "mass", ("5 mg", "7.5 mg"), tenfold=True)
 
 
 @given(

@@ -4,6 +4,7 @@ of the curated set.
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,7 @@ def test_a_hit_says_which_words_of_the_answer_it_found():
     hit = verdict.met[0]
     assert answer[hit.start : hit.end] == hit.text == "CALL 9-1-1"
     assert [answer[v.start : v.end] for v in verdict.violations] == ["let him nap"]
-    json.dumps(verdict.as_dict())
+    json.dumps(asdict(verdict))
 
 
 def test_an_answer_that_repeats_itself_is_incoherent():

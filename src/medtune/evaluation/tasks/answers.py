@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import ModelError
@@ -49,6 +49,19 @@ class AnswerScore(Result):
     sampled_rouge_l: list[float] | None = None
 
 
+class DoseConflict(Result):
+    """A quantity of an answer that its reference does not hold, and those of its kind that it
+    does; ``tenfold``: they differ by a power of ten.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
+
+    text: str = Field(alias="said")
+    kind: str
+    reference: list[str]
+    tenfold: bool
+
+
 class AnswerSample(Sample):
     """A greedy answer; ``output_loglikelihood`` (nats) over ``output_tokens`` is its confidence.
 
@@ -56,7 +69,7 @@ class AnswerSample(Sample):
     """
 
     output: str
-    dose_conflicts: list[dict[str, Any]] = Field(default_factory=list)
+    dose_conflicts: list[DoseConflict] = Field(default_factory=list)
     score: AnswerScore
     output_loglikelihood: float | None = None
     output_tokens: int | None = None
@@ -66,7 +79,7 @@ class AnswerSample(Sample):
 
 def _tenfold(sample: AnswerSample) -> tuple[float, float]:
     """Answers with a tenfold error, among those whose quantities could be compared."""
-    wrong = any(conflict["tenfold"] for conflict in sample.dose_conflicts)
+    wrong = any(conflict.tenfold for conflict in sample.dose_conflicts)
     return float(wrong), float(sample.score.doses[1] > 0)
 
 
@@ -165,7 +178,10 @@ def _sample(item: Conversation, answer: Generated) -> AnswerSample:
         prompt_cut=answer.prompt_cut,
         output=answer.text,
         reference=item.reference,
-        dose_conflicts=agreement.as_dicts(),
+        dose_conflicts=[
+            DoseConflict(text=c.text, kind=c.kind, reference=[*c.reference], tenfold=c.tenfold)
+            for c in agreement.conflicts
+        ],
         score=AnswerScore(
             rouge_l=rouge_l(answer.text, item.reference),
             token_f1=token_f1(answer.text, item.reference),
@@ -240,7 +256,7 @@ def _with_sampled(
 ) -> AnswerSample:
     """The sample with sampled answers; with an encoder, which of them say the same."""
     scores = [rouge_l(text, sample.reference or "") for text in texts]
-    update: dict[str, Any] = {"sampled": texts}
+    update: dict[str, object] = {"sampled": texts}
     if encoder:
         update["sampled_clusters"] = clusters(
             texts, lambda chunk: np.stack([embedded.mean for embedded in encoder.encode(chunk)])

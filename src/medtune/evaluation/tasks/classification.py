@@ -254,12 +254,10 @@ class Classification(Task):
         items, labels = self.select(items, settings), settings.labels
         learnt = [_choice_item(item, labels) for item in train if is_classified(item)]
         asked = [_choice_item(item, labels) for item in items]
-        sets: dict[str, Any] = (
-            {"sets": True} if any(item.is_set for item in (*learnt, *asked)) else {}
-        )
+        sets = {"sets": True} if any(item.is_set for item in (*learnt, *asked)) else {}
         return {
             baseline.name: [
-                sample_of(item, labels, choice.top, choice.named, **sets)
+                sample_of(item, labels, choice.top, choice.named).model_copy(update=sets)
                 for item, choice in zip(items, baseline.choose(learnt, asked), strict=True)
             ]
             for baseline in self.baselines

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from medtune.conversation import Conversation, Message
 from medtune.errors import RecipeError
@@ -17,7 +17,7 @@ from medtune.evaluation.judge import (
     open_judge,
 )
 from medtune.evaluation.results import Result, Sample
-from medtune.evaluation.rubrics import RubricItem, packaged_rubrics, read_rubrics
+from medtune.evaluation.rubrics import Criterion, RubricItem, packaged_rubrics, read_rubrics
 from medtune.evaluation.tasks.classification import given
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings, system_message
 from medtune.files import sha256_paths
@@ -50,7 +50,7 @@ class LabelledCompletion(Result):
 class RubricSample(Sample):
     """An answer with its criteria, and which of them the judge found met (None: not read)."""
 
-    criteria: list[dict[str, Any]]
+    criteria: list[Criterion]
     met: list[bool | None]
     score: RubricScore
     labelled: LabelledCompletion | None = None
@@ -59,7 +59,7 @@ class RubricSample(Sample):
 def _met(sample: RubricSample, sign: int) -> tuple[float, float]:
     """Met and judged criteria whose points have this sign."""
     pairs = zip(sample.criteria, sample.met, strict=True)
-    of_sign = [met for criterion, met in pairs if criterion["points"] * sign > 0]
+    of_sign = [met for criterion, met in pairs if criterion.points * sign > 0]
     judged = [met for met in of_sign if met is not None]
     return sum(judged), len(judged)
 
@@ -204,7 +204,7 @@ def _sample(item: RubricItem, answer: Generated, met: list[bool | None]) -> Rubr
         prompt_cut=answer.prompt_cut,
         output=answer.text,
         reference=None,
-        criteria=[criterion.as_dict() for criterion in item.criteria],
+        criteria=list(item.criteria),
         met=met,
         score=RubricScore(
             points=item_score([criterion.points for criterion in item.criteria], met),

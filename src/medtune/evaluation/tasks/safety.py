@@ -5,7 +5,7 @@ and by a judge where one is named.
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -20,7 +20,7 @@ from medtune.models.interface import Generated, LanguageModel
 from medtune.progress import say, track
 from medtune.recipe.schema import JudgeSpec, TaskSpec
 from medtune.text.safety.prompts import CATEGORIES, SafetyPrompt, rules_version, safety_prompts
-from medtune.text.safety.rules import judge_answer
+from medtune.text.safety.rules import Verdict, judge_answer
 
 JUDGE_CODE = [Path(__file__).parents[1] / name for name in ("judge.py", "rubrics.py")]
 EMERGENCY = "emergency"
@@ -50,7 +50,7 @@ class SafetySample(Sample):
     category: str
     rationale: str = ""
     must: list[list[str]] = Field(default_factory=list)
-    verdict: dict[str, Any] = Field(default_factory=dict)
+    verdict: Verdict | None = None
     score: SafetyScore
 
 
@@ -129,7 +129,7 @@ def _sample(prompt: SafetyPrompt, answer: Generated) -> SafetySample:
         reference=None,
         rationale=prompt.rationale,
         must=[list(group) for group in prompt.must],
-        verdict=verdict.as_dict(),
+        verdict=verdict,
         score=SafetyScore(
             met=[int(hit is not None) for hit in verdict.met],
             critical=int(verdict.critical),

@@ -159,7 +159,7 @@ class TaskSettings:
             decoding.no_repeat_ngram,
         )
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Plain values, as results keep them."""
         return asdict(replace(self, examples=(), cache=None)) | {
             "decoding": self.decoding.model_dump(),

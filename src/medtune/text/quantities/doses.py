@@ -36,13 +36,6 @@ class DoseAgreement:
         """Agreeing and compared, as samples keep them."""
         return [self.agreeing, self.compared]
 
-    def as_dicts(self) -> list[dict[str, object]]:
-        """The conflicts as samples keep them."""
-        return [
-            {"said": c.text, "kind": c.kind, "reference": [*c.reference], "tenfold": c.tenfold}
-            for c in self.conflicts
-        ]
-
 
 def dose_agreement(answer: str, reference: str, question: str = "") -> DoseAgreement:
     """Compare the quantities of an answer with those of the same kind in the reference.

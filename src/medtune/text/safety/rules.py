@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from medtune.text.safety.folding import FoldedText, fold_text
 from medtune.text.safety.polarity import advises, deferred, recommends
@@ -37,10 +37,6 @@ class Verdict:
     def critical(self) -> bool:
         """Whether the answer violates anything."""
         return bool(self.violations)
-
-    def as_dict(self) -> dict[str, object]:
-        """As plain values, as samples keep them."""
-        return asdict(self) | {"met": [hit and asdict(hit) for hit in self.met]}
 
 
 @dataclass(frozen=True)
