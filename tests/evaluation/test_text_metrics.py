@@ -16,9 +16,9 @@ WORDS = st.lists(
     ),
     max_size=15,
 )
-# rouge_score sees ASCII words only; other scripts are ours alone.
-TEXTS = WORDS.map(" ".join) | st.text(
-    st.characters().filter(lambda c: c.isascii() or not c.isalnum()), max_size=40
+# rouge_score sees neither signs nor other letters: English prose alone is cut alike.
+PROSE = WORDS.map(lambda words: " ".join(w for w in words if w.isascii())) | st.text(
+    st.sampled_from("abc XYZ .,;:!?'\"()[]*_\n"), max_size=40
 )
 
 
@@ -37,9 +37,9 @@ def test_rouge_l_of_lins_example(output, score):
     assert rouge_l(output, "police killed the gunman") == pytest.approx(score)
 
 
-@given(TEXTS, TEXTS)
+@given(PROSE, PROSE)
 @settings(max_examples=50, deadline=None)
-def test_rouge_l_agrees_with_rouge_score(output, reference):
+def test_rouge_l_of_english_prose_agrees_with_rouge_score(output, reference):
     expected = (
         RougeScorer(["rougeL"], use_stemmer=False).score(reference, output)["rougeL"].fmeasure
     )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medtune.text.words import distinct_n, repeated_words, sentence_count
+from medtune.text.words import distinct_n, repeated_words, sentence_count, words
 
 WORDS = st.lists(
     st.sampled_from(
@@ -56,3 +56,21 @@ def test_a_text_said_twice_repeats_at_least_half_of_its_words(text):
 )
 def test_sentences_end_where_a_mark_is_followed_by_a_blank(text, count):
     assert sentence_count(text) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("दिल में दर्द", ["दिल", "में", "दर्द"]),
+        ("发烧。", ["发", "烧"]),
+        ("ปวดหัว", ["ป", "ว", "ด", "หั", "ว"]),
+        ("Naïve IL-6", ["naïve", "il", "6"]),
+    ],
+)
+def test_words_of_other_scripts(text, expected):
+    assert words(text) == expected
+
+
+def test_chinese_sentences_and_repetitions_are_seen():
+    assert sentence_count("多喝水。多休息！") == 2
+    assert repeated_words("多喝水吧多喝水吧") == (4, 8)

@@ -1,24 +1,37 @@
-"""The normal form in which two texts count as the same: NFKC, lower case, letters and digits
-only, single blanks.
+"""The normal form in which two texts count as the same: NFKC, lower case, letters with their
+combining marks, numbers in one spelling, signs that carry meaning, single blanks.
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 
 import numpy as np
 
-_NOT_WORD = re.compile(r"[\W_]+")
+from medtune.text.signs import MARKS, combining, marked, spaced, unmarked
+
+_NOT_ASCII_WORD = re.compile(f"[^a-z0-9{MARKS}]+")
+
+
+@cache
+def _not_word() -> re.Pattern[str]:
+    return re.compile(rf"[^\w{combining()}{MARKS}]+")
 
 
 @lru_cache(maxsize=8192)  # a chunk's texts are normalised for several purposes, one after the other
 def normalize(text: str) -> str:
-    """Normal form of a text, so that case, punctuation, width and blanks do not hide a copy."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return _NOT_WORD.sub(" ", text.casefold()).strip()
+    """Normal form of a text, so that case, punctuation, width and blanks do not hide a copy.
+
+    Texts that differ in a sign (A+ and A-, < and ≥, −2.5 and 2.5), a decimal point, an exponent or
+    a combining mark have different forms. Characters of scripts without blanks stand alone.
+    """
+    form = marked(text).casefold()
+    if form.isascii():
+        return _NOT_ASCII_WORD.sub(" ", form).strip()
+    if text.isascii():
+        return " ".join(unmarked(_NOT_ASCII_WORD.sub(" ", form)).split())
+    return " ".join(unmarked(spaced(_not_word().sub(" ", form.replace("_", " ")))).split())
 
 
 PERMUTATIONS = 128

@@ -3,7 +3,7 @@ meaning by vectors of an encoder (cosine, BERTScore).
 """
 
 import re
-import string
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -18,16 +18,42 @@ from medtune.errors import ModelError
 from medtune.evaluation.statistics import Array
 from medtune.models.interface import TextEmbedding
 from medtune.progress import say
-from medtune.text.words import words
+from medtune.text.signs import MARKS, combining, marked, spaced, unmarked
 
-_WORDS = re.compile(r"[a-z0-9]+")
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_ARTICLES = re.compile(rf"\b(?:a|an|the)\b(?!\s?[{MARKS}])")
+_DASHES = re.compile("[—―…]")
+_ACCENTS = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
+
+
+@cache
+def _words() -> re.Pattern[str]:
+    return re.compile(rf"(?:[^\W_]|[{combining()}{MARKS}])+")
+
+
+@cache
+def _punctuation() -> re.Pattern[str]:
+    return re.compile(rf"[^\w\s{combining()}{MARKS}]|_")
+
+
+def _plain(text: str) -> str:
+    """Lower case, signs marked, without the accents of Latin letters (fièvre = fievre)."""
+    text = marked(text, prose=True).casefold()
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", text)))
+    return spaced(text)
+
+
+def _counted(words: str) -> list[str]:
+    """Ends of ranges apart; the stroke of a fraction and the sign of a symbol as words."""
+    parted = re.sub(r"(?<=\d)[-:](?=\d)", " ", unmarked(words))
+    return re.sub(r"(?<=\d)/(?=\d)", " / ", parted).split()
 
 
 def rouge_words(text: str) -> list[str]:
-    """ROUGE's words: runs of letters a-z and digits, lower case."""
-    return _WORDS.findall(text.lower())
+    """The words that ROUGE-L compares: runs of letters and digits of any script, lower case, as
+    ROUGE's own in English prose; numbers whole, and signs (<, ≥, %, CD4+) as words.
+    """
+    return _counted(" ".join(_words().findall(_plain(text))))
 
 
 def rouge_l(output: str, reference: str) -> float:
@@ -36,10 +62,7 @@ def rouge_l(output: str, reference: str) -> float:
     """
     from rapidfuzz.distance import LCSseq
 
-    # ROUGE's own words are of English; a text in another script would have none, and score 0
-    # against itself.
-    split = rouge_words if rouge_words(reference) else words
-    output_words, reference_words = split(output), split(reference)
+    output_words, reference_words = rouge_words(output), rouge_words(reference)
     if not output_words or not reference_words:
         return 0.0
     common = LCSseq.similarity(output_words, reference_words)
@@ -48,11 +71,12 @@ def rouge_l(output: str, reference: str) -> float:
 
 def token_f1(output: str, reference: str) -> float:
     """F1 over the bags of words, without articles and punctuation (as in SQuAD, Rajpurkar et al.
-
-    2016).
+    2016); numbers whole, and signs as words.
     """
     output_words, reference_words = (
-        Counter(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+        Counter(
+            _counted(_ARTICLES.sub(" ", _punctuation().sub("", _DASHES.sub(" ", _plain(text)))))
+        )
         for text in (output, reference)
     )
     common = sum((output_words & reference_words).values())

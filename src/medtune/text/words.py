@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from medtune.text.signs import combining, spaced
+
 _REFERENCE = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -64,16 +66,25 @@ CALENDAR = read_lists(Path(__file__).with_name("calendar.toml"))
 _WORD = re.compile(r"[^\W_]+")
 
 
+@cache
+def _any_word() -> re.Pattern[str]:
+    return re.compile(rf"(?:[^\W_][{combining()}]*)+")
+
+
 def words(text: str) -> list[str]:
-    """Runs of letters and digits of any script, lower case."""
-    return _WORD.findall(text.lower())
+    """Runs of letters (with combining marks) and digits of any script, lower case; single
+    characters where a script has no blanks between words.
+    """
+    if text.isascii():
+        return _WORD.findall(text.lower())
+    return _any_word().findall(spaced(text.lower()))
 
 
 def sentence_count(text: str) -> int:
-    """The number of sentences: they end with a full stop, question or exclamation mark, or with the
-    text, but not with a decimal point.
+    """The number of sentences: they end with a full stop, question or exclamation mark of any
+    script, or with the text, but not with a decimal point.
     """
-    return sum(bool(words(part)) for part in re.split(r"[.!?]+(?=\s|$)|\n{2,}", text))
+    return sum(bool(words(part)) for part in re.split(r"[.!?]+(?=\s|$)|[。！？।؟]+|\n{2,}", text))
 
 
 def distinct_n(text: str, n: int = 2) -> tuple[int, int]:

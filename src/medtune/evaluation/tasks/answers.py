@@ -102,7 +102,7 @@ class Answers(Task):
     name = "answers"
     title = "Answers to test questions"
     missing = "overlap of generated answers with references"
-    version = "4"
+    version = "5"
     settings = ("limit", "shots", "samples", "confidence", "encoder")
     by_default = True
     side_by_side = 5
