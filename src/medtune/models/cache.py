@@ -214,7 +214,7 @@ class CachedModel:
     def choices_with_ends(
         self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
     ) -> list[ChoiceLikelihoods]:
-        """As in ``WholeTurnScorer``."""
+        """Log-likelihoods (nats) of answers to the end of their turn, stored apart from others."""
         return self._complete(
             [["turns", _plain(messages), list(answers)] for messages, answers in requests],
             requests,

@@ -187,8 +187,8 @@ class ChatTemplate:
     def _around(self, messages: Sequence[Message]) -> tuple[str, str]:
         """What the template writes in a turn before and after its answer."""
         rendered = self.conversation([*messages, Message("assistant", _ANSWER)])
-        before, found, after = rendered.text[slice(*rendered.answers[-1])].partition(_ANSWER)
-        return (before, after) if found else ("", "")
+        before, marker, after = rendered.text[slice(*rendered.answers[-1])].partition(_ANSWER)
+        return (before, after) if marker else ("", "")
 
 
 def check_template_named(chat_template: str) -> None:
