@@ -10,7 +10,7 @@ import torch
 from medtune.conversation import user_asks
 from medtune.errors import ModelError
 from medtune.evaluation.tasks.perplexity import Perplexity
-from medtune.models.adapters import add_lora
+from medtune.models.adapters import add_lora, save_model
 from medtune.models.encoder_decoder import Seq2SeqModel
 from medtune.models.interface import (
     ChoiceScorer,
@@ -20,7 +20,6 @@ from medtune.models.interface import (
     choice_loglikelihoods,
 )
 from medtune.models.load import load_tokenizer, load_weights, locate
-from medtune.models.saving import save_model
 from medtune.models.t5_packed import PairBatch, decoder_hidden, dropout
 from medtune.recipe.schema import Lora
 from tiny_t5 import KINDS, make_tiny_t5, real_t5_tokenizer, tiny_t5

@@ -1,4 +1,4 @@
-"""Low-rank adapters (PEFT's): added to a loaded model, and merged into their base.
+"""Low-rank adapters (PEFT's): added to a loaded model, saved, and merged into their base.
 
 Adapters begin from the seed. Merging writes 16 or 4 bits and is proven on real prompts
 (``Agreement``): the largest difference of the logits, in float32.
@@ -15,9 +15,14 @@ from torch import nn
 
 from medtune.conversation import Conversation
 from medtune.errors import ModelError, RecipeError, RunError
+from medtune.files import write_json
 from medtune.models.attach import attach_adapter
+from medtune.models.causal import CausalModel
+from medtune.models.encoder_decoder import Seq2SeqModel
+from medtune.models.interface import SETTINGS_FILE, InferenceSettings
 from medtune.models.load import LocalModelRef, load_weights
 from medtune.models.onednn_linear import disable_dropout
+from medtune.models.scoring import has_adapter
 from medtune.recipe.schema import Lora
 from medtune.tokens.render import ChatTemplate
 
@@ -261,3 +266,37 @@ def save_in_four_bits(source: Path, directory: Path, dtype: torch.dtype) -> None
     """
     ref = LocalModelRef(str(source), source, quantization="nf4")
     load_exactly(ref, dtype).save_pretrained(directory)
+
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def save_model(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    directory: Path,
+    base_name: str,
+    settings: InferenceSettings,
+) -> None:
+    """Write weights (or the adapter alone), tokenizer with its chat template, generation settings
+    and ``medtune.json``.
+
+    ``base_name`` is how the adapter finds its base again.
+    """
+    kind = Seq2SeqModel if model.config.is_encoder_decoder else CausalModel
+    local = kind(model, tokenizer, base_name, "")
+    generation = local.generation_config(settings.decoding_settings())
+    if has_adapter(model):
+        adapter = model.peft_config["default"]
+        adapter.base_model_name_or_path, adapter.revision = base_name, settings.revision
+        model.save_pretrained(str(directory), safe_serialization=True, save_embedding_layers=False)
+        # PEFT's form to fill in; the run's own card says more
+        (directory / "README.md").unlink(missing_ok=True)
+    else:
+        model.generation_config = generation
+        model.save_pretrained(directory)
+    generation.save_pretrained(directory)
+    tokenizer.chat_template = local.template.source
+    tokenizer.save_pretrained(directory)
+    write_json(directory / SETTINGS_FILE, settings.as_json() | {"base": base_name})

@@ -13,7 +13,7 @@ from medtune.evaluation.tasks import Sample, Task, task_of
 from medtune.files import file_hash, sha256_paths, whole_directory, whole_file, write_json
 from medtune.hosted.fine_tuning import train_hosted
 from medtune.hosted.quote import endpoint_of
-from medtune.models.adapters import add_lora, frozen_hash
+from medtune.models.adapters import add_lora, frozen_hash, save_model
 from medtune.models.cache import CachedModel
 from medtune.models.causal import CausalModel
 from medtune.models.interface import InferenceSettings, LanguageModel
@@ -21,7 +21,6 @@ from medtune.models.load import LocalModelRef, load_tokenizer, load_weights
 from medtune.models.open import ModelRef, open_model, resolve_model, trained_endpoint_ref
 from medtune.models.packed_attention import PACKED_ATTENTION, register_packed_attention
 from medtune.models.precision import compute_dtype
-from medtune.models.saving import save_model
 from medtune.progress import detail, say
 from medtune.recipe.schema import Recipe
 from medtune.report.loss_plots import write_loss_files

@@ -7,22 +7,20 @@ mg, µg), ranges are kept.
 import re
 from dataclasses import dataclass, replace
 
-from medtune.text.quantities.units import (
+from medtune.text.quantities.written_numbers import (
+    AFTER_A_DOSE,
     CASED_UNITS,
     COLDEST,
     DAY,
+    LATIN_TIMES,
     TIME_ADVERBS,
+    TIMES_WORDS,
     UNIT_PATTERN,
     UNITS,
     Unit,
-    folded,
-)
-from medtune.text.quantities.written_numbers import (
-    AFTER_A_DOSE,
-    LATIN_TIMES,
-    TIMES_WORDS,
     WrittenNumber,
     find_numbers,
+    folded,
 )
 
 _UNIT = re.compile(rf"\s?[-\u2010\u2011]?\s?{UNIT_PATTERN}")
