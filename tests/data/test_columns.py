@@ -215,9 +215,7 @@ def test_a_varied_instruction_is_read_no_further_than_needed(tmp_path):
     assert len(taken) == 2
 
 
-@pytest.mark.parametrize(
-    "column", ["question", "answer", "focus", "label", "context", "system", "id"]
-)
+@pytest.mark.parametrize("column", ["question", "answer", "focus", "label", "system", "id"])
 @pytest.mark.parametrize(("value", "kind"), [(["a", "b"], "a list"), ({"a": "b"}, "an object")])
 def test_a_column_of_the_wrong_type_is_named_with_its_row(tmp_path, column, value, kind):
     good = {

@@ -65,7 +65,6 @@ def test_columns_of_a_known_form_that_are_not_read_are_counted(tmp_path):
         ("image", "scan.png"),
         ("images", ["scan.png"]),
         ("tools", [{"name": "search"}]),
-        ("history", [["first", "second"]]),
         ("thinking", "It may be asthma."),
     ],
 )

@@ -2,13 +2,15 @@
 and common chat layouts.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from medtune.conversation import Message, Role
-from medtune.data.field_use import FieldUse
+from medtune.data.field_use import HISTORY, FieldUse
 from medtune.data.formats.delimited import TableRow
+from medtune.data.formats.json import nested_value
 from medtune.data.formats.tables import Table
 from medtune.data.rows import Row
 from medtune.errors import DataError
@@ -150,6 +152,74 @@ def text_of(row: TableRow, column: str | None, location: str) -> str:
     return str(value)
 
 
+def nested_field(row: TableRow, column: str, location: str) -> Any:
+    """A field's value, with a list or object that was saved as text read back."""
+    value = row.get(column)
+    try:
+        return value if not isinstance(value, str) else nested_value(value) or value
+    except ValueError as error:
+        raise DataError(
+            f"the column {column!r} holds {error}",
+            where=location,
+            fix="Save the table as JSON lines or Parquet, which keep lists and objects.",
+        ) from error
+
+
+def context_of(row: TableRow, column: str | None, location: str) -> str:
+    """The context of a question: a text, a list of texts, or an object that holds such a list
+    under ``contexts`` as PubMedQA's does.
+    """
+    if column is None:
+        return ""
+    value = nested_field(row, column, location)
+    if isinstance(value, dict):
+        held = [name for name in value if name.lower() in ("contexts", "context", "text")]
+        value = value[held[0]] if len(held) == 1 else value
+    if isinstance(value, list):
+        return "\n\n".join(text_of({column: part}, column, location) for part in value)
+    return text_of({column: value}, column, location)
+
+
+_ARRAY = re.compile(r"\s*[\[{].*\barray\(\s*\[", re.DOTALL)
+
+
+def _printed_by_none(text: str, column: str | None, location: str) -> str:
+    """A text as it stands; what NumPy printed is no text that anybody wrote."""
+    if _ARRAY.match(text):
+        raise DataError(
+            f"the column {column!r} holds an array that was saved as text",
+            where=location,
+            fix="Save the table as JSON lines or Parquet, and name a column of texts.",
+        )
+    return text
+
+
+def _earlier_turns(row: TableRow, location: str) -> tuple[Message, ...]:
+    """Alpaca's ``history``: pairs of a question and its answer, or turns.
+
+    A text of that name is not asked for: it is a patient's history, or anything.
+    """
+    turns: list[Message] = []
+    for column in (name for name in HISTORY if name in row):
+        past = nested_field(dict(row), column, location)
+        if not isinstance(past, list):
+            continue
+        row.get(column)
+        if past and isinstance(past[0], dict):
+            turns.extend(parse_messages(past, location))
+            continue
+        for pair in past:
+            if not isinstance(pair, list) or len(pair) != 2:
+                raise DataError(
+                    f"the column {column!r} holds no pairs of question and answer",
+                    where=location,
+                    fix='Write [["question", "answer"], …].',
+                )
+            asked, answered = (text_of({column: text}, column, location) for text in pair)
+            turns += [Message("user", asked), Message("assistant", answered)]
+    return tuple(turns)
+
+
 def _or_none(text: str) -> str | None:
     return text if text.strip() else None
 
@@ -159,6 +229,8 @@ def parse_messages(value: Any, location: str) -> tuple[Message, ...]:
 
     Nothing at all is an empty conversation.
     """
+    if isinstance(value, str):
+        value = nested_field({"conversation": value}, "conversation", location) if value else None
     if value is None:
         return ()
     if not isinstance(value, list):
@@ -246,18 +318,19 @@ class Layout:
         if isinstance(asked, list) and isinstance(answered, list):
             return parse_messages(asked, location) + parse_messages(answered, location)
         question, answer = (
-            text_of(row, columns.question, location),
-            text_of(row, columns.answer, location),
+            _printed_by_none(text_of(row, name, location), name, location)
+            for name in (columns.question, columns.answer)
         )
         instruction = text_of(row, self.instruction, location) if self.constant is None else ""
         system = text_of(row, columns.system, location) or self.constant or ""
         # A context without a question asks nothing; an instruction without an input does.
-        context = text_of(row, columns.context, location)
+        context = context_of(row, columns.context, location)
         asks_something = (question + instruction).strip()
         parts = [instruction, context, question] if asks_something else []
         asks = Message("user", "\n\n".join(part for part in parts if part.strip()))
         return (
             *([Message("system", system)] if system.strip() else []),
+            *_earlier_turns(row, location),
             asks,
             Message("assistant", answer),
         )

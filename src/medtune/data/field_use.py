@@ -4,10 +4,12 @@ what a row means are refused.
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from medtune.data.formats.delimited import TableRow
+from medtune.data.formats.json import nested_value
 from medtune.errors import DataError
 
 CONTEXTS = ("context", "contexts", "passage", "system", "system_prompt")
@@ -32,6 +34,11 @@ _WHY = {
 def plain_field(name: str) -> str:
     """A field's name without its case and the blanks around it."""
     return name.strip().lower()
+
+
+def changes_meaning(name: str) -> bool:
+    """Whether a column of this name changes what a question or an answer means."""
+    return plain_field(name) in _WHY
 
 
 def is_empty(value: Any) -> bool:
@@ -113,8 +120,9 @@ class FieldUse:
         Raises ``DataError`` where that changes what the row means.
         """
         seen: set[str] = set()
-        for name, value in row.items():
-            if name in self.asked and not _holds_turns(value):
+        for name, held in row.items():
+            value = _turns(held) if name in self.asked else held
+            if name in self.asked and not value:
                 continue
             if name in self.asked:
                 seen.update(f"{name}.{part}" for part in _check_turns(name, value, location))
@@ -130,8 +138,12 @@ class FieldUse:
                 refuse_doubled([name, read[plain_field(name)]], self.chosen, location)
 
 
-def _holds_turns(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+def _turns(value: Any) -> list[Any]:
+    """The turns that a field holds, also where they were saved as text."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        with suppress(ValueError):
+            value = nested_value(value)
+    return value if isinstance(value, list) and value and isinstance(value[0], dict) else []
 
 
 def _check_turns(column: str, turns: Sequence[Any], location: str) -> Iterator[str]:

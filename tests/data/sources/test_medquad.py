@@ -132,17 +132,21 @@ def test_xml_that_is_no_document_of_medquad_is_refused(tree):
 
 
 @pytest.mark.parametrize(
-    ("header", "name"),
-    [
-        ("question,answer,source,focus_area", "medquad"),
-        ("focus,qtype,question,answer", "medquad"),
-        ("question,answer,source", "mine"),
-        ("question,answer,focus_area", "mine"),
-    ],
+    ("file", "name"), [("mine.csv", "mine"), ("train.csv", "train"), ("medquad.csv", "medquad")]
 )
-def test_published_columns_are_recognised(tmp_path, header, name):
-    (tmp_path / "mine.csv").write_text(f"{header}\n{','.join('abcd'[: header.count(',') + 1])}\n")
-    assert open_source(str(tmp_path / "mine.csv"), None, Columns()).name == name
+@pytest.mark.parametrize(
+    "header", ["question,answer,source,focus_area", "focus,qtype,question,answer"]
+)
+def test_columns_choose_a_reader_and_say_nothing_of_whose_the_table_is(
+    tmp_path, header, file, name
+):
+    (tmp_path / file).write_text(f"{header}\na,b,c,d\n")
+    opened = open_source(str(tmp_path / file), None, Columns())
+    assert opened.columns["entity"].startswith("focus")
+    assert opened.name == name
+    assert (opened.licence == "CC BY 4.0") == (name == "medquad")
+    assert bool(opened.published) == (name == "medquad")
+    assert [row.source for row in opened.read()] == [name]
 
 
 @pytest.fixture(scope="module")

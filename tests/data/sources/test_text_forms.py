@@ -57,7 +57,7 @@ def test_the_short_set_ignores_its_faulty_prompts(put, read):
         "from_medquad": False,
     }
     path = put("anything.parquet", [{**row, "prompt_mistral": "x"}])
-    assert [(turns(row), row.source) for row in read(path)] == [(TURNS, "wikidoc_medquad_2k")]
+    assert [(turns(row), row.source) for row in read(path)] == [(TURNS, "anything")]
     path.rename(path.with_name("wikidoc_medquad_2k.parquet"))
     assert [turns(row) for row in read("wikidoc_medquad_2k")] == [TURNS]
 
@@ -97,7 +97,7 @@ def test_pages_ask_what_their_title_is(put, read):
         [{"page_title": "Paracetamol poisoning", "page_text": "Paracetamol poisoning is …"}],
     )
     (row,) = read(path)
-    assert (row.source, row.entity) == ("wiki_medical_terms", "Paracetamol poisoning")
+    assert (row.source, row.entity) == ("wiki", "Paracetamol poisoning")
     assert turns(row) == [
         ("user", "What is Paracetamol poisoning?"),
         ("assistant", "Paracetamol poisoning is …"),
@@ -186,7 +186,8 @@ def test_long_chat_text_is_parsed_in_linear_time():
 
 
 def test_one_column_of_chat_text_is_known_under_any_name_but_plain_text_is_not(put, read):
-    assert read(put("mine.csv", [{"text": CHAT}]))[0].source == "wiki_medical_terms"
+    (row,) = read(put("mine.csv", [{"text": CHAT}]))
+    assert (row.source, len(row.messages)) == ("mine", len(chat_turns(CHAT)))
     with pytest.raises(DataError, match="cannot tell which column"):
         read(put("plain.csv", [{"text": "A page about gout."}]))
 
@@ -245,7 +246,7 @@ def test_visits_become_notes(put, read):
         [{"dataset": "aci", "encounter_id": "D2N001", "dialogue": "[doctor] hi", "note": "NOTE"}],
     )
     (row,) = read(path)
-    assert (row.source, row.id, row.answer) == ("aci_bench", "D2N001", "NOTE")
+    assert (row.source, row.id, row.answer) == ("visits", "D2N001", "NOTE")
     assert row.question.startswith("[doctor] hi\n\n")
 
 

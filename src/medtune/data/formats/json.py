@@ -5,10 +5,14 @@ By hand, because a streaming parser must not lose anything here: ijson 3.6 lets 
 equal keys win, writes "?" for half a surrogate pair, refuses NaN, and tells no line.
 """
 
+import ast
 import json
 import re
+import tokenize
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -46,6 +50,58 @@ def _no_key_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_no_key_twice)
+_NESTED = re.compile(r"\s*(\{\s*(['\"]).{0,80}?\2\s*:|\[\s*(['\"]|\{\s*['\"])|array\()")
+
+
+def nested_value(text: str) -> list[Any] | dict[str, Any] | None:
+    """A list or object that was saved as text: JSON, or as Python and NumPy print one.
+
+    Nothing for a plain text. Raises ``ValueError`` for a text that begins like one of these and
+    cannot be read, as where NumPy left out the middle.
+    """
+    if not text.lstrip().startswith(("[", "{", "array(")):
+        return None
+    for read in (_DECODER.decode, _printed_value):
+        with suppress(*_FAULTS, SyntaxError, TypeError, MemoryError, tokenize.TokenError):
+            value = read(text.strip())
+            if isinstance(value, list | dict):
+                return value
+    if _NESTED.match(text):
+        raise ValueError("a list or object that was saved as text and cannot be read back")
+    return None
+
+
+def _printed_value(text: str) -> Any:
+    """What ``repr`` and NumPy print; between the items of an array NumPy writes no commas."""
+    words: list[str] = []
+    ended = False
+    for token in tokenize.generate_tokens(StringIO(text).readline):
+        if token.type in (tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER):
+            continue
+        plain = token.type in (tokenize.STRING, tokenize.NUMBER)
+        begins = plain or token.type == tokenize.NAME or token.string in ("[", "{")
+        words += [","] * (ended and begins) + [token.string]
+        ended = plain or token.string in ("]", "}", ")")
+    return _literal(ast.parse(" ".join(words), mode="eval").body)
+
+
+def _literal(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "array":
+        return _literal(node.args[0])
+    if isinstance(node, ast.List | ast.Tuple):
+        return [_literal(item) for item in node.elts]
+    if isinstance(node, ast.Dict):
+        return {
+            str(_literal(key)): _literal(value)
+            for key, value in zip(node.keys, node.values, strict=True)
+            if key is not None
+        }
+    if isinstance(node, ast.Name) and node.id == "nan":
+        return None
+    value = ast.literal_eval(node)
+    if value is ...:
+        raise ValueError("the middle was left out")
+    return value
 
 
 def json_line_rows(path: Path) -> Iterator[TableRow]:

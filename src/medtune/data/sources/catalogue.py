@@ -3,6 +3,7 @@
 Without a network the error says where to get what, and where to put it.
 """
 
+import re
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,6 +15,9 @@ from medtune.errors import DataError
 from medtune.progress import say
 
 SHIPPED = Path(__file__).parents[1] / "shipped"
+
+
+_COMMON = {"train", "validation", "valid", "val", "dev", "test", "data"}
 
 
 class HubFiles(BaseModel):
@@ -77,14 +81,20 @@ class KnownSource(BaseModel):
     def names_file(self, path: Path) -> bool:
         """Whether a file is named like a published one.
 
-        A pattern that begins with a star names no file.
+        A name that any table may have (``train.csv``, or whatever a star stands for) is one only
+        with the directories before it, or in a directory of the data set's own name.
         """
-        names = (
-            name.rsplit("/", 1)[-1].lower()
-            for pattern in self.files
-            for name in self.spelt(pattern)
-        )
-        return any(fnmatch(path.name.lower(), name) for name in names if not name.startswith("*"))
+        whole = path.absolute().as_posix().lower()
+        if path.parent.name == self.name and re.split(r"\W", path.name.lower())[0] in _COMMON:
+            return True
+        for name in (n.lower() for pattern in self.files for n in self.spelt(pattern)):
+            directory, _, last = name.rpartition("/")
+            if directory and fnmatch(whole, f"*/{name.replace('**/', '*')}"):
+                return True
+            common = last.startswith("*") or last.partition(".")[0] in _COMMON
+            if not common and fnmatch(path.name.lower(), last):
+                return True
+        return False
 
 
 def table_files(directory: Path) -> list[Path]:

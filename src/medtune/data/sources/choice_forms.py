@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from string import ascii_uppercase
 
-from medtune.data.columns import text_of
+from medtune.data.columns import nested_field, text_of
 from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.tables import Table
 from medtune.data.rows import Row
@@ -138,7 +138,7 @@ def _first_number(table: Table) -> int:
 
 def _decision(fields: Fields) -> Row:
     """PubMedQA: the abstract without its conclusion, then the question; the conclusion answers."""
-    context = fields.row.get("context")
+    context = nested_field(fields.row, "context", fields.location)
     inner = Fields(context, fields.source, fields.location) if isinstance(context, dict) else fields
     contexts = inner.texts("CONTEXTS" if "CONTEXTS" in inner.row else "contexts")
     question, decision = fields.text("question", "QUESTION"), fields.text("final_decision").lower()

@@ -189,8 +189,7 @@ class ChoiceLayout(Layout):
         choice = choice_row(
             fields, plain.question, list(options.texts), self._key(fields, answer, options)
         )
-        system = tuple(message for message in plain.messages if message.role == "system")
-        messages = (*system, *choice.messages)
+        messages = (*plain.messages[:-2], *choice.messages)  # a system message, earlier turns
         return replace(
             choice, messages=messages, entity=plain.entity, id=plain.id, published_split=part
         )

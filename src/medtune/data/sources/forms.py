@@ -2,14 +2,13 @@
 become conversations.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medtune.conversation import Message
-from medtune.data.columns import Layout, text_of
+from medtune.data.columns import Layout, nested_field, text_of
 from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.tables import Table
 from medtune.data.rows import Row
@@ -33,12 +32,9 @@ class Fields:
 
     def texts(self, name: str) -> list[str]:
         """A list of texts, or the JSON text of one."""
-        value = self.row.get(name)
+        value = nested_field(self.row, name, self.location)
         if isinstance(value, str) and value.strip():
-            try:
-                value = json.loads(value)
-            except ValueError:
-                value = [value]
+            value = [value]
         if value is not None and not isinstance(value, list):
             raise self.fault(
                 f"the column {name!r} holds no list of texts", "Use the file as it was published."

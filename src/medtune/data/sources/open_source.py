@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from medtune.data.columns import Layout, find_layout, layout_rows, text_of
-from medtune.data.field_use import FieldUse, refuse_doubled
+from medtune.data.field_use import FieldUse, changes_meaning, refuse_doubled
 from medtune.data.formats.tables import TABLE_SUFFIXES, Table, open_table
 from medtune.data.rows import Row, Source
 from medtune.data.sources.catalogue import KNOWN, KnownSource, fetch, table_files
@@ -127,18 +127,22 @@ def open_source(source: str, data_dir: Path | None, columns: Columns) -> Source:
         refuse_doubled(table.names, chosen.values(), str(table.path))
     if chosen:
         return _by_layout(tables, columns, known, source)
-    owner = known or _owner(tables)
-    if owner is None:
+    owner = known or _one_of(tables, _owner_of)
+    reader = owner or _one_of(tables, _reader_of)
+    if reader is None:
         return _by_layout(tables, columns, None, source)
-    parts = [_Part.of(owner, table, alone=len(tables) == 1) for table in tables]
+    # Columns choose a reader; whose the data are, and their licence, is never concluded from them.
+    name = owner.name if owner else (files[0] if len(files) == 1 else Path(source)).stem
+    parts = [_Part.of(reader, name, table, alone=len(tables) == 1) for table in tables]
     use = FieldUse()
-    opened = _source(
-        owner,
+    opened = Source(
+        name,
         lambda: _read_anew(use, [partial(part.rows, use) for part in parts]),
-        files,
-        parts[0].form.taken,
+        tuple(files),
+        columns=dict(parts[0].form.taken),
+        use=use,
     )
-    return replace(opened, use=use)
+    return replace(opened, licence=owner.licence, published=owner.published) if owner else opened
 
 
 def _read_anew(use: FieldUse, readers: Sequence[Callable[[], Iterator[Row]]]) -> Iterator[Row]:
@@ -224,26 +228,34 @@ def _layout(table: Table, columns: Columns) -> Layout:
     return layout
 
 
-def _owner(tables: list[Table]) -> KnownSource | None:
-    """The known data set that all tables are parts of: by the name of the file and its columns,
-    or by columns that tell.
-    """
-    owners = {_owner_of(table) for table in tables}
-    name = owners.pop() if len(owners) == 1 else None
+def _one_of(tables: list[Table], known_of: Callable[[Table], str | None]) -> KnownSource | None:
+    """The known data set that is the same for all tables."""
+    names = {known_of(table) for table in tables}
+    name = names.pop() if len(names) == 1 else None
     return KNOWN[name] if name else None
 
 
 def _owner_of(table: Table) -> str | None:
+    """The data set whose published file this is, by the file's name and its columns."""
     named = [
         name for name, known in KNOWN.items() if not known.packaged and known.names_file(table.path)
     ]
     for name in named:
         if any(form.is_form_of(table) for form in FORMS[name]):
             return name
+    return None
+
+
+def _reader_of(table: Table) -> str | None:
+    """The data set whose form a table has, by columns that tell.
+
+    A table with a further column that changes the meaning, such as a context, is of another form.
+    """
+    further = {name for name in table.names if changes_meaning(name)}
     telling = (
         name
         for name, forms in FORMS.items()
-        if any(f.telling and f.is_form_of(table) for f in forms)
+        if any(f.telling and f.is_form_of(table) and further <= f.needs for f in forms)
     )
     return next(telling, None)
 
@@ -252,14 +264,14 @@ def _owner_of(table: Table) -> str | None:
 class _Part:
     """One table of a known data set, and the published form it has."""
 
-    owner: KnownSource
+    name: str
     table: Table
     form: PublishedForm
     convert: Convert
     split: str | None
 
     @classmethod
-    def of(cls, owner: KnownSource, table: Table, *, alone: bool) -> "_Part":
+    def of(cls, owner: KnownSource, name: str, table: Table, *, alone: bool) -> "_Part":
         """The part with its form. A file named ``train`` that is the only one was not split."""
         fitting = next(
             (form for form in FORMS[owner.name] if form.is_form_of(table)),
@@ -275,7 +287,7 @@ class _Part:
         of_name = _SPLIT.search(table.path.stem.lower())
         split = of_name.group(1) if of_name else None
         return cls(
-            owner,
+            name,
             table,
             fitting,
             fitting.bind(table),
@@ -287,7 +299,7 @@ class _Part:
         for number, values in enumerate(self.table.rows(), 1):
             location = f"{self.table.path.name}, row {number}"
             watched = use.watch(values)
-            row = self.convert(Fields(watched, self.owner.name, location))
+            row = self.convert(Fields(watched, self.name, location))
             part = text_of(values, "split", location) or self.split
             use.check(values, location)
             yield replace(row, published_split=part)

@@ -2,9 +2,7 @@
 or in one list or object.
 """
 
-import json
 import re
-from ast import literal_eval
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -13,6 +11,7 @@ from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from medtune.data.columns import text_of
+from medtune.data.formats.json import nested_value
 from medtune.data.formats.tables import Table
 from medtune.data.sources.forms import Fields
 from medtune.errors import DataError
@@ -154,10 +153,8 @@ def _parsed(value: Any) -> list[Any] | dict[Any, Any] | None:
     In a CSV the text of one, as JSON or as Python (and so pandas) writes it.
     """
     if isinstance(value, str):
-        for read in (json.loads, literal_eval):
-            with suppress(ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-                value = read(value)
-                break
+        with suppress(ValueError):
+            value = nested_value(value)
     return value if isinstance(value, list | dict) else None
 
 
