@@ -54,6 +54,9 @@ class SourceAudit(AuditPart):
     files: list[SourceFile]
     unused: dict[str, int] = {}
     """Column that is not used, or a field of a turn → rows in which it holds something."""
+    disagreeing_answers: int = 0
+    """Rows whose answer as a letter or number was taken, and whose answer as a text is no or
+    another option."""
 
 
 class RowCounts(AuditPart):

@@ -293,6 +293,10 @@ class Layout:
             id=text_of(row, columns.id, location).strip() or None,
         )
 
+    def disagrees(self, row: TableRow, source: str, location: str) -> bool:
+        """Whether two columns of a row name different answers."""
+        return False
+
     def _talk(self, row: TableRow, column: str, location: str) -> tuple[Message, ...]:
         """A whole conversation, after the system message of its row, where that has one."""
         messages = parse_messages(row.get(column), location)
@@ -367,7 +371,9 @@ def layout_rows(
     def read() -> Iterator[Row]:
         for number, row in enumerate(table.rows(), 1):
             location = f"{table.path.name}, row {number}"
-            read_row = layout.row(use.watch(row), source, location)
+            watched = use.watch(row)
+            read_row = layout.row(watched, source, location)
+            use.disagreeing += layout.disagrees(watched, source, location)
             use.check(row, location)
             yield read_row
 

@@ -93,18 +93,18 @@ class FieldUse:
     """What the reader of one source has used so far.
 
     ``chosen`` are the columns that a person named: then those that are not read are their choice,
-    but for weights.
+    but for weights. ``disagreeing`` are the rows in which two columns name different answers.
     """
 
     chosen: frozenset[str] = frozenset()
     asked: set[str] = field(default_factory=set)
     filled: Counter[str] = field(default_factory=Counter)
-    disagreeing: Counter[str] = field(default_factory=Counter)
+    disagreeing: int = 0
 
     def begin(self) -> None:
         """Count anew: the source is read from its start."""
         self.filled.clear()
-        self.disagreeing.clear()
+        self.disagreeing = 0
 
     def watch(self, row: TableRow) -> WatchedRow:
         """A row to give to the reader."""

@@ -521,3 +521,37 @@ def test_columns_of_the_recipe_alone_are_read_and_what_is_not_is_said(tmp_path, 
 def test_published_columns_with_answers_of_ones_own_are_ones_own(tmp_path, row, options):
     (found,) = trained(write(tmp_path / "own.jsonl", [row]))
     assert (found.options, found.answer_key, found.source) == (options, "C", "own")
+
+
+@pytest.mark.parametrize("place", ["answer_idx", "answer_index"])
+@pytest.mark.parametrize("numbers", [False, True])
+def test_the_letter_is_taken_and_the_text_of_the_answer_is_held_against_it(
+    tmp_path, place, numbers
+):
+    texts = ["Gout", "Asthma", "Influenza", "Measles"]
+    rows = [
+        {
+            "question": f"Which illness is number {number}?",
+            **dict(zip("ABCD", texts, strict=True)),
+            "answer": texts[number % 4],
+            place: number % 4 if numbers else "ABCD"[number % 4],
+        }
+        for number in range(40)
+    ]
+    rows[5]["answer"] = "Astma"
+    rows[6]["answer"] = "Measles"
+    path = tmp_path / "own.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    opened = open_source(str(path), None, Columns())
+    assert [row.answer_key for row in opened.read()] == list("ABCD") * 10
+    assert opened.use.disagreeing == 2
+    assert not opened.use.unused()
+
+
+def test_a_number_that_does_not_say_from_where_it_counts_gives_way_to_the_text(tmp_path):
+    row = {"question": "Which?", "A": "Gout", "B": "Flu", "C": "Cold", "D": "Pox"}
+    path = tmp_path / "own.jsonl"
+    path.write_text(json.dumps(row | {"answer": "Cold", "answer_index": 2}) + "\n")
+    opened = open_source(str(path), None, Columns())
+    assert [row.answer_key for row in opened.read()] == ["C"]
+    assert opened.use.unused() == {"answer_index": 1}

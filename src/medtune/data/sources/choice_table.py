@@ -4,6 +4,7 @@ measuring alike.
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from string import ascii_uppercase
 
@@ -155,6 +156,9 @@ _KEYS = """
     answerkey answerletter correctoption correctanswer correctchoice correctletter correct
     rightanswer rightoption answer answeridx answerindex correctidx correctindex cop gold
 """.split()
+_PLACES = """
+    answerletter answeridx answerindex correctletter correctidx correctindex correctoption
+""".split()
 _LABEL = "label"  # the last: it may be the answer, or a class beside it
 
 
@@ -163,12 +167,25 @@ class ChoiceLayout(Layout):
     """The layout of a table of questions with options: that of its other columns, and how
     options and answers are read.
 
-    A label is left out: beside options it would be taken for the class that they are.
+    ``checked`` is a second column of answers, held against the one that is taken. A label is left
+    out: beside options it would be taken for the class that they are.
     """
 
     options: OptionColumns
     meaning: Meaning
     split: str | None
+    checked: str | None = None
+
+    def disagrees(self, row: TableRow, source: str, location: str) -> bool:
+        """Whether the column ``checked`` names no option, or another one than the answer."""
+        fields = Fields(row, source, location)
+        answer = text_of(row, self.columns.answer, location).strip()
+        other = text_of(row, self.checked, location).strip()
+        options = self.options.of(fields)
+        if not options.texts or other in MISSING or answer in MISSING:
+            return False
+        position = self.meaning.position(fields, answer, options)
+        return position not in readings(other, options).values()
 
     def taken(self) -> dict[str, str]:
         """Part to column, for saying so."""
@@ -219,8 +236,8 @@ def find_choices(table: Table) -> ChoiceLayout | None:
         _needed("question", asked, table, options),
         _needed("answer", key_column, table, options),
     )
-    layout, split = _beside(table, question, key), _named(table.names, ["split"])
-    meaning = learn_meaning(key, str(table.path), _answers(table, options, key))
+    meaning, checked = _meaning(table, options, key)
+    layout, split = _beside(table, question, meaning.column), _named(table.names, ["split"])
     return ChoiceLayout(
         layout.columns,
         layout.instruction,
@@ -228,7 +245,24 @@ def find_choices(table: Table) -> ChoiceLayout | None:
         options=options,
         meaning=meaning,
         split=split,
+        checked=checked,
     )
+
+
+def _meaning(table: Table, options: OptionColumns, key: str) -> tuple[Meaning, str | None]:
+    """What the answers mean, and the column to hold them against.
+
+    Where one column gives the right option's text and another its letter or number, the latter is
+    taken: a text may be misspelt. Unless its numbers do not say from where they count.
+    """
+    plain = {plain_name(name): name for name in table.names}
+    places = [plain[name] for name in _PLACES if name in plain and plain[name] != key]
+    if places and plain_name(key) in ("answer", "correctanswer", "rightanswer"):
+        with suppress(DataError):
+            meaning = learn_meaning(places[0], str(table.path), _answers(table, options, places[0]))
+            if meaning.shown and TEXT not in meaning.shown:
+                return meaning, key
+    return learn_meaning(key, str(table.path), _answers(table, options, key)), None
 
 
 def _needed(part: str, column: str | None, table: Table, options: OptionColumns) -> str:
