@@ -43,7 +43,7 @@ def test_a_template_of_a_module_is_rendered(module):
     rendered = EndpointTemplate(settings.model.chat_template).answered(
         [Message("user", "Why?")], "So."
     )
-    assert rendered == ("<Why?>", "<So.")
+    assert rendered == ("<Why?><", "So.")  # the mark is the template's, not the answer's
 
 
 def test_its_text_is_an_input_of_the_stages(module, tmp_path, monkeypatch):

@@ -1,13 +1,17 @@
 """The families' templates against what the published ones render, and what is learnt of them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from medtune.conversation import Conversation, Message
-from medtune.tokens.chat_templates import TEMPLATES, choose_template
+from medtune.conversation import Conversation, Message, user_asks
+from medtune.errors import ModelError
+from medtune.models.load import load_tokenizer, locate
+from medtune.tokens.chat_templates import TEMPLATES, choose_template, with_fixed_date
 from medtune.tokens.encode import Encoder
+from medtune.tokens.render import ChatTemplate
 
 MARKERS = [
     "<|im_start|>",
@@ -119,3 +123,38 @@ def test_a_terminator_that_is_only_an_added_special_token_stops_generation(tiny_
         load_weights(locate(str(tiny_model)), torch.float32, "sdpa"), tokenizer, "m", "f"
     )
     assert tokenizer.convert_tokens_to_ids("<|eot_id|>") in local.stop_ids()
+
+
+# Dates and ends
+
+
+def test_a_template_that_writes_the_date_writes_the_same_one_every_day(tiny_model, tmp_path):
+    """In the prompts, in the template that a trained model keeps, and so in its fingerprint."""
+    directory = tmp_path / "dated"
+    shutil.copytree(tiny_model, directory)
+    own = load_tokenizer(locate(str(tiny_model)))
+    own.chat_template = (
+        '{% if strftime_now is defined %}{% set day = strftime_now( "%d %b %Y" ) %}{% endif %}'
+        "{{ 'Today Date: ' + day + strftime_now('%Y') }}\n" + own.chat_template
+    )
+    own.save_pretrained(directory)
+    tokenizer = load_tokenizer(locate(str(directory)))
+    assert (
+        ChatTemplate(tokenizer).prompt(user_asks("Why?")).startswith("Today Date: 26 Jul 20242024")
+    )
+    assert "strftime_now(" not in tokenizer.chat_template
+
+
+def test_a_date_whose_form_is_not_written_in_the_template_is_refused():
+    with pytest.raises(ModelError, match="today's date"):
+        with_fixed_date("{{ strftime_now (form) }}")
+
+
+def test_an_end_that_is_no_token_of_the_vocabulary_is_refused(tiny_model):
+    with pytest.raises(ModelError, match=r"<\|im_end\|>.*would never end"):
+        load_tokenizer(locate(str(tiny_model)), "chatml")
+
+
+def test_an_end_that_is_a_control_token_is_waited_for(tiny_model):
+    assert load_tokenizer(locate(str(tiny_model)), "plain").chat_template
+    assert load_tokenizer(locate(str(tiny_model)), "mistral").chat_template

@@ -235,18 +235,21 @@ def load_tokenizer(
     from transformers import AutoTokenizer
 
     from medtune.tokens.chat_templates import choose_template
+    from medtune.tokens.render import ChatTemplate
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(ref.tokenizer, trust_remote_code=False)
         seq2seq = bool(read_config(ref).is_encoder_decoder)
         tokenizer.chat_template = choose_template(tokenizer, chat_template, prompt, seq2seq=seq2seq)
-        return tokenizer
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"the tokenizer cannot be read ({str(error).splitlines()[0][:120]})",
             where=ref.name,
             fix="Is the directory whole?",
         ) from error
+    if not seq2seq:  # whose targets end with the tokenizer's own token, whatever the template
+        ChatTemplate(tokenizer).require_known_end(ref.name)
+    return tokenizer
 
 
 def loaded_fingerprint(

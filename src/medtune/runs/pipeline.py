@@ -30,6 +30,7 @@ from medtune.runs.stages import (
     training,
 )
 from medtune.runs.task_items import baselines_stage
+from medtune.tokens.chat_templates import TEMPLATE_DATE
 from medtune.training.distributed import Processes
 
 STAGE_NAMES = ("prepare", "before", "train", "after", "report")
@@ -142,6 +143,7 @@ def _record_start(plan: Plan, run: RunDirectory) -> None:
         data_dir=plan.data_dir and str(plan.data_dir.resolve()),
         versions=versions(),
         hardware=hardware().as_json(),
+        template_date=TEMPLATE_DATE.date().isoformat(),
         base={
             "name": plan.base.name,
             "fingerprint": plan.base_fingerprint,

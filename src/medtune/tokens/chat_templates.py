@@ -5,7 +5,9 @@ used, else the family whose turn markers stand in the vocabulary, else the plain
 `tests/tokens/test_chat_templates.py` holds them against what the families' own templates render.
 """
 
+import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,10 @@ from medtune.recipe.extensions import extension_names, load_extension
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+# What a template writes as today's date, whenever it is used: prompts of one model are the same on
+# every day. It is the day that Llama 3's templates fall back on.
+TEMPLATE_DATE = datetime(2024, 7, 26)
+_TODAY = re.compile(r"""strftime_now\(\s*(["'])([^"']*)\1\s*\)""")
 _UNKNOWN = "{% else %}{{ raise_exception('unknown role ' + m['role']) }}{% endif %}"
 _NO_SYSTEM = (
     "{% if m['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
@@ -174,6 +180,22 @@ def prompt_template(template: str, prompt: str) -> str:
     )
 
 
+def with_fixed_date(template: str) -> str:
+    """The template with ``TEMPLATE_DATE`` wherever it would write the day on which it is used.
+
+    Raises ``ModelError`` where it asks for the day in a form that is not written in it.
+    """
+    fixed = _TODAY.sub(lambda call: repr(TEMPLATE_DATE.strftime(call[2])), template)
+    if "strftime_now(" in fixed.replace(" ", ""):
+        raise ModelError(
+            "the chat template writes today's date in a form of its own, so its prompts change "
+            "from day to day",
+            where=_KEY,
+            fix="Name a family's template, or write the date into the template.",
+        )
+    return fixed
+
+
 def choose_template(
     tokenizer: "PreTrainedTokenizerBase",
     name: str,
@@ -194,7 +216,7 @@ def _template(tokenizer: "PreTrainedTokenizerBase", name: str) -> str:
     if name != "auto":
         return family_template(name).text
     if tokenizer.chat_template:
-        return str(tokenizer.chat_template)
+        return with_fixed_date(str(tokenizer.chat_template))
     vocabulary = tokenizer.get_vocab()
     family = next((family for marker, family in _MARKERS.items() if marker in vocabulary), "plain")
     return TEMPLATES[family]

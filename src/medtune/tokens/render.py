@@ -119,6 +119,22 @@ class ChatTemplate:
         ]
         return min(ends, default=None)
 
+    def require_known_end(self, name: str) -> None:
+        """Raises ``ModelError`` where the text that ends an answer is no token of its own.
+
+        Generation waits for a token: such an end is learnt and never found.
+        """
+        closing = self._around([Message("user", "a")])[1].strip()
+        ids = self.tokenizer.encode(closing, add_special_tokens=False, verbose=False)
+        if closing and (not ids or ids[-1] not in set(special_tokens(self.tokenizer).values())):
+            raise ModelError(
+                f"the chat template ends an answer with {closing!r}, which is no control token of "
+                "this model's vocabulary: an answer would never end",
+                where=name,
+                fix="Leave out model.chat_template, or name a family whose markers the model knows "
+                "(plain for one that knows no turns).",
+            )
+
     def prompt(self, messages: Sequence[Message]) -> str:
         """The text from which the model goes on with its answer."""
         return self._apply(self._adapted(messages), generate=True)
