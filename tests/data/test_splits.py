@@ -19,6 +19,7 @@ from medtune.data.splits import (
     random_split,
     row_keys,
     split_groups,
+    widest_tie,
 )
 from medtune.recipe.schema import Split
 
@@ -124,6 +125,51 @@ def test_a_short_answer_ties_nothing():
         2,
         3,
     ]
+
+
+def dialogue(*turns):
+    roles = ("user", "assistant") * len(turns)
+    return Row(
+        tuple(Message(role, text) for role, text in zip(roles, turns, strict=False)), "test", "here"
+    )
+
+
+@pytest.mark.parametrize(
+    ("later", "reply"),
+    [
+        ("Thank you!", "You are welcome, take care."),
+        ("Ok, thank you so much doctor", "Sure, wish you well."),
+        ("And in children?", "Half."),
+        ("谢谢医生！", "不客气。"),
+        ("Vielen Dank!", "Bitte."),
+        ("Merci beaucoup", "De rien."),
+    ],
+)
+def test_a_later_turn_without_content_ties_nothing(later, reply):
+    rows = [
+        dialogue("Is gout painful?", "It is, in the big toe.", later, reply),
+        dialogue("Is acne harmful?", "It leaves scars at times.", later, reply),
+    ]
+    assert groups_of(rows) == [0, 1]
+
+
+def test_a_later_turn_with_content_ties():
+    later = ("Which dose of allopurinol is usual?", "It begins at 100 mg.")
+    rows = [dialogue("q1", "a1", *later), dialogue("q2", "a2", *later)]
+    assert groups_of(rows) == [0, 0]
+
+
+def test_signs_and_chinese_answers_tie_as_what_they_are():
+    rows = [row("q1", "患者应多喝水多休息"), row("q2", "患者应多喝水多休息。"), row("q3", "谢谢你")]
+    assert groups_of([*rows, row("q4", "谢谢你")]) == [0, 0, 1, 2]
+    groups = [row("Is A+ rare?", "a"), row("Is A- rare?", "b")]
+    assert groups_of(groups) == [0, 1]
+
+
+def test_the_widest_tie_is_named_by_its_part():
+    rows = [row(f"q{i}", "It is always the same answer.") for i in range(4)]
+    assert widest_tie(keys_of(rows)) == ("answer", 4)
+    assert widest_tie(keys_of([])) == ("", 0)
 
 
 def test_an_answer_equal_to_a_question_or_entity_ties_nothing():

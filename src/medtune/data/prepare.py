@@ -33,7 +33,7 @@ from medtune.data.index import Index, IndexFile
 from medtune.data.rows import Row, RowStore, Source, chunks, from_batch, to_batch
 from medtune.data.selection import Selection, select
 from medtune.data.sources.open_source import open_source
-from medtune.data.splits import SPLITS
+from medtune.data.splits import SPLITS, widest_tie
 from medtune.data.steps import Habits, Judging, check_found, judge_chunk, learn_habits, repair_chunk
 from medtune.data.workers import ordered_map
 from medtune.errors import DataError
@@ -212,9 +212,11 @@ def _check_splits(settings: Data, selection: Selection) -> None:
     ]
     groups = int(selection.group.max(initial=-1)) + 1
     if empty:
+        part, rows = widest_tie(selection.keys)
+        cause = f"; {counted(rows, 'row')} share one {part}" if rows > 1 and part != "near" else ""
         raise DataError(
             f"nothing is left for {' and '.join(empty)}: all rows fall into "
-            f"{counted(groups, 'group')}",
+            f"{counted(groups, 'group')}{cause}",
             where="data.split",
             fix="Give more rows, or fewer of data.split.group_by.",
         )

@@ -7,15 +7,21 @@ They form one group. All works on hashes in arrays, so that millions of rows fit
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from medtune.data.dedup import components, normalize, text_hash
 from medtune.data.rows import Row, bare_question
 from medtune.recipe.schema import Split
+from medtune.text.signs import word_count
+from medtune.text.words import read_words
 
 SPLITS = ("train", "validation", "test")
 TELLING_WORDS = 3  # of an answer; a shorter one ties nothing together
+TELLING_CONTENT = 2  # words with content of a later question: "And in children?" asks of another
+_COURTESY = read_words(Path(__file__).with_name("courtesy_words.txt"))
+_GENERIC = read_words(Path(__file__).with_name("generic_words.txt"))
 PARTS = ("question", "answer", "entity", "near")
 
 
@@ -80,13 +86,35 @@ def row_keys(row: Row) -> list[tuple[str, int]]:
     keys = dict.fromkeys(
         (part, normalize(text)) for part, texts in values.items() for text in texts
     )
-    # "Yes" and "Take care" are the answers to many questions.
-    telling = (
-        (part, text)
-        for part, text in keys
-        if text and (part != "answer" or text.count(" ") >= TELLING_WORDS - 1)
-    )
+    first = {
+        ("question", normalize(text)) for one in asked[:1] for text in (one, bare_question(one))
+    }
+    telling = ((part, text) for part, text in keys if _tells(part, text, (part, text) in first))
     return [(part, text_hash(text)) for part, text in telling]
+
+
+def _tells(part: str, text: str, first: bool) -> bool:
+    """Whether a text in normal form has enough content to tie rows: "Yes", "Take care" are the
+    answers to many questions, and "Thank you!" is said in many dialogues.
+    """
+    words = set(text.split())
+    if part == "entity":
+        return bool(words)
+    if not words - _COURTESY:
+        return False
+    if part == "answer":
+        return word_count(text) >= TELLING_WORDS
+    return first or word_count(" ".join(words - _COURTESY - _GENERIC)) >= TELLING_CONTENT
+
+
+def widest_tie(keys: Keys) -> tuple[str, int]:
+    """The part whose one key ties most rows together, and how many."""
+    if not len(keys.rows):
+        return "", 0
+    numbers = keys.numbers()
+    counts = np.bincount(numbers)
+    widest = int(counts.argmax())
+    return PARTS[int(keys.parts[numbers == widest][0])], int(counts[widest])
 
 
 def group_rows(count: int, keys: Keys) -> np.ndarray:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from medtune.conversation import Message
 from medtune.data.cleaning import Boilerplate, Cleaner, Tally
 from medtune.data.cleaning.boilerplate import SAMPLE
+from medtune.data.cleaning.cleaner import is_missing
 from medtune.data.index import Index, conversation_hash, index_rows
 from medtune.data.rows import Row, from_batch, to_batch
 from medtune.errors import DataError
@@ -177,7 +178,7 @@ def learn_habits(batches: Iterator[pa.RecordBatch], counts: Counter[str], settin
                 chosen.append(position)
             seen[source] += 1
         for row in from_batch(batch.take(pa.array(chosen, pa.int64()))):
-            if row.answer and not row.is_choice:
+            if not row.is_choice and not is_missing(row.answer):
                 answers[row.source].append(row.answer)
     share = settings.clean.boilerplate_share
     learned = {

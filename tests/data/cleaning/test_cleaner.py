@@ -4,7 +4,7 @@ import pytest
 
 from medtune.conversation import Message
 from medtune.data.cleaning import Boilerplate, Cleaner, Tally
-from medtune.data.cleaning.cleaner import cut_off
+from medtune.data.cleaning.cleaner import cut_off, is_missing
 from medtune.data.rows import Row
 from medtune.recipe.schema import Clean
 
@@ -272,3 +272,17 @@ class TestBoilerplateOfSources:
         for told in (asked, label):
             assert Cleaner(Clean()).strip_boilerplate(told, HABITS, tally) == told
         assert not tally.rules
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", "None", "N/A", "NULL", "#N/A", "<NA>", " null "])
+def test_what_programs_write_for_a_missing_value_is_no_answer(text):
+    assert is_missing(text)
+    row = Row((Message("user", "What is gout?"), Message("assistant", text)), "s", "here")
+    tally = Tally()
+    assert Cleaner(Clean()).judge(row, tally, {"s"}) is None
+    assert tally.dropped == {"empty_answer": 1}
+
+
+@pytest.mark.parametrize("text", ["None.", "Nil", "No", "Nanosomia", "Na", "Null cells"])
+def test_short_answers_are_answers(text):
+    assert not is_missing(text)

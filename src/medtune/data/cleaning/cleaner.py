@@ -97,6 +97,15 @@ def cut_off(answer: str) -> bool:
     )
 
 
+# What programs write where a value is missing. "None." or "nil" may be an answer.
+_MISSING = frozenset("nan none null n/a #n/a <na> nat #null! #value! #ref! undefined".split())
+
+
+def is_missing(text: str) -> bool:
+    """Whether a text is empty, or what a program writes for a missing value (nan, None, N/A)."""
+    return not text.strip() or text.strip().casefold() in _MISSING
+
+
 class Cleaner:
     """The rules of a recipe, applied to rows."""
 
@@ -175,10 +184,10 @@ class Cleaner:
         ``terse`` are sources whose answers are short by habit: there a short answer is none too
         short.
         """
-        if not row.question.strip():
+        if is_missing(row.question):
             tally.dropped["empty_question"] += 1
             return None
-        if not row.answer.strip():
+        if not row.answer.strip() or (not row.is_choice and is_missing(row.answer)):
             tally.dropped["empty_answer"] += 1
             return None
         if row.is_choice:
