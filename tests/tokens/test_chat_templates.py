@@ -158,3 +158,13 @@ def test_an_end_that_is_no_token_of_the_vocabulary_is_refused(tiny_model):
 def test_an_end_that_is_a_control_token_is_waited_for(tiny_model):
     assert load_tokenizer(locate(str(tiny_model)), "plain").chat_template
     assert load_tokenizer(locate(str(tiny_model)), "mistral").chat_template
+
+
+def test_an_empty_answer_in_the_middle_is_not_learnt(tiny_model):
+    template = ChatTemplate(load_tokenizer(locate(str(tiny_model))))
+    talk = [
+        *(Message("user", "Why?"), Message("assistant", " ")),
+        *(Message("user", "Really?"), Message("assistant", "Yes.")),
+    ]
+    rendered = template.conversation(talk)
+    assert [rendered.text[slice(*span)].strip() for span in rendered.answers] == ["Yes.<|eos|>"]

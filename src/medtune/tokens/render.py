@@ -140,13 +140,17 @@ class ChatTemplate:
         return self._apply(self._adapted(messages), generate=True)
 
     def conversation(self, messages: Sequence[Message]) -> Rendered:
-        """The whole conversation, with the spans of its assistant turns."""
+        """The whole conversation, with the spans of its assistant turns: empty ones before the
+        last are no answers.
+        """
         adapted = self._adapted(messages)
         text = self._apply(adapted, generate=False)
         spans = []
         for index, message in enumerate(adapted):
             if message.role != "assistant":
                 continue
+            if index < len(adapted) - 1 and not message.content.strip():
+                continue  # an empty answer in the middle would teach to end at once
             before = self._apply(adapted[:index], generate=True)
             after = (
                 text
