@@ -176,3 +176,23 @@ def test_real_pairs_from_the_threshold_on_lie_in_one_cluster(real):
     together = real[2](THRESHOLD)
     assert len(together) >= 500
     assert np.mean(together) >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("text", "copy", "other"),
+    [
+        (
+            "患者多年来反复出现头痛和恶心症状，医生建议每天按时服药并注意休息，避免熬夜和饮酒，必要时到医院复查。",
+            "患者多年来反复出现头痛和恶心症状，医生建议每天按时服药并注意休息，避免熬夜与饮酒，必要时到医院复查。",
+            "糖尿病的诊断需要测量空腹血糖和糖化血红蛋白，并结合患者的症状和病史进行综合判断。",
+        ),
+        (
+            "この薬は一日三回食後に服用してください。眠気が出ることがあるので運転は避けてください。",
+            "この薬は一日三回食後に服用してください。眠気が出ることがあるため運転は避けてください。",
+            "高血圧の診断には家庭での血圧測定が役に立ち、塩分を減らすことが大切です。",
+        ),
+    ],
+)
+def test_near_duplicates_are_found_in_scripts_without_blanks(text, copy, other):
+    pairs = similar_pairs(signatures(*word_hashes([text, other, copy])), 0.8)
+    assert pairs.tolist() == [[0, 2]]

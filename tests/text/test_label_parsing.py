@@ -85,3 +85,27 @@ def test_sets_are_read_whole_or_not_at_all():
     assert parse_labels("Neurology; Surg", SPECIALTIES) is None
     assert parse_labels("", SPECIALTIES) is None
     assert parse_labels("Neurology; not Surgery", SPECIALTIES) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "label"),
+    [
+        ("Non-Hodgkin lymphoma", ["Hodgkin lymphoma", "Gout"], None),
+        ("It is non‑Hodgkin lymphoma.", ["Hodgkin lymphoma", "Gout"], None),
+        (
+            "It is Hodgkin lymphoma.",
+            ["Hodgkin lymphoma", "Non-Hodgkin lymphoma"],
+            "Hodgkin lymphoma",
+        ),
+        (
+            "It is non-Hodgkin lymphoma.",
+            ["Hodgkin lymphoma", "Non-Hodgkin lymphoma"],
+            "Non-Hodgkin lymphoma",
+        ),
+        ("This is CIN 2-3", ["CIN 1", "CIN 2", "CIN 3"], None),
+        ("This is CIN 2/3", ["CIN 1", "CIN 2", "CIN 3"], None),
+        ("This is CIN 2 - moderate", ["CIN 1", "CIN 2", "CIN 3"], "CIN 2"),
+    ],
+)
+def test_a_prefix_or_a_range_names_another_thing(text, labels, label):
+    assert parse_label(text, labels) == label

@@ -191,7 +191,9 @@ def parse_label(text: str, labels: Sequence[str]) -> str | None:
     named = []
     if long:
         names = "|".join(r"\s+".join(map(re.escape, label.split())) for label in long)
-        pattern = re.compile(rf"(?<!\w)(?:{names})(?!\w)", re.IGNORECASE)
+        pattern = re.compile(
+            rf"(?<!\w)(?<!\bnon[-‐‑– ])(?:{names})(?!\w|\s?[-‐‑–/]\s?\d)", re.IGNORECASE
+        )
         mentions = [match for match in pattern.finditer(text) if not is_denied(text, *match.span())]
         named, text = [exact[_plain_label(match[0])] for match in mentions], pattern.sub(GONE, text)
     named += named_letters(text, [label for label in labels if len(label) == 1])
