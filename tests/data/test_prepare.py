@@ -9,8 +9,9 @@ from collections import Counter
 import pytest
 from preparing import items, pairs, run, shared_with_training, table
 
+from medtune.data.prepare import prepare
 from medtune.errors import DataError
-from medtune.recipe.schema import TOPICS
+from medtune.recipe.schema import TOPICS, Data
 
 SUBJECTS = re.compile(
     "paracetamol poisoning|congenital adrenal hyperplasia|anthrax|cachexia|botulism", re.I
@@ -273,3 +274,12 @@ def test_two_files_of_one_name_are_counted_apart(tmp_path):
     )
     audit = run([str(one), str(two)]).audit.as_json()
     assert [source["rows"] for source in audit["sources"]] == [20, 5]
+
+
+def test_an_audit_alone_says_which_split_a_run_would_lack(tmp_path):
+    path = str(table(tmp_path, [row | {"focus": "gout"} for row in pairs(9)]))
+    audit = prepare(Data(source=path), 0, [], None, tmp_path / "audit", must_split=False).audit
+    (warning,) = [text for text in audit.warnings if "a run would stop here" in text]
+    assert warning.startswith("nothing is left for validation and test")
+    with pytest.raises(DataError, match="all rows fall into 1 group"):
+        prepare(Data(source=path), 0, [], None, tmp_path / "run")

@@ -70,14 +70,18 @@ def test_card_of_a_run_without_measurements(unmeasured):
 
 def test_awkward_names_do_not_break_the_metadata(finished, figures_of):
     recipe = yaml.safe_load(finished.recipe.read_text())
-    recipe["data"]["source"] = ["a: b #1.csv", '"quoted".csv', "---"]
+    recipe["data"]["source"] = ["/home/ann/ward 7.csv"]
+    audit = read_json(finished.data / "audit.json")
+    names = ["a: b #1", '"quoted"', "---"]
+    audit["sources"] = [audit["sources"][0] | {"name": name} for name in names]
+    write_json(finished.data / "audit.json", audit)
     recipe["description"] = "Ends the head?\n---\nNo: it does not."
     finished.recipe.write_text(yaml.safe_dump(recipe))
     write_report(finished)
     front, _ = head(model_card(figures_of(finished)))
-    assert (
-        front["model-index"][0]["results"][0]["dataset"]["name"] == 'a: b #1.csv, "quoted".csv, ---'
-    )
+    assert front["model-index"][0]["results"][0]["dataset"]["name"] == ", ".join(names)
+    assert front["datasets"] == names
+    assert "/home/ann" not in model_card(figures_of(finished))
 
 
 def test_measured_harm_leaves_the_list_of_what_is_unknown(finished, figures_of):

@@ -275,8 +275,8 @@ def data_warnings(
         yield f"the test split has {counted(groups, 'group')}: intervals will be wide"
     if not labels and not index.has_entity[selection.kept].any():
         yield (
-            "no subject column: rows on one disease are not tied together (data.columns.entity "
-            "names it)"
+            "no column is read as what a row is about: rows on one disease are not tied together "
+            "(data.columns.entity names it)"
         )
 
 

@@ -97,8 +97,9 @@ def prepare(
         check_found(settings.where, done.tally.counted)
         _enough(index, settings, done, _least(settings) if must_split else 1)
         selection = select(index, settings, [source.name for source in sources], seed)
-        if must_split:
-            _check_splits(settings, selection)
+        unfilled = _unfilled_splits(settings, selection)
+        if unfilled and must_split:
+            raise unfilled
         audit = build_audit(
             [_source_audit(source, done.read[source.name]) for source in sources],
             done.tally,
@@ -117,6 +118,9 @@ def prepare(
             seed,
         )
         _write_splits(rows, index, selection, directory)
+    if unfilled:  # an audit alone says what preparation would refuse
+        warning = f"{unfilled.what}: a run would stop here"
+        audit = audit.model_copy(update={"warnings": [*audit.warnings, warning]})
     _tell(audit)
     return Prepared(audit, directory)
 
@@ -202,24 +206,25 @@ def _enough(index: Index, settings: Data, done: _Progress, least: int) -> None:
         )
 
 
-def _check_splits(settings: Data, selection: Selection) -> None:
-    """Raise ``DataError`` where a split that the recipe asks for is empty."""
+def _unfilled_splits(settings: Data, selection: Selection) -> DataError | None:
+    """The error where a split that the recipe asks for is empty, with its cause."""
     shares = settings.split.model_dump()
     empty = [
         name
         for number, name in enumerate(SPLITS)
         if shares[name] > 0 and not (selection.split == number).any()
     ]
+    if not empty:
+        return None
     groups = int(selection.group.max(initial=-1)) + 1
-    if empty:
-        part, rows = widest_tie(selection.keys)
-        cause = f"; {counted(rows, 'row')} share one {part}" if rows > 1 and part != "near" else ""
-        raise DataError(
-            f"nothing is left for {' and '.join(empty)}: all rows fall into "
-            f"{counted(groups, 'group')}{cause}",
-            where="data.split",
-            fix="Give more rows, or fewer of data.split.group_by.",
-        )
+    part, rows = widest_tie(selection.keys)
+    cause = f"; {counted(rows, 'row')} share one {part}" if rows > 1 and part != "near" else ""
+    return DataError(
+        f"nothing is left for {' and '.join(empty)}: all rows fall into "
+        f"{counted(groups, 'group')}{cause}",
+        where="data.split",
+        fix="Give more rows, or fewer of data.split.group_by.",
+    )
 
 
 def _source_audit(source: Source, rows: int) -> SourceAudit:

@@ -60,9 +60,8 @@ def _table(figures: Figures) -> str:
 
 
 def _source_names(figures: Figures) -> list[str]:
-    """The sources' names; one with a part in a mixture is a mapping."""
-    sources = figures.recipe.data.source
-    return [source if isinstance(source, str) else source.name for source in sources]
+    """The sources' names: of a file its own, never its path on the machine."""
+    return [source.name for source in figures.audit.sources]
 
 
 def _sources(figures: Figures) -> str:
