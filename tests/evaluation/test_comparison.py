@@ -5,7 +5,7 @@ import math
 import pytest
 
 from medtune.errors import RunError
-from medtune.evaluation.comparison.paired import compare
+from medtune.evaluation.comparison.paired import TEST, compare
 from medtune.evaluation.statistics import holm
 from medtune.evaluation.tasks import TASKS
 
@@ -55,7 +55,7 @@ def test_difference_is_after_minus_before_with_its_uncertainty():
     assert found.low < found.value < found.high < 0
     assert found.p <= found.p_corrected < 0.05
     assert (found.test, found.better, found.n, found.groups) == (
-        "paired bootstrap",
+        TEST,
         "lower",
         12,
         12,

@@ -7,18 +7,31 @@ from medtune.evaluation.results import Better, Change, Decision
 from medtune.evaluation.statistics import holm
 
 SIGNIFICANCE = 0.05  # a corrected p-value below it shows a difference
-FEWEST_GROUPS = 10  # below, a bootstrap over groups says "significant" too often
+FEWEST_GROUPS = 10  # below, "significant" is said too often,
+FEWEST_EFFECTIVE = 8  # and where a few large groups decide alone (benchmarks/nulls.py)
 
 
-def decide(value: float, better: Better | None, p_corrected: float | None, groups: int) -> Decision:
+def decide(
+    value: float,
+    better: Better | None,
+    p_corrected: float | None,
+    groups: int,
+    effective: float | None = None,
+) -> Decision:
     """What a paired difference ``value`` shows.
 
     ``described`` where the figure is neither good nor bad (``better`` is None), ``undecided`` where
-    nothing was tested, the groups are too few, or chance would do as well.
+    nothing was tested, the groups are too few (or tell no more than ``effective`` groups of equal
+    weight), or chance would do as well.
     """
     if better is None:
         return "described"
-    if p_corrected is None or p_corrected >= SIGNIFICANCE or groups < FEWEST_GROUPS or value == 0:
+    if (
+        p_corrected is None
+        or p_corrected >= SIGNIFICANCE
+        or too_few(groups, effective)
+        or value == 0
+    ):
         return "undecided"
     return "better" if (value < 0) == (better == "lower") else "worse"
 
@@ -31,13 +44,25 @@ def corrected(changes: Sequence[Change]) -> list[Change]:
 
 
 def _decided(change: Change, p_corrected: float | None) -> Change:
-    decision = decide(change.value, change.better, p_corrected, change.groups)
+    decision = decide(
+        change.value, change.better, p_corrected, change.groups, change.effective_groups
+    )
     return change.model_copy(update={"p_corrected": p_corrected, "decision": decision})
 
 
-def too_few(groups: int) -> bool:
+def too_few(groups: int, effective: float | None = None) -> bool:
     """Whether so many groups decide nothing, however clear the figures look."""
-    return groups < FEWEST_GROUPS
+    return groups < FEWEST_GROUPS or (effective is not None and effective < FEWEST_EFFECTIVE)
+
+
+def too_few_groups(change: Change) -> str | None:
+    """The groups of a change in words where they are too few; None where they are enough."""
+    if not too_few(change.groups, change.effective_groups):
+        return None
+    if too_few(change.groups) or change.effective_groups is None:
+        return f"{change.groups} groups"
+    equal = f"{change.effective_groups:.1f}"
+    return f"{change.groups} groups, of such unequal weight that they tell as much as {equal},"
 
 
 class MetricName(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 from medtune.conversation import Conversation
 from medtune.errors import RecipeError
 from medtune.evaluation.results import Score, Scores, TaskResult
-from medtune.evaluation.statistics import bootstrap_interval, proportion_interval, wilson
+from medtune.evaluation.statistics import cluster_interval, proportion_interval, wilson
 from medtune.evaluation.tasks import Metric, Sample, Task, TaskSettings, find, task_of
 from medtune.files import (
     read_json,
@@ -69,9 +69,9 @@ def _score(
     if share and (parts[:, 1] == 1).all():
         interval = proportion_interval(parts[:, 0], groups, resamples, seed)
     else:
-        interval = bootstrap_interval(parts, groups, metric.value, resamples, seed)
+        interval = cluster_interval(parts, groups, metric.value, resamples, seed)
     value, low, high = interval.value, interval.low, interval.high
-    if share and low == high and low in (0, 1):  # none, or all: a bootstrap knows no spread
+    if share and low == high and low in (0, 1):  # none, or all: no spread between groups
         low, high = wilson(int(value) * count, count)
     return Score(value=value, low=low, high=high, n=len(groups), groups=count)
 

@@ -84,7 +84,8 @@ class Change(Estimate):
 
     ``p`` is of the named ``test`` (two-sided), ``p_corrected`` by Holm over its family of tests;
     both are None where nothing was tested. ``detectable`` is the smallest difference that the items
-    would show four times in five. ``kind`` is the task's name.
+    would show four times in five. ``effective_groups`` is how many groups of equal weight tell as
+    much as these. ``kind`` is the task's name.
     """
 
     p: float | None
@@ -96,6 +97,7 @@ class Change(Estimate):
     unit: str = ""
     n: int
     groups: int
+    effective_groups: float | None = None
     kind: str = ""
     decision: Decision = "described"
 

@@ -1,8 +1,8 @@
 """Intervals and tests for figures measured on items that come in groups.
 
 Every figure is a function of sums over items (a mean: of a sum and a count; macro-F1: of three
-counts a class), so one bootstrap serves all. Groups, not items, are drawn: items of one group are
-not independent.
+counts a class), so one procedure serves all. Groups, not items, are its units: items of one group
+are not independent.
 """
 
 import math
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEVEL = 0.95
-DETECTABLE = 1.959964 + 0.841621  # quantiles of the normal distribution at 97.5 % and 80 %
+from medtune.evaluation.studentized import LEVEL, infer, pseudo_values
+
 RULE_OF_THREE = (
     3  # none among n: at most 3 / n, with 95 % confidence (Hanley and Lippman-Hand 1983)
 )
@@ -27,7 +27,7 @@ Figure = Callable[
 class Interval:
     """A figure with its 95 % interval.
 
-    ``low`` and ``high`` are None where there are fewer than two groups.
+    ``low`` and ``high`` are None where the groups say nothing of chance, such as a single one.
     """
 
     value: float
@@ -39,9 +39,8 @@ class Interval:
 class PairedDifference:
     """After minus before on the same items, with its 95 % interval and two-sided p-value.
 
-    ``detectable`` is the smallest difference that these items would show four times in five: 2.80
-    standard errors (1.96 for a two-sided test at 5 %, 0.84 for a power of 80 %; Cohen 1988, section
-    2.2), of this very pair of sides.
+    ``detectable`` is the smallest difference that these items would show four times in five: so
+    many standard errors as Student's t has at 97.5 % and 80 % together (Cohen 1988, section 2.2).
     """
 
     value: float
@@ -67,22 +66,6 @@ def cluster_sums(values: Sequence[float] | Array, groups: Sequence[str]) -> Arra
     return sums
 
 
-def resampled_sums(sums: Array, resamples: int, seed: int) -> Array:
-    """Totals of the group sums [groups, k] in every bootstrap resample of the groups:
-    [resamples, k].
-    """
-    count = len(sums)
-    rng = np.random.default_rng(seed)
-    totals = np.empty((resamples, sums.shape[1]))
-    step = max(1, 4_000_000 // count)
-    for start in range(0, resamples, step):
-        drawn = rng.integers(count, size=(min(step, resamples - start), count))
-        rows = drawn + count * np.arange(len(drawn))[:, None]
-        times = np.bincount(rows.ravel(), minlength=count * len(drawn)).reshape(len(drawn), count)
-        totals[start : start + len(drawn)] = times @ sums
-    return totals
-
-
 def ratio(transform: Transform = _identity) -> Figure:
     """The figure ``transform(first sum / second sum)``.
 
@@ -98,24 +81,19 @@ def ratio(transform: Transform = _identity) -> Figure:
     return figure
 
 
-def bootstrap_interval(
+def cluster_interval(
     parts: Array, groups: Sequence[str], figure: Figure, resamples: int = 10_000, seed: int = 0
 ) -> Interval:
-    """``figure`` of the summed ``parts`` [items, k] with a percentile interval of the cluster
-    bootstrap.
-
-    Efron and Tibshirani 1993, chapter 13; groups drawn as in Field and Welsh 2007.
-    """
+    """``figure`` of the summed ``parts`` [items, k] with the interval of ``studentized.infer``."""
     sums = cluster_sums(parts, groups)
     value = float(figure(sums.sum(axis=0)))
-    if len(sums) < 2:
+    inference = infer(value, pseudo_values(figure, sums), resamples, seed)
+    if inference is None:
         return Interval(value, None, None)
-    figures = figure(resampled_sums(sums, resamples, seed))
-    low, high = np.nanquantile(figures, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(value, float(low), float(high))
+    return Interval(value, inference.low, inference.high)
 
 
-def paired_bootstrap(
+def paired_change(
     before: Array,
     after: Array,
     groups: Sequence[str],
@@ -123,60 +101,33 @@ def paired_bootstrap(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> PairedDifference:
-    """Difference of ``figure`` between two sides of the same items (parts [items, k] each), by a
-    bootstrap over groups.
+    """Difference of ``figure`` between two sides of the same items (parts [items, k] each).
 
-    The p-value is twice the smaller share of resamples on the other side of 0, counting one more on
-    either side, so it is never 0 (Davison and Hinkley 1997, section 4.2).
+    Interval and p-value come from ``studentized.infer``; fewer than six groups that changed show
+    nothing.
     """
     width = before.shape[1]
     sums = cluster_sums(np.concatenate([before, after], axis=1), groups)
-    totals = sums.sum(axis=0)
-    value = float(figure(totals[width:]) - figure(totals[:width]))
-    if len(sums) < 2:
+
+    def difference(pairs: Array) -> Array:
+        return np.asarray(figure(pairs[..., width:]) - figure(pairs[..., :width]))
+
+    value = float(difference(sums.sum(axis=0)))
+    inference = infer(value, pseudo_values(difference, sums), resamples, seed)
+    if inference is None:
         return PairedDifference(value, None, None, None)
-    drawn = resampled_sums(sums, resamples, seed)
-    differences = figure(drawn[:, width:]) - figure(drawn[:, :width])
-    differences = differences[np.isfinite(differences)]
-    if not len(differences):
-        return PairedDifference(value, None, None, None)
-    low, high = np.quantile(differences, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    tail = min(np.sum(differences <= 0), np.sum(differences >= 0))
-    # Few groups cannot prove much, however alike they are: k of them have 2^k patterns of signs (a
-    # sign-flip test's floor).
-    p = min(1.0, max(2 * (tail + 1) / (len(differences) + 1), 2.0 ** (1 - len(sums))))
-    return PairedDifference(
-        value, float(low), float(high), float(p), DETECTABLE * float(differences.std())
-    )
+    changed = int((sums[:, :width] != sums[:, width:]).any(axis=1).sum())
+    return PairedDifference(value, *inference.tested(changed))
 
 
-def ratio_interval(
-    numerators: Sequence[float],
-    denominators: Sequence[float],
-    groups: Sequence[str],
-    resamples: int = 10_000,
-    seed: int = 0,
-    transform: Transform = _identity,
-) -> Interval:
-    """``bootstrap_interval`` of ``transform(sum of numerators / sum of denominators)``."""
-    return bootstrap_interval(
-        np.stack([numerators, denominators], axis=1), groups, ratio(transform), resamples, seed
-    )
+def effective_groups(weights: Sequence[float] | Array, groups: Sequence[str]) -> float:
+    """How many groups of equal weight tell as much as these (Kish 1965, section 8.2).
 
-
-def paired_difference(
-    before: tuple[Sequence[float], Sequence[float]],
-    after: tuple[Sequence[float], Sequence[float]],
-    groups: Sequence[str],
-    resamples: int = 10_000,
-    seed: int = 0,
-    transform: Transform = _identity,
-) -> PairedDifference:
-    """``paired_bootstrap`` of two ratios, each side given as (numerators, denominators), item by
-    item.
+    ``weights`` [items] is what an item counts for in a figure, such as the bytes of its answer: one
+    long answer among short ones decides their sum.
     """
-    sides = [np.stack(side, axis=1).astype(float) for side in (before, after)]
-    return paired_bootstrap(sides[0], sides[1], groups, ratio(transform), resamples, seed)
+    sums = cluster_sums(weights, groups)
+    return float(sums.sum() ** 2 / (sums**2).sum()) if sums.any() else 0.0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -190,11 +141,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in corrected]
 
 
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """95 % interval of a proportion (Wilson 1927)."""
+def wilson(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """Interval of a proportion (Wilson 1927)."""
     from scipy.stats import binomtest  # half a second that only this test needs
 
-    interval = binomtest(successes, n).proportion_ci(LEVEL, method="wilson")
+    interval = binomtest(successes, n).proportion_ci(level, method="wilson")
     return float(interval.low), float(interval.high)
 
 
@@ -204,16 +155,17 @@ def proportion_interval(
     """A share of right items with its interval: Wilson's where every item is its own group and
     right or wrong.
 
-    Otherwise the cluster bootstrap; where that knows no spread (all right, or all wrong), Wilson's
+    Otherwise by groups; where these have no spread (all right, or all wrong), Wilson's
     for so many groups.
     """
     values = np.asarray(rights, dtype=float)
     value, count = float(values.mean()), len(set(groups))
     if count == len(values) and count > 1 and np.isin(values, (0, 1)).all():
         return Interval(value, *wilson(int(values.sum()), count))
-    if count > 1 and value in (0, 1):  # a bootstrap knows no spread here
+    if count > 1 and value in (0, 1):  # no spread between groups
         return Interval(value, *wilson(int(value) * count, count))
-    return ratio_interval(list(values), [1] * len(values), groups, resamples, seed)
+    parts = np.stack([values, np.ones(len(values))], axis=1)
+    return cluster_interval(parts, groups, ratio(), resamples, seed)
 
 
 def clustered_standard_error(values: Sequence[float], groups: Sequence[str]) -> float:
@@ -260,24 +212,44 @@ class PairedCounts:
 
     @property
     def p(self) -> float:
-        """Two-sided p-value of McNemar's exact test."""
-        return mcnemar_exact(self.only_before, self.only_after)
+        """Of McNemar's exact test, or where Newcombe's interval just holds 0, if that is more."""
+        exact = mcnemar_exact(self.only_before, self.only_after)
+        return max(exact, self._p_of_interval()) if exact < 1 else 1.0
 
     def interval(self) -> tuple[float, float]:
         """95 % interval of the share right after minus that before, from Wilson's intervals of
         both.
 
         Method 10 of Newcombe 1998 (Statistics in Medicine 17, 2635): it stays within -1 and 1, and
-        is none too short where few items changed, as a bootstrap is.
+        is none too short where few items changed, as a bootstrap is. It holds 0 wherever the exact
+        test does not exclude it.
         """
+        low, high = self._interval(LEVEL)
+        if self.p > 1 - LEVEL:
+            return min(low, 0.0), max(high, 0.0)
+        return low, high
+
+    def _interval(self, level: float) -> tuple[float, float]:
         n, before, after = self.n, self.both + self.only_before, self.both + self.only_after
-        low_before, high_before = wilson(before, n)
-        low_after, high_after = wilson(after, n)
+        low_before, high_before = wilson(before, n, level)
+        low_after, high_after = wilson(after, n, level)
         apart = self._apart()
         below = _joined(after / n - low_after, high_before - before / n, apart)
         above = _joined(high_after - after / n, before / n - low_before, apart)
         difference = (after - before) / n
         return difference - below, difference + above
+
+    def _p_of_interval(self) -> float:
+        """One less the level at which an end of the interval is 0, found by halving."""
+        low, high = self._interval(LEVEL)
+        if low > 0 or high < 0:
+            return 0.0  # below 0.05, where the exact test decides
+        least, most = 1 - LEVEL, 1.0
+        for _ in range(40):
+            p = (least + most) / 2
+            low, high = self._interval(1 - p)
+            least, most = (p, most) if low <= 0 <= high else (least, p)
+        return most
 
     def _apart(self) -> float:
         """How alike both sides are, item by item (phi, with Newcombe's correction for
@@ -303,18 +275,3 @@ def mcnemar_exact(only_before: int, only_after: int) -> float:
 
     n = only_before + only_after
     return 1.0 if n == 0 else float(binomtest(only_before, n, 0.5).pvalue)
-
-
-def sign_flips(differences: Array, resamples: int, seed: int) -> float:
-    """Two-sided p-value of a mean difference where an item may be right by half (a tie): its
-    sign flipped at random.
-
-    Fisher's randomization test (1935, section 21), with as many draws as ``resamples``; where every
-    change is a whole one it is McNemar's exact test. Each item must be its own group.
-    """
-    changed = differences[differences != 0]
-    if not len(changed):
-        return 1.0
-    signs = np.random.default_rng(seed).integers(0, 2, size=(resamples, len(changed))) * 2 - 1
-    reached = np.abs(signs @ changed) >= abs(float(changed.sum())) - 1e-9
-    return float((reached.sum() + 1) / (resamples + 1))

@@ -1,6 +1,6 @@
 """The verdict: one sentence with its uncertainty, from figures alone."""
 
-from medtune.evaluation.decisions import too_few
+from medtune.evaluation.decisions import too_few_groups
 from medtune.evaluation.results import Change, Changes
 from medtune.evaluation.tasks import TASKS
 from medtune.report.run_metrics import Metrics, main_change
@@ -71,8 +71,8 @@ def _judgement(change: Change) -> str:
         return "the improvement is real on this test set"
     if change.decision == "worse":
         return "the deterioration is real on this test set"
-    if too_few(change.groups):
-        return f"{change.groups} groups are too few to tell it from chance"
+    if few := too_few_groups(change):
+        return f"{few} are too few to tell it from chance"
     return "this test set does not show a difference"
 
 

@@ -8,7 +8,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from medtune.evaluation.decisions import FEWEST_GROUPS, SIGNIFICANCE, too_few
+from medtune.evaluation.decisions import FEWEST_GROUPS, SIGNIFICANCE
 from medtune.files import write_json, write_text
 from medtune.progress import duration
 from medtune.report.audit_text import RULES
@@ -130,7 +130,6 @@ def render_page(figures: Figures, pictures: Mapping[str, str]) -> str:
     """The report as one HTML text that needs nothing else."""
     style, script = (source_of(name) for name in ("report.css", "changed.js"))
     rows, changed, metrics = figures.rows, changed_items(figures), figures.metrics
-    arms = metrics.arms
     context = {
         "figures": figures,
         "metrics": metrics,
@@ -148,7 +147,6 @@ def render_page(figures: Figures, pictures: Mapping[str, str]) -> str:
         "tasks": task_sections(figures),
         "seeds_title": metrics.seeds
         and metric_title(figures, metrics.seeds.task, metrics.seeds.metric),
-        "arms_decided": arms and not too_few(metrics.after[arms.task][arms.metric].groups),
         "confidence": confidence_sections(figures),
         "harm": harm(figures),
         "forgetting": forgetting(figures),

@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 from medtune.conversation import Conversation, Message
 from medtune.errors import DataError
 from medtune.evaluation.class_tables import class_tables, tables_of_run
-from medtune.evaluation.comparison.paired import compare
+from medtune.evaluation.comparison.paired import TEST, compare
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
 from medtune.evaluation.tasks.classification import sample_of
@@ -118,7 +118,7 @@ def test_copies_of_an_item_are_one_witness():
     )
     found = compare({"t": before}, {"t": after}, 200, 0, {"t": TASK})["t"]["accuracy"]
     assert found.p >= 0.25  # three groups have eight patterns of signs; ten items would have 1,024
-    assert found.test == "paired bootstrap"
+    assert found.test == TEST
 
 
 def test_other_labels_are_another_task():

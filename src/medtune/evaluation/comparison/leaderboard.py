@@ -11,7 +11,13 @@ from itertools import combinations
 
 from medtune.errors import RunError
 from medtune.evaluation.comparison.paired import compare_metric, same_items
-from medtune.evaluation.decisions import FEWEST_GROUPS, SIGNIFICANCE, corrected, too_few
+from medtune.evaluation.decisions import (
+    FEWEST_GROUPS,
+    SIGNIFICANCE,
+    corrected,
+    too_few,
+    too_few_groups,
+)
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.results import Better, Change, Decision, Estimate, Result, Score, Scores
 from medtune.evaluation.tasks import Metric, Sample, Task
@@ -21,7 +27,10 @@ TOKENIZERS_DIFFER = (
     "These models cut texts into different tokens, so their figures a token mean different "
     "things: shown, not ranked. Bits per byte compare."
 )
-TOO_FEW = f"Fewer than {FEWEST_GROUPS} groups of items: too few to tell anybody apart."
+TOO_FEW = (
+    f"Fewer than {FEWEST_GROUPS} groups of items, or a few large ones among them: too few to tell "
+    "anybody apart."
+)
 # Resamples for each test of the family: Holm multiplies the smallest p-value by their number.
 RESOLUTION = 100
 
@@ -186,7 +195,8 @@ class _Table:
             sign = 1 if better == "lower" else -1
             rows.sort(key=lambda row: (row.rank or 0, sign * row.value))
         groups = min((row.groups for row in rows), default=0)
-        few = better is not None and too_few(max((p.groups for p in pairs), default=groups))
+        few = all(map(too_few_groups, changes.values())) if changes else too_few(groups)
+        few = few and better is not None
         return Leaderboard(
             task=self.key,
             task_title=self.task.title,

@@ -16,14 +16,13 @@ from medtune.evaluation.statistics import (
     RULE_OF_THREE,
     PairedCounts,
     PairedDifference,
-    paired_bootstrap,
-    sign_flips,
+    effective_groups,
+    paired_change,
 )
 from medtune.evaluation.tasks import TASKS, Metric, Sample, Task
 
-TEST = "paired bootstrap"
+TEST = "studentised bootstrap and t over groups"
 MCNEMAR = "exact McNemar"
-SIGNS = "sign flips"
 NOT_TESTED = "not tested (a description)"
 
 
@@ -90,19 +89,17 @@ def _change(
     """Value, interval, p-value and its test, and the smallest difference that could have been
     shown.
     """
-    difference = paired_bootstrap(left, right, groups, metric.value, resamples, seed)
+    difference = paired_change(left, right, groups, metric.value, resamples, seed)
     low, high = _interval(metric, difference, left, right, len(set(groups)))
-    # Nothing is detectable where the bootstrap knows no spread.
+    # Nothing is detectable where the groups have no spread.
     p, test, detectable = difference.p, TEST, difference.detectable or None
     items = _are_items(metric, left, right)
     if counts := PairedCounts.of(left[:, 0], right[:, 0], groups) if items else None:
         (low, high), p, test = counts.interval(), counts.p, MCNEMAR
-    elif items and metric.right_or_wrong and p is not None and len(set(groups)) == len(groups):
-        p, test = sign_flips(right[:, 0] - left[:, 0], resamples, seed), SIGNS
-    if test != TEST:
         detectable = max(difference.detectable or 0.0, min(1.0, FEWEST_SWITCHES / len(groups)))
     if metric.better is None:
         p, test, detectable = None, NOT_TESTED, None
+    weights = np.ones(len(left)) if metric.figure else left[:, -1] + right[:, -1]
     return Change(
         value=difference.value,
         low=low,
@@ -116,6 +113,7 @@ def _change(
         unit=metric.unit,
         n=len(left),
         groups=len(set(groups)),
+        effective_groups=effective_groups(weights, groups),
     )
 
 
@@ -131,16 +129,17 @@ def _interval(
     right: np.ndarray,
     groups: int,
 ) -> tuple[float | None, float | None]:
-    """The bootstrap's interval.
+    """Within -1 and 1 for shares.
 
     Of a share that changed alike in all groups, what the rule of three leaves open.
     """
     low, high = difference.low, difference.high
-    shares = metric.is_share(left) and metric.is_share(right)
-    if low is None or low != high or not shares:
+    if low is None or high is None or not (metric.is_share(left) and metric.is_share(right)):
         return low, high
-    reach = RULE_OF_THREE / groups
-    return max(-1.0, difference.value - reach), min(1.0, difference.value + reach)
+    if low == high:
+        reach = RULE_OF_THREE / groups
+        low, high = low - reach, high + reach
+    return max(-1.0, low), min(1.0, high)
 
 
 def compare(

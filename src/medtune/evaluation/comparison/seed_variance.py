@@ -10,7 +10,8 @@ from pydantic import Field
 from medtune.evaluation.comparison.paired import paired_samples
 from medtune.evaluation.decisions import decide, too_few
 from medtune.evaluation.results import Decision, Estimate, Result, Score
-from medtune.evaluation.statistics import cluster_sums, resampled_sums
+from medtune.evaluation.statistics import cluster_sums
+from medtune.evaluation.studentized import resampled_sums
 from medtune.evaluation.tasks import Metric, Sample
 
 
@@ -92,10 +93,9 @@ def pooled_change(
     of ``before``.
 
     The variance of the mean is that of the items, shared by all trainings (a paired cluster
-    bootstrap of the mean change), and the one between the k trainings divided by k; the interval
-    takes Student's t with the degrees of freedom of Satterthwaite (1946). More seeds do not make up
-    for few items, nor the other way round. ``luck`` is a variance of training that is known from
-    elsewhere.
+    bootstrap of the mean change), and the one between the k trainings divided by k. More seeds do
+    not make up for few items, nor the other way round. ``luck`` is a variance of training that is
+    known from elsewhere.
     """
     groups = [sample["group"] for sample in before]
     left = metric.columns(before)
@@ -106,7 +106,7 @@ def pooled_change(
     drawn = _changes(resampled_sums(sums, resamples, seed), metric, width, k).mean(axis=-1)
     items, between = float(np.nanvar(drawn)), float(changes.var(ddof=1)) if k > 1 else 0.0
     value = float(changes.mean())
-    low, high, p = _interval(value, items + luck, between / k, len(sums) - 1, k - 1)
+    low, high, p = mean_interval(value, items + luck, between / k, len(sums) - 1, k - 1)
     return PooledChange(
         changes=changes.tolist(),
         value=value,
@@ -210,16 +210,28 @@ def _changes(sums: np.ndarray, metric: Metric, width: int, k: int) -> np.ndarray
     return np.stack([end - start for end in ends], axis=-1)
 
 
-def _interval(
+def mean_interval(
     mean: float, items: float, seeds: float, item_freedom: int, seed_freedom: int
 ) -> tuple[float, float, float] | tuple[None, None, None]:
-    """Ends and p-value; ``items`` and ``seeds`` are variances."""
+    """Ends and p-value; ``items`` and ``seeds`` are variances.
+
+    The reach is the mean of both t quantiles, weighted by their variances (Cochran and Cox 1957,
+    section 4.14): Satterthwaite's degrees of freedom take the variance between two trainings for
+    known too often (``benchmarks/nulls.py``).
+    """
+    from scipy.optimize import brentq
     from scipy.stats import t
 
     total = items + seeds
     if item_freedom < 1 or total == 0:
         return None, None, None
-    parts = items**2 / item_freedom + (seeds**2 / seed_freedom if seed_freedom else 0.0)
-    freedom, error = total**2 / parts, total**0.5
-    reach = float(t.ppf(0.975, freedom)) * error
-    return mean - reach, mean + reach, float(2 * t.sf(abs(mean) / error, freedom))
+    share = seeds / total if seed_freedom else 0.0
+
+    def quantile(p: float) -> float:
+        at_seeds = share * float(t.isf(p / 2, seed_freedom)) if share else 0.0
+        return (1 - share) * float(t.isf(p / 2, item_freedom)) + at_seeds
+
+    reach, score = quantile(0.05) * total**0.5, abs(mean) / total**0.5
+    least = 1e-12
+    p = least if quantile(least) <= score else brentq(lambda p: quantile(p) - score, least, 1.0)
+    return mean - reach, mean + reach, float(p)

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from medtune.evaluation.comparison.paired import compare_metric, paired_samples
-from medtune.evaluation.decisions import corrected, too_few
+from medtune.evaluation.decisions import corrected, too_few_groups
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.results import Better, Change, Decision, Estimate, Result, Score
 from medtune.evaluation.tasks import Metric, Sample, Task
@@ -66,7 +66,8 @@ class VariantRow(Estimate):
 
 class VariantComparison(Result):
     """All variants by one metric; ``cheapest`` is the first in cost that is not shown to be worse
-    than the best, ``unmeasured`` names those without the figure.
+    than the best (None where the groups are too few to tell any from another), ``unmeasured`` names
+    those without the figure.
     """
 
     task: str
@@ -76,7 +77,7 @@ class VariantComparison(Result):
     better: Better | None
     rows: list[VariantRow]
     best: str
-    cheapest: str
+    cheapest: str | None
     unmeasured: list[str]
     sentence: str
 
@@ -103,7 +104,7 @@ def compare_variants(
     ]
     holding = [row for row, change in zip(rows, changes, strict=True) if not _is_worse(change)]
     cheapest = min(holding, key=lambda row: row.cost)
-    groups = max((change.groups for change in changes if change), default=0)
+    few = _too_few([change for change in changes if change])
     return VariantComparison(
         task=key,
         metric=metric.name,
@@ -112,10 +113,16 @@ def compare_variants(
         better=metric.better,
         rows=rows,
         best=rows[best].name,
-        cheapest=cheapest.name,
+        cheapest=None if few else cheapest.name,
         unmeasured=[name for name, variant_score in scores.items() if not variant_score],
-        sentence=_sentence(metric.title, rows, rows[best], cheapest, groups),
+        sentence=_sentence(metric.title, rows, rows[best], cheapest, few),
     )
+
+
+def _too_few(changes: Sequence[Change]) -> str | None:
+    """The groups in words where no change rests on enough of them."""
+    few = [too_few_groups(change) for change in changes]
+    return few[0] if few and all(few) else None
 
 
 def _is_worse(change: Change | None) -> bool:
@@ -165,7 +172,11 @@ def _against_best(
 
 
 def _sentence(
-    title: str, rows: Sequence[VariantRow], best: VariantRow, cheapest: VariantRow, groups: int
+    title: str,
+    rows: Sequence[VariantRow],
+    best: VariantRow,
+    cheapest: VariantRow,
+    few: str | None,
 ) -> str:
     start = f"Best of {len(rows)} ways by {title.lower()}: {best.name} ({best.value:.3g})."
     if any(row.against_best and row.against_best.p_corrected is None for row in rows):
@@ -173,8 +184,8 @@ def _sentence(
             f"{start} Nothing was tested: the items are a single group, and chance cannot be told "
             "from it."
         )
-    if too_few(groups):
-        return f"{start} {groups} groups are too few to tell any way from another."
+    if few:
+        return f"{start} {few} are too few to tell any way from another."
     if best is cheapest:
         cheaper = any(row.cost < best.cost for row in rows)
         rest = "every cheaper way is significantly worse" if cheaper else "it is the cheapest, too"

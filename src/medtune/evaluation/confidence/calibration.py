@@ -10,14 +10,8 @@ import numpy as np
 
 from medtune.evaluation.confidence.scores import softmax
 from medtune.evaluation.results import Estimate, Result
-from medtune.evaluation.statistics import (
-    LEVEL,
-    bootstrap_interval,
-    cluster_sums,
-    ratio,
-    resampled_sums,
-    wilson,
-)
+from medtune.evaluation.statistics import cluster_interval, cluster_sums, ratio, wilson
+from medtune.evaluation.studentized import LEVEL, resampled_sums
 
 Array = np.ndarray
 BINS = 10
@@ -150,7 +144,7 @@ def brier(
     Of a tie, the expected score.
     """
     scores = right * (1 - confidences) ** 2 + (1 - right) * confidences**2
-    interval = bootstrap_interval(
+    interval = cluster_interval(
         np.stack([scores, np.ones_like(scores)], axis=1), groups, ratio(), resamples, seed
     )
     return Estimate(value=interval.value, low=interval.low, high=interval.high)
