@@ -135,8 +135,8 @@ def test_a_single_group_is_compared_without_a_test():
 
 
 def test_groups_make_the_comparison_more_careful():
-    groups = [f"g{n % 3}" for n in range(12)]
-    noisy = [b - 1 if n % 3 else b + 1.2 for n, b in enumerate(BEFORE)]
+    groups = [f"g{n % 4}" for n in range(12)]
+    noisy = [b + (1.2, -1.0, -0.8, 0.3)[n % 4] - 0.05 * n for n, b in enumerate(BEFORE)]
     alone = bits(likelihoods(BEFORE), likelihoods(noisy))
     grouped = bits(likelihoods(BEFORE, groups), likelihoods(noisy, groups))
     assert grouped.p > alone.p

@@ -64,15 +64,15 @@ def test_every_score_has_n_and_interval_and_every_item_its_line(scripted, measur
 
 def test_items_of_one_group_count_as_one_in_the_interval(scripted, measure, items):
     alone = measure(scripted(), ["perplexity"])["perplexity"]["perplexity"]
-    nll = {item.reference: (5.0 + n // 4, 2) for n, item in enumerate(items)}
-    halves = [replace(item, group=f"half-{n // 4}") for n, item in enumerate(items)]
+    nll = {item.reference: (5.0 + n // 2, 2) for n, item in enumerate(items)}
+    pairs = [replace(item, group=f"pair-{n // 2}") for n, item in enumerate(items)]
     apart, grouped = (
         measure(scripted(nll=nll, fingerprint="other"), ["perplexity"], items=chosen)["perplexity"][
             "perplexity"
         ]
-        for chosen in (items, halves)
+        for chosen in (items, pairs)
     )
-    assert (alone.groups, grouped.groups, grouped.n) == (8, 2, 8)
+    assert (alone.groups, grouped.groups, grouped.n) == (8, 4, 8)
     assert grouped.value == pytest.approx(apart.value)
     assert grouped.high - grouped.low > apart.high - apart.low
 

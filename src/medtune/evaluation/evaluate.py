@@ -13,7 +13,13 @@ import numpy as np
 from medtune.conversation import Conversation
 from medtune.errors import RecipeError
 from medtune.evaluation.results import Score, Scores, TaskResult
-from medtune.evaluation.statistics import cluster_interval, proportion_interval, wilson
+from medtune.evaluation.statistics import (
+    SHARE,
+    UNBOUNDED,
+    cluster_interval,
+    proportion_interval,
+    wilson,
+)
 from medtune.evaluation.tasks import Metric, Sample, Task, TaskSettings, find, task_of
 from medtune.files import (
     read_json,
@@ -69,7 +75,8 @@ def _score(
     if share and (parts[:, 1] == 1).all():
         interval = proportion_interval(parts[:, 0], groups, resamples, seed)
     else:
-        interval = cluster_interval(parts, groups, metric.value, resamples, seed)
+        bounds = SHARE if share else UNBOUNDED
+        interval = cluster_interval(parts, groups, metric.value, resamples, seed, bounds)
     value, low, high = interval.value, interval.low, interval.high
     if share and low == high and low in (0, 1):  # none, or all: no spread between groups
         low, high = wilson(int(value) * count, count)

@@ -81,15 +81,28 @@ def ratio(transform: Transform = _identity) -> Figure:
     return figure
 
 
+UNBOUNDED = (-math.inf, math.inf)
+SHARE = (0.0, 1.0)
+
+
 def cluster_interval(
-    parts: Array, groups: Sequence[str], figure: Figure, resamples: int = 10_000, seed: int = 0
+    parts: Array,
+    groups: Sequence[str],
+    figure: Figure,
+    resamples: int = 10_000,
+    seed: int = 0,
+    bounds: tuple[float, float] = UNBOUNDED,
 ) -> Interval:
-    """``figure`` of the summed ``parts`` [items, k] with the interval of ``studentized.infer``."""
+    """``figure`` of the summed ``parts`` [items, k] with the interval of ``studentized.infer``.
+
+    ``bounds`` are the least and the most that the figure can be.
+    """
     sums = cluster_sums(parts, groups)
     value = float(figure(sums.sum(axis=0)))
     inference = infer(value, pseudo_values(figure, sums), resamples, seed)
-    if inference is None:
+    if inference is None or not np.isfinite(inference.within(*bounds)).all():
         return Interval(value, None, None)
+    inference = inference.within(*bounds)
     return Interval(value, inference.low, inference.high)
 
 
@@ -100,10 +113,11 @@ def paired_change(
     figure: Figure,
     resamples: int = 10_000,
     seed: int = 0,
+    bounds: tuple[float, float] = UNBOUNDED,
 ) -> PairedDifference:
     """Difference of ``figure`` between two sides of the same items (parts [items, k] each).
 
-    Interval and p-value come from ``studentized.infer``; fewer than six groups that changed show
+    ``bounds`` are the least and the most that the difference can be. Interval and p-value come from ``studentized.infer``; fewer than six groups that changed show
     nothing.
     """
     width = before.shape[1]
@@ -114,10 +128,10 @@ def paired_change(
 
     value = float(difference(sums.sum(axis=0)))
     inference = infer(value, pseudo_values(difference, sums), resamples, seed)
-    if inference is None:
+    if inference is None or not np.isfinite(inference.within(*bounds)).all():
         return PairedDifference(value, None, None, None)
     changed = int((sums[:, :width] != sums[:, width:]).any(axis=1).sum())
-    return PairedDifference(value, *inference.tested(changed))
+    return PairedDifference(value, *inference.within(*bounds).tested(changed))
 
 
 def effective_groups(weights: Sequence[float] | Array, groups: Sequence[str]) -> float:
@@ -165,7 +179,7 @@ def proportion_interval(
     if count > 1 and value in (0, 1):  # no spread between groups
         return Interval(value, *wilson(int(value) * count, count))
     parts = np.stack([values, np.ones(len(values))], axis=1)
-    return cluster_interval(parts, groups, ratio(), resamples, seed)
+    return cluster_interval(parts, groups, ratio(), resamples, seed, SHARE)
 
 
 def clustered_standard_error(values: Sequence[float], groups: Sequence[str]) -> float:

@@ -21,12 +21,19 @@ Array = np.ndarray
 
 
 class Inference(NamedTuple):
-    """``low`` and ``high`` may be infinite; ``detectable`` is the difference shown 4 times in 5."""
+    """95 % interval, p-value of 0, and the difference that would be shown 4 times in 5.
+
+    An end is infinite where too many resamples have no spread.
+    """
 
     low: float
     high: float
     p: float
     detectable: float
+
+    def within(self, least: float, most: float) -> "Inference":
+        """Of a figure that has bounds."""
+        return self._replace(low=max(least, self.low), high=min(most, self.high))
 
     def tested(self, changed: int) -> "Inference":
         """As a test of 0 where so many groups changed: they have 2^changed patterns of signs.
@@ -68,13 +75,13 @@ def infer(value: float, pseudo: Array, resamples: int, seed: int) -> Inference |
     drawn = _resampled_scores(pseudo - pseudo.mean(), error, resamples, seed)
     # Scores beyond either end of the interval.
     edge = int((1 - LEVEL) / 2 * (resamples + 1) + 1e-9)
-    lowest, highest = drawn[edge - 1], drawn[-edge]
+    lowest, highest = float(drawn[edge - 1]), float(drawn[-edge])
     tail = min(int((drawn >= score).sum()), int((drawn <= score).sum()))
     p_bootstrap = min(1.0, 2 * (tail + 1) / (resamples + 1))
     p_student = 2 * float(student.sf(abs(score), freedom))
     return Inference(
-        low=float(value - error * max(reach, highest)),
-        high=float(value + error * max(reach, -lowest)),
+        low=value - error * max(reach, highest),
+        high=value + error * max(reach, -lowest),
         p=max(p_student, p_bootstrap),
         detectable=error * (reach + float(student.ppf(POWER, freedom))),
     )

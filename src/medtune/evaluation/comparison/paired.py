@@ -14,6 +14,7 @@ from medtune.evaluation.results import Change, Changes, Estimate, Result, Score
 from medtune.evaluation.statistics import (
     FEWEST_SWITCHES,
     RULE_OF_THREE,
+    UNBOUNDED,
     PairedCounts,
     PairedDifference,
     effective_groups,
@@ -89,8 +90,10 @@ def _change(
     """Value, interval, p-value and its test, and the smallest difference that could have been
     shown.
     """
-    difference = paired_change(left, right, groups, metric.value, resamples, seed)
-    low, high = _interval(metric, difference, left, right, len(set(groups)))
+    shares = metric.is_share(left) and metric.is_share(right)
+    bounds = (-1.0, 1.0) if shares else UNBOUNDED
+    difference = paired_change(left, right, groups, metric.value, resamples, seed, bounds)
+    low, high = _interval(difference, len(set(groups)), shares)
     # Nothing is detectable where the groups have no spread.
     p, test, detectable = difference.p, TEST, difference.detectable or None
     items = _are_items(metric, left, right)
@@ -123,23 +126,14 @@ def _are_items(metric: Metric, left: np.ndarray, right: np.ndarray) -> bool:
 
 
 def _interval(
-    metric: Metric,
-    difference: PairedDifference,
-    left: np.ndarray,
-    right: np.ndarray,
-    groups: int,
+    difference: PairedDifference, groups: int, shares: bool
 ) -> tuple[float | None, float | None]:
-    """Within -1 and 1 for shares.
-
-    Of a share that changed alike in all groups, what the rule of three leaves open.
-    """
+    """Of a share that changed alike in all groups, what the rule of three leaves open."""
     low, high = difference.low, difference.high
-    if low is None or high is None or not (metric.is_share(left) and metric.is_share(right)):
+    if low is None or high is None or low != high or not shares:
         return low, high
-    if low == high:
-        reach = RULE_OF_THREE / groups
-        low, high = low - reach, high + reach
-    return max(-1.0, low), min(1.0, high)
+    reach = RULE_OF_THREE / groups
+    return max(-1.0, low - reach), min(1.0, high + reach)
 
 
 def compare(

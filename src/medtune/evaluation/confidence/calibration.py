@@ -10,7 +10,7 @@ import numpy as np
 
 from medtune.evaluation.confidence.scores import softmax
 from medtune.evaluation.results import Estimate, Result
-from medtune.evaluation.statistics import cluster_interval, cluster_sums, ratio, wilson
+from medtune.evaluation.statistics import SHARE, cluster_interval, cluster_sums, ratio, wilson
 from medtune.evaluation.studentized import LEVEL, resampled_sums
 
 Array = np.ndarray
@@ -145,7 +145,7 @@ def brier(
     """
     scores = right * (1 - confidences) ** 2 + (1 - right) * confidences**2
     interval = cluster_interval(
-        np.stack([scores, np.ones_like(scores)], axis=1), groups, ratio(), resamples, seed
+        np.stack([scores, np.ones_like(scores)], axis=1), groups, ratio(), resamples, seed, SHARE
     )
     return Estimate(value=interval.value, low=interval.low, high=interval.high)
 
