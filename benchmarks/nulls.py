@@ -1,6 +1,7 @@
 """False alarms, coverage and power of the test of a change, on differences known to be none.
 
-    python benchmarks/nulls.py --run RUN [RUN ...] [--sets 2000] [--resamples 999] [--quick] [--json]
+    python benchmarks/nulls.py --run RUN [RUN ...] [--sets 2000] [--resamples 999] [--quick]
+        [--json]
 
 Each figure's groups of items, as measured before and after in the runs given, are recentred so that
 nothing changed; test sets of 6 to 200 groups are drawn from them with replacement. A sound test of

@@ -117,8 +117,8 @@ def paired_change(
 ) -> PairedDifference:
     """Difference of ``figure`` between two sides of the same items (parts [items, k] each).
 
-    ``bounds`` are the least and the most that the difference can be. Interval and p-value come from ``studentized.infer``; fewer than six groups that changed show
-    nothing.
+    ``bounds`` are the least and the most that the difference can be. Interval and p-value come from
+    ``studentized.infer``; fewer than six groups that changed show nothing.
     """
     width = before.shape[1]
     sums = cluster_sums(np.concatenate([before, after], axis=1), groups)

@@ -160,7 +160,7 @@ Its answers may be wrong and dangerous.**
 {_table(figures)}
 
 Differences are paired on the same items ({figures.metrics.data.test:,} in the test split), \
-tested by a bootstrap over groups and corrected by
+tested over groups and corrected by
 Holm over all tested metrics.
 
 ## Harm beside benefit
