@@ -128,7 +128,7 @@ def ours(name: str, work: dict[str, Any], model: Any, rows: list[Any], directory
     model.train()
     losses, times = [], []
     for _ in range(work["steps"]):
-        losses.append(trainer.step()[0])
+        losses.append(trainer.step().loss)
         times.append((time.perf_counter(), time.process_time()))
     return losses, times
 

@@ -53,7 +53,7 @@ def main() -> None:
     for _ in range(job.all_steps):
         before = trainer.state.tokens
         clock.start()
-        loss, _ = trainer.step()
+        loss = trainer.step().loss
         clock.stop(trainer.state.tokens - before)
         clock.losses.append(loss)
     clock.report()
