@@ -153,7 +153,8 @@ def by_medtune(pool: Pool, chosen: np.ndarray, resamples: int, seed: int) -> Tes
     before, after = pool.before[chosen], pool.after[chosen]
     groups = [str(number) for number in range(len(chosen))]
     change = paired_change(before, after, groups, pool.figure, resamples, seed)
-    weights = before[:, -1] + after[:, -1] if pool.is_ratio else np.ones(len(chosen))
+    ratios = before.shape[1] == 2  # else counts by class, in which every group weighs the same
+    weights = before[:, -1] + after[:, -1] if ratios else np.ones(len(chosen))
     decided = not too_few(len(chosen), effective_groups(weights, groups))
     if change.low is None or change.high is None or change.p is None:
         return Tested(change.value, -np.inf, np.inf, 1.0, decided)
