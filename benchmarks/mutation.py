@@ -32,6 +32,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 MODULES = (
     "evaluation/statistics",
+    "evaluation/studentized",
     "evaluation/decisions",
     "data/splits",
     "data/selection",

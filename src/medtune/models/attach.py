@@ -47,6 +47,8 @@ def attach_adapter(model: Any, directory: Path, name: str) -> Any:
         weights = load_peft_weights(str(directory), device="cpu", key_mapping=mapping)
         # Once more, since only this says what was missing and what was left over.
         result = set_peft_model_state_dict(adapted, weights)
+    except ModelError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelError(
             f"the adapter cannot be put on its base ({_first_line(error)})",

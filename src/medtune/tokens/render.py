@@ -16,6 +16,9 @@ _UNKNOWN = ("\ue000BOS\ue000", "\ue000EOS\ue000")
 _ANSWER = "\ue000ANSWER\ue000"  # in the place of an answer, to see what a template adds
 _TERMINATORS = ["<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>"]
 
+# Stands in templates whose answers end in plain text on purpose, as some published ones do.
+PLAIN_END = "{# answers end in plain text #}"
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -122,8 +125,11 @@ class ChatTemplate:
     def require_known_end(self, name: str) -> None:
         """Raises ``ModelError`` where the text that ends an answer is no token of its own.
 
-        Generation waits for a token: such an end is learnt and never found.
+        Generation waits for a token: such an end is learnt and never found. A template that holds
+        ``PLAIN_END`` means it so.
         """
+        if PLAIN_END in (self.tokenizer.chat_template or ""):
+            return
         closing = self._around([Message("user", "a")])[1].strip()
         ids = self.tokenizer.encode(closing, add_special_tokens=False, verbose=False)
         if closing and (not ids or ids[-1] not in set(special_tokens(self.tokenizer).values())):

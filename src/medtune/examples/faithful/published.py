@@ -11,6 +11,7 @@ from medtune.files import read_json_lines, write_json_lines
 from medtune.models.causal import CausalModel
 from medtune.recipe.schema import Recipe
 from medtune.tokens.chat_templates import FamilyTemplate
+from medtune.tokens.render import PLAIN_END
 
 FIRST_ROWS = 100
 NOT_MEASURED = (
@@ -149,7 +150,8 @@ def _turns(user: str, assistant: str) -> str:
 _ASKED = "ns.system + m['content'] | trim"
 # In a Jinja text, two backslashes and n are a backslash and n.
 LLAMA_2 = FamilyTemplate(
-    _turns(
+    PLAIN_END
+    + _turns(
         rf"'[s][INST] ' + {_ASKED} + ' [/INST] \\n'",
         "' ' + m['content'] | trim + '[/s]'",
     )
@@ -164,7 +166,8 @@ MISTRAL = FamilyTemplate(
     eos="</s>",
 )
 GEMMA = FamilyTemplate(
-    "{{ bos_token }}"
+    PLAIN_END
+    + "{{ bos_token }}"
     + _turns(
         rf"'<start_of_turn>user\\n' + {_ASKED} + '<end_of_turn>\\n<start_of_turn>model\\n'",
         r"m['content'] | trim + '<end_of_turn>\\nmodel'",
