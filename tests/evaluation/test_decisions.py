@@ -2,7 +2,14 @@
 
 import pytest
 
-from medtune.evaluation.decisions import MetricName, corrected, decide, main_metric, too_few
+from medtune.evaluation.decisions import (
+    MetricName,
+    corrected,
+    decide,
+    main_metric,
+    too_few,
+    too_few_groups,
+)
 from medtune.evaluation.results import Change
 from medtune.evaluation.statistics import holm
 
@@ -62,3 +69,33 @@ def test_the_main_metric_is_what_training_was_for():
     assert main_metric([harm, general, rouge]) == rouge
     assert main_metric([harm, general]) == harm
     assert main_metric([]) is None
+
+
+def change_of(groups, effective):
+    return Change(
+        value=-1.0,
+        low=-2.0,
+        high=-0.5,
+        p=0.001,
+        test="",
+        better="lower",
+        n=groups,
+        groups=groups,
+        effective_groups=effective,
+    )
+
+
+@pytest.mark.parametrize(
+    ("groups", "effective", "words"),
+    [
+        (9, 9.0, "9 groups"),
+        (9, None, "9 groups"),
+        (40, 7.9, "40 groups, of such unequal weight that they tell as much as 7.9,"),
+        (40, 8.0, None),
+        (10, None, None),
+    ],
+)
+def test_groups_are_too_few_by_their_number_or_by_their_weights(groups, effective, words):
+    assert too_few_groups(change_of(groups, effective)) == words
+    (decided,) = corrected([change_of(groups, effective)])
+    assert decided.decision == ("better" if words is None else "undecided")
