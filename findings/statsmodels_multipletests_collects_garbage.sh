@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # statsmodels 0.15.0: multitest.multipletests runs a full garbage collection at each call.
-# Its time therefore grows with everything else that the process holds, and not with the p-values:
-# three of them take thousands of times longer beside a few million objects (loaded samples, say)
-# than the arithmetic needs.
+# Its time therefore grows with everything else that the process holds, such as loaded samples, and
+# not with the p-values.
 # Why it matters: a table corrected metric by metric, or a simulation that corrects thousands of
 # families, spends nearly all of its time there, and a profile shows it under another name.
 # Exits 1 if that changes.
