@@ -47,7 +47,6 @@ def questions(source: str, form: str, data_dir: Path, count: int) -> tuple[list[
     The first ``count`` drawn by seed.
     """
     from medtune.data.eval_items import read_benchmark
-    from medtune.data.rows import bare_question
     from medtune.evaluation.tasks.multiple_choice import key_of
 
     items = read_benchmark(source, None, data_dir).items
@@ -61,7 +60,7 @@ def questions(source: str, form: str, data_dir: Path, count: int) -> tuple[list[
     requests = []
     for item in chosen:
         options = list(item.options or ())
-        text = bare_question(item.question) if form == "texts" else item.question
+        text = item.stem if form == "texts" else item.question
         before = shown if form == "shots" else []
         requests.append(
             [

@@ -5,6 +5,7 @@ what is known of it.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any, Literal
 
 from medtune.files import whole_file
@@ -26,6 +27,20 @@ class Message:
     def as_dict(self) -> dict[str, str]:
         """The form that chat templates take."""
         return {"role": self.role, "content": self.content}
+
+
+def options_block(options: Sequence[str]) -> str:
+    """The options of a question as they stand below it: a blank line, then lines ``A. …``."""
+    lettered = zip(ascii_uppercase, options, strict=False)
+    return "\n".join(["\n", *(f"{letter}. {option}" for letter, option in lettered)])
+
+
+def bare_question(question: str, options: Sequence[str] | None) -> str:
+    """A question without its options, where just these stand below it.
+
+    Nothing else is cut off: a line "A. …" may belong to the question.
+    """
+    return question.removesuffix(options_block(options)) if options else question
 
 
 @dataclass(frozen=True)
@@ -58,6 +73,11 @@ class Conversation:
     def question(self) -> str:
         """The last user turn before the answer."""
         return next((m.content for m in reversed(self.prompt) if m.role == "user"), "")
+
+    @property
+    def stem(self) -> str:
+        """The question without its options."""
+        return bare_question(self.question, self.options)
 
     @property
     def reference(self) -> str:

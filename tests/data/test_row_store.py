@@ -1,11 +1,18 @@
-"""Rows on disk between the passes: what comes back is what went in, at the positions it had."""
+"""Rows on disk between the passes: what comes back is what went in, at the positions it had; and
+the parts of a row, which are kept apart.
+"""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medtune.conversation import Message
+from medtune.conversation import Conversation, Message
+from medtune.data.cleaning import Cleaner, Tally
 from medtune.data.rows import Row, RowStore, chunks, from_batch, to_batch
+from medtune.data.sources.choice_forms import choice_row
+from medtune.data.sources.forms import Fields
+from medtune.data.steps import scan_row
+from medtune.recipe.schema import Clean
 
 TEXT = st.text(max_size=12)
 MAYBE = st.none() | TEXT
@@ -64,3 +71,40 @@ def test_chunks_have_the_size_and_lose_nothing(count, sizes):
     found = list(chunks(iter(range(count)), 4))
     assert [len(chunk) for chunk in found] == sizes
     assert [item for chunk in found for item in chunk] == list(range(count))
+
+
+class TestOptionsBelowAQuestion:
+    STEM = "A man has two spots:\n\nA. on the arm  \nB. on the leg\n\nWhich drug?"
+
+    def asked(self, question, *options, key="B"):
+        return choice_row(Fields({}, "s", "row 1"), question, list(options), key)
+
+    @pytest.mark.parametrize(
+        "stem",
+        [STEM, "Signs:\n\nA. Fever", "Group\n\nA. streptococci: which?", "\n\nA. ", "Q?\n\nB. x"],
+    )
+    def test_a_stem_with_lettered_lines_stays_whole(self, stem):
+        row = self.asked(stem, "aspirin", "warfarin")
+        assert row.question == f"{stem}\n\nA. aspirin\nB. warfarin"
+        assert row.stem == stem
+
+    def test_options_that_a_file_shows_in_its_question_are_not_written_twice(self):
+        row = self.asked("Which?\n\nA. x\nB. y", "x", "y")
+        assert (row.question, row.stem) == ("Which?\n\nA. x\nB. y", "Which?")
+
+    def test_repairs_and_masks_keep_question_options_and_answer_apart(self):
+        row = self.asked(self.STEM, "5 &lt; 6 ", "Dr. John Smith's  drug")
+        repaired = Cleaner(Clean()).repair(row, Tally())
+        masked, _ = scan_row(repaired, "mask")
+        stem = self.STEM.replace("  ", "")
+        assert repaired.options == ("5 < 6", "Dr. John Smith's drug")
+        assert masked.options == ("5 < 6", "Dr. [NAME-1]'s drug")
+        for one in (repaired, masked):
+            assert one.stem == stem
+            assert one.question == f"{stem}\n\nA. {one.options[0]}\nB. {one.options[1]}"
+            assert one.answer == f"B. {one.options[1]}"
+
+    def test_a_question_without_options_is_never_cut(self):
+        messages = (Message("user", self.STEM), Message("assistant", "Neither."))
+        assert Row(messages, "s", "row 1").stem == self.STEM
+        assert Conversation("1", "g", "s", messages).stem == self.STEM

@@ -247,12 +247,8 @@ def test_rows_that_were_trained_on_calibrate_nothing(tmp_path, medtune, tiny_mod
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     from medtune.conversation import read_conversations
-    from medtune.data.rows import bare_question
 
-    train = {
-        bare_question(item.question)
-        for item in read_conversations(tmp_path / "run/data/train.parquet")
-    }
+    train = {item.stem for item in read_conversations(tmp_path / "run/data/train.parquet")}
     file = tmp_path / "run/eval/after/validation/multiple_choice.samples.jsonl"
     asked = [json.loads(line)["question"] for line in file.read_text().splitlines()]
     assert asked

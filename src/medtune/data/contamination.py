@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from medtune.data.audit import ContaminationAudit, OverlapCounts, OverlapPair
 from medtune.data.dedup import normalize, normalized_word_hashes, run_hashes, text_hash
-from medtune.data.rows import CHUNK, Row, RowStore, Source, bare_question, from_batch
+from medtune.data.rows import CHUNK, Row, RowStore, Source, from_batch
 from medtune.data.sources.catalogue import KNOWN
 from medtune.data.sources.open_source import open_source, source_files
 from medtune.data.workers import ordered_map
@@ -128,9 +128,16 @@ class Items:
         ]
 
 
-def _question_hash(row: Row) -> int:
-    """Of the bare question; a run of words is hashed otherwise, so the two never meet."""
-    return text_hash("question " + normalize(bare_question(row.question)))
+def _question_hash(question: str) -> int:
+    """Of a bare question; a run of words is hashed otherwise, so the two never meet."""
+    return text_hash("question " + normalize(question))
+
+
+def _bare(row: Row) -> str:
+    """The question of a row without its options; where these are not known, what stands before a
+    line that may be the first of them.
+    """
+    return row.stem if row.options else row.question.split("\n\nA. ")[0]
 
 
 def _row_hashes(rows: Sequence[Row], ngram: int) -> tuple[np.ndarray, np.ndarray]:
@@ -143,9 +150,10 @@ def _row_hashes(rows: Sequence[Row], ngram: int) -> tuple[np.ndarray, np.ndarray
 def _item_hashes(rows: Sequence[Row], ngram: int) -> tuple[np.ndarray, np.ndarray]:
     """The same with the hash of each short question, every (hash, row) once."""
     values, owner = _row_hashes(rows, ngram)
-    words = [normalize(bare_question(row.question)).count(" ") + 1 for row in rows]
-    short = [i for i, row in enumerate(rows) if words[i] < ngram and row.question.strip()]
-    values = np.append(values, np.array([_question_hash(rows[i]) for i in short], np.uint64))
+    asked = [_bare(row) for row in rows]
+    short = [i for i, text in enumerate(asked) if normalize(text).count(" ") + 1 < ngram]
+    short = [i for i in short if rows[i].question.strip()]
+    values = np.append(values, np.array([_question_hash(asked[i]) for i in short], np.uint64))
     owner = np.append(owner, np.array(short, np.int64))
     order = np.lexsort((values, owner))
     values, owner = values[order], owner[order]
@@ -164,8 +172,13 @@ def search(
     """
     rows = from_batch(batch)
     values, owner = _row_hashes(rows, sought.ngram)
-    values = np.append(values, np.array([_question_hash(row) for row in rows], np.uint64))
-    owner = np.append(owner, np.arange(len(rows)))
+    asked = [
+        (_question_hash(text), i)
+        for i, row in enumerate(rows)
+        for text in dict.fromkeys((row.question, _bare(row)))
+    ]
+    values = np.append(values, np.array([value for value, _ in asked], np.uint64))
+    owner = np.append(owner, np.array([i for _, i in asked], np.int64))
     position = np.searchsorted(sought.hashes, values)
     inside = position < len(sought.hashes)
     known = np.zeros(len(values), bool)

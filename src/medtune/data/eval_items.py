@@ -5,14 +5,14 @@ demonstration questions are found here, so that they leave the training rows.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_uppercase
 
 from medtune.conversation import Conversation
 from medtune.data.dedup import normalize, text_hash
 from medtune.data.field_use import unused_fields_text
-from medtune.data.rows import Row, bare_question
+from medtune.data.rows import Row
 from medtune.data.sources.catalogue import KNOWN as KNOWN_SOURCES
 from medtune.data.sources.open_source import open_source
 from medtune.errors import DataError
@@ -105,11 +105,8 @@ def read_benchmark(source: str, split: str | None, data_dir: Path | None) -> Ben
 
 def _trimmed(row: Row) -> Row:
     """The row without blanks around its options."""
-    return (
-        replace(row, options=tuple(option.strip() for option in row.options))
-        if row.options
-        else row
-    )
+    options = tuple(option.strip() for option in row.options or ())
+    return row if options == (row.options or ()) else row.rewritten(row.bare_messages, options)
 
 
 def _check(row: Row) -> None:
@@ -123,7 +120,7 @@ def _once(rows: list[Row], seen: set[str]) -> list[Conversation]:
     """Rows as conversations, equal ones once; none of a group in ``seen``."""
     by_digest: dict[str, Conversation] = {}
     for row in rows:
-        group = f"q-{text_hash(normalize(bare_question(row.question))):016x}"
+        group = f"q-{text_hash(normalize(row.stem)):016x}"
         if group in seen:
             continue
         options, key = row.options or (), row.answer_key or ""

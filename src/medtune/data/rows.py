@@ -5,14 +5,14 @@ The store is Arrow batches in a file, so that memory stays bounded as data grow.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from string import ascii_uppercase
 from types import TracebackType
 
 import pyarrow as pa
 
-from medtune.conversation import Message
+from medtune.conversation import Message, bare_question, options_block
 from medtune.data.field_use import FieldUse
 
 
@@ -64,17 +64,46 @@ class Row:
         return next((m.content for m in reversed(self.messages) if m.role == "user"), "")
 
     @property
+    def stem(self) -> str:
+        """The question without its options."""
+        return bare_question(self.question, self.options)
+
+    @property
     def answer(self) -> str:
         """The last assistant turn; empty where there is none."""
         return next((m.content for m in reversed(self.messages) if m.role == "assistant"), "")
 
+    @property
+    def bare_messages(self) -> tuple[Message, ...]:
+        """The turns, the question without its options below it."""
+        last = self._asking if self.stem != self.question else -1
+        return tuple(
+            Message(m.role, self.stem) if i == last else m for i, m in enumerate(self.messages)
+        )
 
-OPTIONS = "\n\nA. "  # where the options of a multiple-choice question begin
+    @property
+    def _asking(self) -> int:
+        return max((i for i, m in enumerate(self.messages) if m.role == "user"), default=-1)
 
+    def rewritten(self, bare: Sequence[Message], options: Sequence[str] | None) -> "Row":
+        """The row with other texts: its ``bare_messages`` and its options.
 
-def bare_question(text: str) -> str:
-    """A question without the options written below it."""
-    return text.split(OPTIONS)[0]
+        These stand below the question, and in an answer that repeats one, just as they did.
+        """
+        messages, repeats = list(bare), self._repeats(options or ())
+        for i, old in enumerate(self.messages):
+            if old.role == "assistant" and old.content.strip() in repeats:
+                messages[i] = Message(old.role, repeats[old.content.strip()])
+        if options and self.stem != self.question:
+            asked = messages[self._asking]
+            messages[self._asking] = Message(asked.role, asked.content + options_block(options))
+        return replace(self, messages=tuple(messages), options=tuple(options) if options else None)
+
+    def _repeats(self, options: Sequence[str]) -> dict[str, str]:
+        """What an answer that is an option, or its letter and text, becomes with other texts."""
+        pairs = list(zip(ascii_uppercase, self.options or (), options, strict=False))
+        lettered = {f"{letter}. {old}".strip(): f"{letter}. {new}" for letter, old, new in pairs}
+        return {old.strip(): new for _, old, new in pairs} | lettered
 
 
 @dataclass(frozen=True)

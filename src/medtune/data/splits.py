@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from medtune.conversation import bare_question
 from medtune.data.dedup import components, normalize, text_hash
-from medtune.data.rows import Row, bare_question
+from medtune.data.rows import Row
 from medtune.recipe.schema import Split
 from medtune.text.signs import word_count
 from medtune.text.words import read_words
@@ -77,7 +78,7 @@ def row_keys(row: Row) -> list[tuple[str, int]]:
     """
     asked = row.turns("user")
     if row.options:  # the same question may stand with other options
-        asked = [*asked, *map(bare_question, asked)]
+        asked = [*asked, *(bare_question(text, row.options) for text in asked)]
     values = {"question": asked, "answer": row.turns("assistant"), "entity": [row.entity or ""]}
     # A label such as "Cardiology" is the answer of every row of its class: it ties nothing
     # together.
@@ -87,7 +88,9 @@ def row_keys(row: Row) -> list[tuple[str, int]]:
         (part, normalize(text)) for part, texts in values.items() for text in texts
     )
     first = {
-        ("question", normalize(text)) for one in asked[:1] for text in (one, bare_question(one))
+        ("question", normalize(text))
+        for one in asked[:1]
+        for text in (one, bare_question(one, row.options))
     }
     telling = ((part, text) for part, text in keys if _tells(part, text, (part, text) in first))
     return [(part, text_hash(text)) for part, text in telling]

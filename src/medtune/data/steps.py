@@ -52,21 +52,20 @@ def _texts(row: Row) -> list[str]:
     the labels).
     """
     others = [row.label, *(row.labels or ()), row.entity, *(row.options or ()), row.id]
-    return [*(m.content for m in row.messages), *dict.fromkeys(text for text in others if text)]
+    turns = (m.content for m in row.bare_messages)
+    return [*turns, *dict.fromkeys(text for text in others if text)]
 
 
 def _masked_row(row: Row, texts: Sequence[str], masked: Sequence[str]) -> Row:
     turns = len(row.messages)
     new = dict(zip(texts[turns:], masked[turns:], strict=True))
+    messages = [Message(m.role, text) for m, text in zip(row.messages, masked, strict=False)]
+    options = row.options and tuple(new.get(text, text) for text in row.options)
     return replace(
-        row,
-        messages=tuple(
-            Message(m.role, text) for m, text in zip(row.messages, masked, strict=False)
-        ),
+        row.rewritten(messages, options),
         label=new.get(row.label, row.label) if row.label else row.label,
         labels=row.labels and tuple(new.get(text, text) for text in row.labels),
         entity=new.get(row.entity, row.entity) if row.entity else row.entity,
-        options=row.options and tuple(new.get(text, text) for text in row.options),
         id=row.id if not row.id or new[row.id] == row.id else None,
     )
 

@@ -13,7 +13,6 @@ import numpy as np
 from medtune.conversation import Conversation, iter_conversations, read_conversations
 from medtune.data.dedup import normalize
 from medtune.data.eval_items import Benchmark, read_benchmark
-from medtune.data.rows import bare_question
 from medtune.data.sources.open_source import source_files
 from medtune.errors import DataError
 from medtune.evaluation.decisions import MetricName, main_metric
@@ -137,8 +136,8 @@ class TaskItems:
 
     def _untrained(self, items: Sequence[Conversation]) -> list[Conversation]:
         """Those whose question, without its options, is not in train; the others are counted."""
-        known = {normalize(bare_question(item.question)) for item in self.split("train")}
-        kept = [item for item in items if normalize(bare_question(item.question)) not in known]
+        known = {normalize(item.stem) for item in self.split("train")}
+        kept = [item for item in items if normalize(item.stem) not in known]
         if len(kept) < len(items):
             say(
                 f"{len(items) - len(kept):,} of {len(items):,} rows for calibration were trained "

@@ -137,15 +137,15 @@ class Cleaner:
         label = row.label
         if label is not None and self.settings.labels:
             label = self._label(label, row.location, tally, touched)
-        messages = tuple(
+        messages = [
             Message(
                 m.role,
                 label
                 if named and m.role == "assistant" and label
-                else self._message(m, row, tally, touched),
+                else self.text(m.content, row.location, tally, touched),
             )
-            for m in row.messages
-        )
+            for m in row.bare_messages
+        ]
         options = row.options and tuple(
             self.text(o, row.location, tally, touched) for o in row.options
         )
@@ -153,12 +153,7 @@ class Cleaner:
         tally.row(touched)
         if not touched and entity == row.entity:
             return row
-        return replace(
-            row, messages=messages, label=label or None, options=options, entity=entity or None
-        )
-
-    def _message(self, message: Message, row: Row, tally: Tally, touched: set[str]) -> str:
-        return self.text(message.content, row.location, tally, touched)
+        return replace(row.rewritten(messages, options), label=label or None, entity=entity or None)
 
     def _label(self, label: str, location: str, tally: Tally, touched: set[str]) -> str:
         repaired = " ".join(self.text(label, location, Tally(), set()).split())

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from string import ascii_uppercase
 
+from medtune.conversation import bare_question, options_block
 from medtune.data.columns import nested_field, text_of
 from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.tables import Table
@@ -35,8 +36,9 @@ def choice_row(
             _AS_PUBLISHED,
         )
     lines = [f"{letter}. {option}" for letter, option in zip(letters, options, strict=True)]
+    bare = bare_question(question, options)  # a file may show the options in its question, too
     return fields.conversation(
-        "\n".join([question, "", *lines]) if question else "",
+        bare + options_block(options) if question else "",
         lines[letters.index(key)] if key else "",
         options=tuple(options),
         answer_key=key or None,

@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from medtune.conversation import Conversation, Message
-from medtune.data.rows import bare_question
+from medtune.conversation import Conversation, Message, options_block
 from medtune.errors import DataError
 from medtune.evaluation.results import Result, Sample
 from medtune.evaluation.tasks.baseline_methods import CHANCE, CONSTANT, ChoiceItem
@@ -112,10 +111,10 @@ class PromptWording:
     def bare(self, item: Conversation) -> tuple[Message, ...]:
         """The question alone; the worked examples answer with the right option's text."""
         examples = self._examples(
-            lambda example: bare_question(example.question),
+            lambda example: example.stem,
             lambda example: (example.options or ("",))[key_of(example)],
         )
-        return self.settings.conversation(_user(item, bare_question(item.question)), examples)
+        return self.settings.conversation(_user(item, item.stem), examples)
 
     def _examples(
         self, question: Callable[[Conversation], str], answer: Callable[[Conversation], str]
@@ -144,9 +143,7 @@ def _user(item: Conversation, text: str) -> tuple[Message, ...]:
 def _lines(item: Conversation, order: Sequence[int] | None = None) -> str:
     options = item.options or ()
     indices = range(len(options)) if order is None else order
-    lettered = zip(ascii_uppercase, indices, strict=False)
-    lines = [f"{letter}. {options[index]}" for letter, index in lettered]
-    return "\n".join([bare_question(item.question), "", *lines])
+    return item.stem + options_block([options[index] for index in indices])
 
 
 def fixed_classes(items: Sequence[Conversation]) -> list[str] | None:
@@ -164,7 +161,7 @@ def option_sample(item: Conversation, classes: Sequence[str] | None) -> OptionSa
         id=item.id,
         group=item.group,
         source=item.source,
-        question=bare_question(item.question),
+        question=item.stem,
         reference=right,
         labels=[right],
         options=options,
