@@ -1,7 +1,12 @@
 """The errors a user meets: each says what is wrong, where, and what to do.
 
-Each is also of its standard type (ValueError, RuntimeError).
+Each is also of its standard type (ValueError, RuntimeError). No message holds a value of a data
+file: ``described`` says its kind and length, ``without_values`` takes it out of others' messages.
 """
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class MedtuneError(Exception):
@@ -40,3 +45,45 @@ class ModelError(MedtuneError, ValueError):
 
 class RunError(MedtuneError, RuntimeError):
     """A run started and could not go on."""
+
+
+_QUOTED = re.compile(r"(?<!\w)(['\"`“]).*?(?:['\"`”](?!\w)|$)", re.DOTALL)
+
+
+def described(value: object) -> str:
+    """A value from a file by its kind and length alone: it may be a patient's text."""
+    if isinstance(value, str):
+        size = f"{len(value):,} character{'s' * (len(value) > 1)}"
+        return f"a text of {size}" if value.strip() else "an empty text"
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
+    if isinstance(value, list | tuple | set):
+        return f"a list of {len(value):,}"
+    if isinstance(value, dict):
+        return f"an object of {len(value):,} fields"
+    if value is None or isinstance(value, bool):
+        return "nothing" if value is None else "true or false"
+    return "a number" if isinstance(value, int | float) else f"of type {type(value).__name__}"
+
+
+def without_values(error: BaseException) -> str:
+    """The first line of a library's message without what it quotes: that may stand in a file."""
+    first = next(iter(str(error).strip().splitlines()), "")
+    if isinstance(error, MedtuneError | AttributeError | ImportError | NameError | OSError):
+        return first  # what these quote are names in code, and paths
+    return _QUOTED.sub("'…'", first)[:200]
+
+
+@contextmanager
+def reading_data(where: str) -> Iterator[None]:
+    """What a library raises on a file's values becomes a DataError without them."""
+    try:
+        yield
+    except (MedtuneError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise DataError(
+            f"cannot be read ({type(error).__name__}: {without_values(error)})",
+            where=where,
+            fix="Export the file again; --verbose shows where reading stopped.",
+        ) from error

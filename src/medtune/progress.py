@@ -4,6 +4,7 @@ Standard output is for results.
 """
 
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -33,10 +34,21 @@ def is_verbose() -> bool:
     return _settings.verbose
 
 
+# Control characters but for tab and line feed, and marks that turn the direction of writing.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """A text for a terminal: control characters, which could move the cursor or hide text, stand
+    as escapes.
+    """
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def say(text: str) -> None:
     """Print one line to standard error, unless quiet."""
     if not _settings.quiet:
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 def detail(text: str) -> None:
@@ -104,7 +116,7 @@ class Bar:
     def _print_plain(self) -> None:
         self._last = time.monotonic()
         share = f"{self.done / self.total:4.0%}, " if self.total else ""
-        print(f"{self.title}: {share}{self._status()}", file=sys.stderr, flush=True)
+        say(f"{self.title}: {share}{self._status()}")
 
     def finish(self) -> None:
         """Say in one line what was done and how long it took."""
@@ -129,13 +141,14 @@ def track(title: str, total: float, unit: str) -> Iterator[Bar]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=18),
         TaskProgressColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as display:
-        bar._rich, bar._task = display, display.add_task(title, total=bar.total or None, note="")
+        task = display.add_task(printable(title), total=bar.total or None, note="")
+        bar._rich, bar._task = display, task
         yield bar
     bar._rich = None
     bar.finish()

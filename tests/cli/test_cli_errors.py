@@ -71,7 +71,7 @@ def test_verbose_adds_the_traceback_and_keeps_the_exit_code(medtune):
         (
             "columns.csv",
             b"foo,bar\n1,2\n3,4\n",
-            ["columns.csv", "foo, bar", "data.columns.question"],
+            ["columns.csv", "Columns here: 2, with no usual", "data.columns.question"],
         ),
         ("half.csv", b"question,foo\n1,2\n3,4\n", ["half.csv", "answer", "question, foo"]),
         ("nothing.csv", b"", ["nothing.csv", "no rows"]),

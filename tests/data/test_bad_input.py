@@ -119,7 +119,7 @@ ROWS = [
             "role.jsonl",
             '{"messages": [{"role": "nurse", "content": "x"}]}\n',
             "role.jsonl, row 1",
-            "unknown role 'nurse'",
+            "unknown role (a text of 5 characters)",
         ),
         ("cut.parquet", written(".parquet", ROWS)[:-20], "cut.parquet", "not a whole Parquet file"),
         ("none.csv", "question,answer\n", "none.csv", "no rows"),

@@ -259,10 +259,10 @@ def test_one_column_only_asks_for_the_delimiter(tmp_path):
 
 def test_no_recognisable_columns_lists_what_was_seen(tmp_path):
     with pytest.raises(DataError) as caught:
-        load(tmp_path, [{"alpha": "x", "beta": "y"}])
+        load(tmp_path, [{"alpha": "x", "title": "y"}])
     text = str(caught.value)
     assert "mine.jsonl" in text
-    assert "alpha, beta" in text
+    assert "alpha, title" in text
     assert "data.columns.question" in text
 
 
@@ -283,7 +283,7 @@ def test_a_column_of_the_recipe_that_is_not_there_is_named(tmp_path, part):
 @pytest.mark.parametrize(
     ("value", "what"),
     [
-        ([{"role": "narrator", "content": "x"}], "unknown role 'narrator'"),
+        ([{"role": "narrator", "content": "x"}], "unknown role \\(a text of 8 characters\\)"),
         ("plain text", "not a list of messages"),
         (["plain text"], "a turn is not an object"),
     ],

@@ -5,7 +5,7 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 import typer
@@ -20,8 +20,8 @@ from medtune.cli.export import export
 from medtune.cli.inspect import inspect
 from medtune.cli.run import pretrain, run
 from medtune.cli.stage_verbs import prepare, report, train
-from medtune.errors import MedtuneError
-from medtune.progress import is_verbose
+from medtune.errors import MedtuneError, without_values
+from medtune.progress import is_verbose, printable
 
 GOES_ON = "What is done is kept: the same command goes on from there."
 NO_ROOM = {
@@ -36,7 +36,7 @@ class Terminated(SystemExit):
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable(message)}", file=sys.stderr)
     return code
 
 
@@ -58,8 +58,20 @@ def _unexpected(error: Exception) -> str:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}\nMore with --verbose."
-    reason = str(error).splitlines()[0] if str(error) else "no further word"
+    reason = without_values(error) or "no further word"
     return f"{type(error).__name__}: {reason}\nMore with --verbose."
+
+
+def _traceback(error: BaseException) -> Iterator[str]:
+    """Where it came from, the first cause first; messages without values of a file."""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        yield from _traceback(cause)
+        yield "\nwhich led to\n\n"
+    yield "Traceback (most recent call last):\n"
+    yield from traceback.format_tb(error.__traceback__)
+    reason = str(error) if isinstance(error, MedtuneError) else without_values(error)
+    yield f"{type(error).__name__}: {reason}\n"
 
 
 def exit_code_of(program: Callable[[], object]) -> int:
@@ -74,7 +86,7 @@ def exit_code_of(program: Callable[[], object]) -> int:
         return _fail(f"interrupted. {GOES_ON}", 130)
     except Exception as error:
         if is_verbose():
-            traceback.print_exc()
+            print("".join(_traceback(error)), file=sys.stderr, end="")
         if isinstance(error, MedtuneError):
             return _fail(str(error), error.exit_code)
         return _fail(_unexpected(error), 1)

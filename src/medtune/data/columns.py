@@ -8,43 +8,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from medtune.conversation import Message, Role
+from medtune.data.column_names import (
+    ANSWER,
+    CONTEXT,
+    ENTITY,
+    LABEL,
+    MESSAGES,
+    QUESTION,
+    SYSTEM,
+    TEXT,
+    shown_columns,
+)
 from medtune.data.field_use import HISTORY, FieldUse
 from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.json import nested_value
 from medtune.data.formats.tables import Table
 from medtune.data.rows import Row
-from medtune.errors import DataError
+from medtune.errors import DataError, described
 from medtune.recipe.schema import Columns
 
-# Usual names, the most telling first. The first name of a list that the table has is taken.
-QUESTION = [
-    "question",
-    "query",
-    "prompt",
-    "input",
-    "instruction",
-    "patient",
-    "user",
-    "human",
-    "problem",
-]
-ANSWER = [
-    "answer",
-    "response",
-    "completion",
-    "output",
-    "reply",
-    "doctor",
-    "assistant",
-    "chosen",
-    "target",
-]
-MESSAGES = ["messages", "conversations", "conversation", "dialogue"]
-ENTITY = ["focus", "focus_area", "entity", "topic", "disease", "condition"]
-LABEL = ["label", "class", "category", "specialty", "medical_specialty"]
-TEXT = ["text", "note", "report", "transcription", "sentence", "document", "description"]
-SYSTEM = ["system", "system_prompt"]
-CONTEXT = ["context", "passage"]
 ROLE_NAMES: dict[str, Role] = {
     "system": "system",
     "user": "user",
@@ -73,7 +55,7 @@ def resolve_columns(names: list[str], explicit: Columns, where: str) -> Columns:
             raise DataError(
                 f"no column {name!r}",
                 where=where,
-                fix=f"data.columns.{part} must be one of: {', '.join(names)}.",
+                fix=f"data.columns.{part} must be one of: {shown_columns(names)}.",
             )
     parts = explicit.model_dump()
     if not parts["messages"] and not (parts["question"] or parts["answer"]):
@@ -115,7 +97,7 @@ def _columns_here(names: list[str]) -> str:
         if len(names) == 1
         else ""
     )
-    return f"Columns here: {', '.join(names) or 'none'}{alone}."
+    return f"Columns here: {shown_columns(names)}{alone}."
 
 
 def alpaca_instruction(names: list[str], columns: Columns, explicit: Columns) -> str | None:
@@ -251,7 +233,9 @@ def parse_messages(value: Any, location: str) -> tuple[Message, ...]:
         name = text_of(turn, "role" if turn.get("role") else "from", location).strip().lower()
         if name not in ROLE_NAMES:
             raise DataError(
-                f"unknown role {name!r}", where=location, fix=f"Roles: {', '.join(ROLE_NAMES)}."
+                f"unknown role ({described(name)})",
+                where=location,
+                fix=f"Roles: {', '.join(ROLE_NAMES)}.",
             )
         messages.append(
             Message(

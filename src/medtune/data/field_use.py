@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from medtune.data.column_names import reads_as_data, shown_column
 from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.json import nested_value
 from medtune.errors import DataError
@@ -21,6 +22,7 @@ WEIGHTS = "weight weights loss_weight sample_weight loss_scale".split()
 FLAGS = "train training trainable".split()
 DETAILS = "train_detail training_detail loss_mask".split()
 TURN_FIELDS = ("role", "from", "content", "value")
+UNUSUAL = "columns whose name reads as data"
 _LEARNT = ("1", "1.0", "true", "yes")
 _WHY = {
     **dict.fromkeys(CONTEXTS, "a text that belongs to the question"),
@@ -63,9 +65,9 @@ def refuse_doubled(names: Collection[str], chosen: Collection[str], where: str) 
         by_name.setdefault(plain_field(name), []).append(name)
     for spellings in by_name.values():
         if len(spellings) > 1 and not set(spellings) & set(chosen):
-            first, second = sorted(spellings)[:2]
+            first, second = (shown_column(name, list(names)) for name in sorted(spellings)[:2])
             raise DataError(
-                f"the columns {first!r} and {second!r} differ in case or blanks alone",
+                f"the {first} and the {second} differ in case or blanks alone",
                 where=where,
                 fix="Rename or remove one of them, or say with data.columns which is meant.",
             )
@@ -112,7 +114,11 @@ class FieldUse:
 
     def unused(self) -> dict[str, int]:
         """Field → rows in which it holds something that was not read, most frequent first."""
-        return {name: rows for name, rows in self.filled.most_common() if name not in self.asked}
+        unused: Counter[str] = Counter()
+        for name, rows in self.filled.most_common():
+            if name not in self.asked:
+                unused[UNUSUAL if reads_as_data(name) else name] += rows
+        return dict(unused)
 
     def check(self, row: TableRow, location: str) -> None:
         """Count what was not read of a row.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from medtune.conversation import ROLES, Message
-from medtune.errors import DataError
+from medtune.errors import DataError, without_values
 from medtune.evaluation.judge import strict_json
 from medtune.evaluation.results import Result
 from medtune.text.safety.prompts import SafetyPrompt, safety_prompts
@@ -71,7 +71,7 @@ def read_rubrics(path: Path) -> list[RubricItem]:
             item = _item(line, _failing(f"{path}, line {number}"), f"line-{number}")
             if item.id in items:
                 raise DataError(
-                    f"the id {item.id!r} is there twice", where=f"{path}, line {number}: id"
+                    "the id of an earlier line is there again", where=f"{path}, line {number}: id"
                 )
             items[item.id] = item
     if not items:
@@ -90,12 +90,12 @@ def _item(line: str, fail: Fail, default: str) -> RubricItem:
     try:
         row = strict_json(line)
     except (ValueError, RecursionError) as error:
-        fail("", f"this is no JSON object ({error})")
+        fail("", f"this is no JSON object ({without_values(error)})")
     if not isinstance(row, dict):
         fail("", "this is no JSON object")
     unknown = sorted(set(row) - KEYS - OTHERS_KEYS)
     if unknown:
-        fail(unknown[0], f"no field is called so; known are {', '.join(sorted(KEYS))}")
+        fail("", f"{len(unknown)} unknown fields; known are {', '.join(sorted(KEYS))}")
     name = str(row.get("id") or row.get("prompt_id") or default)
     criteria = _criteria(row.get("rubrics"), fail)
     completion = row.get("completion")

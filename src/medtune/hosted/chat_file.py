@@ -12,7 +12,8 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from medtune.conversation import ROLES, Conversation
-from medtune.errors import DataError
+from medtune.data.column_names import reads_as_data
+from medtune.errors import DataError, described
 from medtune.files import whole_file
 from medtune.tokens.lengths import (
     EXAMPLE_LIMITS,
@@ -90,7 +91,7 @@ def _message_faults(message: Any, field: str) -> Iterator[Fault]:
     role, content, weight = message.get("role"), message.get("content"), message.get("weight")
     if "role" in message and role not in ROLES:
         yield Fault(
-            "unknown_role", f"{field}.role", f"{_short(role)} is none of {', '.join(ROLES)}"
+            "unknown_role", f"{field}.role", f"{described(role)} is none of {', '.join(ROLES)}"
         )
     if "content" in message and (not isinstance(content, str) or not content.strip()):
         yield Fault(
@@ -102,7 +103,7 @@ def _message_faults(message: Any, field: str) -> Iterator[Fault]:
         yield Fault("bad_name", f"{field}.name", f"is {_kind(message['name'])}, not a text")
     if "weight" in message:
         if not (_is_number(weight, 0) or _is_number(weight, 1)):
-            yield Fault("bad_weight", f"{field}.weight", f"{_short(weight)} is neither 0 nor 1")
+            yield Fault("bad_weight", f"{field}.weight", f"{described(weight)} is neither 0 nor 1")
         elif role != "assistant":
             yield Fault("bad_weight", f"{field}.weight", "stands on a message that is never learnt")
 
@@ -110,7 +111,7 @@ def _message_faults(message: Any, field: str) -> Iterator[Fault]:
 def _unknown_keys(keys: Iterable[str], known: frozenset[str], prefix: str) -> Iterator[Fault]:
     for key in sorted(set(keys) - known):
         yield Fault(
-            "unknown_key", f"{prefix}{_short(key)}", f"is none of {', '.join(sorted(known))}"
+            "unknown_key", f"{prefix}{_shown(key)}", f"is none of {', '.join(sorted(known))}"
         )
 
 
@@ -129,10 +130,9 @@ def _kind(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def _short(value: Any) -> str:
-    """A value of at most thirty characters for a message; long ones may be patients' texts."""
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 30 else f"{text[:12]}… ({len(text)} characters)"
+def _shown(key: str) -> str:
+    """A key that reads as a name; any other may be a patient's text."""
+    return f"a key of {len(key)} characters" if reads_as_data(key) else key
 
 
 LISTED = 100

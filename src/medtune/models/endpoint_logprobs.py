@@ -104,7 +104,7 @@ def answer_start_by_prompt(
     extra = len(scored) - len(sent)
     if not scored.endswith(sent) or (extra and extra >= len(_letters(tokens[first]))):
         raise echo_unsupported(
-            endpoint, f"its tokens are not those of what was sent: {''.join(tokens[first:])[:40]!r}"
+            endpoint, f"its tokens are not those of what was sent ({len(tokens) - first} of them)"
         )
     return first
 
@@ -115,7 +115,7 @@ def check_whole(endpoint: Endpoint, tokens: Sequence[str], text: str) -> None:
     """
     if not _letters("".join(tokens)).endswith(_letters(text)):
         raise echo_unsupported(
-            endpoint, f"its tokens are not those of what was sent: {''.join(tokens)[:40]!r}"
+            endpoint, f"its tokens are not those of what was sent ({len(tokens)} of them)"
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medtune.conversation import Message
-from medtune.errors import ModelError, RecipeError
+from medtune.errors import ModelError, RecipeError, described
 from medtune.tokens.chat_templates import choose_template, family_template, special_tokens
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ class EndpointTemplate:
         stripped = answer.strip()
         if not text.endswith(stripped):
             raise ModelError(
-                f"the template {self.name} changes the answer {stripped[:40]!r}",
+                f"the template {self.name} changes an answer ({described(stripped)})",
                 where="model.chat_template",
             )
         prompt = prompt.removeprefix(self._bos)

@@ -102,6 +102,7 @@ def _corpus_rows(path: Path, settings: Corpus) -> Iterator[dict[str, object]]:
         for part in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
             yield {settings.text: part}
         return
+    from medtune.data.column_names import shown_columns
     from medtune.data.formats.tables import read_table
 
     table = read_table(path)
@@ -109,7 +110,7 @@ def _corpus_rows(path: Path, settings: Corpus) -> Iterator[dict[str, object]]:
         raise DataError(
             f"no column {settings.text!r}",
             where=str(path),
-            fix=f"corpus.text must be one of: {', '.join(table.column_names)}.",
+            fix=f"corpus.text must be one of: {shown_columns(table.column_names)}.",
         )
     yield from table.to_pylist()
 

@@ -226,9 +226,8 @@ def test_blood_groups_are_letters_and_texts_and_the_other_rows_say_which(tmp_pat
     assert answered(tmp_path, (["A", "B"], "B")) == ["B"]  # either way the same
     assert answered(tmp_path, (groups, "B. A")) == ["B"]
     for rows in ([(groups, "A")], [(groups, "A"), (groups, "D"), (groups, "AB")]):
-        with pytest.raises(
-            DataError, match=r"own\.jsonl, row 1: .*'answer' is 'A': a letter or an option's text"
-        ):
+        what = "'answer' is a text of 1 character: a letter or an option's text"
+        with pytest.raises(DataError, match=rf"own\.jsonl, row 1: .*{what}"):
             answered(tmp_path, *rows)
 
 
@@ -306,10 +305,10 @@ def test_rows_may_have_fewer_options_than_others(tmp_path):
         (["x"], "one option only"),
         ({"A": "x", "B": ""}, "one option only"),
         (["x"] * 27, "27 options, and letters for 26"),
-        ({"A": "x", "C": "y"}, "an object of A, C"),
-        ({"yes": "x", "no": "y"}, "an object of yes, no"),
-        ({"A": "x", "a": "y"}, "an object of A, a"),
-        ({"A": "x", "option_b": "y"}, "an object of A, option_b"),
+        ({"A": "x", "C": "y"}, "an object of 2 fields, not of A, B"),
+        ({"yes": "x", "no": "y"}, "an object of 2 fields"),
+        ({"A": "x", "a": "y"}, "an object of 2 fields"),
+        ({"A": "x", "option_b": "y"}, "an object of 2 fields"),
         (["x", ["y"]], "an option in the column 'options' is no text"),
         (
             [{"key": "A", "value": "x"}, {"key": "B", "value": "y"}],
@@ -317,7 +316,7 @@ def test_rows_may_have_fewer_options_than_others(tmp_path):
         ),
         ("x; y", "neither a list nor an object"),
         (7, "neither a list nor an object"),
-        (None, "the answer is 'A' and there are no options"),
+        (None, "the answer is a letter and there are no options"),
     ],
 )
 def test_options_that_cannot_be_used_are_an_error_with_their_row(tmp_path, options, what):
@@ -433,7 +432,7 @@ def test_the_column_of_the_right_answer(tmp_path, more, key):
             "question,option2,option3,option4,answer",
             "the options' columns are option2, option3, option4",
         ),
-        ("question,A,B,a,answer", "the columns 'A' and 'a' differ in case"),
+        ("question,A,B,a,answer", "the column 'A' and the column 'a' differ in case"),
         ("question,A,B,C,remark", r"options \(A, B, C\), but no column that holds the answer"),
         ("case,A,B,C,answer", r"options \(A, B, C\), but no column that holds the question"),
     ],

@@ -13,7 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from medtune.errors import DataError
+from medtune.data.column_names import shown_column
+from medtune.errors import DataError, described
 
 # A row of a table by column name; its values are whatever the file holds.
 TableRow = dict[str, Any]
@@ -134,7 +135,7 @@ def delimited_header(path: Path) -> tuple[list[str], str]:
     check_names(path, names)
     if len(names) == 1 and any(other in names[0] for other in DELIMITERS):
         raise DataError(
-            f"one column, named {names[0][:60]!r}: the delimiter is not the one expected here",
+            f"one column ({described(names[0])}): the delimiter is not the one expected here",
             where=f"{path}, line 1",
             fix="A .tsv is read with tabs; name a file with commas, semicolons or bars .csv.",
         )
@@ -163,7 +164,7 @@ def check_names(path: Path, names: list[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(
-            f"the column {twice[0]!r} is there twice",
+            f"the {shown_column(twice[0], names)} is there twice",
             where=f"{path}, line 1",
             fix="Rename or remove one of them.",
         )

@@ -16,6 +16,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, TextIO
 
+from medtune.data.column_names import shown_column
 from medtune.data.formats.delimited import (
     MAX_LINE,
     TableRow,
@@ -37,7 +38,7 @@ class _DoubledError(ValueError):
     """A key that is there twice: one of its values would be lost."""
 
     def __init__(self, key: str) -> None:
-        self.msg = f"the key {key!r} is there twice"
+        self.msg = f"the {shown_column(key, [])} is there twice"
         super().__init__(self.msg)
 
 

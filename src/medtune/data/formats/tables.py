@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.data.formats.delimited import TableRow, check_names, delimited_header, delimited_rows
 from medtune.data.formats.json import json_line_rows, json_rows
-from medtune.errors import DataError
+from medtune.errors import DataError, without_values
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -55,7 +55,7 @@ def _open(path: Path) -> Iterator["pq.ParquetFile"]:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise DataError(
-            f"not a whole Parquet file ({(str(error).splitlines() or [''])[0][:80]})",
+            f"not a whole Parquet file ({without_values(error)[:80]})",
             where=str(path),
             fix="Fetch or export it again.",
         ) from error

@@ -10,7 +10,7 @@ from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.tables import Table
 from medtune.data.rows import Row
 from medtune.data.sources.forms import Convert, Fields, PublishedForm, form
-from medtune.errors import DataError
+from medtune.errors import DataError, described
 
 DECISIONS = ("yes", "no", "maybe")
 _AS_PUBLISHED = "Use the file as it was published."
@@ -32,7 +32,7 @@ def choice_row(
         )
     if key and (len(key) != 1 or key not in letters):
         raise fields.fault(
-            f"the answer is {key!r} and the options are {', '.join(letters) or 'none'}",
+            f"the answer is {described(key)} and the options are {', '.join(letters) or 'none'}",
             _AS_PUBLISHED,
         )
     lines = [f"{letter}. {option}" for letter, option in zip(letters, options, strict=True)]
@@ -90,7 +90,8 @@ def _letter(fields: Fields, name: str, base: int) -> str:
         or not base <= int(text) < base + len(ascii_uppercase)
     ):
         raise fields.fault(
-            f"the column {name!r} holds {text!r}, no number of an option from {base}", _AS_PUBLISHED
+            f"the column {name!r} holds {described(text)}, no number of an option from {base}",
+            _AS_PUBLISHED,
         )
     return ascii_uppercase[int(text) - base]
 
@@ -146,7 +147,8 @@ def _decision(fields: Fields) -> Row:
     question, decision = fields.text("question", "QUESTION"), fields.text("final_decision").lower()
     if decision and decision not in DECISIONS:
         raise fields.fault(
-            f"final_decision is {decision!r}", f"It must be one of: {', '.join(DECISIONS)}."
+            f"final_decision is {described(decision)}",
+            f"It must be one of: {', '.join(DECISIONS)}.",
         )
     return fields.conversation(
         "\n\n".join([*contexts, question]) if question else "",

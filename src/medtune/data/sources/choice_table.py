@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from string import ascii_uppercase
 
-from medtune.data.columns import ANSWER, MESSAGES, QUESTION, Layout, find_layout, text_of
+from medtune.data.column_names import ANSWER, MESSAGES, QUESTION, shown_columns
+from medtune.data.columns import Layout, find_layout, text_of
 from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.tables import Table
 from medtune.data.rows import Row
@@ -21,7 +22,7 @@ from medtune.data.sources.option_columns import (
     find_options,
     plain_name,
 )
-from medtune.errors import DataError
+from medtune.errors import DataError, described
 from medtune.recipe.schema import Columns
 
 MISSING = ("", "-1")  # a test set without answers writes -1 where it counts them
@@ -95,7 +96,7 @@ class Meaning:
             )
         if len(positions) == 1:
             return positions.pop()
-        given = f"the answer in the column {self.column!r} is {answer[:60]!r}"
+        given = f"the answer in the column {self.column!r} is {described(answer)}"
         if positions:
             fix = 'Write the right option\'s letter and text, as in "A. …".'
             raise fields.fault(
@@ -200,7 +201,7 @@ class ChoiceLayout(Layout):
         if not options.texts:
             if is_letter(answer):
                 raise fields.fault(
-                    f"the answer is {answer!r} and there are no options", f"Give them. {AS_PLAIN}"
+                    "the answer is a letter and there are no options", f"Give them. {AS_PLAIN}"
                 )
             return replace(plain, published_split=part)
         choice = choice_row(
@@ -272,7 +273,7 @@ def _needed(part: str, column: str | None, table: Table, options: OptionColumns)
             f"there are options ({', '.join(options.columns)}), but no column that holds the "
             f"{part}",
             where=str(table.path),
-            fix=f"Columns here: {', '.join(table.names)}. Name the one that holds it {part!r}. "
+            fix=f"Columns here: {shown_columns(table.names)}. Name the one that holds it {part!r}. "
             f"{AS_PLAIN}",
         )
     return column

@@ -12,7 +12,7 @@ from medtune.data.columns import Layout, nested_field, text_of
 from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.tables import Table
 from medtune.data.rows import Row
-from medtune.errors import DataError
+from medtune.errors import DataError, without_values
 from medtune.recipe.schema import Columns
 
 
@@ -134,7 +134,7 @@ def _parse(path: Path) -> "Element":
         root: Element | None = parse(path).getroot()
     except (ParseError, DefusedXmlException, ValueError, LookupError, OSError) as error:
         raise DataError(
-            f"not valid XML ({error})", where=str(path), fix="Fetch the file again."
+            f"not valid XML ({without_values(error)})", where=str(path), fix="Fetch the file again."
         ) from error
     if root is None or root.tag != "Document":
         raise DataError(

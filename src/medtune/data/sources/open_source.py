@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
+from medtune.data.column_names import shown_columns
 from medtune.data.columns import Layout, find_layout, layout_rows, text_of
 from medtune.data.field_use import FieldUse, changes_meaning, refuse_doubled
 from medtune.data.formats.tables import TABLE_SUFFIXES, Table, open_table
@@ -24,7 +25,7 @@ from medtune.data.sources.text_forms import (
     QUESTION_ANSWER_FORMS,
     TERMS_FORMS,
 )
-from medtune.errors import DataError
+from medtune.errors import DataError, reading_data
 from medtune.files import SETTLED
 from medtune.progress import say
 from medtune.recipe.schema import Columns
@@ -115,6 +116,18 @@ def open_source(source: str, data_dir: Path | None, columns: Columns) -> Source:
     ``columns`` given by a person win over a known data set's own. Raises ``DataError`` where a file
     has no rows, or columns that cannot be told.
     """
+    with reading_data(source):
+        opened = _opened(source, data_dir, columns)
+    return replace(opened, read=partial(_read_safely, source, opened.read))
+
+
+def _read_safely(source: str, read: Callable[[], Iterator[Row]]) -> Iterator[Row]:
+    """The rows; what a library raises on one of them is said without its values."""
+    with reading_data(source):
+        yield from read()
+
+
+def _opened(source: str, data_dir: Path | None, columns: Columns) -> Source:
     files = source_files(source, data_dir)
     known = KNOWN.get(source)
     if files[0].suffix.lower() == ".xml":
@@ -281,7 +294,7 @@ class _Part:
             raise DataError(
                 f"not the columns of {owner.name} ({owner.columns})",
                 where=str(table.path),
-                fix=f"Columns here: {', '.join(table.names)}. "
+                fix=f"Columns here: {shown_columns(table.names)}. "
                 "Say with data.columns which is which.",
             )
         of_name = _SPLIT.search(table.path.stem.lower())

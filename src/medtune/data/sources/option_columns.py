@@ -14,7 +14,7 @@ from medtune.data.columns import text_of
 from medtune.data.formats.json import nested_value
 from medtune.data.formats.tables import Table
 from medtune.data.sources.forms import Fields
-from medtune.errors import DataError
+from medtune.errors import DataError, described
 
 LISTS = ("options", "choices", "answeroptions", "answerchoices")
 AS_PLAIN = (
@@ -186,9 +186,8 @@ def _by_name(fields: Fields, column: str, options: dict[Any, Any]) -> dict[str, 
     families = _families(named)
     ordered = [_ordered(names_at, numbered) for (_, numbered), names_at in families.items()]
     if len(ordered) != 1 or len(ordered[0]) != len(named):
-        names = ", ".join(named)[:60]
         raise fields.fault(
-            f"the column {column!r} holds an object of {names}, not of A, B, C, …", _WRITE
+            f"the column {column!r} holds {described(named)}, not of A, B, C, …", _WRITE
         )
     return {name: named[name] for name in ordered[0]}
 

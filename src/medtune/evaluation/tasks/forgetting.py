@@ -79,6 +79,7 @@ def _of_text(path: Path, split: str | None) -> Iterator[Passage]:
 
 
 def _of_table(path: Path, split: str | None) -> Iterator[Passage]:
+    from medtune.data.column_names import shown_columns
     from medtune.data.formats.tables import open_table
 
     table = open_table(path)
@@ -87,7 +88,7 @@ def _of_table(path: Path, split: str | None) -> Iterator[Passage]:
             raise DataError(
                 f"there is no column {column!r}",
                 where=str(path),
-                fix=f"Its columns: {', '.join(table.names)}.",
+                fix=f"Its columns: {shown_columns(table.names)}.",
             )
     for number, row in enumerate(table.rows(), 1):
         if split is None or str(row.get("split")) == split:
