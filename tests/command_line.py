@@ -13,7 +13,7 @@ import pytest
 from medtune import progress
 
 COMMAND = [sys.executable, "-m", "medtune"]
-GENEROUS = 900  # seconds: a process that hangs, not one on a loaded machine
+GENEROUS = 1800  # seconds: a process that hangs, not one on a loaded machine
 
 
 def run_command(

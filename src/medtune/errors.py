@@ -5,6 +5,7 @@ file: ``described`` says its kind and length, ``without_values`` takes it out of
 """
 
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -87,3 +88,18 @@ def reading_data(where: str) -> Iterator[None]:
             where=where,
             fix="Export the file again; --verbose shows where reading stopped.",
         ) from error
+
+
+class Stopped(SystemExit):
+    """The signal ``number`` ended the work: exit code 130 for SIGINT (Ctrl-C), 143 for SIGTERM.
+
+    ``kept`` says what is saved, such as "training, step 23 of 44 is saved".
+    """
+
+    def __init__(self, number: int, kept: str = "") -> None:
+        self.number, self.kept = number, kept
+        super().__init__(128 + number)
+
+    def __str__(self) -> str:
+        word = "interrupted" if self.number == signal.SIGINT else "terminated"
+        return f"{word} in {self.kept}" if self.kept else word

@@ -2,16 +2,17 @@
 
 import json
 import math
+import signal
 
 import numpy as np
 import pytest
 import torch
 
-from medtune.errors import DataError
+from medtune.errors import DataError, Stopped
 from medtune.recipe.read import parse_recipe
 from medtune.runs.pretrain import pretrain
 from medtune.training.corpus import Document, hold_out, train_tokenizer
-from medtune.training.pretraining import training_blocks
+from medtune.training.pretraining import Pretrainer, training_blocks
 
 
 def documents(count=60):
@@ -144,6 +145,37 @@ def test_resume_gives_the_same_weights(corpus, tmp_path, optimizer, monkeypatch)
     pretrain(recipe(corpus, **options), tmp_path / "parts", None)
     one, two = (load_file(tmp_path / p / "model/model.safetensors") for p in ("whole", "parts"))
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+# In a step; in a check of held-out text, which is given up.
+@pytest.mark.parametrize(("method", "call", "step"), [("loss", 4, 4), ("held_out", 1, 5)])
+def test_a_signal_ends_it_after_the_step_and_it_goes_on_to_the_same_weights(
+    corpus, tmp_path, method, call, step, monkeypatch
+):
+    from safetensors.torch import load_file
+
+    options = {"save_every": 5, "max_steps": 12}
+    pretrain(recipe(corpus, **options), tmp_path / "whole", None)
+    original, calls = getattr(Pretrainer, method), []
+
+    def called(self, *arguments):
+        calls.append(method)
+        if len(calls) == call:
+            signal.raise_signal(signal.SIGTERM)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(Pretrainer, method, called)
+    with pytest.raises(Stopped, match=f"pre-training, step {step} of 12 is saved"):
+        pretrain(recipe(corpus, **options), tmp_path / "parts", None)
+    monkeypatch.undo()
+    assert json.loads((tmp_path / "parts/run.json").read_text())["status"] == "interrupted"
+    # Another interval of saving leaves the weights as they are.
+    pretrain(recipe(corpus, **options, save_minutes=1), tmp_path / "parts", None)
+    places = [tmp_path / name for name in ("whole", "parts")]
+    one, two = (load_file(place / "model/model.safetensors") for place in places)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    logs = [(place / "train/metrics.jsonl").read_text() for place in places]
+    assert logs[0] == logs[1]
 
 
 def test_another_seed_never_takes_up_the_tokens_of_the_first(corpus, tmp_path):

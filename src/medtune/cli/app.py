@@ -1,7 +1,9 @@
 """`medtune`: the verbs, and what an error looks like: one or two lines, and its exit code."""
 
 import errno
+import os
 import re
+import shlex
 import signal
 import sys
 import traceback
@@ -20,7 +22,7 @@ from medtune.cli.export import export
 from medtune.cli.inspect import inspect
 from medtune.cli.run import pretrain, run
 from medtune.cli.stage_verbs import prepare, report, train
-from medtune.errors import MedtuneError, without_values
+from medtune.errors import MedtuneError, Stopped, without_values
 from medtune.progress import is_verbose, printable
 
 GOES_ON = "What is done is kept: the same command goes on from there."
@@ -29,10 +31,6 @@ NO_ROOM = {
     errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "a file would grow larger than is allowed here",
 }
-
-
-class Terminated(SystemExit):
-    """SIGTERM ended the process: exit code 143."""
 
 
 def _fail(message: str, code: int) -> int:
@@ -74,14 +72,21 @@ def _traceback(error: BaseException) -> Iterator[str]:
     yield f"{type(error).__name__}: {reason}\n"
 
 
+def _how_to_go_on() -> str:
+    """The command to call again; under a launcher, which has called this one, without its name."""
+    if "WORLD_SIZE" in os.environ:
+        return "The same command goes on from there."
+    return f"`{shlex.join(['medtune', *sys.argv[1:]])}` goes on from there."
+
+
 def exit_code_of(program: Callable[[], object]) -> int:
     """Run the program; say what went wrong, if anything did, and return the exit code."""
     try:
         result = program()
     except TyperException as error:
         return _fail(f"{error.format_message()}\nSee: medtune --help", error.exit_code)
-    except Terminated:
-        return _fail(f"terminated. {GOES_ON}", 143)
+    except Stopped as stop:
+        return _fail(f"{stop}. {_how_to_go_on() if stop.kept else GOES_ON}", 128 + stop.number)
     except KeyboardInterrupt:
         return _fail(f"interrupted. {GOES_ON}", 130)
     except Exception as error:
@@ -139,7 +144,7 @@ def options(
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated(143)
+    raise Stopped(number)
 
 
 def main() -> None:
@@ -147,4 +152,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     if len(sys.argv) == 1:
         sys.argv.append("--help")
-    sys.exit(exit_code_of(lambda: app(standalone_mode=False)))
+    code = exit_code_of(lambda: app(standalone_mode=False))
+    for number in (signal.SIGINT, signal.SIGTERM):  # what is left to do is closing down
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    sys.exit(code)

@@ -130,6 +130,11 @@ class Train(Section):
         True, description="End with the weights of the best validation, not of the last step."
     )
     save_every: Positive = Field(50, description="Optimizer steps between two checkpoints.")
+    save_minutes: Annotated[float, Field(gt=0)] | None = Field(
+        10,
+        description="Minutes between two checkpoints, whatever save_every says, but saving takes "
+        "at most a twentieth of the time; null: by steps alone.",
+    )
     trackers: list[Literal["tensorboard", "mlflow", "wandb"]] = Field(
         default=[],
         description="Experiment trackers to log losses to (never texts), through accelerate.",
@@ -219,6 +224,11 @@ class Pretraining(Section):
     log_every: Positive = Field(20, description="Optimizer steps between two log lines.")
     save_every: Positive = Field(
         250, description="Optimizer steps between two checkpoints and held-out checks."
+    )
+    save_minutes: Annotated[float, Field(gt=0)] | None = Field(
+        10,
+        description="Minutes between two checkpoints, whatever save_every says, but saving takes "
+        "at most a twentieth of the time; null: by steps alone.",
     )
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Settings on which no evaluation of a model depends, and no training.
 NOT_MEASURED_BY = ("arms", "learning_curve", "seeds", "abstain_below")
-NOT_LEARNT_FROM = ("log_every", "save_every", "trackers")
+NOT_LEARNT_FROM = ("log_every", "save_every", "save_minutes", "trackers")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,13 @@ from medtune.runs.estimate import UTILISATION, matrix_peak
 from medtune.runs.stage import RunDirectory, Stage, hardware, now, versions
 from medtune.training.corpus import TokenizedCorpus, read_corpus, tokenize_corpus
 from medtune.training.memory_estimate import resident_bytes
-from medtune.training.pretraining import BaseModelFigures, Pretrainer, new_model, save_base_model
+from medtune.training.pretraining import (
+    BaseModelFigures,
+    Pretrainer,
+    learnt_from,
+    new_model,
+    save_base_model,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -85,7 +91,7 @@ def pretrain(recipe: PretrainRecipe, out: Path, data_dir: Path | None) -> BaseMo
         write_text(run.recipe, to_yaml(recipe))
         run.train.mkdir(exist_ok=True)
         figures_path = run.train / "figures.json"
-        inputs = {"recipe": recipe.model_dump(mode="json"), "corpus": file_hash(path)}
+        inputs = {"recipe": learnt_from(recipe), "corpus": file_hash(path)}
         stage = Stage("pretrain", inputs, (run.model, figures_path), LIBRARIES)
         run.perform(stage, lambda: _train(recipe, path, run, figures_path))
         run.update(status="complete", end=now())

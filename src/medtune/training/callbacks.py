@@ -5,6 +5,7 @@ each time in their order.
 """
 
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -128,7 +129,8 @@ class MetricsLogger(Callback):
 
     def begin(self, trainer: "Trainer") -> None:
         """Open the log at the step where the training begins."""
-        self.log = MetricsLog(self.path, trainer.state.step)
+        state = trainer.state
+        self.log = MetricsLog(self.path, state.step - (state.unreported is not None))
 
     def after_step(self, trainer: "Trainer", result: "StepResult") -> None:
         """Write the figures where they are due."""
@@ -142,23 +144,42 @@ class MetricsLogger(Callback):
 
 
 class SaveCheckpoints(Callback):
-    """Saves a checkpoint every so many steps and after the last."""
+    """Saves a checkpoint every so many steps, every so many minutes, and after the last step.
 
-    def __init__(self, every: int) -> None:
-        self.every = every
+    By time it is saved less often where saving would take more than ``SHARE`` of the time.
+    """
+
+    SHARE = 0.05
+
+    def __init__(self, every: int, minutes: float | None) -> None:
+        self.every, self.seconds = every, math.inf if minutes is None else 60 * minutes
+        self.saved_at, self.cost = 0.0, 0.0  # seconds: of the clock, and of the last save
+
+    def begin(self, trainer: "Trainer") -> None:
+        """Start to count the time."""
+        self.saved_at = time.monotonic()
 
     def after_step(self, trainer: "Trainer", result: "StepResult") -> None:
-        """Save where it is due, then drop best weights that the checkpoint no longer names."""
-        if trainer.state.step % self.every and not trainer.finished:
+        """Save where it is due."""
+        passed = time.monotonic() - self.saved_at
+        by_time = passed >= max(self.seconds, self.cost / self.SHARE)
+        if by_time or trainer.finished or trainer.state.step % self.every == 0:
+            began = time.monotonic()
+            self.save(trainer)
+            self.saved_at = time.monotonic()
+            self.cost = self.saved_at - began
+
+    @staticmethod
+    def save(trainer: "Trainer") -> None:
+        """Save, then drop best weights that the checkpoint no longer names; the main process."""
+        if not trainer.processes.main:
             return
-        if trainer.processes.main:
-            tensors, numbers = trainer.weights.state()
-            checkpoint = Checkpoint(trainer.fingerprint, tensors, numbers, trainer.state)
-            save_checkpoint(trainer.checkpoints, checkpoint)
-            for path in trainer.checkpoints.glob("best-*.safetensors"):
-                if path != BestWeights.path(trainer):
-                    path.unlink()
-        trainer.processes.wait()
+        tensors, numbers = trainer.weights.state()
+        checkpoint = Checkpoint(trainer.fingerprint, tensors, numbers, trainer.state)
+        save_checkpoint(trainer.checkpoints, checkpoint)
+        for path in trainer.checkpoints.glob("best-*.safetensors"):
+            if path != BestWeights.path(trainer):
+                path.unlink()
 
 
 def read_metrics(path: Path) -> list[MetricsRow]:

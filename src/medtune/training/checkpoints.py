@@ -20,7 +20,11 @@ FIRST_SCALE, HIGHEST_SCALE, LOWEST_SCALE, GROW_AFTER = 64.0, 65536.0, 1e-4, 200
 
 @dataclass
 class TrainingState:
-    """How far a training is; saved in every checkpoint. Losses are in nats per token."""
+    """How far a training is; saved in every checkpoint. Losses are in nats per token.
+
+    ``unreported``: the JSON list of loss, gradient norm and tokens a second of the last step, where
+    a signal ended the training before that step was validated and logged.
+    """
 
     step: int = 0
     tokens: int = 0
@@ -32,6 +36,7 @@ class TrainingState:
     loss_scale: float = FIRST_SCALE
     since_overflow: int = 0
     skipped_steps: int = 0
+    unreported: str | None = None
 
     def record_validation(self, loss: float) -> bool:
         """Count a validation loss; whether it is the best so far."""

@@ -20,7 +20,6 @@ from medtune.progress import say, track
 from medtune.recipe.schema import PretrainRecipe
 from medtune.training.callbacks import (
     Callback,
-    Clock,
     MetricsLogger,
     MetricsRow,
     Resume,
@@ -34,6 +33,12 @@ from medtune.training.trainer import StepResult, Trainer, TrainingResult
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+def learnt_from(recipe: PretrainRecipe) -> dict[str, Any]:
+    """The recipe as plain values without what leaves the weights as they are."""
+    return recipe.model_dump(mode="json", exclude={"train": {"save_minutes"}})
+
 
 HELD_OUT_SAMPLE = 64  # blocks of a check during training; the final figures use all held-out text
 
@@ -132,15 +137,15 @@ class Pretrainer(Trainer):
             warmup=train.warmup,
             decay=train.decay,
         )
-        fingerprint = sha256_json([recipe.model_dump(mode="json"), corpus.fingerprint])
+        fingerprint = sha256_json([learnt_from(recipe), corpus.fingerprint])
         super().__init__(model, train, steps, recipe.seed, out, fingerprint, schedule, Processes())
         log = MetricsLogger(out / "metrics.jsonl", train.log_every)
         self.callbacks = [
             Resume(),
             log,
             HeldOutLogger(log, train.save_every, self.held_out),
-            Clock(),
-            SaveCheckpoints(train.save_every),
+            self.clock,
+            SaveCheckpoints(train.save_every, train.save_minutes),
         ]
         self._blocks: Iterator[torch.Tensor] | None = None
 
@@ -190,6 +195,7 @@ class Pretrainer(Trainer):
         self.model.eval()
         total = 0.0
         for first in range(0, count, self.rows):
+            self.signals.check_in_validation()
             rows = [
                 torch.from_numpy(tokens[s : s + context + 1].astype(np.int64))
                 for s in starts[first : first + self.rows]

@@ -5,6 +5,7 @@ once by the number of supervised tokens of the whole optimizer step. So neither 
 the number of processes changes what is learnt. Everything around the steps is a callback.
 """
 
+import json
 import math
 import time
 from abc import ABC, abstractmethod
@@ -17,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from medtune.errors import RunError
+from medtune.errors import RunError, Stopped
 from medtune.models.precision import parameter_count
-from medtune.progress import track
+from medtune.progress import Bar, track
 from medtune.recipe.schema import Pretraining, Train
 from medtune.training.callbacks import (
     BestWeights,
@@ -37,6 +38,7 @@ from medtune.training.distributed import Processes
 from medtune.training.memory_estimate import peak_memory_bytes
 from medtune.training.objectives import Batch, CausalObjective, Objective
 from medtune.training.optimizers import MasterWeights, build_optimizers, learning_rate_factor
+from medtune.training.stop_signals import StopSignals
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -97,6 +99,7 @@ class Trainer(ABC):
         self.weights = MasterWeights(model, partial(build_optimizers, settings))
         self.state = TrainingState()
         self.stopped = False
+        self.clock, self.signals = Clock(), StopSignals(alone=processes.count == 1)
         self.callbacks: Sequence[Callback] = ()
 
     @abstractmethod
@@ -117,20 +120,53 @@ class Trainer(ABC):
         return self.stopped or self.state.step >= self.steps
 
     def run(self) -> TrainingResult:
-        """Train to the end, from the newest checkpoint where there is one."""
+        """Train to the end, from the newest checkpoint where there is one.
+
+        Raises ``Stopped`` after SIGINT or SIGTERM, with the step under way finished and saved.
+        """
         for callback in self.callbacks:
             callback.begin(self)
         self.model.train()
-        with track(self.title, self.steps * self.units_per_step, self.unit) as bar:
+        with track(self.title, self.steps * self.units_per_step, self.unit) as bar, self.signals:
             bar.skip(self.state.step * self.units_per_step)
-            while not self.finished:
-                result = self.step()
-                for callback in self.callbacks:
-                    callback.after_step(self, result)
-                bar.advance(self.units_per_step, f"loss {result.loss:.3f}")
+            try:
+                self._train(bar)
+            except Stopped as stop:
+                raise self._stopped(stop.number) from None
         for callback in self.callbacks:
             callback.end(self)
         return self.result()
+
+    def _train(self, bar: Bar) -> None:
+        """Steps to the end; before them, what a signal had kept from being done after the last."""
+        if self.state.unreported is not None:
+            self._report(StepResult(*json.loads(self.state.unreported)))
+        while not self.finished:
+            result = self.step()
+            self._report(result)
+            bar.advance(self.units_per_step, f"loss {result.loss:.3f}")
+
+    def _report(self, result: StepResult) -> None:
+        """What follows a step: validation, log, checkpoint; after a signal, when it goes on."""
+        self.state.unreported = None
+        try:
+            self.signals.check_after_step()
+            for callback in self.callbacks:
+                callback.after_step(self, result)
+        except Stopped:
+            figures = (result.loss, result.gradient_norm, result.tokens_per_second)
+            self.state.unreported = json.dumps(figures)
+            self.clock.after_step(self, result)
+            raise
+
+    def _stopped(self, number: int) -> Stopped:
+        """Save what is done, on the main process, before any process ends."""
+        step = self.state.step
+        if step:
+            SaveCheckpoints.save(self)
+        self.processes.wait()
+        done = f"step {step:,} of {self.steps:,} is saved" if step else "before its first step"
+        return Stopped(number, f"{self.title}, {done}")
 
     def step(self) -> StepResult:
         """One optimizer step over all its batches; a non-finite loss is an error."""
@@ -139,13 +175,17 @@ class Trainer(ABC):
         scale = state.loss_scale if self.half else 1.0
         total, targets, tokens = 0.0, 0, 0
         for batch in self.step_batches(state.step):
+            self.signals.check_in_step()
             loss = self.loss(batch)
             (loss * scale if self.half else loss).backward()
             self.weights.collect()
             total += float(loss.detach())
             targets += batch.supervised
             tokens += batch.tokens
-        total, all_targets, all_tokens = self.processes.sums([total, targets, tokens])
+        total, all_targets, all_tokens, *flags = self.processes.sums(
+            [total, targets, tokens, *self.signals.flags()]
+        )
+        self.signals.agree(flags)
         self.processes.sum_in_place(self.weights.gradients())
         if not math.isfinite(total):
             raise RunError(f"the loss is {total} at step {state.step + 1}", fix=self.advice)
@@ -264,11 +304,11 @@ class SupervisedTrainer(Trainer):
             callbacks.append(BestWeights())
         if settings.early_stopping:
             callbacks.append(EarlyStopping(settings.early_stopping))
-        callbacks.append(Clock())
+        callbacks.append(self.clock)
         if self.processes.main:
             path = self.directory / "metrics.jsonl"
             callbacks.append(MetricsLogger(path, settings.log_every))
-        return [*callbacks, SaveCheckpoints(settings.save_every)]
+        return [*callbacks, SaveCheckpoints(settings.save_every, settings.save_minutes)]
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """Summed NLL (nats) of the batch's supervised tokens, a scalar."""
@@ -291,6 +331,7 @@ class SupervisedTrainer(Trainer):
         self.model.eval()
         total, targets = 0.0, 0
         for batch in self.batches(self.validation):
+            self.signals.check_in_validation()
             total, targets = total + float(self.loss(batch)), targets + batch.supervised
         self.model.train()
         total, count = self.processes.sums([total, targets])
