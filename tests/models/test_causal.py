@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,12 +60,33 @@ def test_likelihoods_do_not_depend_on_batch_or_order(model, size):
 
 
 def test_answer_alone_is_whole_less_question(model):
-    for result in model.loglikelihoods(PAIRS):
-        whole, question = model.text_loglikelihoods([result.prompt + result.text, result.prompt])
+    wholes = model.conversation_loglikelihoods(PAIRS)
+    for result, whole in zip(model.loglikelihoods(PAIRS), wholes, strict=True):
+        bos, question = result.prompt[:7], result.prompt[7:]
+        assert bos == model.tokenizer.bos_token
         assert result.loglikelihood == pytest.approx(
-            whole.loglikelihood - question.loglikelihood, abs=1e-4
+            whole.loglikelihood - reference_loglikelihood(model, bos, question), abs=1e-4
         )
-        assert result.tokens == whole.tokens - question.tokens
+        assert whole.text == result.prompt + result.text
+
+
+def test_in_8_bits_a_likelihood_does_not_depend_on_its_company():
+    pytest.importorskip("bitsandbytes")
+    model = CausalModel.load(replace(locate("medtune-base"), quantization="int8"), torch.float32)
+    together = [x.loglikelihood for x in model.loglikelihoods(PAIRS[:3])]
+    assert together == [model.loglikelihoods([pair])[0].loglikelihood for pair in PAIRS[:3]]
+
+
+def test_control_tokens_of_the_data_are_scored_as_text(model):
+    """In prompt, answer and plain text: BOS stands once, and every byte counts."""
+    end = model.tokenizer.eos_token
+    (result,) = model.loglikelihoods([(user_asks(f"Is {end} safe?"), f"No {end} is.")])
+    assert result.prompt == f"<|bos|>Question: Is {end} safe?\nAnswer:"
+    assert (result.text.strip(), result.bytes) == (f"No {end} is.", len(f"No {end} is."))
+    pieces = model.template.control.ids(model.template.control.mask(f" No {end} is."))
+    assert result.tokens == len(pieces) > 5
+    assert model.tokenizer.eos_token_id not in pieces
+    assert model.text_loglikelihoods([end])[0].tokens > 1
 
 
 def test_bytes_are_of_the_answer_in_utf8(model):

@@ -25,6 +25,7 @@ from medtune.models.interface import (
     Progress,
     choice_loglikelihoods,
     choices_with_ends,
+    conversation_loglikelihoods,
 )
 from medtune.progress import say
 
@@ -197,6 +198,21 @@ class CachedModel:
             [["text", text] for text in texts],
             texts,
             lambda portion, progress: self.model.text_loglikelihoods(portion, progress),
+            progress,
+        )
+
+    def conversation_loglikelihoods(
+        self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
+    ) -> list[Likelihood]:
+        """Log-likelihoods (nats) of question and answer together, as ``text_loglikelihoods``."""
+        if not self._text_likelihoods:
+            return self.text_loglikelihoods([answer for _, answer in pairs], progress)
+        return self._complete(
+            [["conversation", _plain(messages), answer] for messages, answer in pairs],
+            pairs,
+            lambda portion, progress: conversation_loglikelihoods(
+                self.model, portion, self.loglikelihoods(portion), progress
+            ),
             progress,
         )
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from medtune.conversation import Message
+from medtune.errors import ModelError
 from medtune.models.generation import (
     Choice,
     configured_stops,
@@ -119,8 +120,8 @@ class CausalModel:
         scores = self._score(rows, progress)
         return [
             Likelihood(
-                prompt,
-                text,
+                self.template.control.unmask(prompt),
+                self.template.control.unmask(text),
                 score,
                 len(ids) - first,
                 len(answer.strip().encode()),
@@ -137,16 +138,16 @@ class CausalModel:
         """Log-likelihood of every answer to every prompt, as ``loglikelihoods`` gives them, each
         prompt computed once.
         """
-        texts = [
-            [self.template.answered(messages, answer) for answer in answers]
+        turns = [
+            [self.template.turn(messages, answer) for answer in answers]
             for messages, answers in requests
         ]
-        rows = [[self._encode_pair(*pair) for pair in pairs] for pairs in texts]
+        rows = [[self._encode_pair(turn.prompt, turn.text) for turn in row] for row in turns]
         return score_choices(
             self.model,
             self.tokenizer,
             requests,
-            texts,
+            self._written(turns),
             rows,
             self.context,
             TOKENS_AT_ONCE,
@@ -168,7 +169,7 @@ class CausalModel:
             self.model,
             self.tokenizer,
             requests,
-            [[(turn.prompt, turn.text) for turn in of_prompt] for of_prompt in turns],
+            self._written(turns),
             [[(ids, first) for ids, first, _ in rows] for rows in encoded],
             self.context,
             TOKENS_AT_ONCE,
@@ -176,12 +177,28 @@ class CausalModel:
             [[end for *_, end in rows] for rows in encoded],
         )
 
+    def _written(self, turns: Sequence[Sequence[Turn]]) -> list[list[tuple[str, str]]]:
+        unmask = self.template.control.unmask
+        return [[(unmask(turn.prompt), unmask(turn.text)) for turn in row] for row in turns]
+
     def text_loglikelihoods(
         self, texts: Sequence[str], progress: Progress | None = None
     ) -> list[Likelihood]:
         """Log-likelihood of each text from its first token on, after BOS where the model has one
         (else from its second).
         """
+        return self._from_the_beginning(list(map(self.template.control.mask, texts)), progress)
+
+    def conversation_loglikelihoods(
+        self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
+    ) -> list[Likelihood]:
+        """As in ``ConversationScorer``: the rendered text up to the answer's end."""
+        texts = ["".join(self.template.answered(messages, answer)) for messages, answer in pairs]
+        return self._from_the_beginning(texts, progress)
+
+    def _from_the_beginning(
+        self, texts: Sequence[str], progress: Progress | None
+    ) -> list[Likelihood]:
         rows, sizes = [], []
         bos = self.tokenizer.bos_token_id
         for text in texts:
@@ -192,17 +209,18 @@ class CausalModel:
             # Without BOS nothing stands before the first token: it is not scored, so its bytes do
             # not count.
             unscored = self.tokenizer.decode(ids[:1]) if bos is None else ""
-            sizes.append(len(text.encode()) - len(str(unscored).encode()))
+            sizes.append(self._size(text) - self._size(str(unscored)))
         scores = self._score(rows, progress)
         return [
-            Likelihood("", text, score, max(0, len(ids) - 1), size)
+            Likelihood("", self.template.control.unmask(text), score, max(0, len(ids) - 1), size)
             for text, (ids, _), score, size in zip(texts, rows, scores, sizes, strict=True)
         ]
 
+    def _size(self, text: str) -> int:
+        return len(self.template.control.unmask(text).encode())
+
     def _encode(self, text: str) -> np.ndarray:
-        return np.array(
-            self.tokenizer.encode(text, add_special_tokens=False, verbose=False), dtype=np.int64
-        )
+        return self.template.control.encode(text)[0]
 
     def _encode_pair(self, prompt: str, text: str) -> tuple[np.ndarray, int]:
         """Ids of prompt and text together, and the index of the text's first: never an empty text.
@@ -228,11 +246,15 @@ class CausalModel:
 
     def _ids_with_ends(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """Ids [tokens], and the index of the character after each token [tokens]."""
-        encoding = self.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-        )
-        ends = np.array(encoding["offset_mapping"]).reshape(-1, 2)[:, 1]
-        return np.array(encoding["input_ids"], dtype=np.int64), ends
+        ids, offsets = self.template.control.encode(text)
+        if offsets is None:
+            raise ModelError(
+                "likelihoods need to know where a token stands in its text, and this model's "
+                "tokenizer does not say",
+                where=self.name,
+                fix="Use a tokenizer with a tokenizer.json.",
+            )
+        return ids, offsets[:, 1]
 
     def _windows(self, length: int) -> Iterator[tuple[int, int, int]]:
         return windows(length, self.context, max(1, self.context // 2))
@@ -391,8 +413,8 @@ class CausalModel:
         """The prompt's text and ids as the model gets them, and how many tokens were cut from
         its beginning (after BOS).
         """
-        text = self.template.prompt(messages)
-        ids = self._encode(text)
+        masked = self.template.prompt(messages)
+        text, ids = self.template.control.unmask(masked), self._encode(masked)
         limit = max(2, self.context - self._max_new_tokens(decoding))
         if len(ids) <= limit:
             return text, ids, 0

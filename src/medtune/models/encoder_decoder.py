@@ -98,7 +98,8 @@ class Seq2SeqModel:
         ids = self.encoder.ids(text)
         kept = ids[keep_source(len(ids), self.context)]
         cut = len(ids) - len(kept)
-        return (str(self.tokenizer.decode(kept[:-1])) if cut else text), kept, cut
+        shown = self.tokenizer.decode(kept[:-1]) if cut else self.template.control.unmask(text)
+        return str(shown), kept, cut
 
     # Likelihoods
 
@@ -123,7 +124,7 @@ class Seq2SeqModel:
             known.get(tuple(m)) or known.setdefault(tuple(m), self._source(m)) for m, _ in pairs
         ]
         texts = [answer.strip() for _, answer in pairs]
-        targets = [self.encoder.ids(text) for text in texts]
+        targets = [self.encoder.ids(self.encoder.target_text(text)) for text in texts]
         answers = [np.concatenate([[start], ids if with_end else ids[:-1]]) for ids in targets]
         scores = self._score([source for _, source, _ in read], answers, progress)
         return [

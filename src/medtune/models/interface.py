@@ -126,6 +126,30 @@ class StreamingModel(Protocol):
         """One answer; ``on_text`` receives it piece by piece."""
 
 
+@runtime_checkable
+class ConversationScorer(Protocol):
+    """A model that has likelihoods of question and answer together."""
+
+    def conversation_loglikelihoods(
+        self, pairs: Sequence[tuple[Messages, str]], progress: Progress | None = None
+    ) -> list[Likelihood]:
+        """Log-likelihood of each conversation with its answer, from its beginning."""
+
+
+def conversation_loglikelihoods(
+    model: LanguageModel,
+    pairs: Sequence[tuple[Messages, str]],
+    answers: Sequence[Likelihood],
+    progress: Progress | None = None,
+) -> list[Likelihood]:
+    """Log-likelihoods of whole conversations; of a model that knows texts alone, those of the
+    texts that it gave with its ``answers``.
+    """
+    if isinstance(model, ConversationScorer):
+        return model.conversation_loglikelihoods(pairs, progress)
+    return model.text_loglikelihoods([a.prompt + a.text for a in answers], progress)
+
+
 @dataclass(frozen=True)
 class ChoiceLikelihoods:
     """The answers to one prompt: ``texts`` as they stand in the rendered conversation, their

@@ -22,6 +22,7 @@ from medtune.models.attach import (
     require_every_weight,
 )
 from medtune.models.interface import InferenceSettings
+from medtune.tokens.chat_templates import ENCODING_VERSION
 
 if TYPE_CHECKING:
     import torch
@@ -90,11 +91,10 @@ class LocalModelRef:
         Other bits of a weight, another model.
         """
         files = sha256_paths([*self.weight_files(), *self._behaviour_files()])
-        return (
-            sha256_json([files, self.quantization, self.double_quantization])
-            if self.quantization
-            else files
-        )
+        if not self.quantization:
+            return files
+        outliers = ["no outliers kept"] if self.quantization == "int8" else []
+        return sha256_json([files, self.quantization, self.double_quantization, *outliers])
 
     def behaviour_hash(self) -> str:
         """SHA-256 over all but the weights: what decides how texts become tokens, and how many
@@ -259,7 +259,8 @@ def loaded_fingerprint(
     use, the number format.
     """
     versions = installed_versions(ref.libraries)
-    return sha256_json([ref.fingerprint(), tokenizer.chat_template, str(dtype), versions])
+    template = [tokenizer.chat_template, ENCODING_VERSION]
+    return sha256_json([ref.fingerprint(), *template, str(dtype), versions])
 
 
 def context_length(config: Any) -> int:

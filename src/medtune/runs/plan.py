@@ -15,7 +15,7 @@ from medtune.files import file_hash
 from medtune.models.load import LocalModelRef, context_length, load_tokenizer, read_config
 from medtune.models.open import EndpointRef, ModelRef, check_endpoint_tasks, resolve_model
 from medtune.recipe.schema import Recipe
-from medtune.tokens.chat_templates import family_template
+from medtune.tokens.chat_templates import ENCODING_VERSION, family_template
 from medtune.tokens.lengths import EXAMPLE_LIMITS
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class Plan:
             if recipe.train.method == "hosted"
             else recipe.model.model_dump(mode="json"),
             "seed": recipe.seed,
-            "data": [recipe.data.overlong, data_hashes],
+            "data": [recipe.data.overlong, data_hashes, ENCODING_VERSION],
             "base model": self.base_fingerprint,
         }
 
@@ -229,4 +229,4 @@ class Plan:
         """Template and prompt; of a template in a module of the user's own, its text, too."""
         model = self.recipe.model
         text = [family_template(model.chat_template).text] if ":" in model.chat_template else []
-        return [model.chat_template, model.prompt, *text]
+        return [model.chat_template, model.prompt, *text, ENCODING_VERSION]

@@ -2,7 +2,8 @@
 searching for tokens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -129,27 +130,8 @@ class Encoder:
         self.tokenizer, self.max_length, self.loss_on = tokenizer, max_length, loss_on
         self.template = ChatTemplate(tokenizer)
 
-    def _ids(self, text: str) -> list[int]:
-        return list(
-            self.tokenizer(text, add_special_tokens=False, verbose=False, truncation=False)[
-                "input_ids"
-            ]
-        )
-
     def _mark(self, rendered: Rendered) -> _Marked:
-        offsets = None
-        if self.tokenizer.is_fast:
-            encoding = self.tokenizer(
-                rendered.text,
-                add_special_tokens=False,
-                return_offsets_mapping=True,
-                verbose=False,
-                truncation=False,
-            )
-            ids = np.array(encoding["input_ids"], dtype=np.int64)
-            offsets = np.array(encoding["offset_mapping"], dtype=np.int64).reshape(-1, 2)
-        else:
-            ids = np.array(self._ids(rendered.text), dtype=np.int64)
+        ids, offsets = self.template.control.encode(rendered.text)
         if self.loss_on == "all":
             supervised = np.ones(len(ids), dtype=bool)
             supervised[:1] = False  # nothing stands before the first token
@@ -166,23 +148,20 @@ class Encoder:
         supervised = np.zeros(len(ids), dtype=bool)
         for start, end in rendered.answers:
             first, last = (
-                common_prefix_length(self._ids(rendered.text[:position]), ids)
+                common_prefix_length(self.template.control.ids(rendered.text[:position]), ids)
                 for position in (start, end)
             )
             supervised[first:last] = True
         return supervised
 
     def _rendered(self, conversation: Conversation) -> Rendered:
-        try:
+        with row_errors(conversation.id):
             return self.template.conversation(conversation.messages)
-        except ModelError as error:
-            raise DataError(
-                error.what, where=conversation.id, fix=error.fix or "Mend or leave out this row."
-            ) from error
 
     def _marked(self, conversation: Conversation) -> tuple[Rendered, _Marked]:
         rendered = self._rendered(conversation)
-        marked = self._mark(rendered)
+        with row_errors(conversation.id):
+            marked = self._mark(rendered)
         if not marked.supervised.any():
             raise _nothing_learnt(conversation.id)
         return rendered, marked
@@ -215,7 +194,7 @@ class Encoder:
         if marked.offsets is None:
             texts = [("", str(self.tokenizer.decode([i]))) for i in marked.ids]
         else:
-            texts = token_texts(rendered.text, marked.offsets)
+            texts = token_texts(self.template.control.unmask(rendered.text), marked.offsets)
         special = set(special_tokens(self.tokenizer).values())
         return make_view(
             conversation.id, marked.ids.tolist(), texts, marked.supervised, kept, special
@@ -231,9 +210,10 @@ class Encoder:
 
         Raises like ``encode``.
         """
-        if not self.tokenizer.is_fast:
-            return [self.length(conversation) for conversation in conversations]
         rendered = [self._rendered(conversation) for conversation in conversations]
+        plain = all(self.template.control.is_plain(text.text) for text in rendered)
+        if not self.tokenizer.is_fast or not plain:
+            return [self.length(conversation) for conversation in conversations]
         if not rendered:
             return []
         batch = self.tokenizer(
@@ -263,6 +243,17 @@ class Encoder:
         if not supervised:
             raise _nothing_learnt(conversation.id)
         return Length(conversation.id, tokens, supervised)
+
+
+@contextmanager
+def row_errors(row: str) -> Iterator[None]:
+    """What a model cannot do with a row is an error of this row."""
+    try:
+        yield
+    except ModelError as error:
+        raise DataError(
+            error.what, where=row, fix=error.fix or "Mend or leave out this row."
+        ) from error
 
 
 def _nothing_learnt(row: str) -> DataError:

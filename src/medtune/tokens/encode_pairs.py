@@ -85,18 +85,21 @@ class PairEncoder:
         self.template = ChatTemplate(tokenizer)
 
     def source_text(self, messages: Sequence[Message]) -> str:
-        """The text that the encoder reads."""
+        """The text that the encoder reads, with control tokens of the data masked."""
         return self.template.prompt(messages)
+
+    def target_text(self, answer: str) -> str:
+        """The text that the decoder learns, with control tokens of the data masked."""
+        return self.template.control.mask(answer.strip())
 
     def ids(self, text: str) -> np.ndarray:
         """A text's tokens, ended by the terminator, as T5 kinds have it in sources and targets."""
-        encoded = self.tokenizer(text, add_special_tokens=False, verbose=False, truncation=False)[
-            "input_ids"
-        ]
-        return np.array([*encoded, self.tokenizer.eos_token_id], dtype=np.int64)
+        return np.array(
+            [*self.template.control.ids(text), self.tokenizer.eos_token_id], dtype=np.int64
+        )
 
     def _texts(self, conversation: Conversation) -> tuple[str, str]:
-        answer = conversation.reference.strip()
+        answer = self.target_text(conversation.reference)
         if not answer or not conversation.prompt:
             raise DataError(
                 "no token of this row would be learnt",
@@ -131,6 +134,8 @@ class PairEncoder:
         if not pairs:
             return []
         texts = [text for pair in pairs for text in pair]
+        if not all(map(self.template.control.is_plain, texts)):
+            return [self._length(*row) for row in zip(conversations, pairs, strict=True)]
         encoded: Any = self.tokenizer(
             texts, add_special_tokens=False, verbose=False, truncation=False
         )["input_ids"]
@@ -141,6 +146,10 @@ class PairEncoder:
                 conversations, sizes[::2], sizes[1::2], strict=True
             )
         ]
+
+    def _length(self, conversation: Conversation, texts: tuple[str, str]) -> Length:
+        source, target = (len(self.ids(text)) for text in texts)
+        return Length(conversation.id, source + target, target, self._over(source, target))
 
     def view(self, conversation: Conversation) -> TokenView:
         """The whole pair, token by token: the source is context, the target is learnt, and what
@@ -160,17 +169,10 @@ class PairEncoder:
 
     def _pieces(self, text: str) -> tuple[list[int], list[tuple[str, str]]]:
         """Ids and their texts, the terminator, which no text shows, last."""
-        ids = self.ids(text).tolist()
-        if self.tokenizer.is_fast:
-            encoding = self.tokenizer(
-                text,
-                add_special_tokens=False,
-                return_offsets_mapping=True,
-                verbose=False,
-                truncation=False,
-            )
-            offsets = np.array(encoding["offset_mapping"], dtype=np.int64).reshape(-1, 2)
-            texts = token_texts(text, offsets)
+        encoded, offsets = self.template.control.encode(text)
+        if offsets is not None:
+            texts = token_texts(self.template.control.unmask(text), offsets)
         else:
-            texts = [("", str(self.tokenizer.decode([i]))) for i in ids[:-1]]
+            texts = [("", str(self.tokenizer.decode([i]))) for i in encoded]
+        ids = [*encoded.tolist(), int(self.tokenizer.eos_token_id)]
         return ids, [*texts, ("", str(self.tokenizer.eos_token))]

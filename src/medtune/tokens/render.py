@@ -1,12 +1,14 @@
 """A conversation as the exact text a model sees, with the spans of its assistant turns."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from medtune.conversation import Message
 from medtune.errors import ModelError, RecipeError, described
 from medtune.tokens.chat_templates import choose_template, family_template, special_tokens
+from medtune.tokens.control_tokens import ControlTokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 # BOS and EOS where no family fixes their texts: only the server's tokenizer knows them.
 _UNKNOWN = ("\ue000BOS\ue000", "\ue000EOS\ue000")
 _ANSWER = "\ue000ANSWER\ue000"  # in the place of an answer, to see what a template adds
+_MARKER = re.compile(r"<\|\w+\|>|<\w+_of_turn>")  # in the text of a family's template
 _TERMINATORS = ["<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>"]
 
 # Stands in templates whose answers end in plain text on purpose, as some published ones do.
@@ -54,12 +57,14 @@ def _shared_length(left: str, right: str) -> int:
 class ChatTemplate:
     """Renders conversations with the tokenizer's template.
 
-    One without any gets that of its family.
+    One without any gets that of its family. Control tokens written in messages stay masked in what
+    is rendered: ``control`` encodes it, and gives it back as it is written.
     """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
         self.tokenizer = tokenizer
         self.source = choose_template(tokenizer, "auto")
+        self.control = ControlTokens(tokenizer)
         self._special = [token for token in special_tokens(tokenizer) if token]
         self._system: bool | None = None
         self._opening: str | None = None
@@ -96,10 +101,13 @@ class ChatTemplate:
         return self._system
 
     def _adapted(self, messages: Sequence[Message]) -> list[Message]:
-        """Where the template takes no system message, its text goes before the first user turn."""
+        """Masked; where the template takes no system message, its text goes before the first user
+        turn.
+        """
+        messages = [replace(m, content=self.control.mask(m.content)) for m in messages]
         head = [m for m in messages if m.role == "system"]
         if not head or self.takes_system():
-            return list(messages)
+            return messages
         rest = [m for m in messages if m.role != "system"]
         text = "\n\n".join(m.content for m in head)
         first = next((i for i, m in enumerate(rest) if m.role == "user"), None)
@@ -199,7 +207,7 @@ class ChatTemplate:
         """[start, end) of an answer in its turn as it is ``written``: what the template writes
         before and after another answer in the same place is not its own.
         """
-        stripped = answer.strip()
+        stripped = self.control.mask(answer).strip()
         if self._opening is None:
             self._opening, _ = self._around([Message("user", "a")])
         if stripped and written.startswith(self._opening + stripped):
@@ -242,6 +250,8 @@ class EndpointTemplate:
         family = family_template(name)
         self._bos, self._eos = family.bos or _UNKNOWN[0], family.eos or _UNKNOWN[1]
         self._template = _chat_template(family.text, self._bos, self._eos)
+        known = [*filter(None, (family.bos, family.eos)), *_MARKER.findall(family.text)]
+        self._marks = re.compile("|".join(map(re.escape, {*known, *_TERMINATORS})))
 
     def answered(self, messages: Sequence[Message], answer: str) -> tuple[str, str]:
         """The prompt's text, and the answer as it stands in the conversation, up to its last
@@ -250,6 +260,13 @@ class EndpointTemplate:
         Raises ``RecipeError`` where an earlier turn ends with a terminator that only the model's
         tokenizer knows.
         """
+        for text in (*(message.content for message in messages), answer):
+            if mark := self._marks.search(text):
+                raise RecipeError(
+                    f"a text holds {mark[0]}, which the server reads as a control token",
+                    where="model.chat_template",
+                    fix="Take it out of the data, or measure the model on this machine.",
+                )
         prompt, text = self._template.answered(messages, answer)
         stripped = answer.strip()
         if not text.endswith(stripped):

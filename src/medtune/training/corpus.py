@@ -14,6 +14,8 @@ from medtune.errors import DataError
 from medtune.files import sha256_file, sha256_json, whole_directory, whole_file
 from medtune.progress import say, track
 from medtune.recipe.schema import Corpus, PretrainRecipe
+from medtune.tokens.chat_templates import ENCODING_VERSION
+from medtune.tokens.control_tokens import ControlTokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -163,9 +165,9 @@ def train_tokenizer(texts: list[str], vocabulary: int, context: int) -> "PreTrai
     return wrapped
 
 
-def encode_document(tokenizer: "PreTrainedTokenizerFast", text: str) -> list[int]:
+def encode_document(control: ControlTokens, text: str) -> list[int]:
     """Ids of BOS, the text and EOS; without a marker that the tokenizer lacks."""
-    ids = tokenizer.encode(text, add_special_tokens=False, verbose=False)
+    ids, tokenizer = control.ids(control.mask(text)), control.tokenizer
     return [i for i in (tokenizer.bos_token_id, *ids, tokenizer.eos_token_id) if i is not None]
 
 
@@ -173,6 +175,7 @@ def encode_stream(
     tokenizer: "PreTrainedTokenizerFast", documents: list[Document], target: Path, seed: int
 ) -> np.ndarray:
     """Write the shuffled documents as one stream of ids and map it; whole or absent."""
+    control = ControlTokens(tokenizer)
     if not target.exists():
         order = np.random.default_rng(seed).permutation(len(documents))
         with (
@@ -183,7 +186,7 @@ def encode_stream(
             for index in order:
                 handle.write(
                     np.array(
-                        encode_document(tokenizer, documents[index].text), dtype=np.uint32
+                        encode_document(control, documents[index].text), dtype=np.uint32
                     ).tobytes()
                 )
                 bar.advance()
@@ -214,6 +217,7 @@ def tokenize_corpus(
         recipe.seed,
         recipe.model.vocabulary,
         recipe.model.continue_from,
+        ENCODING_VERSION,
     ]
     directory = directory / f"tokens-{sha256_json(key)[:12]}"
     if existing is not None:
@@ -231,8 +235,9 @@ def tokenize_corpus(
         with whole_directory(directory / "tokenizer") as temporary:
             tokenizer.save_pretrained(temporary)
     stream = encode_stream(tokenizer, train, directory / "tokens.bin", recipe.seed)
+    control = ControlTokens(tokenizer)
     held_out = [
-        HeldOut(d.kind, np.array(encode_document(tokenizer, d.text)), len(d.text.encode()))
+        HeldOut(d.kind, np.array(encode_document(control, d.text)), len(d.text.encode()))
         for d in held
     ]
     if len(stream) < 2 * recipe.model.context:

@@ -18,6 +18,7 @@ from medtune.models.precision import compute_dtype
 from medtune.models.scoring import split_head
 from medtune.progress import say, track
 from medtune.recipe.schema import PretrainRecipe
+from medtune.tokens.control_tokens import ControlTokens
 from medtune.training.callbacks import (
     Callback,
     MetricsLogger,
@@ -302,12 +303,10 @@ def held_out_by_kind(trainer: Pretrainer) -> dict[str, HeldOutFigures]:
 def sample_texts(trainer: Pretrainer, tokenizer: Any, tokens: int = 80) -> list[SampleTexts]:
     """The recipe's beginnings, continued greedily and by seeded sampling."""
     model = trainer.model.eval()
-    samples = []
+    samples, control = [], ControlTokens(tokenizer)
     for prompt in trainer.recipe.prompts:
         start = [tokenizer.bos_token_id] if tokenizer.bos_token_id is not None else []
-        ids = torch.tensor(
-            [[*start, *tokenizer.encode(prompt, add_special_tokens=False)]], device=model.device
-        )
+        ids = torch.tensor([[*start, *control.ids(control.mask(prompt))]], device=model.device)
         mask = torch.ones_like(ids)
         torch.manual_seed(trainer.recipe.seed)
         settings = {"max_new_tokens": tokens, "attention_mask": mask, "repetition_penalty": 1.0}

@@ -12,7 +12,7 @@ from pydantic import Field
 from medtune.conversation import Conversation
 from medtune.evaluation.results import Sample
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
-from medtune.models.interface import LanguageModel, Likelihood
+from medtune.models.interface import LanguageModel, Likelihood, conversation_loglikelihoods
 from medtune.progress import track
 from medtune.recipe.extensions import Need
 from medtune.recipe.schema import TaskSpec
@@ -130,8 +130,8 @@ class Perplexity(Task):
             pairs = [(settings.conversation(item.prompt), item.reference) for item in items]
             answers = model.loglikelihoods(pairs, bar.advance)
             # The whole text of an item, not of the worked examples before it.
-            whole_texts = [] if settings.examples else [a.prompt + a.text for a in answers]
-            texts = model.text_loglikelihoods(whole_texts, bar.advance) if whole_texts else []
+            whole = not settings.examples
+            texts = conversation_loglikelihoods(model, pairs, answers, bar.advance) if whole else []
         wholes: Sequence[Likelihood | None] = texts or [None] * len(items)
         return [
             _sample(item, answer, whole)
