@@ -6,7 +6,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from medtune.conversation import Conversation, Message
-from medtune.errors import ModelError, RunError
+from medtune.errors import ModelError, RecipeError, RunError
+from medtune.models import adapters
 from medtune.models.adapters import (
     BOUND,
     Probe,
@@ -78,7 +79,8 @@ def adapted(base, directory, **settings):
 )
 def test_merged_says_what_base_and_adapter_say(bases, tmp_path, kind, settings):
     base = bases(kind)
-    merged, reference, actual = merge(adapted(base, tmp_path / "adapter", **settings), ROWS)
+    result = merge(adapted(base, tmp_path / "adapter", **settings), ROWS)
+    merged, reference, actual = result.model, result.reference, result.difference
     assert actual.largest < BOUND
     untouched = agreement(logits_on(load_exactly(base), ROWS), logits_on(merged, ROWS))
     assert untouched.largest > 100 * BOUND, (
@@ -114,7 +116,8 @@ def test_an_encoder_decoder_is_merged_too(tmp_path):
     get_peft_model(load_weights(base, torch.float32, "sdpa"), config).save_pretrained(
         str(tmp_path / "adapter")
     )
-    merged, _, actual = merge(replace(base, adapter=tmp_path / "adapter"), ROWS)
+    result = merge(replace(base, adapter=tmp_path / "adapter"), ROWS)
+    merged, actual = result.model, result.difference
     assert actual.largest < BOUND
     assert actual.tokens == sum(len(row.answer) for row in ROWS)
     assert (
@@ -125,7 +128,7 @@ def test_an_encoder_decoder_is_merged_too(tmp_path):
 
 def test_merged_weights_are_base_plus_scaled_product(bases, tmp_path):
     base = bases("llama")
-    merged, _, _ = merge(adapted(base, tmp_path / "adapter"), ROWS)
+    merged = merge(adapted(base, tmp_path / "adapter"), ROWS).model
     factors = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
     name = "model.layers.1.mlp.up_proj"
     a, b = (factors[f"base_model.model.{name}.lora_{side}.weight"] for side in "AB")
@@ -133,21 +136,78 @@ def test_merged_weights_are_base_plus_scaled_product(bases, tmp_path):
     torch.testing.assert_close(merged.get_submodule(name).weight.data, before + 8 / 4 * b @ a)
 
 
-def test_a_merge_that_changes_the_model_is_refused(bases, tmp_path, monkeypatch):
+def wrong_by(change):
+    """A merge after which the model is changed."""
+
+    def merge_wrongly(model, **kwargs):
+        scale, skip = change
+        for name, module in model.named_modules():
+            if hasattr(module, "lora_A"):
+                skipped = skip is not None and skip in name
+                module.scaling["default"] *= 0 if skipped else scale
+        return model._unload_and_optionally_merge(**kwargs)
+
+    return merge_wrongly
+
+
+@pytest.mark.parametrize(
+    "change",
+    [(1.05, None), (0.0, None), (1.0, "layers.0.mlp.up_proj")],
+    ids=["scaled", "forgotten", "one layer skipped"],
+)
+def test_a_wrong_merge_is_refused(bases, tmp_path, monkeypatch, change):
     located = adapted(bases("llama"), tmp_path / "adapter")
-
-    def wrong(model, **kwargs):
-        base = model.unload()
-        base.model.layers[0].mlp.up_proj.weight.data += 0.01
-        return base
-
-    monkeypatch.setattr("peft.PeftModel.merge_and_unload", wrong, raising=False)
+    monkeypatch.setattr("peft.PeftModel.merge_and_unload", wrong_by(change), raising=False)
     with pytest.raises(RunError, match=r"differ by .* not exported"):
         merge(located, ROWS)
 
 
+def test_a_bound_that_float32_misses_is_looked_at_in_float64(bases, tmp_path, monkeypatch):
+    """Base + adapter itself is no nearer to its float64 than the merged model is."""
+    located = adapted(bases("llama"), tmp_path / "adapter")
+    monkeypatch.setattr(adapters, "BOUND", 1e-8)  # below what float32 can keep
+    monkeypatch.setattr(adapters, "RELATIVE_BOUND", 0)
+    monkeypatch.setattr(adapters, "ROUNDING", 1e3)
+    with pytest.raises(RunError, match=r"in a logit, by .* in float64 \(bound 1e-08\)"):
+        merge(located, ROWS)
+    real = adapters._agreement_in_float64
+    monkeypatch.setattr(
+        adapters, "_agreement_in_float64", lambda *a: replace(real(*a), largest=1e-9)
+    )
+    result = merge(located, ROWS)
+    assert result.in_float64.largest == 1e-9
+    assert result.difference.largest > result.bound
+    assert next(result.model.parameters()).dtype == torch.float32
+
+
+def test_the_bound_grows_with_the_logits():
+    assert adapters.logit_bound([torch.tensor([[0.5, -2.0]])]) == adapters.BOUND
+    assert adapters.logit_bound([torch.zeros(1, 2), torch.tensor([[3.0, -36.2]])]) == pytest.approx(
+        36.2e-5
+    )
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "gemma"])
+def test_embeddings_and_a_head_that_shares_them_are_refused_as_targets(bases, kind):
+    """Before training: the architecture alone tells, also on the meta device."""
+    model = load_weights(bases(kind), torch.float32, "sdpa")
+    head, table = "lm_head", {"gpt2": "wte"}.get(kind, "embed_tokens")
+    tied = model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    assert tied == (kind != "llama")
+    for target in (table, f"model.{table}" if kind != "gpt2" else "transformer.wte"):
+        with pytest.raises(RecipeError, match="is a table of embeddings"):
+            add_lora(model, Lora(targets=[target]), 0)
+    if tied:
+        with pytest.raises(RecipeError, match="lm_head shares its weights with the embeddings"):
+            add_lora(model, Lora(targets=[head]), 0)
+    else:
+        adapted_head = add_lora(model, Lora(targets=[head]), 0).get_output_embeddings()
+        assert hasattr(adapted_head, "lora_A")
+
+
 def test_a_model_without_an_adapter_is_itself(bases):
-    merged, _, actual = merge(bases("mistral"), ROWS)
+    result = merge(bases("mistral"), ROWS)
+    merged, actual = result.model, result.difference
     assert actual.largest == 0
     assert actual.kl == 0
     assert type(merged).__name__ == "MistralForCausalLM"
@@ -158,9 +218,10 @@ def test_an_adapter_of_a_4_bit_base_is_merged_into_its_dequantized_weights(bases
     pytest.importorskip("bitsandbytes")
     base = replace(bases(kind), quantization="nf4")
     located = adapted(base, tmp_path / "adapter")
-    merged, _, actual = merge(located, ROWS)
+    result = merge(located, ROWS)
+    merged, actual = result.model, result.difference
     assert actual.largest < BOUND
-    into_whole, _, _ = merge(replace(located, quantization=None), ROWS)
+    into_whole = merge(replace(located, quantization=None), ROWS).model
     other = agreement(logits_on(merged, ROWS), logits_on(into_whole, ROWS))
     assert other.largest > 10 * BOUND, "the unquantized base is another model"
 

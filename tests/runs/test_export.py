@@ -148,7 +148,7 @@ def test_four_bits_without_the_library_fails_first(lora_run, tmp_path, monkeypat
 
 
 def test_over_the_bound_nothing_is_left(lora_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("medtune.models.adapters.BOUND", -1.0)
+    monkeypatch.setattr("medtune.models.adapters.logit_bound", lambda reference: -1.0)
     with pytest.raises(RunError, match="not exported"):
         export(lora_run, tmp_path / "out", "merged")
     assert not list(tmp_path.iterdir())

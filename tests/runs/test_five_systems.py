@@ -183,6 +183,8 @@ def test_float16_trains_in_a_run(base, rows, tmp_path):
 
 def test_what_training_lacks_is_said_before_the_base_is_measured(base, rows, tmp_path, monkeypatch):
     wrong = {
+        "weights in int8 are frozen": ["train.method=full", "model.quantization=int8"],
+        "lm_head shares its weights": ["train.method=lora", "train.lora.targets=[lm_head]"],
         "has no layer q_proj": ["train.method=lora", "train.lora.targets=[c_attn, q_proj]"],
         "validation rows to stop early by": [
             "data.split={train: 0.8, validation: 0, test: 0.2}",

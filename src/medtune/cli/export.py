@@ -48,6 +48,7 @@ Public = Annotated[
 ]
 STAGES = {
     "merge": "merged in float32",
+    "merge_in_float64": "merged, all in float64",
     "rounding": "rounded to {dtype}, read back",
     "four_bits": "quantized to NF4, read back",
 }
@@ -134,7 +135,7 @@ def export_text(facts: "ExportFacts") -> str:
             title = STAGES[stage].format(dtype=facts.dtype)
             lines.append(f"{title:<32}{gap.largest:>14.2e}{gap.kl:>12.2e}{gap.same_best:>12.1%}")
         lines.append(
-            f"The merge is exact to {facts.bound:g}; what is below it is the cost of fewer bits."
+            f"The merge is exact to {facts.bound:.2g}; what is below it is the cost of fewer bits."
         )
     size = f"{facts.bytes / 1e6:,.1f} MB in {len(facts.files)} files"
     return "\n".join([*lines, f"Exported ({facts.form}, {size}): {facts.directory}"])

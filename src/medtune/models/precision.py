@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 
 # of a weight, with its share of the doubly quantized scales (QLoRA, section 3)
 BITS = {"nf4": 4.127, "int8": 8.0}
+INT8_THRESHOLD = 0.0
 
 
 def require_bitsandbytes(field: str) -> None:
@@ -80,12 +81,16 @@ def require_bitsandbytes(field: str) -> None:
 
 
 def quantization_config(quantization: str, double: bool, dtype: "torch.dtype") -> Any:
-    """Transformers' description of the wanted format; products are computed in ``dtype``."""
+    """Transformers' description of the wanted format; products are computed in ``dtype``.
+
+    In 8 bits all columns are quantized: bitsandbytes picks those that it would leave out by the
+    whole batch, so that a text's likelihood would depend on its neighbours.
+    """
     from transformers import BitsAndBytesConfig
 
     require_bitsandbytes("model.quantization")
     if quantization == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True)
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=INT8_THRESHOLD)
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",

@@ -138,8 +138,6 @@ class Recipe(Section):
             raise ValueError(
                 "train.method: hosted and model.endpoint belong together: both or neither"
             )
-        if model.quantization and method not in ("lora", "qlora"):
-            raise ValueError("model.quantization freezes the weights: use train.method: qlora")
         repeated = self.evaluate.seeds > 1 or self.evaluate.learning_curve
         if repeated and (method == "hosted" or self.train.trackers):
             kind = "hosted training" if method == "hosted" else "train.trackers"

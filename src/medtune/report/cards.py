@@ -281,6 +281,7 @@ FORMS = {
 }
 STAGES = {
     "merge": "merged, float32",
+    "merge_in_float64": "merged, float64",
     "rounding": "written in {dtype}",
     "four_bits": "written in NF4",
 }
@@ -300,7 +301,8 @@ class LogitAgreement(Result):
 class ExportFacts(Result):
     """What was exported (``bytes`` in all ``files``), and how near it is to the run's model.
 
-    ``questions``, ``bound`` and agreements are of merged weights only.
+    ``questions``, ``bound`` and agreements are of merged weights only; ``merge_in_float64`` was
+    measured where float32 missed the bound.
     """
 
     form: str
@@ -310,6 +312,7 @@ class ExportFacts(Result):
     questions: int = 0
     bound: float = 0.0
     merge: LogitAgreement | None = None
+    merge_in_float64: LogitAgreement | None = None
     rounding: LogitAgreement | None = None
     four_bits: LogitAgreement | None = None
     files: list[str] = Field(default_factory=list)
@@ -320,7 +323,12 @@ class ExportFacts(Result):
     @property
     def agreements(self) -> dict[str, LogitAgreement]:
         """Those that were measured, by stage, in the order of the work."""
-        stages = {"merge": self.merge, "rounding": self.rounding, "four_bits": self.four_bits}
+        stages = {
+            "merge": self.merge,
+            "merge_in_float64": self.merge_in_float64,
+            "rounding": self.rounding,
+            "four_bits": self.four_bits,
+        }
         return {stage: agreement for stage, agreement in stages.items() if agreement}
 
 

@@ -25,7 +25,7 @@ from medtune.report.cards import ExportFacts, LogitAgreement, export_card
 from medtune.run_paths import RunPaths
 
 if TYPE_CHECKING:
-    from medtune.models.adapters import Probe
+    from medtune.models.adapters import Merged, Probe
 
 FORMS = ("adapter", "merged", "merged-4bit")
 DTYPES = ("float32", "float16", "bfloat16")
@@ -157,9 +157,9 @@ def _merged(
     import torch
 
     from medtune.models.adapters import (
-        BOUND,
         agreement,
         load_exactly,
+        logit_bound,
         logits_on,
         merge,
         probes,
@@ -170,12 +170,16 @@ def _merged(
     _check_memory(located)
     rows: list[Probe] = probes(load_tokenizer(located), _questions(run, recipe))
     say(f"merging in float32, compared on {len(rows)} questions of the run")
-    merged, reference, difference = merge(located, rows)
+    merged = merge(located, rows)
+    reference = merged.reference
     whole = directory / "whole" if facts.form == "merged-4bit" else directory
-    merged.to(getattr(torch, dtype)).save_pretrained(whole)
+    facts = facts.model_copy(update=_exactness(merged))
+    merged.model.to(getattr(torch, dtype)).save_pretrained(whole)
     del merged
     rounded = agreement(reference, logits_on(load_exactly(LocalModelRef(str(whole), whole)), rows))
-    if dtype == "float32" and rounded.largest > BOUND:
+    if dtype == "float32" and rounded.largest > max(
+        logit_bound(reference), facts.merge.largest if facts.merge else 0.0
+    ):
         raise RunError(
             f"the written weights differ by {rounded.largest:.2g} in a logit", where=str(directory)
         )
@@ -183,8 +187,6 @@ def _merged(
         update={
             "dtype": dtype,
             "questions": len(rows),
-            "bound": BOUND,
-            "merge": LogitAgreement(**asdict(difference)),
             "rounding": LogitAgreement(**asdict(rounded)),
         }
     )
@@ -204,6 +206,16 @@ def _merged(
             shutil.copyfile(path, directory / path.name)
     shutil.copyfile(run.model / "generation_config.json", directory / "generation_config.json")
     return facts
+
+
+def _exactness(merged: "Merged") -> dict[str, object]:
+    """How exact a merge is, as ``ExportFacts`` has it."""
+    exact = merged.in_float64
+    return {
+        "bound": merged.bound,
+        "merge": LogitAgreement(**asdict(merged.difference)),
+        "merge_in_float64": LogitAgreement(**asdict(exact)) if exact else None,
+    }
 
 
 def _check_base(run: RunPaths, located: LocalModelRef) -> None:

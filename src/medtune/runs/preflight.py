@@ -14,6 +14,7 @@ from medtune.models.load import context_length, read_config
 from medtune.models.open import EndpointRef
 from medtune.models.precision import require_bitsandbytes
 from medtune.progress import say
+from medtune.recipe.schema import Recipe
 from medtune.runs.plan import Plan
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def precheck(plan: Plan) -> None:
     """What can be told from the recipe and the model's configuration. Raises ``RecipeError``."""
     recipe = plan.recipe
     if recipe.model.quantization:
+        _check_quantized_training(recipe)
         require_bitsandbytes("model.quantization")
     if recipe.train.optimizer == "adamw_8bit" and recipe.train.method != "hosted":
         require_bitsandbytes("train.optimizer")
@@ -49,6 +51,16 @@ def precheck(plan: Plan) -> None:
         say(
             f"train.max_length {recipe.train.max_length:,} is above the model's context: "
             f"{context:,} tokens are used"
+        )
+
+
+def _check_quantized_training(recipe: Recipe) -> None:
+    if recipe.train.method not in ("lora", "qlora"):
+        raise RecipeError(
+            f"weights in {recipe.model.quantization} are frozen, and train.method: "
+            f"{recipe.train.method} trains them all",
+            where="model.quantization",
+            fix="Use train.method: qlora (nf4) or lora; medtune evaluate measures it as it is.",
         )
 
 
@@ -108,6 +120,8 @@ def check_training(plan: Plan, data: Path) -> None:
     Found from some of the rows; training looks at all of them before it begins. Raises
     ``RecipeError``.
     """
+    if plan.recipe.model.quantization:
+        _check_quantized_training(plan.recipe)
     if plan.recipe.train.early_stopping and not len(
         read_conversations(data / "validation.parquet")
     ):
