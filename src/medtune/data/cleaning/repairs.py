@@ -1,14 +1,15 @@
 """The repairs of a single text, in the order in which they are made.
 
-Each is a pure function of the text, in linear time.
+Each is a pure function of the text, in linear time. Data and code within a text stay as they are.
 """
 
-import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import ftfy
 
+from medtune.data.cleaning.markup import markup
+from medtune.data.cleaning.structure import Rule, outside
 from medtune.recipe.schema import Clean
 
 _POINTING = (
@@ -22,7 +23,17 @@ _IN_PARENTHESES = re.compile(
 _POINTER = re.compile(rf"\b(?:{_POINTING})", re.I)
 _CLAUSE = re.compile(r"[^.,;:!?\n]{0,80}\.?")
 _END = re.compile(r"[.!?]+\)?|(?=\n)|$")
-_PLACEHOLDER = re.compile(r"<(?:link|image|img|url|video)s?>|\[(?:link|image|video)s?\]", re.I)
+# With the arrow that led to it: "consult a doctor online --> <link>".
+_PLACEHOLDER = re.compile(
+    r"(?:(?<!\s)\s{0,9}(?:-{1,3}>|=>|→|»|>>)\s{0,9})?"
+    r"(?:<(?:link|image|img|url|video)s?>|\[(?:link|image|video)s?\])",
+    re.I,
+)
+# A sentence with a figure or a denial says more than where to click.
+_CONTENT = re.compile(
+    r"(?<![A-Za-z])\d|\b(?:not?|never|without|don['’]?t|cannot|can['’]t|nicht|kein\w*|ohne|pas|sans|sin)\b",
+    re.I,
+)
 _STOPS = ".!?\n"
 LONG_SENTENCE = (
     300  # characters; lists laid flat make "sentences" of thousands, in which only the pointer goes
@@ -60,13 +71,14 @@ def _sentence(text: str, pointer: re.Match[str], floor: int) -> tuple[int, int]:
     end = _END.search(text, pointer.end(), pointer.end() + LONG_SENTENCE)
     start = stop + 1 if stop >= 0 else earliest
     whole = (stop >= 0 or start in (0, floor)) and end is not None
-    if whole and end is not None and end.end() - start <= LONG_SENTENCE:
+    short = whole and end is not None and end.end() - start <= LONG_SENTENCE
+    if short and end is not None and not _CONTENT.search(text, start, end.end()):
         return start, end.end()
     clause = _CLAUSE.match(text, pointer.end())
-    return pointer.start(), clause.end() if clause else pointer.end()
+    last = clause.end() if clause else pointer.end()
+    first = pointer.start()
+    return (first, first) if _CONTENT.search(text, first, last) else (first, last)
 
-
-Rule = Callable[[str], str]
 
 # Curly quotes, ligatures and wide characters are no damage: only text decoded wrongly is repaired.
 _FTFY = ftfy.TextFixerConfig(
@@ -81,11 +93,12 @@ _FTFY = ftfy.TextFixerConfig(
     explain=False,
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f\ufeff]")
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\x00-\x08\x0e-\x1b\x7f\ufeff]+(?=\d)")
 
 
 def encoding(text: str) -> str:
     """Repair mojibake (ftfy; Speer 2019) and take control characters out."""
-    text = _CONTROL.sub("", text)
+    text = _CONTROL.sub("", _BETWEEN_DIGITS.sub(" ", text))
     return text if text.isascii() else ftfy.fix_text(text, _FTFY)
 
 
@@ -94,84 +107,20 @@ _LINE_ENDINGS = re.compile(r"\r\n?|_x000D_(?:\n)?|[\v\f\x1c-\x1e\x85\u2028\u2029
 
 def line_endings(text: str) -> str:
     """Every kind of line break, also Excel's escape, as a newline."""
+    return outside(_other_line_endings)(text.replace("\r\n", "\n"))
+
+
+def _other_line_endings(text: str) -> str:
     return _LINE_ENDINGS.sub("\n", text)
 
 
-# Before a small letter it may be part of a word ("\nu", "C:\notes").
-_LITERAL_NEWLINE = re.compile(r"(?:\\r)?\\n(?![a-z])")
+# Before a small letter it may be part of a word ("\nu", "C:\notes"); in quotes it is spoken of.
+_LITERAL_NEWLINE = re.compile(r"(?<![\\'\"`])(?:\\r)?\\n(?![a-z])")
 
 
 def literal_newlines(text: str) -> str:
     """A backslash and an n that were meant as a line break."""
     return _LITERAL_NEWLINE.sub("\n", text) if "\\n" in text else text
-
-
-_TAGS = (
-    "a abbr article aside b big blockquote body br caption center cite code col colgroup dd del "
-    "div dl dt em figcaption "
-    "figure font footer h1 h2 h3 h4 h5 h6 head header hr html i img ins label li link main meta "
-    "nav noscript nowiki ol p pre "
-    "q ref references s script section small span strike strong style sub sup table tbody td "
-    "tfoot th thead title tr tt u ul"
-).replace(" ", "|")
-_BREAKING = "br|p|div|li|tr|table|ul|ol|h[1-6]|dd|dt|blockquote|hr|section"
-# Attributes have values: "T<B and C>D" is no tag.
-_REST = r"(?:\s+[\w:-]{1,40}\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s<>\"']+))*\s{0,5}/?>"
-_HIDDEN = re.compile(rf"<(script|style|ref)\b{_REST}[^<]*</\1>|__[A-Z]{{5,20}}__", re.I)
-_ITEM = re.compile(rf"<li\b{_REST}", re.I)
-_BREAK = re.compile(rf"</?(?:{_BREAKING})\b{_REST}", re.I)
-_TAG = re.compile(rf"</?(?:{_TAGS})\b{_REST}", re.I)
-_ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-f]{1,5}|[a-z]{2,8}\d?);", re.I)
-_FILE = re.compile(r"\[\[(?:File|Image):[^\[\]]*\]\]", re.I)
-_LINK = re.compile(r"\[\[(?:[^\[\]]*\|)?([^\[\]|]*)\]\]")
-_EXTERNAL = re.compile(r"\[https?://\S{1,500}+ ([^\]\[]{0,300})\]")
-_TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
-_HEADING = re.compile(
-    r"^ {0,3}={2,6} {0,3}([^=\n]{1,80}?) {0,3}={2,6}|(?<![=<>!])={2,6} ?([A-Z][^=\n]{0,78}?) "
-    r"?={2,6}(?!=)",
-    re.M,
-)
-_QUOTES = re.compile(r"(?<![\w'])('{2,5})(?=[^\s'])([^'\n]{1,200})(?<=\S)\1(?!')")
-_DOUBLED = re.compile(r"(?<=[A-Za-z])''(?=[a-z])")  # won''t, as some exports write it
-NESTED = 4  # layers of templates or of escaping taken off
-
-
-def _until_still(text: str, step: Callable[[str], str]) -> str:
-    for _ in range(NESTED):
-        text, before = step(text), text
-        if text == before:
-            break
-    return text
-
-
-def _without_comments(text: str) -> str:
-    parts, position = [], 0
-    while (start := text.find("<!--", position)) >= 0 and (end := text.find("-->", start)) >= 0:
-        parts.append(text[position:start])
-        position = end + 3
-    return " ".join([*parts, text[position:]])
-
-
-def _html(text: str) -> str:
-    text = _ITEM.sub("\n- ", _HIDDEN.sub(" ", _without_comments(text)))
-    return _TAG.sub("", _BREAK.sub("\n", text))
-
-
-def markup(text: str) -> str:
-    """HTML and wiki markup: what it says stays, what it draws with goes. ``P < 0.05`` is no tag."""
-    if "&" in text:
-        text = _until_still(
-            text, lambda t: _ENTITY.sub(lambda match: html.unescape(match.group()), t)
-        )
-    if "<" in text or "__" in text:
-        text = _html(text)
-    if "[" in text:
-        text = _EXTERNAL.sub(r"\1", _LINK.sub(r"\1", _FILE.sub("", text)))
-    if "{{" in text:
-        text = _until_still(text, lambda t: _TEMPLATE.sub("", t))
-    if "==" in text:
-        text = _HEADING.sub(lambda match: f"\n{match[1] or match[2]}\n", text)
-    return _QUOTES.sub(r"\2", _DOUBLED.sub("'", text)) if "''" in text else text
 
 
 _TABLE_HEAD = re.compile(r"Signs and Symptoms Approximate number of patients \(when available\)\s*")
@@ -213,10 +162,13 @@ def comma_breaks(text: str) -> str:
 
 
 _SPACE = re.compile(r"[\t\xa0\u2000-\u200a\u202f\u205f\u3000]")
+_DIVIDES_THOUSANDS = re.compile(r"[\xa0\u2007\u2009\u202f](?<=\d.)(?=\d{3}(?!\d))")
 # A dash between two figures is a range, not an item. A run of blanks is looked at once, from its
 # first blank.
 _LIST = re.compile(r"(?<! ) {2,}+- +(?=[^\W\d])")
-_WIDE = re.compile(r" {4,}")
+_WIDE = re.compile(r"(?<! ) {4,}+")
+_FIGURE = re.compile(r"[-+−±<>≤≥~]?\s?[.\d]|(?:mm|cm|mg|mL|ml|g|kg|IU|U|L|%)(?:[/ \n]|$)")
+LAB_LINE = 200  # characters; in a shorter line a wide gap before a figure parts it from its name
 _RUN = re.compile(r" {2,}")
 _BEFORE_BREAK = re.compile(r"(?<! ) ++\n")
 _AFTER_BREAK = re.compile(r"\n +")
@@ -224,16 +176,31 @@ _BREAKS = re.compile(r"\n{3,}")
 _CLOSING = re.compile(r"(?<! ) ++([?!])$")
 
 
+def _plain_blank(match: re.Match[str]) -> str:
+    """A blank, but where it divides thousands."""
+    return match[0] if _DIVIDES_THOUSANDS.match(match.string, match.start()) else " "
+
+
+def _wide(match: re.Match[str]) -> str:
+    """A line break, but in a short line between a name and its figure."""
+    text, (start, end) = match.string, match.span()
+    if not _FIGURE.match(text, end):
+        return "\n"
+    before = text[max(0, start - LAB_LINE) : start].rpartition("\n")[2]
+    after = text[end : end + LAB_LINE].partition("\n")[0]
+    return " " if before and len(before) + len(after) < LAB_LINE else "\n"
+
+
 def blanks(text: str) -> str:
     """Runs of blanks to one.
 
     Four and more, which were paragraphs, and list dashes to a line break; edges; " ?" to "?".
     """
-    text = _SPACE.sub(" ", text)
+    text = _SPACE.sub(_plain_blank, text)
     if "\n" in text:
         text = _AFTER_BREAK.sub("\n", _BEFORE_BREAK.sub("\n", text))
     if "  " in text:
-        text = _RUN.sub(" ", _WIDE.sub("\n", _LIST.sub("\n- ", text)))
+        text = _RUN.sub(" ", _WIDE.sub(_wide, _LIST.sub("\n- ", text)))
     if "\n" in text:
         text = _BREAKS.sub("\n\n", text)
     text = text.strip()
@@ -253,6 +220,9 @@ def brand_rule(brands: Sequence[str]) -> Rule:
             return text
 
         def without(match: re.Match[str]) -> str:
+            around = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
+            if all(side.isdigit() for side in around) and not match[1]:
+                return " "
             return match[1] or (". " if glued.match(text, match.end()) else "")
 
         return pattern.sub(without, text)
@@ -260,12 +230,20 @@ def brand_rule(brands: Sequence[str]) -> Rule:
     return brands_out
 
 
+# Of these even tables and nested lists are left alone.
+_OF_LAYOUT = ("literal_newlines", "tables", "comma_breaks", "blanks")
+
+
 def text_rules(settings: Clean) -> list[tuple[str, Rule]]:
     """Name and function of every rule that is on, in order."""
-    rules: list[tuple[str, Rule]] = []
-    first = (encoding, markup, line_endings, literal_newlines)
-    rules += [(rule.__name__, rule) for rule in first if getattr(settings, rule.__name__)]
+    rules: list[tuple[str, Rule]] = [("encoding", encoding)] if settings.encoding else []
+    prose: list[tuple[str, Rule]] = [(rule.__name__, rule) for rule in (markup, line_endings)]
+    prose.append(("literal_newlines", literal_newlines))
     if settings.brands:
-        rules.append(("brands", brand_rule(settings.brands)))
-    later = (leftovers, tables, comma_breaks, blanks)
-    return rules + [(rule.__name__, rule) for rule in later if getattr(settings, rule.__name__)]
+        prose.append(("brands", brand_rule(settings.brands)))
+    prose += [(rule.__name__, rule) for rule in (leftovers, tables, comma_breaks, blanks)]
+    for name, rule in prose:
+        if name == "brands" or getattr(settings, name):
+            guarded = outside(rule, layout=name in _OF_LAYOUT)
+            rules.append((name, rule if name == "line_endings" else guarded))
+    return rules
