@@ -244,6 +244,29 @@ def test_what_is_missing_is_empty_and_not_a_word(tmp_path, missing):
     assert (row.answer.strip(), row.label) == ("", None)
 
 
+@pytest.mark.parametrize("missing", ["nan", "None", "N/A", "NULL", "-"])
+def test_what_programs_write_for_a_missing_value_is_not_asked(tmp_path, missing):
+    beside = dict.fromkeys(["context", "system", "entity", "number"], missing)
+    good = {"question": "q", "answer": "a", "label": missing}
+    row = rows_of(load(tmp_path, [good | beside], Columns(id="number", label="label")))[0]
+    assert [(m.role, m.content) for m in row.messages] == [("user", "q"), ("assistant", "a")]
+    assert (row.entity, row.id, row.label) == (None, None, missing)
+
+
+def test_parts_of_text_are_read_and_other_parts_refused(tmp_path):
+    text = {"type": "text", "text": "What is gout?"}
+    image = {"type": "image_url", "image_url": {"url": "file:toe.png"}}
+    answer = {"role": "assistant", "content": "Crystals."}
+
+    def talk(*parts):
+        return {"messages": [{"role": "user", "content": [*parts]}, answer]}
+
+    row = rows_of(load(tmp_path, [talk(text, {"type": "text", "text": "In the toe."})]))[0]
+    assert row.question == "What is gout?\nIn the toe."
+    with pytest.raises(DataError, match=r"row 1: a turn's content is a list of parts"):
+        rows_of(load(tmp_path, [talk(text, image)]))
+
+
 def test_a_row_that_lacks_a_column_is_read_with_an_empty_text(tmp_path):
     rows = rows_of(
         load(tmp_path, [{"question": "q", "answer": "a"}, {"answer": "a"}, {"other": "x"}])

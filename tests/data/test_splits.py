@@ -159,6 +159,29 @@ def test_a_later_turn_with_content_ties():
     assert groups_of(rows) == [0, 0]
 
 
+@pytest.mark.parametrize(
+    ("asked", "groups"),
+    [
+        ("How long have you had this pain?", [0, 1]),
+        ("Hello. What brings you here today?", [0, 1]),
+        ("您这样咳嗽多久了？", [0, 1]),
+        ("Take 100 mg of allopurinol a day. Does it hurt?", [0, 0]),
+        ("Take 100 mg of allopurinol a day.", [0, 0]),
+    ],
+)
+def test_an_answer_that_only_asks_in_return_ties_nothing(asked, groups):
+    rows = [
+        dialogue("My toe hurts at night.", asked, "For two days now.", "It may well be gout."),
+        dialogue("My skin is very dry.", asked, "Since last winter.", "It may be eczema then."),
+    ]
+    assert groups_of(rows) == groups
+
+
+def test_a_last_answer_that_asks_is_an_answer():
+    asked = "Have you tried allopurinol already?"
+    assert groups_of([dialogue("My toe hurts.", asked), dialogue("It is gout.", asked)]) == [0, 0]
+
+
 def test_signs_and_chinese_answers_tie_as_what_they_are():
     rows = [row("q1", "患者应多喝水多休息"), row("q2", "患者应多喝水多休息。"), row("q3", "谢谢你")]
     assert groups_of([*rows, row("q4", "谢谢你")]) == [0, 0, 1, 2]

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from medtune.data.formats.delimited import delimited_header, delimited_rows
 from medtune.data.formats.tables import open_table, read_table
 from medtune.errors import DataError
 
@@ -220,6 +221,18 @@ def test_a_delimiter_in_a_name_does_not_mislead(tmp_path):
 def test_one_column_may_hold_any_delimiter(tmp_path):
     path = put(tmp_path, "one.csv", 'text\na; b|c\n"d, e"\n')
     assert [row["text"] for row in rows_of(path)] == ["a; b|c", "d, e"]
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"'])
+def test_a_line_that_names_the_delimiter_is_no_row(tmp_path, first):
+    path = tmp_path / "mine.csv"
+    path.write_text(f"{first}\nquestion;answer\nq, or r;a\nq;a;b\n")
+    assert next(iter(delimited_rows(path, *delimited_header(path)))) == {
+        "question": "q, or r",
+        "answer": "a",
+    }
+    with pytest.raises(DataError, match=r"line 4: 3 fields"):
+        open_table(path)
 
 
 def test_a_tsv_with_commas_is_told_from_a_table_of_one_column(tmp_path):

@@ -19,7 +19,7 @@ from medtune.data.column_names import (
     TEXT,
     shown_columns,
 )
-from medtune.data.field_use import HISTORY, FieldUse
+from medtune.data.field_use import HISTORY, FieldUse, is_missing
 from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.json import nested_value
 from medtune.data.formats.tables import Table
@@ -202,8 +202,31 @@ def _earlier_turns(row: TableRow, location: str) -> tuple[Message, ...]:
     return tuple(turns)
 
 
+def _stated(text: str) -> str:
+    """A text beside the question as it stands; nothing where it says that there is none."""
+    return "" if is_missing(text) else text
+
+
+def _known(text: str) -> str | None:
+    return None if is_missing(text) else text.strip()
+
+
 def _or_none(text: str) -> str | None:
     return text if text.strip() else None
+
+
+def _content(turn: TableRow, field: str, location: str) -> str:
+    """What is said in a turn: a text, or OpenAI's list of parts where all of them are texts."""
+    parts = turn.get(field)
+    if not isinstance(parts, list):
+        return text_of(turn, field, location)
+    if not all(isinstance(part, dict) and part.get("type") == "text" for part in parts):
+        raise DataError(
+            "a turn's content is a list of parts that are not all texts",
+            where=location,
+            fix='Write {"type": "text", "text": …}: images and sounds are not read.',
+        )
+    return "\n".join(text_of(part, "text", location) for part in parts)
 
 
 def parse_messages(value: Any, location: str) -> tuple[Message, ...]:
@@ -240,7 +263,7 @@ def parse_messages(value: Any, location: str) -> tuple[Message, ...]:
         messages.append(
             Message(
                 ROLE_NAMES[name],
-                text_of(turn, "value" if turn.get("content") is None else "content", location),
+                _content(turn, "value" if turn.get("content") is None else "content", location),
             )
         )
     return tuple(messages)
@@ -272,9 +295,9 @@ class Layout:
             messages=self._talk(row, talk, location) if talk else self._pair(row, location),
             source=source,
             location=location,
-            entity=text_of(row, columns.entity, location).strip() or None,
+            entity=_known(text_of(row, columns.entity, location)),
             label=_or_none(text_of(row, columns.label, location)),
-            id=text_of(row, columns.id, location).strip() or None,
+            id=_known(text_of(row, columns.id, location)),
         )
 
     def disagrees(self, row: TableRow, source: str, location: str) -> bool:
@@ -284,7 +307,7 @@ class Layout:
     def _talk(self, row: TableRow, column: str, location: str) -> tuple[Message, ...]:
         """A whole conversation, after the system message of its row, where that has one."""
         messages = parse_messages(row.get(column), location)
-        system = text_of(row, self.columns.system, location)
+        system = _stated(text_of(row, self.columns.system, location))
         systems = [message.content for message in messages if message.role == "system"]
         if not system.strip() or system in systems or not messages:
             return messages
@@ -309,10 +332,12 @@ class Layout:
             _printed_by_none(text_of(row, name, location), name, location)
             for name in (columns.question, columns.answer)
         )
-        instruction = text_of(row, self.instruction, location) if self.constant is None else ""
-        system = text_of(row, columns.system, location) or self.constant or ""
+        instruction = (
+            _stated(text_of(row, self.instruction, location)) if self.constant is None else ""
+        )
+        system = _stated(text_of(row, columns.system, location)) or self.constant or ""
         # A context without a question asks nothing; an instruction without an input does.
-        context = context_of(row, columns.context, location)
+        context = _stated(context_of(row, columns.context, location))
         asks_something = (question + instruction).strip()
         parts = [instruction, context, question] if asks_something else []
         asks = Message("user", "\n\n".join(part for part in parts if part.strip()))

@@ -50,6 +50,18 @@ def is_empty(value: Any) -> bool:
     return not value.strip() if isinstance(value, str) else value in ([], {}, ())
 
 
+# What programs write where a value is missing. "None." or "nil" may be an answer.
+_MISSING = frozenset("nan none null n/a #n/a <na> nat #null! #value! #ref! undefined".split())
+_DASHES = frozenset("-–—?…._ ")
+
+
+def is_missing(text: str) -> bool:
+    """Whether a text is empty, dashes or question marks alone, or what a program writes for a
+    missing value (nan, None, N/A).
+    """
+    return set(text.strip()) <= _DASHES or text.strip().casefold() in _MISSING
+
+
 def unused_fields_text(unused: Mapping[str, int]) -> str:
     """Fields that are not used, each with the rows in which it holds something."""
     return ", ".join(f"{name} ({rows:,})" for name, rows in unused.items())

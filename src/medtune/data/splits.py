@@ -4,6 +4,7 @@ never parted.
 They form one group. All works on hashes in arrays, so that millions of rows fit.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ TELLING_CONTENT = 2  # words with content of a later question: "And in children?
 _COURTESY = read_words(Path(__file__).with_name("courtesy_words.txt"))
 _GENERIC = read_words(Path(__file__).with_name("generic_words.txt"))
 PARTS = ("question", "answer", "entity", "near")
+_SENTENCE = re.compile(r"[^.!?。！？؟]+[.!?。！？؟]*")
+_ASKED = ("?", "？", "؟")
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,9 @@ def row_keys(row: Row) -> list[tuple[str, int]]:
     asked = row.turns("user")
     if row.options:  # the same question may stand with other options
         asked = [*asked, *(bare_question(text, row.options) for text in asked)]
-    values = {"question": asked, "answer": row.turns("assistant"), "entity": [row.entity or ""]}
+    *earlier, last = row.turns("assistant") or [""]
+    answered = [*(text for text in earlier if not _asks_back(text)), last]
+    values = {"question": asked, "answer": answered, "entity": [row.entity or ""]}
     # A label such as "Cardiology" is the answer of every row of its class: it ties nothing
     # together.
     if row.is_choice:
@@ -94,6 +99,16 @@ def row_keys(row: Row) -> list[tuple[str, int]]:
     }
     telling = ((part, text) for part, text in keys if _tells(part, text, (part, text) in first))
     return [(part, text_hash(text)) for part, text in telling]
+
+
+def _asks_back(text: str) -> bool:
+    """Whether an answer before the last only asks in return, as "How long have you had it?" is
+    asked in many dialogues.
+    """
+    return all(
+        sentence.rstrip().endswith(_ASKED) or not set(normalize(sentence).split()) - _COURTESY
+        for sentence in _SENTENCE.findall(text)
+    )
 
 
 def _tells(part: str, text: str, first: bool) -> bool:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from medtune.conversation import Message
 from medtune.data.cleaning import Boilerplate, Cleaner, Tally
 from medtune.data.cleaning.boilerplate import SAMPLE
-from medtune.data.cleaning.cleaner import is_missing
+from medtune.data.field_use import is_missing
 from medtune.data.index import Index, conversation_hash, index_rows
 from medtune.data.rows import Row, from_batch, to_batch
 from medtune.errors import DataError

@@ -4,7 +4,8 @@ import pytest
 
 from medtune.conversation import Message
 from medtune.data.cleaning import Boilerplate, Cleaner, Tally
-from medtune.data.cleaning.cleaner import cut_off, is_missing
+from medtune.data.cleaning.cleaner import cut_off
+from medtune.data.field_use import is_missing
 from medtune.data.rows import Row
 from medtune.recipe.schema import Clean
 
@@ -274,7 +275,9 @@ class TestBoilerplateOfSources:
         assert not tally.rules
 
 
-@pytest.mark.parametrize("text", ["nan", "NaN", "None", "N/A", "NULL", "#N/A", "<NA>", " null "])
+@pytest.mark.parametrize(
+    "text", ["nan", "NaN", "None", "N/A", "NULL", "#N/A", "<NA>", " null ", "-", "???"]
+)
 def test_what_programs_write_for_a_missing_value_is_no_answer(text):
     assert is_missing(text)
     row = Row((Message("user", "What is gout?"), Message("assistant", text)), "s", "here")
@@ -283,6 +286,8 @@ def test_what_programs_write_for_a_missing_value_is_no_answer(text):
     assert tally.dropped == {"empty_answer": 1}
 
 
-@pytest.mark.parametrize("text", ["None.", "Nil", "No", "Nanosomia", "Na", "Null cells"])
+@pytest.mark.parametrize(
+    "text", ["None.", "Nil", "No", "Nanosomia", "Na", "Null cells", "+", "−", "5 -"]
+)
 def test_short_answers_are_answers(text):
     assert not is_missing(text)

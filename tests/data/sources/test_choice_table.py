@@ -547,6 +547,17 @@ def test_the_letter_is_taken_and_the_text_of_the_answer_is_held_against_it(
     assert not opened.use.unused()
 
 
+def test_in_a_published_form_the_text_of_the_answer_is_held_against_its_letter(tmp_path):
+    row = {"question": "Which?", "options": {"A": "Gout", "B": "Flu"}, "answer_idx": "A"}
+    path = tmp_path / "own.jsonl"
+    answers = ["Gout", "Gouut", "Flu", "", "A"]
+    rows = [row | {"question": f"Which {n}?", "answer": text} for n, text in enumerate(answers)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    opened = open_source(str(path), None, Columns())
+    assert [row.answer_key for row in opened.read()] == ["A"] * 5
+    assert opened.use.disagreeing == 2
+
+
 def test_a_number_that_does_not_say_from_where_it_counts_gives_way_to_the_text(tmp_path):
     row = {"question": "Which?", "A": "Gout", "B": "Flu", "C": "Cold", "D": "Pox"}
     path = tmp_path / "own.jsonl"

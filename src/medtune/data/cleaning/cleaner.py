@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from medtune.conversation import Message
 from medtune.data.cleaning.boilerplate import Boilerplate
 from medtune.data.cleaning.repairs import text_rules
+from medtune.data.field_use import is_missing
 from medtune.data.rows import Row
 from medtune.recipe.schema import Clean
 from medtune.text.identifiers import mask_texts
@@ -95,15 +96,6 @@ def cut_off(answer: str) -> bool:
         and not last.startswith(("-", "•", "*"))
         and not _ENDED.search(answer)
     )
-
-
-# What programs write where a value is missing. "None." or "nil" may be an answer.
-_MISSING = frozenset("nan none null n/a #n/a <na> nat #null! #value! #ref! undefined".split())
-
-
-def is_missing(text: str) -> bool:
-    """Whether a text is empty, or what a program writes for a missing value (nan, None, N/A)."""
-    return not text.strip() or text.strip().casefold() in _MISSING
 
 
 class Cleaner:

@@ -119,6 +119,15 @@ def _first_undecodable(path: Path, encoding: str) -> tuple[int, int | None]:
 DELIMITERS = ",;\t|"
 _FIELD_LIMIT = 10_000_000  # characters; what is longer is a quote that was never closed
 _SAMPLE = 50  # lines
+_SEPARATOR_LINE = re.compile(r"\"?sep=[,;\t|]\"?[\r\n]*")
+
+
+def _table_lines(path: Path) -> Iterator[str]:
+    """The lines of a table; a first line ``sep=;``, which spreadsheets write for each other, is
+    blank.
+    """
+    for number, line in enumerate(text_lines(path)):
+        yield "\n" if not number and _SEPARATOR_LINE.fullmatch(line) else line
 
 
 def delimited_header(path: Path) -> tuple[list[str], str]:
@@ -126,7 +135,7 @@ def delimited_header(path: Path) -> tuple[list[str], str]:
 
     No more than the first lines is read; an empty file has no columns.
     """
-    sample = list(islice((line for line in text_lines(path) if line.strip()), _SAMPLE))
+    sample = list(islice((line for line in _table_lines(path) if line.strip()), _SAMPLE))
     if not sample:
         return [], ","
     delimiter = "\t" if path.suffix.lower() == ".tsv" else _guess(sample)
@@ -173,7 +182,7 @@ def check_names(path: Path, names: list[str]) -> None:
 def _records(path: Path, delimiter: str) -> Iterator[tuple[list[str], int]]:
     """Records that are not blank, each with the line it begins on."""
     csv.field_size_limit(_FIELD_LIMIT)
-    reader = csv.reader(text_lines(path), delimiter=delimiter, strict=True)
+    reader = csv.reader(_table_lines(path), delimiter=delimiter, strict=True)
     start = 1
     try:
         while (record := next(reader, None)) is not None:

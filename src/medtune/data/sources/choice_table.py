@@ -52,6 +52,18 @@ def readings(answer: str, options: AnswerOptions) -> dict[str, int]:
     return kinds
 
 
+def answers_differ(row: Row, values: TableRow) -> bool:
+    """Whether the column ``answer`` of a question whose key stands elsewhere names no option, or
+    another one than the key.
+    """
+    if not row.options or not row.answer_key:
+        return False
+    other = text_of(values, "answer", row.location).strip()
+    options = AnswerOptions(list(ascii_uppercase[: len(row.options)]), row.options)
+    position = ascii_uppercase.index(row.answer_key)
+    return other not in MISSING and position not in readings(other, options).values()
+
+
 def is_letter(answer: str) -> bool:
     """Whether an answer is a letter alone, in the spellings that are read."""
     return _LETTER.fullmatch(answer.upper()) is not None

@@ -16,7 +16,7 @@ from medtune.data.formats.tables import TABLE_SUFFIXES, Table, open_table
 from medtune.data.rows import Row, Source
 from medtune.data.sources.catalogue import KNOWN, KnownSource, fetch, table_files
 from medtune.data.sources.choice_forms import FORMS as CHOICE_FORMS
-from medtune.data.sources.choice_table import find_choices
+from medtune.data.sources.choice_table import answers_differ, find_choices
 from medtune.data.sources.forms import Convert, Fields, PublishedForm, medquad_xml_rows
 from medtune.data.sources.option_columns import find_options
 from medtune.data.sources.text_forms import (
@@ -313,6 +313,8 @@ class _Part:
             location = f"{self.table.path.name}, row {number}"
             watched = use.watch(values)
             row = self.convert(Fields(watched, self.name, location))
+            if "answer" not in self.form.needs:
+                use.disagreeing += answers_differ(row, watched)
             part = text_of(values, "split", location) or self.split
             use.check(values, location)
             yield replace(row, published_split=part)
