@@ -4,8 +4,10 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from preparing import items, run
 
 from medtune.conversation import Message
+from medtune.data.index import index_rows
 from medtune.data.rows import Row
 from medtune.data.steps import scan_row
 from medtune.errors import DataError
@@ -51,9 +53,10 @@ def test_mask_masks_every_field_and_forgets_the_id():
     )
 
 
-def test_mask_keeps_a_clean_row_and_its_id():
-    clean = row("What is gout?", label="gout", id="q-17")
-    assert scan_row(clean, "mask") == (clean, Counter())
+def test_mask_keeps_a_clean_row_without_its_id():
+    clean = row("What is gout?", label="gout", id="00445566")
+    assert scan_row(clean, "mask") == (replace(clean, id=None), Counter())
+    assert scan_row(clean, "report") == (clean, Counter())
 
 
 def test_an_identifier_in_a_field_alone_is_enough():
@@ -93,3 +96,56 @@ def test_policies_count_what_they_do(policy, kept, affected):
     assert sum((counts for _, counts in scanned), Counter()) == (
         {} if policy == "off" else {"email": 1, "phone": 1}
     )
+
+
+PATIENTS = ("Maria Keller", "John Smith", "Ahmed Hassan", "Anna Kowalski", "Peter Novak")
+
+
+def patients_table(directory, name="visits.csv"):
+    """Thirty visits of five patients; the number of each record is in a column of its own."""
+    path = directory / name
+    lines = ["id,patient_name,question,answer"]
+    for number in range(30):
+        patient = PATIENTS[number % 5]
+        told = f"Visit {number}: what helps against complaint {number} in week {number}?"
+        lines.append(f"0044{number:04},{patient},{told},Advice {number} is to rest {number} days.")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_patients_are_told_apart_by_their_names_although_these_are_masked(tmp_path):
+    columns = {"question": "question", "answer": "answer", "entity": "patient_name", "id": "id"}
+    split = {"group_by": ["entity"], "train": 0.6, "validation": 0.2, "test": 0.2}
+    runs = {
+        policy: run(patients_table(tmp_path), columns=columns, split=split, identifiers=policy)
+        for policy in ("mask", "off")
+    }
+    groups = {policy: [c.group for c in items(done)] for policy, done in runs.items()}
+    assert len(set(groups["mask"])) == 5
+    assert (
+        sorted(Counter(groups["mask"]).values())
+        == [6] * 5
+        == sorted(Counter(groups["off"]).values())
+    )
+    assert runs["mask"].audit.leaked == 0
+
+
+def test_no_record_number_and_no_patient_is_written_where_identifiers_are_masked(tmp_path):
+    columns = {"question": "question", "answer": "answer", "entity": "patient_name", "id": "id"}
+    prepared = run(patients_table(tmp_path), columns=columns, identifiers="mask")
+    written = " ".join(str(c) for c in items(prepared)) + str(prepared.audit.as_json())
+    assert len({c.id for c in items(prepared)}) == 30
+    assert not any(f"0044{number:04}" in written for number in range(30))
+    assert not any(name in written for patient in PATIENTS for name in patient.split())
+
+
+def test_equal_texts_after_masking_stay_in_one_split():
+    one = row("I am Jane Doe. What helps against gout?", "Rest, and drink water.")
+    other = row("I am Mary Smith. What helps against gout?", "Take walks and drink water.")
+    kept = [scan_row(each, "mask")[0] for each in (one, other)]
+    tied = index_rows(kept, [], None, [one, other]).keys
+    assert len(set(tied.values.tolist())) < len(tied.values)
+    alone = [scan_row(row(name, f"{name} is well now."), "mask")[0] for name in PATIENTS]
+    before = [row(name, f"{name} is well now.") for name in PATIENTS]
+    tied = index_rows(alone, [], None, before).keys.by(["question"])
+    assert len(set(tied.values.tolist())) == len(tied.values)

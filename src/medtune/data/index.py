@@ -4,9 +4,10 @@ its texts.
 Signatures for near-duplicates, half a kilobyte a row, lie in a file.
 """
 
+import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from string import ascii_uppercase
 from types import TracebackType
@@ -25,6 +26,7 @@ from medtune.data.eval_items import rows_on_subject
 from medtune.data.rows import Row
 from medtune.data.splits import Keys, row_keys
 
+_MASK = re.compile(r"\[[A-Z]+-\d+\]")  # as text/identifiers writes them
 NEAR_PARTS = ("question", "answer")
 
 
@@ -104,18 +106,26 @@ def _near(rows: Sequence[Row], min_words: int) -> Near:
     )
 
 
-def index_rows(rows: Sequence[Row], demonstrations: Sequence[str], min_words: int | None) -> Index:
+def index_rows(
+    rows: Sequence[Row],
+    demonstrations: Sequence[str],
+    min_words: int | None,
+    unmasked: Sequence[Row] | None = None,
+) -> Index:
     """The index of a chunk.
 
-    ``min_words`` of a text to be compared for near-duplicates; None: none is.
+    ``min_words`` of a text to be compared for near-duplicates; None: none is. ``unmasked`` are the
+    same rows before identifiers were masked: by these they are grouped, for all patients have the
+    same mask.
     """
+    unmasked = rows if unmasked is None else unmasked
     return Index(
         np.array([conversation_hash(row) for row in rows], np.uint64),
         np.array([text_hash(prompt_text(row.messages)) for row in rows], np.uint64),
         np.array([text_hash(normalize(row.answer)) for row in rows], np.uint64),
         np.array([len(row.question.split()) for row in rows], np.int32),
         np.array([len(row.answer.split()) for row in rows], np.int32),
-        np.array(rows_on_subject(rows, demonstrations), bool),
+        np.array(rows_on_subject(unmasked, demonstrations), bool),
         np.array([row.is_choice for row in rows], bool),
         np.array(
             [row.label is not None and (row.is_choice or row.options is not None) for row in rows],
@@ -129,11 +139,20 @@ def index_rows(rows: Sequence[Row], demonstrations: Sequence[str], min_words: in
         np.array([row.label and sys.intern(row.label) for row in rows], object),
         Keys.of(
             (number, part, value)
-            for number, row in enumerate(rows)
-            for part, value in row_keys(row)
+            for number, (row, before) in enumerate(zip(rows, unmasked, strict=True))
+            for part, value in _keys(row, before)
         ),
         _near(rows if min_words is not None else [], min_words or 0),
     )
+
+
+def _keys(row: Row, unmasked: Row) -> list[tuple[str, int]]:
+    """What ties a row: what it said before masking, and the same text once it is masked."""
+    if row is unmasked or row.messages == unmasked.messages:
+        return row_keys(unmasked)
+    told = tuple(m for m in row.messages if any(map(str.isalnum, _MASK.sub("", m.content))))
+    masked = row_keys(replace(row, messages=told, entity=None))
+    return list(dict.fromkeys([*row_keys(unmasked), *masked]))
 
 
 class IndexFile:

@@ -36,6 +36,9 @@ def scan_row(row: Row, policy: str) -> tuple[Row | None, Counter[str]]:
     texts = _texts(row)
     spans = find_all(texts)
     counts = Counter(span.kind for in_text in spans for span in in_text)
+    if policy == "mask":
+        # A number of a record needs no word beside it in a column of its own: no id stays.
+        return _masked_row(row, texts, mask_spans(texts, spans)), counts
     if not counts or policy == "report":
         return row, counts
     if policy == "refuse":
@@ -44,7 +47,7 @@ def scan_row(row: Row, policy: str) -> tuple[Row | None, Counter[str]]:
             where=row.location,
             fix="Remove them, or set data.identifiers to mask or drop.",
         )
-    return (None if policy == "drop" else _masked_row(row, texts, mask_spans(texts, spans))), counts
+    return None, counts
 
 
 def _texts(row: Row) -> list[str]:
@@ -66,7 +69,7 @@ def _masked_row(row: Row, texts: Sequence[str], masked: Sequence[str]) -> Row:
         label=new.get(row.label, row.label) if row.label else row.label,
         labels=row.labels and tuple(new.get(text, text) for text in row.labels),
         entity=new.get(row.entity, row.entity) if row.entity else row.entity,
-        id=row.id if not row.id or new[row.id] == row.id else None,
+        id=None,
     )
 
 
@@ -91,10 +94,8 @@ def _names(row: Row, field: str) -> set[str | None]:
     if field != "id":
         return {getattr(row, field)}
     digest = f"{conversation_hash(row):016x}"
-    return {
-        row.id,
-        f"{row.source}-{row.id}-{digest[:6]}" if row.id else f"{row.source}-{digest[:12]}",
-    }
+    named = {row.id, f"{row.source}-{row.id}-{digest[:6]}"} if row.id else {None}
+    return named | {f"{row.source}-{digest[:12]}"}  # as where identifiers are masked
 
 
 def check_found(where: Where, counted: Counter[str]) -> None:
@@ -219,6 +220,7 @@ def judge_chunk(context: Judging, batch: pa.RecordBatch) -> Judged:
     settings, habits, tally = context.settings, context.habits, Tally()
     cleaner = Cleaner(settings.clean)
     kept: list[Row] = []
+    unmasked: list[Row] = []
     identifiers: Counter[str] = Counter()
     identified = 0
     for row in from_batch(batch):
@@ -237,10 +239,10 @@ def judge_chunk(context: Judging, batch: pa.RecordBatch) -> Judged:
             tally.dropped["identifiers"] += 1
             continue
         kept.append(_with_system(scanned, settings.system_prompt))
+        unmasked.append(judged)
     near = settings.near_duplicates
-    index = index_rows(
-        kept, context.demonstrations, None if near.policy == "off" else near.min_words
-    )
+    min_words = None if near.policy == "off" else near.min_words
+    index = index_rows(kept, context.demonstrations, min_words, unmasked)
     return Judged(to_batch(kept), index, tally, identifiers, identified)
 
 

@@ -175,6 +175,8 @@ class Plan:
                 self._template_inputs(),
             ],
             "lengths": lengths,
+            # Groups were made of masked texts once, and ids were kept.
+            **({"masking": 2} if recipe.data.identifiers == "mask" else {}),
         }
 
     def evaluate_inputs(self, items: list[str], fingerprint: str) -> dict[str, object]:
