@@ -5,9 +5,11 @@ import re
 import pytest
 import yaml
 from huggingface_hub import ModelCard
+from markdown_it import MarkdownIt
 
 from medtune.files import read_json, write_json
 from medtune.report.cards import base_model_card, model_card
+from medtune.report.markdown import code_span, markdown_line
 from medtune.report.write import write_report
 
 
@@ -123,3 +125,71 @@ def test_base_model_card_has_metadata_attribution_and_held_out_figures():
         "is a muscle",
     ):
         assert text in body
+
+
+HOSTILE = (
+    "x`y`|<script>alert(1)</script>[a](javascript:b)\n# *Head* _em_ $z$ ![i](http://j) \x1b[31m"
+)
+
+
+def plain_text(markdown):
+    """What a reader of Markdown sees, and whether anything but text is in it."""
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parseInline(markdown)[0].children
+    return "".join(token.content for token in tokens), {token.type for token in tokens}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HOSTILE,
+        "# a",
+        "- a",
+        "+ a",
+        "1. a",
+        "> a",
+        "---",
+        "***",
+        "~~~",
+        "a_b",
+        "_a_",
+        "&lt;",
+        "\\",
+        "==",
+    ],
+)
+def test_any_text_is_shown_as_it_is(text):
+    line = markdown_line(text)
+    seen, kinds = plain_text(line)
+    assert seen == " ".join(text.split()).replace("\x1b", "\\u001b")
+    assert kinds <= {"text", "text_special"}
+    blocks = MarkdownIt("gfm-like", {"linkify": False}).parse(line)
+    assert [token.type for token in blocks] == ["paragraph_open", "inline", "paragraph_close"]
+
+
+@pytest.mark.parametrize("name", ["gpt2", "a`b", "``", "a`b``c", "a\nb"])
+def test_a_code_span_holds_any_name(name):
+    tokens = MarkdownIt().parseInline(code_span(name))[0].children
+    assert [(token.type, token.content) for token in tokens] == [
+        ("code_inline", " ".join(name.split()))
+    ]
+
+
+def test_nothing_of_a_recipe_or_a_file_name_is_markup_in_the_card(finished, figures_of):
+    audit = read_json(finished.data / "audit.json")
+    audit["sources"] = [audit["sources"][0] | {"name": HOSTILE, "licence": HOSTILE}]
+    write_json(finished.data / "audit.json", audit)
+    recipe = yaml.safe_load(finished.recipe.read_text())
+    recipe["description"] = HOSTILE
+    recipe["statement"] = {"intended_use": HOSTILE, "out_of_scope": HOSTILE}
+    finished.recipe.write_text(yaml.safe_dump(recipe))
+    body = model_card(figures_of(finished)).split("---\n", 2)[2]
+    page = MarkdownIt("gfm-like", {"linkify": False}).render(body)
+    assert "<script" not in page
+    assert "javascript:" not in re.sub(r"\[a\]\(javascript:b\)", "", page)
+    assert "<a " not in page
+    assert "<img" not in page
+    assert page.count("<h1>") == 1
+    assert "\x1b" not in page
+    assert [
+        row.count("<td") for row in page.split("<tr>") if "SHA" not in row and "alert" in row
+    ] == [4]

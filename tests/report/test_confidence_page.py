@@ -8,7 +8,7 @@ import pytest
 from markupsafe import Markup
 
 from medtune.evaluation.confidence.summary import ConfidenceFacts
-from medtune.report.task_tables import confidence_pictures, confidence_sections
+from medtune.report.task_tables import confidence_drawings, confidence_sections
 from medtune.report.write import environment
 
 
@@ -76,7 +76,9 @@ def measured():
 
 @pytest.fixture
 def page(measured, tmp_path):
-    pictures = {name: Markup(svg) for name, svg in confidence_pictures(measured, tmp_path).items()}
+    pictures = {
+        name: Markup(draw()) for name, draw in confidence_drawings(measured, tmp_path).items()
+    }
     sections = confidence_sections(measured)
     template = environment().get_template("confidence.html.j2")
     return template.render(confidence=sections, pictures=pictures)
@@ -133,7 +135,8 @@ def test_the_page_holds_pictures_sentences_and_table(page):
 
 
 def test_pictures_are_written_and_are_vectors(measured, tmp_path):
-    pictures = confidence_pictures(measured, tmp_path)
+    drawings = confidence_drawings(measured, tmp_path)
+    pictures = {name: draw() for name, draw in drawings.items()}
     assert set(pictures) == {
         "reliability_answers",
         "risk_answers",
@@ -151,10 +154,10 @@ def test_one_side_alone_is_shown_alone(tmp_path):
     alone = SimpleNamespace(confidence={"answers": {"after": facts()}})
     (section,) = confidence_sections(alone)
     assert section.columns == ["trained model"]
-    assert "before" not in confidence_pictures(alone, tmp_path)["reliability_answers"]
+    assert "before" not in confidence_drawings(alone, tmp_path)["reliability_answers"]()
 
 
 def test_a_run_without_confidence_has_no_section(tmp_path):
     nothing = SimpleNamespace(confidence={})
     assert confidence_sections(nothing) == []
-    assert confidence_pictures(nothing, tmp_path) == {}
+    assert confidence_drawings(nothing, tmp_path) == {}

@@ -8,6 +8,7 @@ from pydantic import Field
 from medtune.evaluation.results import Change, Estimate, Result
 from medtune.recipe.schema import PretrainRecipe
 from medtune.report.figures import Figures, MetricRow
+from medtune.report.markdown import code_span, markdown_line, markdown_paragraphs
 from medtune.report.sections import forgetting, harm
 from medtune.report.verdict import p_text
 
@@ -55,7 +56,9 @@ def _table(figures: Figures) -> str:
     ]
     for row in figures.rows:
         cells = (_span(row.before), _span(row.after), _span(row.change), _p(row.change))
-        lines.append(f"| {row.title} | {' | '.join(cells)} | {row.n} | {row.decision} |")
+        lines.append(
+            f"| {markdown_line(row.title)} | {' | '.join(cells)} | {row.n} | {row.decision} |"
+        )
     return "\n".join(lines)
 
 
@@ -68,8 +71,9 @@ def _sources(figures: Figures) -> str:
     lines = ["| source | licence | rows | SHA-256 |", "|---|---|---|---|"]
     for source in figures.audit.sources:
         for file in source.files:
-            name, digest = f"{source.name} ({file.name})", f"`{file.sha256[:16]}…`"
-            lines.append(f"| {name} | {source.licence} | {file.rows:,} | {digest} |")
+            name = markdown_line(f"{source.name} ({file.name})")
+            digest, licence = f"`{file.sha256[:16]}…`", markdown_line(source.licence)
+            lines.append(f"| {name} | {licence} | {file.rows:,} | {digest} |")
     return "\n".join(lines)
 
 
@@ -85,18 +89,18 @@ def _weights(figures: Figures) -> str:
 def _use(figures: Figures) -> str:
     """What the recipe's statement says, else what holds for every run."""
     statement = figures.recipe.statement
-    use = statement.intended_use or (
+    use = markdown_paragraphs(statement.intended_use or "") or (
         "Research and teaching on fine-tuning and its evaluation. "
         "Who may use it for what else: not stated."
     )
-    limits = [f"Not for: {statement.out_of_scope}"] if statement.out_of_scope else []
+    limits = [f"Not for: {markdown_line(statement.out_of_scope)}"] if statement.out_of_scope else []
     return "\n\n".join([use, *limits])
 
 
 def _line(row: MetricRow) -> str:
     """Before → after with intervals, and what a test says."""
     sides = f"{_span(row.before)} → {_span(row.after)}"
-    return f"- {row.title}: {sides}, n = {row.n}, {_p(row.change)}: {row.decision}."
+    return f"- {markdown_line(row.title)}: {sides}, n = {row.n}, {_p(row.change)}: {row.decision}."
 
 
 def _measured_harm(figures: Figures) -> str:
@@ -124,7 +128,8 @@ def _calibration(figures: Figures) -> list[str]:
         errors = " → ".join(_span(side.ece) for side in facts)
         signals = " → ".join(side.signal for side in facts)
         lines.append(
-            f"- Calibration error (ECE), {task}: {errors}; right and wrong told apart: {signals}."
+            f"- Calibration error (ECE), {markdown_line(task)}: {errors}; "
+            f"right and wrong told apart: {signals}."
         )
     return lines
 
@@ -137,7 +142,7 @@ def _span(figure: Estimate) -> str:
 def model_card(figures: Figures) -> str:
     """The model card in Markdown, with the hub's metadata at its head."""
     recipe, audit, train = figures.recipe, figures.audit, figures.metrics.train
-    missing = "\n".join(f"- {text}" for text in figures.not_measured())
+    missing = "\n".join(f"- {markdown_line(text)}" for text in figures.not_measured())
     steps = f"{train.steps:,} steps over {train.tokens:,} tokens"
     training = steps if figures.metrics.trained else "not trained yet"
     rows = {name: f"{split.rows:,}" for name, split in audit.splits.items()}
@@ -145,9 +150,9 @@ def model_card(figures: Figures) -> str:
     return f"""---
 {_metadata(figures)}---
 
-# {recipe.name}
+# {markdown_line(recipe.name)}
 
-{recipe.description} Made with medtune from `{recipe.model.name}` \
+{markdown_line(recipe.description)} Made with medtune from {code_span(recipe.model.name)} \
 ({recipe.train.method} fine-tuning, {training}, seed {recipe.seed}).
 
 **Research only: not a medical device, not for clinical use. \
@@ -155,7 +160,7 @@ Its answers may be wrong and dangerous.**
 
 ## Did it help?
 
-{figures.verdict}
+{markdown_line(figures.verdict)}
 
 {_table(figures)}
 
@@ -196,18 +201,18 @@ normalisation:
 def base_model_card(recipe: PretrainRecipe, figures: "BaseModelFigures") -> str:
     """Markdown with the metadata that model hubs read."""
     held_out = "\n".join(
-        f"| {kind} | {row.bits_per_byte:.3f} | {row.documents:,} | {row.bytes:,} |"
+        f"| {markdown_line(kind)} | {row.bits_per_byte:.3f} | {row.documents:,} | {row.bytes:,} |"
         for kind, row in figures.held_out.items()
     )
     samples = "\n\n".join(
-        f"**{s.prompt}**\n\n- greedy: {_figure_line(s.greedy)}\n"
+        f"**{markdown_line(s.prompt)}**\n\n- greedy: {_figure_line(s.greedy)}\n"
         f"- sampled (temperature 0.8): {_figure_line(s.sampled)}"
         for s in figures.samples
     )
     stats = figures.stats
     shape, train, corpus = recipe.model, recipe.train, recipe.corpus
     origin = (
-        f"continued from {shape.continue_from}"
+        f"continued from {markdown_line(str(shape.continue_from))}"
         if shape.continue_from
         else (
             f"a Llama-style decoder from scratch: width {shape.width}, "
@@ -225,16 +230,16 @@ pipeline_tag: text-generation
 tags: [medical, tiny, medtune]
 ---
 
-# {recipe.name}
+# {markdown_line(recipe.name)}
 
-{recipe.description} {figures.parameters:,} parameters; {origin}. \
+{markdown_line(recipe.description)} {figures.parameters:,} parameters; {origin}. \
 It is a base for trying, teaching and testing fine-tuning.
 **It knows almost no medicine, answers wrongly with confidence, \
 and must not be used for any medical purpose.**
 
 ## How it was made
 
-Recipe `{recipe.name}` of medtune (`medtune pretrain {recipe.name}`): \
+Recipe {code_span(recipe.name)} of medtune ({code_span(f"medtune pretrain {recipe.name}")}): \
 {stats.steps:,} steps, {stats.tokens:,} tokens
 ({train.epochs:g} passes), {train.optimizer} at {train.learning_rate:g}, \
 {train.schedule} schedule,
@@ -242,8 +247,8 @@ Recipe `{recipe.name}` of medtune (`medtune pretrain {recipe.name}`): \
 
 ## Corpus, attribution, licence
 
-{corpus.attribution}. Licence of the texts: \
-{corpus.licence or "as stated by their owners"}. The corpus itself is not
+{markdown_line(corpus.attribution)}. Licence of the texts: \
+{markdown_line(corpus.licence or "as stated by their owners")}. The corpus itself is not
 distributed with the model. The weights are offered under CC BY 4.0 with the same attribution.
 
 ## Held-out bits per byte
@@ -269,7 +274,7 @@ other languages and long texts are beyond it.
 
 
 def _figure_line(text: str) -> str:
-    return " ".join(text.split())
+    return markdown_line(text)
 
 
 RELATIONS = {"adapter": "adapter", "merged": "finetune", "merged-4bit": "quantized"}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from medtune import __version__
 from medtune.data.audit import Audit, SourceAudit, counts_in_words
 from medtune.files import whole_file, write_text
+from medtune.report.markdown import markdown_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -111,7 +112,7 @@ def dataset_card(
     }
     head = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
     sections = [f"{about}\n\n{MADE_BY} {__version__}.", *_sections(audit, rows)]
-    return f"---\n{head}---\n\n# {name}\n\n" + "\n\n".join(sections) + "\n"
+    return f"---\n{head}---\n\n# {markdown_line(name)}\n\n" + "\n\n".join(sections) + "\n"
 
 
 def _data_files(files: dict[str, Path]) -> list[dict[str, str]]:
@@ -144,7 +145,8 @@ def _sections(audit: Audit, rows: dict[str, dict[str, int]]) -> list[str]:
         + _table(["source", "rows read", "licence as stated", "published"], sources)
         + "\n\nEach row keeps the licence of its source (column `source`). Check them before you "
         "share this data set.",
-        "## What was done\n\n" + "\n".join(f"- {line}" for line in _what_was_done(audit)),
+        "## What was done\n\n"
+        + "\n".join(f"- {markdown_line(line)}" for line in _what_was_done(audit)),
         "## Use\n\nFor training and measuring language models. Not medical advice; answers may be "
         "wrong or out of date.",
     ]
@@ -174,10 +176,11 @@ def _what_was_done(audit: Audit) -> Iterator[str]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
+    def cells(line: Sequence[str]) -> list[str]:
+        return [markdown_line(str(cell)) for cell in line]
+
+    lines = [cells(head), ["---"] * len(head), *map(cells, rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _licences(sources: Sequence[SourceAudit]) -> list[str]:

@@ -12,7 +12,7 @@ from medtune.evaluation.class_tables import ClassRow
 from medtune.evaluation.confidence.summary import ConfidenceFacts
 from medtune.evaluation.results import Estimate
 from medtune.report.figures import MetricRow
-from medtune.report.plots import BLUE, GREEN, GREY, INK, ORANGE, RED, figure, save
+from medtune.report.plots import BLUE, GREEN, GREY, INK, ORANGE, RED, figure, plot_label, save
 
 COLORS = {"better": GREEN, "worse": RED, "undecided": GREY}
 LINE, MARGIN = 0.44, 0.62  # inches
@@ -75,7 +75,11 @@ def _panel(axes: Any, unit: str, rows: Sequence[MetricRow], repeated: set[str]) 
     titles = [
         row.title + (f" ({row.task})" if row.title in repeated else "") for row in reversed(rows)
     ]
-    axes.set_yticks(range(len(rows)), [fill(title, LABEL_WIDTH) for title in titles], fontsize=9)
+    axes.set_yticks(
+        range(len(rows)),
+        [fill(plot_label(title, 3 * LABEL_WIDTH), LABEL_WIDTH) for title in titles],
+        fontsize=9,
+    )
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlabel(unit, fontsize=9)
     axes.tick_params(axis="x", labelsize=8.5)
@@ -96,7 +100,7 @@ LONGEST = 26  # characters of a label on an axis
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= LONGEST else label[: LONGEST - 1] + "…"
+    return plot_label(label, LONGEST)
 
 
 def confusion_plot(

@@ -12,7 +12,7 @@ import yaml
 from medtune.data.audit import read_audit
 from medtune.evaluation.results import Result
 from medtune.files import read_json, read_json_lines, whole_file, write_json
-from medtune.report.plots import BLUE, figure, save, smoothed
+from medtune.report.plots import BLUE, figure, plot_label, save, smoothed
 from medtune.run_paths import RunPaths
 
 # Eight colours that readers with any colour vision tell apart (Okabe and Ito 2008; black and yellow
@@ -48,7 +48,11 @@ def write_loss_files(run: RunPaths, model: str | None = None) -> list[Path]:
     with figure() as (drawing, axes):
         if rows:
             axes.plot(*zip(*rows, strict=True), color=BLUE, linewidth=1.2)
-        axes.set(xlabel="optimizer step", ylabel="training loss a token (nats)", title=name)
+        axes.set(
+            xlabel="optimizer step",
+            ylabel="training loss a token (nats)",
+            title=plot_label(name, 60),
+        )
         with whole_file(picture) as temporary:
             drawing.savefig(temporary, format="png", dpi=160, facecolor="white")
     write_json(facts, _trainer_stats(run))
@@ -128,7 +132,7 @@ def all_models_plot(curves: Sequence[LossCurve], directory: Path) -> str:
                 smoothed(losses) if many else losses,
                 **style,
                 linewidth=1.8,
-                label=curve.name,
+                label=plot_label(curve.name, 60),
             )
             if right is not None and curve in by_byte:
                 right.plot(

@@ -4,6 +4,8 @@ in.
 
 import io
 import re
+import unicodedata
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
@@ -14,10 +16,12 @@ from medtune.data.audit import Audit, Histogram
 from medtune.evaluation.comparison.seed_variance import LearningCurve
 from medtune.evaluation.results import Score
 from medtune.files import whole_file, write_text
+from medtune.progress import printable
 
 BLUE, ORANGE, GREEN, RED, GREY = "#2f6fb7", "#c7681f", "#2a8c5b", "#c23b3b", "#8a8f98"
 INK = "#010203"  # a colour nothing else has: replaced by the page's own in SVG
 SIZE = (7.2, 3.4)
+DPI, LARGEST = 160, 12_000  # pixels of a side; beyond 65,535 Matplotlib draws none
 
 
 @contextmanager
@@ -47,8 +51,10 @@ def figure(size: tuple[float, float] = SIZE) -> Iterator[tuple[Any, Any]]:
         "grid.color": GREY,
         "grid.alpha": 0.25,
         "legend.frameon": False,
+        "text.parse_math": False,  # "$" in a label begins no formula
     }
-    with pyplot.rc_context(style):
+    with pyplot.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # the PNG then shows a box
         drawing, axes = pyplot.subplots(figsize=size, layout="constrained")
         try:
             yield drawing, axes
@@ -59,12 +65,25 @@ def figure(size: tuple[float, float] = SIZE) -> Iterator[tuple[Any, Any]]:
 def save(drawing: Any, directory: Path, name: str) -> str:
     """Write NAME.png and NAME.svg; return the SVG, ready to stand inline."""
     with whole_file(directory / f"{name}.png") as temporary:
-        drawing.savefig(temporary, format="png", dpi=160, facecolor="white")
+        dpi = min(DPI, LARGEST / max(drawing.get_size_inches()))
+        drawing.savefig(temporary, format="png", dpi=dpi, facecolor="white")
     buffer = io.StringIO()
     drawing.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = _with_plain_names(buffer.getvalue(), name)
     write_text(directory / f"{name}.svg", svg)
     return svg[svg.index("<svg") :].replace(INK, "currentColor")
+
+
+def plot_label(text: str, longest: int) -> str:
+    """A label or name as a picture shows it: one line of at most ``longest`` characters.
+
+    Never empty to the eye, and never one that Matplotlib leaves out (it hides a leading "_").
+    """
+    line = printable(" ".join(text.split()))
+    if not any(unicodedata.category(sign)[0] in "LNPSM" for sign in line):
+        line = "(blank)"
+    line = line if len(line) <= longest else f"{line[: longest - 1]}…"
+    return f"\u200a{line}" if line.startswith("_") else line
 
 
 def _with_plain_names(svg: str, name: str) -> str:
@@ -142,7 +161,7 @@ def perplexity_plot(pairs: Sequence[tuple[str, float, float]], directory: Path) 
                 color=color,
             )
             axes.bar_label(bars, fmt="%.4g", padding=2)
-        axes.set_xticks(range(len(pairs)), [name for name, _, _ in pairs])
+        axes.set_xticks(range(len(pairs)), [plot_label(name, 26) for name, _, _ in pairs])
         axes.set_ylabel("perplexity a token")
         axes.legend(["before", "after"], loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
         axes.grid(axis="x", visible=False)
@@ -184,7 +203,7 @@ def learning_plot(curve: LearningCurve, directory: Path) -> str:
                 ends = [score.low, score.high]
                 axes.plot([count] * 2, ends, color=BLUE, linewidth=1.6, alpha=0.6)
         axes.plot(0, curve.before.value, "o", color=BLUE, markerfacecolor="none", markersize=6)
-        axes.set(xlabel="training rows", ylabel=curve.title)
+        axes.set(xlabel="training rows", ylabel=plot_label(curve.title, 60))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         return save(drawing, directory, "learning_curve")
 

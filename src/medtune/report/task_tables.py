@@ -1,7 +1,8 @@
 """Classifications and measured confidence of a run, as tables and pictures for the page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from medtune.evaluation.class_tables import ClassRow, ClassTables, UnparsedAnswer
@@ -138,13 +139,15 @@ def _confidence(task: str, sides: Mapping[str, ConfidenceFacts]) -> ConfidenceSe
     )
 
 
-def confidence_pictures(figures: Figures, directory: Path) -> dict[str, str]:
-    """Inline SVG by name: ``reliability_TASK`` and ``risk_TASK``, also written to ``directory``."""
-    pictures = {}
-    for task, sides in figures.confidence.items():
-        pictures[f"reliability_{task}"] = reliability_plot(sides, directory, f"reliability_{task}")
-        pictures[f"risk_{task}"] = risk_plot(sides, directory, f"risk_{task}")
-    return pictures
+def confidence_drawings(figures: Figures, directory: Path) -> dict[str, Callable[[], str]]:
+    """By name what draws an inline SVG: ``reliability_TASK`` and ``risk_TASK``, also written to
+    ``directory``.
+    """
+    return {
+        name: partial(draw, sides, directory, name)
+        for task, sides in figures.confidence.items()
+        for name, draw in ((f"reliability_{task}", reliability_plot), (f"risk_{task}", risk_plot))
+    }
 
 
 CONFIDENCE_TITLES = [

@@ -1,7 +1,8 @@
 """Plots, page and card of a run, from the files in its directory; no model is needed."""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256
 from importlib import resources
 
@@ -10,7 +11,7 @@ from markupsafe import Markup
 
 from medtune.evaluation.decisions import FEWEST_GROUPS, SIGNIFICANCE
 from medtune.files import write_json, write_text
-from medtune.progress import duration
+from medtune.progress import duration, say
 from medtune.report.audit_text import RULES
 from medtune.report.cards import model_card
 from medtune.report.changed_items import as_json, changed_items
@@ -35,7 +36,7 @@ from medtune.report.sections import (
     task_sections,
     tasks_compared,
 )
-from medtune.report.task_tables import classifications, confidence_pictures, confidence_sections
+from medtune.report.task_tables import classifications, confidence_drawings, confidence_sections
 from medtune.report.verdict import p_text
 from medtune.run_paths import RunPaths
 
@@ -51,40 +52,60 @@ def write_report(run: RunPaths) -> None:
     write_text(run.card, model_card(figures))
 
 
+Drawings = dict[str, Callable[[], str]]
+
+
 def pictures_of(figures: Figures, run: RunPaths) -> dict[str, Markup]:
-    """Inline SVG by name; what there is nothing to draw from is left out."""
-    pictures, plots = {"flow": flow_picture(figures.audit)}, run.plots
+    """Inline SVG by name; what there is nothing to draw from is left out.
+
+    So is, with a note, what cannot be drawn: a finished run does not fail for a picture.
+    """
+    pictures = {}
+    for name, draw in (_drawings(figures, run) | _class_drawings(figures, run)).items():
+        try:
+            pictures[name] = Markup(draw())
+        except OSError:
+            raise  # the disk is full: no fault of the picture
+        except Exception as error:
+            say(f"note: the picture {name} cannot be drawn ({type(error).__name__}): left out")
+    return pictures
+
+
+def _drawings(figures: Figures, run: RunPaths) -> Drawings:
+    drawings: Drawings = {"flow": partial(flow_picture, figures.audit)}
+    plots = run.plots
     histogram = figures.audit.tokens.splits["train"].histogram
     if sum(histogram.counts):
-        pictures["lengths"] = lengths_plot(histogram, plots)
+        drawings["lengths"] = partial(lengths_plot, histogram, plots)
     if figures.stats and any("loss" in row for row in figures.log):
-        pictures["loss"] = loss_plot(figures.log, figures.stats.best_step, plots)
+        drawings["loss"] = partial(loss_plot, figures.log, figures.stats.best_step, plots)
     if tested := [row for row in figures.rows if row.tested]:
-        pictures["forest"] = forest_plot(tested, plots)
+        drawings["forest"] = partial(forest_plot, tested, plots)
     if curve := figures.metrics.learning_curve:
-        pictures["learning_curve"] = learning_plot(curve, plots)
+        drawings["learning_curve"] = partial(learning_plot, curve, plots)
     likelihoods = next(iter(figures.likelihood_tasks), "")
     sides = [figures.samples[side].get(likelihoods, []) for side in ("before", "after")]
     if all(sides):
         before, after = ([sample.score for sample in samples] for samples in sides)
-        pictures["scatter"] = items_plot(before, after, plots)
+        drawings["scatter"] = partial(items_plot, before, after, plots)
     if bars := perplexities(figures):
-        pictures["perplexity"] = perplexity_plot(bars, plots)
-    pictures |= _class_pictures(figures, run) | confidence_pictures(figures, plots)
-    return {name: Markup(svg) for name, svg in pictures.items()}
+        drawings["perplexity"] = partial(perplexity_plot, bars, plots)
+    return drawings
 
 
-def _class_pictures(figures: Figures, run: RunPaths) -> dict[str, str]:
-    pictures = {}
+def _class_drawings(figures: Figures, run: RunPaths) -> Drawings:
+    drawings: Drawings = {}
     for section in classifications(figures):
         unparsed = {side: count for side, (count, _) in section.unparsed.items()}
         name = f"answered_{section.task}"
         sides = [row.sides for row in section.classes]
-        pictures[name] = answered_plot(sides, unparsed, run.plots, name)
+        drawings[name] = partial(answered_plot, sides, unparsed, run.plots, name)
         if section.confusion:
             name = f"confusion_{section.task}"
-            pictures[name] = confusion_plot(section.labels, section.confusion, run.plots, name)
-    return pictures
+            drawings[name] = partial(
+                confusion_plot, section.labels, section.confusion, run.plots, name
+            )
+    return drawings | confidence_drawings(figures, run.plots)
 
 
 def number(value: float | None) -> str:
