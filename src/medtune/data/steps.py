@@ -94,8 +94,8 @@ def _names(row: Row, field: str) -> set[str | None]:
     if field != "id":
         return {getattr(row, field)}
     digest = f"{conversation_hash(row):016x}"
-    named = {row.id, f"{row.source}-{row.id}-{digest[:6]}"} if row.id else {None}
-    return named | {f"{row.source}-{digest[:12]}"}  # as where identifiers are masked
+    masked = f"{row.source}-{digest[:12]}"  # also without an id of its own
+    return {row.id, masked, f"{row.source}-{row.id}-{digest[:6]}" if row.id else masked}
 
 
 def check_found(where: Where, counted: Counter[str]) -> None:
