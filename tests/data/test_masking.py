@@ -107,8 +107,8 @@ def patients_table(directory, name="visits.csv"):
     lines = ["id,patient_name,question,answer"]
     for number in range(30):
         patient = PATIENTS[number % 5]
-        told = f"Visit {number}: what helps against complaint {number} in week {number}?"
-        lines.append(f"0044{number:04},{patient},{told},Advice {number} is to rest {number} days.")
+        visit = f"Visit {number}: what helps against complaint {number} in week {number}?"
+        lines.append(f"0044{number:04},{patient},{visit},Advice {number} is to rest {number} days.")
     path.write_text("\n".join(lines) + "\n")
     return path
 

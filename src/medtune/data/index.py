@@ -150,8 +150,8 @@ def _keys(row: Row, unmasked: Row) -> list[tuple[str, int]]:
     """What ties a row: what it said before masking, and the same text once it is masked."""
     if row is unmasked or row.messages == unmasked.messages:
         return row_keys(unmasked)
-    told = tuple(m for m in row.messages if any(map(str.isalnum, _MASK.sub("", m.content))))
-    masked = row_keys(replace(row, messages=told, entity=None))
+    messages = tuple(m for m in row.messages if any(map(str.isalnum, _MASK.sub("", m.content))))
+    masked = row_keys(replace(row, messages=messages, entity=None))
     return list(dict.fromkeys([*row_keys(unmasked), *masked]))
 
 
