@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from medtune import __version__
-from medtune.cli import data, recipes
+from medtune.cli import data, models, recipes
 from medtune.cli.chat import ask, chat
 from medtune.cli.doctor import doctor
 from medtune.cli.evaluate import compare, evaluate
@@ -126,6 +126,7 @@ for verb in VERBS:
     app.command(name=verb.__name__)(verb)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")
+app.add_typer(models.app, name="models")
 
 
 def _version(value: bool) -> None:

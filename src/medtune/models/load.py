@@ -22,6 +22,9 @@ from medtune.models.attach import (
     require_every_weight,
 )
 from medtune.models.interface import InferenceSettings
+from medtune.models.store.known_models import KNOWN_MODELS
+from medtune.models.store.machine_models import machine_gguf
+from medtune.models.store.model_store import converted_gguf, stored_model
 from medtune.tokens.chat_templates import ENCODING_VERSION
 
 if TYPE_CHECKING:
@@ -132,16 +135,31 @@ def packaged_models() -> list[str]:
 
 
 def locate(name: str, revision: str | None = None) -> LocalModelRef:
-    """Find a model: packaged, a run's directory, a directory with weights or an adapter, or the
-    hub (cached or fetched).
+    """Find a model: packaged, got or imported (`medtune models`), a GGUF file, a run's directory,
+    a directory with weights or an adapter, or the hub (cached or fetched).
 
-    Raises ``ModelError`` where it is not to be had.
+    A GGUF file is converted the first time. Raises ``ModelError`` where it is not to be had.
     """
     if name in packaged_models():
         return LocalModelRef(name, PACKAGED / name)
     path = Path(name)
+    stored = stored_model(name) or _gguf_directory(name)
+    if stored and path.is_dir():
+        raise ModelError(
+            f"{name} is a model's name (kept in {stored}) and a directory in this place",
+            where="model.name",
+            fix=f"Say ./{name} for the directory, or go to another directory.",
+        )
+    if stored:
+        return LocalModelRef(name, stored)
     if path.is_dir():
         return _in_directory(name, path)
+    if name in KNOWN_MODELS:
+        raise ModelError(
+            f"{name} is not on this machine yet",
+            where="model.name",
+            fix=f"Get it once, without a model hub: medtune models get {name}",
+        )
     looks_like_path = (
         name.count("/") > 1
         or name.startswith((".", "/", "~"))
@@ -150,6 +168,14 @@ def locate(name: str, revision: str | None = None) -> LocalModelRef:
     if path.exists() or looks_like_path:
         raise ModelError(f"there is no model directory {name}, and no run", fix="Check the path.")
     return _from_hub(name, revision)
+
+
+def _gguf_directory(name: str) -> Path | None:
+    """The converted model of a GGUF file by its path, or by the name of the program that has it."""
+    path = machine_gguf(name)
+    if path is None and name.lower().endswith(".gguf") and Path(name).is_file():
+        path = Path(name)
+    return converted_gguf(path) if path else None
 
 
 def _in_directory(name: str, path: Path) -> LocalModelRef:
@@ -216,11 +242,11 @@ def _from_hub(name: str, revision: str | None) -> LocalModelRef:
 
 
 def _hint(name: str) -> str:
-    near = get_close_matches(name, packaged_models(), n=1)
+    near = get_close_matches(name, [*packaged_models(), *KNOWN_MODELS], n=1)
     guess = f"Did you mean {near[0]}? " if near else ""
     return (
-        f"{guess}Use medtune-base, a local directory, or fetch it where there is a network "
-        "(hf download NAME)."
+        f"{guess}Use medtune-base, a name of medtune models list, a .gguf file or a directory, "
+        "or fetch it where there is a network (hf download NAME)."
     )
 
 

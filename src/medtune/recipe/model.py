@@ -41,7 +41,10 @@ class Endpoint(Section):
 class Model(Section):
     """The language model to start from."""
 
-    name: str = Field(description="`medtune-base`, a local directory, or a name on the model hub.")
+    name: str = Field(
+        description="`medtune-base`, a name of `medtune models list`, a `.gguf` file, a local "
+        "directory, or a name on the model hub."
+    )
     revision: str | None = Field(None, description="A commit or tag on the hub.")
     endpoint: Endpoint | None = Field(
         None, description="Where a remote model is served; null: the model runs on this machine."

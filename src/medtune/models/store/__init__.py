@@ -1,0 +1,3 @@
+"""Models that need no hub: the catalogue, how they are got and kept, and what lies on the machine
+already.
+"""
