@@ -43,11 +43,6 @@ def test_a_column_that_only_later_rows_have_is_counted(tmp_path):
     assert read(tmp_path, rows)[1] == {"remark": 2}
 
 
-def test_a_published_split_that_is_not_kept_is_said(tmp_path, capsys):
-    run(str(table(tmp_path, pairs(30, split="test"))))
-    assert "its published split is not kept" in capsys.readouterr().err
-
-
 def test_columns_of_a_known_form_that_are_not_read_are_counted(tmp_path):
     row = {"question": "q", "opa": "a", "opb": "b", "opc": "c", "opd": "d", "cop": 4}
     assert read(tmp_path, [row | {"exp": "because of d"}])[1] == {"exp": 1}

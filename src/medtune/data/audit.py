@@ -3,7 +3,7 @@
 The keys of the file are the fields' names, or their aliases.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -183,6 +183,47 @@ class GroupAudit(AuditPart):
     """Whether any row names its subject."""
 
 
+class PublishedSplitAudit(AuditPart):
+    """The parts in which rows were published, and what became of them."""
+
+    policy: str
+    """keep or ignore, as the recipe says."""
+    rows: dict[str, int]
+    """Part → usable rows that were published in it; ``none``: in no part."""
+    unknown: int
+    """Rows whose column names no part that is known; they are divided."""
+    missing: list[str]
+    """Parts that were not published, and are made of the training rows."""
+    leaked: int
+    """Held-out rows that shared a question, answer or subject with a training row as published."""
+    left_out: int
+    """Rows of train and validation that were left out for it."""
+
+    def sentences(self) -> Iterator[str]:
+        """What became of the parts, for people; nothing where all were published for training."""
+        parts = counts_in_words(self.rows)
+        if self.policy == "ignore":
+            yield (
+                f"the published split ({parts}) is ignored and all rows are divided anew "
+                "(data.published_split): figures on these test rows are not those of the published "
+                "test"
+            )
+        elif {"validation", "test"} & set(self.rows):
+            missing = f"; {' and '.join(self.missing)} made from train" if self.missing else ""
+            yield f"the published split is kept: {parts}{missing}"
+        if self.unknown:
+            yield (
+                f"{counted(self.unknown, 'row')} in a split that is none of train, validation and "
+                "test: divided like rows without one"
+            )
+        if self.leaked:
+            yield (
+                f"as published, {counted(self.leaked, 'held-out row')} shared a question, answer "
+                f"or subject with training: {counted(self.left_out, 'row')} of train or validation "
+                "left out"
+            )
+
+
 class DemonstrationAudit(AuditPart):
     """Demonstration questions, and the rows on their subjects that do not train."""
 
@@ -328,6 +369,8 @@ class Audit(AuditPart):
     """Conversations whose last turn nobody answers."""
     unfilled: dict[str, Shortage] = {}
     groups: GroupAudit
+    published_split: OrEmpty[PublishedSplitAudit] = None
+    """None where no row was published in a part."""
     demonstrations: DemonstrationAudit
     leaked: int
     leaked_by: LeakCounts | None = None

@@ -26,6 +26,7 @@ from medtune.data.audit import (
     LearnedPhrases,
     ListedRow,
     NearDuplicateAudit,
+    PublishedSplitAudit,
     RandomSplitLeaks,
     RowCounts,
     RuleAudit,
@@ -37,8 +38,9 @@ from medtune.data.audit import (
 )
 from medtune.data.cleaning import Boilerplate, Tally
 from medtune.data.index import Index
+from medtune.data.published_split import NONE, TRAIN, UNKNOWN
 from medtune.data.rows import Row, RowStore
-from medtune.data.selection import Selection, repeats_earlier
+from medtune.data.selection import SHARED, Selection, repeats_earlier
 from medtune.data.splits import SPLITS, leaked_rows, random_split
 from medtune.recipe.schema import Data
 from medtune.text.identifiers import mask_texts
@@ -156,6 +158,7 @@ def build_audit(
     leaks, by_chance = leak_audit(selection, settings, seed)
     splits = {name: split_audit(index, selection, number) for number, name in enumerate(SPLITS)}
     near, contradictory = listings(rows, selection)
+    published = published_split_audit(index, selection, settings)
     return Audit(
         sources=list(sources),
         rows=row_counts,
@@ -174,6 +177,7 @@ def build_audit(
             for name, (asked, usable) in selection.unfilled.items()
         },
         groups=group_audit(index, selection, settings),
+        published_split=published,
         demonstrations=demonstration_audit(selection, demonstrations),
         leaked=leaks.any,
         leaked_by=leaks,
@@ -182,6 +186,7 @@ def build_audit(
         identifiers=identifiers,
         splits=splits,
         warnings=[
+            *(published.sentences() if published else ()),
             *data_warnings(index, selection, splits),
             *overlap_warnings(contamination),
         ],
@@ -199,6 +204,28 @@ def group_audit(index: Index, selection: Selection, settings: Data) -> GroupAudi
         largest=int(np.bincount(groups).max()),
         group_by=list(settings.split.group_by),
         entities=bool(index.has_entity[selection.kept].any()),
+    )
+
+
+def published_split_audit(
+    index: Index, selection: Selection, settings: Data
+) -> PublishedSplitAudit | None:
+    """How rows were published, and what was done with it."""
+    usable = index.published[~repeats_earlier(index.conversation, selection.published)]
+    if (usable == NONE).all():
+        return None
+    numbers = {"none": NONE} | {name: number for number, name in enumerate(SPLITS)}
+    rows = {name: int((usable == number).sum()) for name, number in numbers.items()}
+    rows = {name: count for name, count in rows.items() if count}
+    held_out = (selection.published > TRAIN).any()
+    missing = [name for name in SPLITS[1:] if held_out and name not in rows]
+    return PublishedSplitAudit(
+        policy=settings.published_split,
+        rows=rows,
+        unknown=int((usable == UNKNOWN).sum()),
+        missing=[name for name in missing if getattr(settings.split, name)],
+        leaked=selection.published_leaks,
+        left_out=selection.dropped[SHARED],
     )
 
 

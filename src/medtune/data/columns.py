@@ -4,7 +4,7 @@ and common chat layouts.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from medtune.conversation import Message, Role
@@ -23,6 +23,7 @@ from medtune.data.field_use import HISTORY, FieldUse, is_missing
 from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.json import nested_value
 from medtune.data.formats.tables import Table
+from medtune.data.published_split import split_column
 from medtune.data.rows import Row
 from medtune.errors import DataError, described
 from medtune.recipe.schema import Columns
@@ -298,6 +299,7 @@ class Layout:
             entity=_known(text_of(row, columns.entity, location)),
             label=_or_none(text_of(row, columns.label, location)),
             id=_known(text_of(row, columns.id, location)),
+            published_split=_known(text_of(row, columns.split, location).lower()),
         )
 
     def disagrees(self, row: TableRow, source: str, location: str) -> bool:
@@ -357,6 +359,9 @@ def find_layout(table: Table, explicit: Columns) -> Layout:
     so that a table whose rows do share one is read twice.
     """
     columns = resolve_columns(table.names, explicit, table.path.name)
+    if columns.split is None:
+        taken = columns.model_dump(exclude_none=True).values()
+        columns = columns.model_copy(update={"split": split_column(table, taken)})
     instruction = alpaca_instruction(table.names, columns, explicit)
     return Layout(columns, instruction, _constant(table, instruction) if instruction else None)
 
@@ -373,9 +378,12 @@ def _constant(table: Table, column: str) -> str | None:
 
 
 def layout_rows(
-    table: Table, layout: Layout, source: str, use: FieldUse
+    table: Table, layout: Layout, source: str, use: FieldUse, part: str | None = None
 ) -> Callable[[], Iterator[Row]]:
-    """All rows of a table, as a stream each time it is called; ``use`` counts what is not read."""
+    """All rows of a table, as a stream each time it is called; ``use`` counts what is not read.
+
+    ``part`` is the one in which rows without one of their own were published.
+    """
 
     def read() -> Iterator[Row]:
         for number, row in enumerate(table.rows(), 1):
@@ -384,6 +392,7 @@ def layout_rows(
             read_row = layout.row(watched, source, location)
             use.disagreeing += layout.disagrees(watched, source, location)
             use.check(row, location)
-            yield read_row
+            given = read_row.published_split or part
+            yield replace(read_row, published_split=given) if given else read_row
 
     return read

@@ -12,6 +12,7 @@ from string import ascii_uppercase
 from medtune.conversation import Conversation
 from medtune.data.dedup import normalize, text_hash
 from medtune.data.field_use import unused_fields_text
+from medtune.data.published_split import TRAIN, UNKNOWN, VALIDATION, part_number
 from medtune.data.rows import Row
 from medtune.data.sources.catalogue import KNOWN as KNOWN_SOURCES
 from medtune.data.sources.open_source import open_source
@@ -56,16 +57,16 @@ def read_benchmark(source: str, split: str | None, data_dir: Path | None) -> Ben
     """
     opened = open_source(source, data_dir, Columns())
     rows = [_trimmed(row) for row in opened.read()]
-    unused = {name: rows for name, rows in opened.use.unused().items() if name != "split"}
+    unused = opened.use.unused()
     if unused and source not in KNOWN_SOURCES:
         say(f"{opened.name}: columns not used (rows): {unused_fields_text(unused)}")
     parts = sorted({row.published_split for row in rows if row.published_split})
-    part = split or (TEST if TEST in parts else None)
-    if part is not None and part not in parts:
+    measured_parts = _parts_meant(parts, split or TEST)
+    if split is not None and not measured_parts:
         named = ", ".join(parts) or "none: the file has no column split"
-        raise DataError(f"no part {part!r} in {source}", where=WHERE, fix=f"Parts here: {named}.")
-    chosen = [row for row in rows if part is None or row.published_split == part]
-    rest = [row for row in rows if part is not None and row.published_split != part]
+        raise DataError(f"no part {split!r} in {source}", where=WHERE, fix=f"Parts here: {named}.")
+    chosen = [row for row in rows if not measured_parts or row.published_split in measured_parts]
+    rest = [row for row in rows if measured_parts and row.published_split not in measured_parts]
     if not chosen:
         raise DataError(f"{source} has no rows", where=WHERE, fix="Name a file with questions.")
     for row in chosen:
@@ -91,7 +92,7 @@ def read_benchmark(source: str, split: str | None, data_dir: Path | None) -> Ben
     order = {name: rank for rank, name in enumerate(EXAMPLES)}
     alike.sort(
         key=lambda row: (
-            order.get(row.published_split or "", len(order)),
+            order.get(row.published_split or "", _rank(row.published_split)),
             row.published_split or "",
         )
     )
@@ -101,6 +102,20 @@ def read_benchmark(source: str, split: str | None, data_dir: Path | None) -> Ben
     return Benchmark(
         items, others, others[: len(_once(first, measured))]
     )  # the first part stands first
+
+
+def _parts_meant(parts: Sequence[str], name: str) -> set[str]:
+    """The part of this very name, else those that mean it: ``held-out`` is test."""
+    meant = part_number(name)
+    same = {part for part in parts if part_number(part) == meant != UNKNOWN}
+    return {name} if name in parts else same
+
+
+def _rank(part: str | None) -> int:
+    """The place among EXAMPLES of a part that has another name."""
+    known = part_number(part)
+    names = {TRAIN: EXAMPLES.index("train"), VALIDATION: EXAMPLES.index("validation")}
+    return names.get(known, len(EXAMPLES))
 
 
 def _trimmed(row: Row) -> Row:

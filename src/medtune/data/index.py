@@ -23,6 +23,7 @@ from medtune.data.dedup import (
     text_hash,
 )
 from medtune.data.eval_items import rows_on_subject
+from medtune.data.published_split import part_number
 from medtune.data.rows import Row
 from medtune.data.splits import Keys, row_keys
 
@@ -50,7 +51,8 @@ class Index:
 
     ``choice``: the answer is a label or an option; ``labelled``: the label is what is asked for,
     not only a topic; ``left_open``: the last turn is a user's, which nobody answers; ``position``:
-    of the right one among ``options`` options, counted from 0, −1 where there are none.
+    of the right one among ``options`` options, counted from 0, −1 where there are none;
+    ``published``: the number of the part it was published in (``published_split.part_number``).
     """
 
     conversation: np.ndarray
@@ -65,6 +67,7 @@ class Index:
     left_open: np.ndarray
     position: np.ndarray
     options: np.ndarray
+    published: np.ndarray
     source: np.ndarray
     label: np.ndarray
     keys: Keys
@@ -135,6 +138,7 @@ def index_rows(
         np.array([row.messages[-1].role == "user" for row in rows], bool),
         np.array([_position(row) for row in rows], np.int8),
         np.array([len(row.options or ()) for row in rows], np.int8),
+        np.array([part_number(row.published_split) for row in rows], np.int8),
         np.array([sys.intern(row.source) for row in rows], object),
         np.array([row.label and sys.intern(row.label) for row in rows], object),
         Keys.of(

@@ -28,10 +28,12 @@ from medtune.data.audit import (
 from medtune.data.audit_facts import build_audit
 from medtune.data.cleaning import Tally
 from medtune.data.contamination import check_contamination, open_benchmarks
-from medtune.data.field_use import plain_field, unused_fields_text
+from medtune.data.field_use import unused_fields_text
 from medtune.data.index import Index, IndexFile
+from medtune.data.published_split import TRAIN, UNKNOWN, parts_of_files
 from medtune.data.rows import Row, RowStore, Source, chunks, from_batch, to_batch
 from medtune.data.selection import Selection, select
+from medtune.data.sources.catalogue import KNOWN
 from medtune.data.sources.open_source import open_source
 from medtune.data.splits import SPLITS, widest_tie
 from medtune.data.steps import Habits, Judging, check_found, judge_chunk, learn_habits, repair_chunk
@@ -97,7 +99,7 @@ def prepare(
         check_found(settings.where, done.tally.counted)
         _enough(index, settings, done, _least(settings) if must_split else 1)
         selection = select(index, settings, [source.name for source in sources], seed)
-        unfilled = _unfilled_splits(settings, selection)
+        unfilled = _unknown_part(index, settings) or _unfilled_splits(settings, selection)
         if unfilled and must_split:
             raise unfilled
         audit = build_audit(
@@ -134,14 +136,23 @@ def _opened(settings: Data, data_dir: Path | None) -> list[Source]:
         names = (f"{source.name} {number}" if number > 1 else source.name for number in count(1))
         name = next(name for name in names if name not in taken)
         sources.append(source if name == source.name else replace(source, name=name))
-    return sources
+    files = [
+        source.files[0] if len(source.files) == 1 and spec.name not in KNOWN else None
+        for source, spec in zip(sources, settings.source, strict=True)
+    ]
+    return [
+        replace(source, file_part=part)
+        for source, part in zip(sources, parts_of_files(files), strict=True)
+    ]
 
 
 def _counted(sources: Sequence[Source], done: _Progress) -> Iterator[Row]:
     for source in sources:
         for row in source.read():
             done.read[source.name] += 1
-            yield row if row.source == source.name else replace(row, source=source.name)
+            part = row.published_split or source.file_part
+            same = row.source == source.name and row.published_split == part
+            yield row if same else replace(row, source=source.name, published_split=part)
         if not done.read[source.name]:
             raise DataError(
                 "the file has no rows",
@@ -206,8 +217,33 @@ def _enough(index: Index, settings: Data, done: _Progress, least: int) -> None:
         )
 
 
+def _unknown_part(index: Index, settings: Data) -> DataError | None:
+    """The error where some rows of a source are of a published part and others of a part that no
+    one knows: those may be its test rows.
+    """
+    unknown = index.published == UNKNOWN
+    known = np.isin(index.source, index.source[(index.published >= TRAIN) & ~unknown])
+    mixed = np.flatnonzero(unknown & known)
+    if settings.published_split == "ignore" or not len(mixed):
+        return None
+    return DataError(
+        f"{counted(len(mixed), 'row')} in a split that is none of train, validation and test",
+        where=f"{index.source[mixed[0]]}: its column of published splits",
+        fix="Name each row's part so, or set data.published_split to ignore.",
+    )
+
+
 def _unfilled_splits(settings: Data, selection: Selection) -> DataError | None:
     """The error where a split that the recipe asks for is empty, with its cause."""
+    if (selection.split >= TRAIN).any() and not (selection.split == TRAIN).any():
+        published = [SPLITS[part] for part in np.unique(selection.published) if part > TRAIN]
+        if published:
+            return DataError(
+                "nothing is left to train on: all rows were published for "
+                + " and ".join(published),
+                where="data.published_split",
+                fix="Add a source to train on, or set it to ignore to divide these rows anew.",
+            )
     shares = settings.split.model_dump()
     empty = [
         name
@@ -254,8 +290,6 @@ def _tell(audit: Audit) -> None:
                 f"note: {source.name}: the text of the answer is not that of the option named in "
                 f"{counted(source.disagreeing_answers, 'row')}; {source.columns['answer']} is taken"
             )
-        if "split" in map(plain_field, source.unused):
-            say(f"note: {source.name}: its published split is not kept, data.split divides anew")
     say(f"left out: {counts_in_words(audit.dropped)}; not drawn: {audit.rows.not_drawn:,}")
     repaired = {rule: entry.rows for rule, entry in audit.cleaning.rules.items()}
     say(f"rows repaired: {counts_in_words(repaired)}")

@@ -111,7 +111,8 @@ class Source:
     """One opened source: what it is, and its rows, read as a stream each time ``read`` is called.
 
     ``read`` raises ``DataError`` naming file and line where a row cannot be read. ``columns`` says
-    which column of the file was taken for which part, ``use`` which were not read so far.
+    which column of the file was taken for which part, ``use`` which were not read so far,
+    ``file_part`` the part that a row without one of its own was published in.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Source:
     published: str = ""
     columns: dict[str, str] = field(default_factory=dict)
     use: FieldUse = field(default_factory=FieldUse)
+    file_part: str | None = None
 
 
 CHUNK = 1_000  # rows in a batch

@@ -10,9 +10,19 @@ import numpy as np
 
 from medtune.data.dedup import components, similar_pairs
 from medtune.data.index import NEAR_PARTS, Index
-from medtune.data.splits import PARTS, Keys, draw, group_rows, split_groups
+from medtune.data.published_split import (
+    NONE,
+    TEST,
+    TRAIN,
+    UNKNOWN,
+    remaining_shares,
+    shared_with_held_out,
+)
+from medtune.data.splits import PARTS, Keys, draw, group_rows, leaked_rows, split_groups
 from medtune.data.steps import BEYOND, draw_per_label
 from medtune.recipe.schema import Data
+
+SHARED = "shared_with_held_out"
 
 
 @dataclass
@@ -23,7 +33,8 @@ class Selection:
 
     ``merged`` gives the labels of rows that stand for a set, ``label`` every row's (first) label
     after that; ``unfilled`` the sources of fewer rows than the recipe draws from them: (asked for,
-    there).
+    there). ``published`` is the part that is kept of each row (NONE: it is divided) and
+    ``published_leaks`` how many held-out rows shared something with training as published.
     """
 
     kept: np.ndarray
@@ -37,6 +48,8 @@ class Selection:
     label: np.ndarray
     near: dict[str, int]
     unfilled: dict[str, tuple[int, int]]
+    published: np.ndarray
+    published_leaks: int
     clusters: list[list[int]] = field(default_factory=list)
     contradictory: list[list[int]] = field(default_factory=list)
 
@@ -51,9 +64,14 @@ def strata(index: Index, stratify_by: str) -> np.ndarray:
     return np.where(unlabelled, "" if stratify_by == "label" else index.source, index.label)
 
 
-def repeats_earlier(values: np.ndarray) -> np.ndarray:
-    """Whether each value [n] stood at an earlier position."""
-    first = np.unique(values, return_index=True)[1]
+def repeats_earlier(values: np.ndarray, parts: np.ndarray | None = None) -> np.ndarray:
+    """Whether each value [n] stood at an earlier position; with ``parts`` [n], after the rows that
+    were published for test, then validation: a held-out row never goes for a training row.
+    """
+    order = (
+        np.arange(len(values)) if parts is None else np.argsort(-parts.clip(TRAIN), kind="stable")
+    )
+    first = order[np.unique(values[order], return_index=True)[1]]
     later = np.ones(len(values), bool)
     later[first] = False
     return later
@@ -74,13 +92,16 @@ def contradictory_sets(index: Index, kept: np.ndarray) -> list[list[int]]:
 
 
 def _resolve_contradictions(
-    index: Index, kept: np.ndarray, policy: str
+    index: Index, kept: np.ndarray, policy: str, parts: np.ndarray
 ) -> tuple[list[list[int]], dict[int, list[str]]]:
-    """Apply the policy to ``kept`` in place.
+    """Apply the policy to ``kept`` in place; the first row of a set is a held-out one, if any is.
 
     The sets, and for ``label_sets`` the labels of each first row.
     """
-    sets = contradictory_sets(index, kept)
+    sets = [
+        sorted(rows, key=lambda row: -max(int(parts[row]), TRAIN))
+        for rows in contradictory_sets(index, kept)
+    ]
     merged: dict[int, list[str]] = {}
     for rows in sets:
         labelled = all(index.choice[row] and index.label[row] is not None for row in rows)
@@ -118,7 +139,7 @@ def _near_clusters(
 
 
 def _near_duplicates(
-    index: Index, kept: np.ndarray, settings: Data
+    index: Index, kept: np.ndarray, settings: Data, published: np.ndarray
 ) -> tuple[Keys, Counter[str], list[list[int]], int]:
     """Keys that tie near-duplicates, how many rows repeat an earlier one almost, the clusters,
     and rows dropped.
@@ -131,7 +152,7 @@ def _near_duplicates(
         rows, numbers, texts = _near_clusters(index, kept, part, threshold)
         # Of each cluster the first text stands for itself; rows that repeat it exactly are no
         # near-duplicates.
-        later = ~np.isin(texts, texts[~repeats_earlier(numbers)])
+        later = ~np.isin(texts, texts[~repeats_earlier(numbers, published[rows])])
         counts[name] = int(later.sum())
         if policy == "drop" and name == "answer":
             kept[rows[later]] = False
@@ -189,10 +210,21 @@ def _largest_remainders(exact: dict[str, float]) -> dict[str, int]:
     return counts
 
 
-def _draw(index: Index, kept: np.ndarray, settings: Data, names: Sequence[str], seed: int) -> int:
-    """Narrow ``kept`` to the mixture and the limit; how many were not drawn."""
+def _draw(
+    index: Index,
+    kept: np.ndarray,
+    settings: Data,
+    names: Sequence[str],
+    seed: int,
+    parts: np.ndarray,
+) -> int:
+    """Narrow ``kept`` to the mixture and the limit, published parts in proportion; how many were
+    not drawn.
+    """
     before = int(kept.sum())
     stratum = strata(index, settings.stratify_by)
+    if (parts > TRAIN).any():
+        stratum = np.array([f"{p} {s}" for p, s in zip(parts, stratum, strict=True)], object)
     for name, quota in mixture(index.source[kept].tolist(), settings, names).items():
         positions = np.flatnonzero(kept & (index.source == name))
         kept[positions] = False
@@ -203,38 +235,78 @@ def _draw(index: Index, kept: np.ndarray, settings: Data, names: Sequence[str], 
     return before - int(kept.sum())
 
 
-def _groups(index: Index, kept: np.ndarray, keys: Keys, settings: Data) -> tuple[np.ndarray, int]:
+def _groups(
+    index: Index, kept: np.ndarray, tied: Keys, parts: np.ndarray, settings: Data
+) -> tuple[np.ndarray, int]:
     """Group of every kept row, and how many rows on a demonstration's subject had to be left out.
 
     A group with such a row goes to test whole. Where that group is larger than half of what test
-    may hold (common answers can chain thousands of rows together), its rows on the subject are left
-    out instead.
+    may hold (common answers can chain thousands of rows together), or where test was published, its
+    rows on the subject are left out instead.
     """
-    tied = keys.by(settings.split.group_by)
     groups = group_rows(int(kept.sum()), tied.only(kept))
     sizes = np.bincount(groups, minlength=1)
     allowed = max(settings.split.test * len(groups) / 2, 1)
     positions = np.flatnonzero(kept)
-    out = (
-        positions[index.on_subject[positions] & (sizes[groups] > allowed)]
-        if len(positions)
-        else positions
-    )
+    out_of_test = (sizes[groups] > allowed) | (parts == TEST).any() if len(positions) else kept[:0]
+    out = positions[index.on_subject[positions] & (parts[positions] <= TRAIN) & out_of_test]
     if not len(out):
         return groups, 0
     kept[out] = False
     return group_rows(int(kept.sum()), tied.only(kept)), len(out)
 
 
+def _published_parts(index: Index, settings: Data) -> np.ndarray:
+    """The part that each row keeps; NONE where it is divided."""
+    if settings.published_split == "ignore":
+        return np.full(len(index), NONE, np.int8)
+    return np.where(index.published == UNKNOWN, np.int8(NONE), index.published)
+
+
+def _leave_out_shared(
+    kept: np.ndarray, keys: Keys, parts: np.ndarray, dropped: Counter[str]
+) -> int:
+    """Leave out of ``kept`` what would leak from one published part to another; how many held-out
+    rows shared something with training before.
+    """
+    if not (parts > TRAIN).any():
+        return 0
+    of_kept, positions = keys.only(kept), np.flatnonzero(kept)
+    divided = parts[positions].clip(TRAIN)
+    shared = positions[shared_with_held_out(of_kept, divided)]
+    kept[shared] = False
+    dropped[SHARED] = len(shared)
+    return leaked_rows(of_kept, divided)["any"]
+
+
+def _deal(
+    stratum: np.ndarray,
+    groups: np.ndarray,
+    parts: np.ndarray,
+    settings: Data,
+    seed: int,
+    forced: set[int],
+) -> np.ndarray:
+    """The split of every row: the part it was published in, the others by group."""
+    split, divided = parts.clip(TRAIN).astype(np.int8), parts <= TRAIN
+    shares = remaining_shares(settings.split, parts)
+    split[divided] = split_groups(stratum[divided].tolist(), groups[divided], shares, seed, forced)
+    return split
+
+
 def select(index: Index, settings: Data, names: Sequence[str], seed: int) -> Selection:
     """Decide over all rows. ``names`` are the sources' names in the recipe's order."""
     dropped: Counter[str] = Counter()
-    kept = ~repeats_earlier(index.conversation)
+    parts = _published_parts(index, settings)
+    kept = ~repeats_earlier(index.conversation, parts)
     dropped["repeated"] = len(index) - int(kept.sum())
     usable = int(kept.sum())
-    sets, merged = _resolve_contradictions(index, kept, settings.contradictions)
+    sets, merged = _resolve_contradictions(index, kept, settings.contradictions, parts)
     dropped["contradictory"] = usable - int(kept.sum())
-    ties, near, clusters, dropped["near_duplicate"] = _near_duplicates(index, kept, settings)
+    ties, near, clusters, dropped["near_duplicate"] = _near_duplicates(index, kept, settings, parts)
+    keys = index.keys.joined(ties)
+    by_group = keys.by(settings.split.group_by)
+    published_leaks = _leave_out_shared(kept, by_group, parts, dropped)
     lacking = unfilled(index.source[kept].tolist(), settings, names)
     label = index.label.copy()
     for row, labels in merged.items():
@@ -242,14 +314,14 @@ def select(index: Index, settings: Data, names: Sequence[str], seed: int) -> Sel
     if settings.per_label is not None:
         dropped[BEYOND], few = draw_per_label(label, kept, settings.per_label, seed)
         lacking |= few
-    not_drawn = _draw(index, kept, settings, names, seed)
-    keys = index.keys.joined(ties)
-    groups, dropped["demonstration_subject"] = _groups(index, kept, keys, settings)
+    not_drawn = _draw(index, kept, settings, names, seed, parts)
+    groups, dropped["demonstration_subject"] = _groups(index, kept, by_group, parts, settings)
     positions = np.flatnonzero(kept)
-    forced = set(groups[index.on_subject[positions]].tolist())
-    stratum = strata(index, settings.stratify_by)[positions].tolist()
+    forced = set(groups[index.on_subject[positions] & (parts[positions] <= TRAIN)].tolist())
+    stratum = strata(index, settings.stratify_by)[positions]
     group, split = np.full(len(index), -1, np.int64), np.full(len(index), -1, np.int8)
     group[positions] = groups
-    split[positions] = split_groups(stratum, groups, settings.split, seed, forced)
+    split[positions] = _deal(stratum, groups, parts[positions], settings, seed, forced)
     counted = (dropped, not_drawn, forced, merged, label, dict(near), lacking)
-    return Selection(kept, group, split, keys.only(kept), *counted, clusters, sets)
+    published = (parts, published_leaks)
+    return Selection(kept, group, split, keys.only(kept), *counted, *published, clusters, sets)

@@ -32,6 +32,9 @@ class Columns(Section):
     )
     label: str | None = Field(None, description="A class, used to stratify.")
     id: str | None = Field(None, description="The row's own identifier.")
+    split: str | None = Field(
+        None, description="The part that the row was published in: train, validation or test."
+    )
 
 
 class Split(Section):
@@ -222,6 +225,12 @@ class Data(Section):
         "is one, else source.",
     )
     split: Split = Field(default_factory=Split, description="How the rows are divided.")
+    published_split: Literal["keep", "ignore"] = Field(
+        "keep",
+        description="The parts that rows were published in (a column `split`, files named train, "
+        "validation, test): keep them, and make only those that are missing from train; or divide "
+        "all rows anew.",
+    )
     overlong: Literal["truncate", "drop", "error"] = Field(
         "truncate",
         description="A training row longer than `train.max_length`: cut it, leave it out, or stop.",

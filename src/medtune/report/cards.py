@@ -103,6 +103,13 @@ def _line(row: MetricRow) -> str:
     return f"- {markdown_line(row.title)}: {sides}, n = {row.n}, {_p(row.change)}: {row.decision}."
 
 
+def _published(figures: Figures) -> str:
+    """What became of the parts in which rows were published; nothing where there were none."""
+    published = figures.audit.published_split
+    sentences = published.sentences() if published else ()
+    return "".join(f"{one[0].upper()}{one[1:]}.\n" for one in sentences)
+
+
 def _measured_harm(figures: Figures) -> str:
     """Harm, forgetting and calibration beside the benefit; what did not run is "not measured"."""
     none = ["- Not measured."]
@@ -180,7 +187,8 @@ Holm over all tested metrics.
 {rows["train"]}, validation
 {rows["validation"]}, test {rows["test"]}. Rows shared between training and the rest after \
 normalisation:
-{audit.leaked}. Training rows cut to {tokens.max_length} tokens: {tokens.truncated_rows:,}.
+{audit.leaked}. {_published(figures)}\
+Training rows cut to {tokens.max_length} tokens: {tokens.truncated_rows:,}.
 
 ## Intended use
 

@@ -186,7 +186,6 @@ class ChoiceLayout(Layout):
 
     options: OptionColumns
     meaning: Meaning
-    split: str | None
     checked: str | None = None
 
     def disagrees(self, row: TableRow, source: str, location: str) -> bool:
@@ -207,21 +206,23 @@ class ChoiceLayout(Layout):
     def row(self, row: TableRow, source: str, location: str) -> Row:
         """One row of the table. Without options it is a plain question, unless a letter answers."""
         fields, plain = Fields(row, source, location), super().row(row, source, location)
-        # Preparation divides anew, so that the column does not count as used.
-        part = text_of(dict(row), self.split, location).strip().lower() or None
         options, answer = self.options.of(fields), plain.answer.strip()
         if not options.texts:
             if is_letter(answer):
                 raise fields.fault(
                     "the answer is a letter and there are no options", f"Give them. {AS_PLAIN}"
                 )
-            return replace(plain, published_split=part)
+            return plain
         choice = choice_row(
             fields, plain.question, list(options.texts), self._key(fields, answer, options)
         )
         messages = (*plain.messages[:-2], *choice.messages)  # a system message, earlier turns
         return replace(
-            choice, messages=messages, entity=plain.entity, id=plain.id, published_split=part
+            choice,
+            messages=messages,
+            entity=plain.entity,
+            id=plain.id,
+            published_split=plain.published_split,
         )
 
     def _key(self, fields: Fields, answer: str, options: AnswerOptions) -> str:
@@ -250,14 +251,13 @@ def find_choices(table: Table) -> ChoiceLayout | None:
         _needed("answer", key_column, table, options),
     )
     meaning, checked = _meaning(table, options, key)
-    layout, split = _beside(table, question, meaning.column), _named(table.names, ["split"])
+    layout = _beside(table, question, meaning.column)
     return ChoiceLayout(
         layout.columns,
         layout.instruction,
         layout.constant,
         options=options,
         meaning=meaning,
-        split=split,
         checked=checked,
     )
 

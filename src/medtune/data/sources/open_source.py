@@ -13,6 +13,7 @@ from medtune.data.column_names import shown_columns
 from medtune.data.columns import Layout, find_layout, layout_rows, text_of
 from medtune.data.field_use import FieldUse, changes_meaning, refuse_doubled
 from medtune.data.formats.tables import TABLE_SUFFIXES, Table, open_table
+from medtune.data.published_split import part_of_file, parts_of_files, split_column
 from medtune.data.rows import Row, Source
 from medtune.data.sources.catalogue import KNOWN, KnownSource, fetch, table_files
 from medtune.data.sources.choice_forms import FORMS as CHOICE_FORMS
@@ -38,6 +39,8 @@ FORMS = {
     **DIALOGUES_FORMS,
 }
 _SPLIT = re.compile(r"(?:^|[^a-z])(train|validation|valid|val|dev|test)")
+# Files that a data set's directory holds beside its rows.
+_NO_ROWS = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"}
 
 
 def source_files(source: str, data_dir: Path | None) -> list[Path]:
@@ -98,7 +101,9 @@ def _readable(path: Path) -> Path:
 
 
 def _directory_files(path: Path) -> list[Path]:
-    files = sorted(path.rglob("*.xml")) or table_files(path)
+    files = sorted(path.rglob("*.xml")) or [
+        file for file in table_files(path) if file.name not in _NO_ROWS
+    ]
     if not files:
         raise DataError(
             "no MedQuAD XML found below this directory",
@@ -146,7 +151,10 @@ def _opened(source: str, data_dir: Path | None, columns: Columns) -> Source:
         return _by_layout(tables, columns, None, source)
     # Columns choose a reader; whose the data are, and their licence, is never concluded from them.
     name = owner.name if owner else (files[0] if len(files) == 1 else Path(source)).stem
-    parts = [_Part.of(reader, name, table, alone=len(tables) == 1) for table in tables]
+    alone = len(tables) == 1
+    parts = [
+        _Part.of(reader, name, table, alone=alone, named=owner is not None) for table in tables
+    ]
     use = FieldUse()
     opened = Source(
         name,
@@ -202,17 +210,27 @@ def _without_header(path: Path, header: Sequence[str]) -> Table | None:
 def _by_layout(
     tables: list[Table], columns: Columns, known: KnownSource | None, source: str
 ) -> Source:
-    if len(tables) > 1 and known is None:
+    parts = parts_of_files([table.path for table in tables])
+    if len(tables) > 1 and known is None and None in parts:
         raise DataError(
             "no MedQuAD XML found below this directory, but tables of no known data set",
             where=source,
-            fix="Name one of the files, or list them in data.source.",
+            fix="Name one of the files, list them in data.source, or name each by its part: "
+            "train, validation, test.",
         )
-    name = known.name if known else tables[0].path.stem
+    stem = Path(source).stem if len(tables) > 1 else tables[0].path.stem
+    name = known.name if known else stem
     layouts = [_layout(table, columns) for table in tables]
+    if any(layout.taken() != layouts[0].taken() for layout in layouts) and known is None:
+        raise DataError(
+            "the tables of this directory have different columns",
+            where=source,
+            fix="Give them the same columns, or list the files in data.source.",
+        )
     use = FieldUse(frozenset(columns.model_dump(exclude_none=True).values()))
     readers = [
-        layout_rows(table, layout, name, use) for table, layout in zip(tables, layouts, strict=True)
+        layout_rows(table, layout, name, use, part)
+        for table, layout, part in zip(tables, layouts, parts, strict=True)
     ]
     opened = Source(
         name,
@@ -282,10 +300,15 @@ class _Part:
     form: PublishedForm
     convert: Convert
     split: str | None
+    column: str | None
 
     @classmethod
-    def of(cls, owner: KnownSource, name: str, table: Table, *, alone: bool) -> "_Part":
-        """The part with its form. A file named ``train`` that is the only one was not split."""
+    def of(
+        cls, owner: KnownSource, name: str, table: Table, *, alone: bool, named: bool
+    ) -> "_Part":
+        """The part with its form. A file named ``train`` that is the only one was not split, nor
+        one that is not a known data set's (``named``).
+        """
         fitting = next(
             (form for form in FORMS[owner.name] if form.is_form_of(table)),
             None,
@@ -298,13 +321,14 @@ class _Part:
                 "Say with data.columns which is which.",
             )
         of_name = _SPLIT.search(table.path.stem.lower())
-        split = of_name.group(1) if of_name else None
+        split = of_name.group(1) if of_name else part_of_file(table.path)[0]
         return cls(
             name,
             table,
             fitting,
             fitting.bind(table),
-            None if alone and split == "train" else split,
+            None if alone and (split == "train" or not named) else split,
+            split_column(table, fitting.needs),
         )
 
     def rows(self, use: FieldUse) -> Iterator[Row]:
@@ -315,6 +339,6 @@ class _Part:
             row = self.convert(Fields(watched, self.name, location))
             if "answer" not in self.form.needs:
                 use.disagreeing += answers_differ(row, watched)
-            part = text_of(values, "split", location) or self.split
+            part = text_of(watched, self.column, location).strip() or self.split
             use.check(values, location)
             yield replace(row, published_split=part)
