@@ -388,7 +388,7 @@ def test_long_runs_of_number_words_take_no_time():
 
 
 @pytest.mark.parametrize(
-    "text", ["5 x 10^6 units", "10^6 units", "2.5x10^5 IU", "nought point 5 mg", "zero point 5 mg"]
+    "text", ["10^6 units", "5 x 10^x units", "nought point 5 mg", "zero point 5 mg"]
 )
 def test_a_number_that_is_written_in_parts_is_not_read(text):
     assert find_quantities(text) == []

@@ -65,11 +65,13 @@ class DoseConflict(Result):
 class AnswerSample(Sample):
     """A greedy answer; ``output_loglikelihood`` (nats) over ``output_tokens`` is its confidence.
 
+    ``ambiguous_doses`` could not be compared ("1.000 mg": which convention?).
     ``sampled`` are further answers, ``sampled_clusters`` which of them say the same.
     """
 
     output: str
     dose_conflicts: list[DoseConflict] = Field(default_factory=list)
+    ambiguous_doses: int = 0
     score: AnswerScore
     output_loglikelihood: float | None = None
     output_tokens: int | None = None
@@ -102,7 +104,7 @@ class Answers(Task):
     name = "answers"
     title = "Answers to test questions"
     missing = "overlap of generated answers with references"
-    version = "5"
+    version = "6"
     settings = ("limit", "shots", "samples", "confidence", "encoder")
     by_default = True
     side_by_side = 5
@@ -182,6 +184,7 @@ def _sample(item: Conversation, answer: Generated) -> AnswerSample:
             DoseConflict(text=c.text, kind=c.kind, reference=[*c.reference], tenfold=c.tenfold)
             for c in agreement.conflicts
         ],
+        ambiguous_doses=agreement.ambiguous,
         score=AnswerScore(
             rouge_l=rouge_l(answer.text, item.reference),
             token_f1=token_f1(answer.text, item.reference),

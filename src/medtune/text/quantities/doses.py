@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from medtune.text.quantities.extract import OFTEN_KIND, TOLERANCE, Quantity, find_quantities
+from medtune.text.quantities.number_convention import Decimal, decimal_mark
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class DoseAgreement:
     agreeing: int
     compared: int
     conflicts: tuple[Conflict, ...]
+    ambiguous: int = 0
+    """Not compared: "1.000 mg" in a text that does not tell its decimal mark."""
 
     @property
     def pair(self) -> list[int]:
@@ -41,25 +44,34 @@ def dose_agreement(answer: str, reference: str, question: str = "") -> DoseAgree
     """Compare the quantities of an answer with those of the same kind in the reference.
 
     Units are converted; a range agrees if both its ends do. Quantities that the question names
-    already are not compared: they are repeated, not claimed.
+    already are not compared: they are repeated, not claimed. Each text has its own decimal mark. A
+    lower bound ("≥ 5") never agrees with an upper one ("< 5").
     """
-    known, asked = _comparable(reference), _comparable(question)
-    agreeing, conflicts = 0, []
-    for quantity in _distinct(_comparable(answer)):
+    known = _comparable(reference, decimal_mark(reference, question))
+    asked = _comparable(question, decimal_mark(question))
+    agreeing, ambiguous, conflicts = 0, 0, []
+    for quantity in _distinct(_comparable(answer, decimal_mark(answer, question))):
         alike = [other for other in known if other.kind == quantity.kind]
         if not alike:
             continue
-        if _within(quantity, alike):
+        if _within(quantity, alike) or any(_same_text(quantity, other) for other in alike):
             agreeing += 1
+        elif quantity.ambiguous or any(other.ambiguous for other in alike):
+            ambiguous += 1
         elif not _within(quantity, [other for other in asked if other.kind == quantity.kind]):
             texts = tuple(dict.fromkeys(other.text for other in alike))
             conflicts.append(
                 Conflict(quantity.text, quantity.kind, texts, _tenfold(quantity, alike))
             )
-    return DoseAgreement(agreeing, agreeing + len(conflicts), tuple(conflicts))
+    return DoseAgreement(agreeing, agreeing + len(conflicts), tuple(conflicts), ambiguous)
 
 
-def _comparable(text: str) -> list[Quantity]:
+def _same_text(one: Quantity, other: Quantity) -> bool:
+    """Whether two ambiguous quantities are written alike."""
+    return one.ambiguous and one.text == other.text and one.bound == other.bound
+
+
+def _comparable(text: str, decimal: Decimal | None) -> list[Quantity]:
     """The quantities of a text, with "every 8 hours" as a frequency, comparable to "three times a
     day".
     """
@@ -67,21 +79,32 @@ def _comparable(text: str) -> list[Quantity]:
         replace(one, kind=OFTEN_KIND, low=1 / one.high, high=1 / one.low, every=False)
         if one.every
         else one
-        for one in find_quantities(text)
+        for one in find_quantities(text, decimal)
     ]
 
 
 def _distinct(quantities: Sequence[Quantity]) -> list[Quantity]:
     return list(
         {
-            (one.kind, f"{one.low:.9g}", f"{one.high:.9g}"): one for one in reversed(quantities)
+            (
+                one.kind,
+                f"{one.low:.9g}",
+                f"{one.high:.9g}",
+                one.bound,
+                one.ambiguous and one.text,
+            ): one
+            for one in reversed(quantities)
         }.values()
     )[::-1]
 
 
 def _within(quantity: Quantity, others: Sequence[Quantity]) -> bool:
     return all(
-        any(other.holds(end, quantity.rough) for other in others)
+        any(
+            other.holds(end, quantity.rough)
+            for other in others
+            if {other.bound, quantity.bound} != {"<", ">"}
+        )
         for end in (quantity.low, quantity.high)
     )
 

@@ -5,8 +5,11 @@ mg, µg), ranges are kept.
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from medtune.text.quantities.number_convention import Decimal
 from medtune.text.quantities.written_numbers import (
     AFTER_A_DOSE,
     CASED_UNITS,
@@ -29,12 +32,38 @@ _PER = re.compile(rf"(?:\s?/\s?|\s(?i:per)\s)(?:(?P<count>\d+)\s?)?{UNIT_PATTERN
 _A_TIME = re.compile(r"\s(?i:an?|each|every)\s(?P<unit>(?i:minute|hour|day|week|month|year))\b")
 _ADVERB = re.compile(rf"\s(?P<adverb>(?i:{'|'.join(TIME_ADVERBS)}))\b")
 _OLD = re.compile(r"[\s-](?i:olds?|of age)\b")
-_RANGE = re.compile(r"\s?[-\u2010\u2011–—−]\s?|[\s-](?i:to)[\s-]")
+_RANGE = re.compile(r"[^\S\n]?[-\u2010\u2011–—−]\s?|[\s-](?i:to)[\s-]")
 _PAIR = re.compile(r"\s?/\s?|\s(?i:or|over)\s")
 _EVERY = re.compile(r"(?<!times )(?<!twice )(?<!thrice )\b(?:every\s|q\.?\s?)$", re.IGNORECASE)
 _WAY = r"(?:p\.?o\.?|i\.?[vm]\.?|orally|by mouth|tab(?:let)?s?|cap(?:sule)?s?|puffs?)"
 _TO_LATIN = re.compile(rf"[\s,(]{{0,2}}(?:{_WAY}[\s,(]{{1,2}}){{0,2}}", re.IGNORECASE)
 TOLERANCE = 1e-6
+Bound = Literal["", "<", ">"]
+_BOUND = re.compile(
+    r"(?:(?P<below>[<≤⩽≦]=?|=<|\b(?:(?:no|not) (?:more|greater|higher) than|at most|up to|less than"
+    r"|lower than|below|maximum(?: of)?|höchstens|weniger als|bis zu|au plus|moins de))"
+    r"|(?P<above>(?<![-=])[>≥⩾≧]=?|\b(?:(?:no|not) (?:less|lower) than|at least|more than"
+    r"|greater than|higher than|above|minimum(?: of)?|mindestens|mehr als|au moins|plus de)))\s*$",
+    re.IGNORECASE,
+)
+_MINUS = re.compile(r"(?<![\d.,]\s)(?:(?<=[\s(\[=:<>≤≥])|^)[-−]$")
+_MAYBE_NEGATIVE = frozenset({"temperature", "pressure", "share", "length"})
+_POWER = re.compile(
+    r"(?:\s?[x×✕*·]\s?|\s)10(?:(?P<raised>[⁻⁺]?[⁰¹²³⁴-⁹]{1,2})"
+    r"|\s?(?:\^|\*\*?|[eE])\s?\+?(?P<level>[-−]?\d{1,2}))(?![\d.,]\d)"
+)
+_TIMES = {"K": 1e3, "k": 1e3, "Thou": 1e3, "M": 1e6, "Mio": 1e6, "G": 1e9, "Gpt": 1e9}
+_TIMES |= {"T": 1e12, "Tpt": 1e12}
+_VOLUMES = {"l": 1.0, "litre": 1.0, "liter": 1.0, "ml": 1e3, "ul": 1e6, "microliter": 1e6}
+_VOLUMES |= {"microlitre": 1e6, "nl": 1e9} | dict.fromkeys(
+    ("mm3", "cumm", "cmm", "cubicmillimeter", "cubicmillimetre"), 1e6
+)
+_PER_VOLUME = re.compile(
+    rf"\s?(?P<times>{'|'.join(_TIMES)})?\s?(?P<cells>(?:[a-zA-Z]+\s)?(?i:cells?|copies|platelets"
+    r"|leu[ck]ocytes|WBCs?|RBCs?|Zellen|cellules))?"
+    r"(?:\s?/\s?|\s(?:per|pro|par)\s)(?P<volume>(?i:[mµμun]?l|mm\s?\^?[3³]|cu\.?\s?mm|cmm"
+    r"|(?:micro)?lit(?:re|er)|cubic millimet(?:re|er)))(?!\w)"
+)
 OFTEN_KIND = "times an hour"
 # Kinds that are no doses: "2 % a year" is no frequency.
 NEVER_GIVEN = frozenset({"share", "time", "age", "length", "temperature", "energy"})
@@ -50,6 +79,12 @@ class Quantity:
     high: float
     rough: float = 0.0
     every: bool = False  # a time from one to the next: "every 8 hours"
+    bound: Bound = ""  # "<": at most or below, ">": at least or above
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether its number may be read in two ways ("1.000")."""
+        return self.low != self.low or self.high != self.high
 
     def holds(self, value: float, rough: float) -> bool:
         """Whether a value of this kind equals this one or lies in its range, but for rounding."""
@@ -69,12 +104,13 @@ class _Number:
     scale: float = 1.0
 
 
-def find_quantities(text: str) -> list[Quantity]:
+def find_quantities(text: str, decimal: Decimal | None = None) -> list[Quantity]:
     """Every quantity with a unit, in the text's order.
 
-    "5 to 10 mg" is one range, "5 or 10 mg" and "120/80 mmHg" are two.
+    "5 to 10 mg" is one range, "5 or 10 mg" and "120/80 mmHg" are two. ``decimal`` is the mark of
+    decimals where it is known (``decimal_mark``).
     """
-    numbers = _numbers(text)
+    numbers = _numbers(text, decimal)
     quantities: list[Quantity] = []
     index = 0
     while index < len(numbers):
@@ -101,10 +137,10 @@ def find_quantities(text: str) -> list[Quantity]:
     return quantities
 
 
-def _numbers(text: str) -> list[_Number]:
+def _numbers(text: str, decimal: Decimal | None) -> list[_Number]:
     """The numbers of a text; a denominator ("250 mg/5 ml") belongs to the quantity before it."""
     numbers: list[_Number] = []
-    for one in find_numbers(text):
+    for one in find_numbers(text, decimal):
         below = numbers and one.start < numbers[-1].end
         if not below and (
             one.word not in AFTER_A_DOSE or (numbers and _doses(text, numbers[-1], one))
@@ -168,7 +204,13 @@ def _between(text: str, first: _Number, last: _Number) -> list[Quantity]:
     )
     return [
         Quantity(
-            (every[0] if every else "") + written, unit.kind, low, high, unit.rough, bool(every)
+            (every[0] if every else "") + written,
+            unit.kind,
+            low,
+            high,
+            unit.rough,
+            bool(every),
+            _bound(text[max(0, first.start - 24) : first.start]),
         ),
         *often,
     ]
@@ -177,6 +219,10 @@ def _between(text: str, first: _Number, last: _Number) -> list[Quantity]:
 def _measured(text: str, one: WrittenNumber) -> _Number:
     """A number with the unit that follows it, or that it implies ("twice", "tid")."""
     value, start, end, scale, word = one
+    if not word and (counted := _count_per_volume(text, one)):
+        return counted
+    if not word and (power := _POWER.match(text, end)):
+        value, end = value * 10.0 ** int(_exponent(power)), power.end()
     if word in LATIN_TIMES:
         return _Number(value, start, end, UNITS["times"], 1 / DAY)
     if word in TIMES_WORDS:
@@ -185,9 +231,12 @@ def _measured(text: str, one: WrittenNumber) -> _Number:
     if not match or (match["unit"] in ("C", "F") and value < COLDEST):
         return _Number(value, start, end, scale=scale)
     unit = _unit(match["unit"])
-    if unit.kind == "temperature" and re.search(r"(?:^|\s)[-−]$", text[:start]):
-        value, start = -value, start - 1
-    return _divided(text, _Number(value, start, match.end(), unit, scale=scale))
+    number = _divided(text, _Number(value, start, match.end(), unit, scale=scale))
+    kind = number.unit.kind if number.unit else ""
+    if kind not in _MAYBE_NEGATIVE and " per " not in kind:
+        return number
+    negative = _MINUS.search(text, max(0, start - 3), start)
+    return replace(number, value=-value, start=start - 1) if negative else number
 
 
 def _divided(text: str, number: _Number) -> _Number:
@@ -214,6 +263,33 @@ def _divided(text: str, number: _Number) -> _Number:
     if old and unit.kind == "time":
         unit, end = replace(unit, kind="age"), old.end()
     return replace(number, end=end, unit=unit, often=often)
+
+
+def _count_per_volume(text: str, one: WrittenNumber) -> _Number | None:
+    """A count of cells: "20 x 10^9/L", "20 G/L", "150,000/µL", "4.5 million cells per mm³"."""
+    power = _POWER.match(text, one.end)
+    start = power.end() if power else one.end
+    match = _PER_VOLUME.match(text, start)
+    if not match or not (power or match["times"] or match["cells"] or match["volume"] not in "lL"):
+        return None
+    times = 10.0 ** int(_exponent(power)) if power else _TIMES.get(match["times"] or "", 1.0)
+    volume = re.sub(r"[\s.^]", "", unicodedata.normalize("NFKC", folded(match["volume"])))
+    per_litre = _VOLUMES[volume.replace("μ", "u")]
+    unit = Unit("count per volume", times * per_litre)
+    return _Number(one.value, one.start, match.end(), unit, scale=one.scale)
+
+
+def _exponent(power: re.Match[str]) -> str:
+    written = (power["raised"] or power["level"]).replace("⁻", "-").replace("−", "-")
+    return unicodedata.normalize("NFKC", written)
+
+
+def _bound(before: str) -> Bound:
+    """Whether what stands before a number makes it a bound: "≥ 5", "at most 5"."""
+    match = _BOUND.search(before)
+    if not match:
+        return ""
+    return "<" if match["below"] else ">"
 
 
 def _unit(name: str) -> Unit:

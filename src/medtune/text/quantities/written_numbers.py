@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from medtune.text.quantities.number_convention import Decimal
 from medtune.text.words import CALENDAR, NUMBERS, lists_beside
 
 DAY = 24.0  # hours
@@ -75,7 +76,15 @@ LATIN_TIMES |= {"qds": 4.0, "qod": 0.5}
 # Only after a dose: elsewhere they are a right eye, a verb, a disease.
 AFTER_A_DOSE = frozenset({"od", "bid", "bd", "tds", "qds"})
 
-_GROUPS = r"[1-9]\d{0,2}(?:[,\u00a0\u2009\u202f]\d{3})+(?:\.\d+)?(?!\d)"
+# 1,000 · 1'000 (Swiss) · 1,00,000 (Indian) · 1.000.000 and 1.000,5 (decimal comma)
+_GROUPS = (
+    r"(?:[1-9]\d{0,2}(?:[,\u00a0\u2009\u202f]\d{3})+(?:\.\d+)?(?!\d|,\d{1,2}(?!\d))"
+    r"|[1-9]\d{0,2}(?:['’]\d{3})+(?:[.,]\d+)?(?!\d)"
+    r"|[1-9]\d?(?:,\d{2})+,\d{3}(?:\.\d+)?(?!\d)"
+    r"|[1-9]\d{0,2}(?:(?:\.\d{3}){2,}(?:,\d+)?|(?:\.\d{3})+,\d+|(?:[\u00a0\u2009\u202f]\d{3})+,\d{1,2})(?!\d))"
+)
+# Thousands in one convention and a decimal number in the other.
+_AMBIGUOUS = re.compile(r"[1-9]\d{0,2}([.,])\d{3}")
 _BLANKS = r"(?<!\d[ /])[1-9]\d{0,2}(?: \d{3})+(?:\.\d+|,\d{1,2})?(?! ?\d|[.,/]\d)"
 _FRACTION = r"(?:1/[2348]|2/3|3/[48])(?![\d/.,])"
 _SIGNS = "".join(FRACTIONS)
@@ -176,13 +185,17 @@ class WrittenNumber(NamedTuple):
     word: str = ""
 
 
-def find_numbers(text: str) -> Iterator[WrittenNumber]:
-    """The numbers of a text, in order."""
+def find_numbers(text: str, decimal: Decimal | None = None) -> Iterator[WrittenNumber]:
+    """The numbers of a text, in order.
+
+    ``decimal`` is the mark that its decimals are written with; where it is not known, "1.000" is
+    not-a-number, and "1,000" a thousand as in English.
+    """
     for match in _NUMBER.finditer(text):
         if _PART.search(text, max(0, match.start() - _LONGEST_PART), match.start()):
             continue
         if match["digits"]:
-            yield _finished(match, _digits(match["digits"]))
+            yield _finished(match, _digits(match["digits"], decimal))
         elif match["run"]:
             yield from _worded(text, match)
         elif match["blanks"]:
@@ -304,10 +317,15 @@ def _worth(run: str) -> float | None:
     return total + part
 
 
-def _digits(text: str) -> float:
+def _digits(text: str, decimal: Decimal | None) -> float:
     if text.isdecimal():
         return float(text)
-    parts = re.findall(rf"[\d.,/]+(?:[\u00a0\u2009\u202f]\d{{3}})*(?:\.\d+)?|[{_SIGNS}]", text)
+    if two := _AMBIGUOUS.fullmatch(text):
+        if decimal is None and two[1] == ".":
+            return float("nan")
+        mark = "." if decimal != "comma" else ","
+        return float(text.replace(",", ".") if two[1] == mark else re.sub("[.,]", "", text))
+    parts = re.findall(rf"[\d.,/]+(?:['’\u00a0\u2009\u202f]\d{{3}})*(?:[.,]\d+)?|[{_SIGNS}]", text)
     return sum(_part(part) for part in parts)
 
 
@@ -318,5 +336,16 @@ def _part(text: str) -> float:
         above, below = text.split("/")
         return float(above) / float(below)
     if re.fullmatch(_GROUPS, text):
-        return float(re.sub(r"[^\d.]", "", text))
+        return _grouped(text)
     return float(text.replace(",", "."))
+
+
+def _grouped(text: str) -> float:
+    """A number in groups: a mark that stands once after another kind, or once before other than
+    three digits, begins its decimals.
+    """
+    last = max(text.rfind(mark) for mark in ".,")
+    decimals = ""
+    if last >= 0 and text.count(text[last]) == 1 and re.search(r"[^\d]", text[:last]):
+        text, decimals = text[:last], text[last + 1 :]
+    return float(f"{re.sub(r'[^0-9]', '', text)}.{decimals or 0}")
