@@ -57,6 +57,12 @@ class SourceAudit(AuditPart):
     disagreeing_answers: int = 0
     """Rows whose answer as a letter or number was taken, and whose answer as a text is no or
     another option."""
+    unreadable: dict[str, int] = {}
+    """Reason → records of a clinical file that could not be read."""
+    unreadable_at: list[str] = []
+    """File and record of the first of these."""
+    not_read: dict[str, int] = {}
+    """Kind of record or attachment that is not read → how many."""
 
 
 class RowCounts(AuditPart):

@@ -89,6 +89,10 @@ def prompt_text(messages: Sequence[Message]) -> str:
     return "\n".join(normalize(m.content) for m in messages[:last] if m.role != "system")
 
 
+def _prompt_hash(row: Row) -> int:
+    return conversation_hash(row) if row.shared_request else text_hash(prompt_text(row.messages))
+
+
 def _position(row: Row) -> int:
     return ascii_uppercase.find(row.answer_key) if row.options and row.answer_key else -1
 
@@ -97,7 +101,10 @@ def _near(rows: Sequence[Row], min_words: int) -> Near:
     texts = [
         (number, part, normalize(text))
         for number, row in enumerate(rows)
-        for part, text in ((0, row.question), (1, "" if row.is_choice else row.answer))
+        for part, text in (
+            (0, "" if row.shared_request else row.question),
+            (1, "" if row.is_choice else row.answer),
+        )
     ]
     texts = [entry for entry in texts if entry[2].count(" ") >= min_words - 1]
     words, starts = normalized_word_hashes([text for _, _, text in texts])
@@ -124,7 +131,7 @@ def index_rows(
     unmasked = rows if unmasked is None else unmasked
     return Index(
         np.array([conversation_hash(row) for row in rows], np.uint64),
-        np.array([text_hash(prompt_text(row.messages)) for row in rows], np.uint64),
+        np.array([_prompt_hash(row) for row in rows], np.uint64),
         np.array([text_hash(normalize(row.answer)) for row in rows], np.uint64),
         np.array([len(row.question.split()) for row in rows], np.int32),
         np.array([len(row.answer.split()) for row in rows], np.int32),

@@ -34,6 +34,7 @@ from medtune.data.published_split import TRAIN, UNKNOWN, parts_of_files
 from medtune.data.rows import Row, RowStore, Source, chunks, from_batch, to_batch
 from medtune.data.selection import Selection, select
 from medtune.data.sources.catalogue import KNOWN
+from medtune.data.sources.clinical_source import SourceSettings
 from medtune.data.sources.open_source import open_source
 from medtune.data.splits import SPLITS, widest_tie
 from medtune.data.steps import Habits, Judging, check_found, judge_chunk, learn_habits, repair_chunk
@@ -131,7 +132,19 @@ def _opened(settings: Data, data_dir: Path | None) -> list[Source]:
     """The sources, each under a name of its own (two files may have one stem)."""
     sources: list[Source] = []
     for spec in settings.source:
-        source = open_source(spec.name, data_dir, spec.columns or settings.columns)
+        source = open_source(
+            spec.name,
+            data_dir,
+            spec.columns or settings.columns,
+            SourceSettings(
+                settings.as_,
+                settings.label,
+                settings.section,
+                settings.on_error,
+                settings.encoding,
+                settings.sheet,
+            ),
+        )
         taken = {other.name for other in sources}
         names = (f"{source.name} {number}" if number > 1 else source.name for number in count(1))
         name = next(name for name in names if name not in taken)
@@ -276,6 +289,9 @@ def _source_audit(source: Source, rows: int) -> SourceAudit:
         files=[SourceFile(name=name, sha256=digest, rows=rows)],
         unused=source.use.unused(),
         disagreeing_answers=source.use.disagreeing,
+        unreadable=dict(source.errors.counts),
+        unreadable_at=list(source.errors.locations),
+        not_read=dict(source.errors.unread),
     )
 
 
@@ -285,6 +301,13 @@ def _tell(audit: Audit) -> None:
         say(f"{source.name}: {source.rows:,} rows" + (f" ({columns})" if columns else ""))
         if source.unused:
             say(f"{source.name}: columns not used (rows): {unused_fields_text(source.unused)}")
+        if source.unreadable:
+            say(
+                f"note: {source.name}: records left out, unreadable: "
+                f"{counts_in_words(source.unreadable)}; first at {source.unreadable_at[0]}"
+            )
+        if source.not_read:
+            say(f"{source.name}: not read: {counts_in_words(source.not_read)}")
         if source.disagreeing_answers:
             say(
                 f"note: {source.name}: the text of the answer is not that of the option named in "

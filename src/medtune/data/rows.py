@@ -13,6 +13,7 @@ from types import TracebackType
 import pyarrow as pa
 
 from medtune.conversation import Message, bare_question, options_block
+from medtune.data.clinical.document import RecordErrors
 from medtune.data.field_use import FieldUse
 
 
@@ -22,7 +23,9 @@ class Row:
 
     ``labels`` holds the whole set where a text has several (``label`` is its first). ``options``
     are the texts of a multiple-choice question and ``answer_key`` the letter of the right one (A is
-    the first).
+    the first). ``identifiers`` are kind and value of those that the file's structure names.
+    ``shared_request`` says that the user's turn asks for nothing of its own (write a note): it ties
+    no rows and contradicts none.
     """
 
     messages: tuple[Message, ...]
@@ -35,6 +38,8 @@ class Row:
     options: tuple[str, ...] | None = None
     answer_key: str | None = None
     published_split: str | None = None
+    identifiers: tuple[tuple[str, str], ...] = ()
+    shared_request: bool = False
 
     def turns(self, role: str) -> list[str]:
         """All texts of a role.
@@ -112,7 +117,8 @@ class Source:
 
     ``read`` raises ``DataError`` naming file and line where a row cannot be read. ``columns`` says
     which column of the file was taken for which part, ``use`` which were not read so far,
-    ``file_part`` the part that a row without one of its own was published in.
+    ``errors`` which records of a clinical file were not, ``file_part`` the part that a row without
+    one of its own was published in.
     """
 
     name: str
@@ -123,6 +129,7 @@ class Source:
     columns: dict[str, str] = field(default_factory=dict)
     use: FieldUse = field(default_factory=FieldUse)
     file_part: str | None = None
+    errors: RecordErrors = field(default_factory=RecordErrors)
 
 
 CHUNK = 1_000  # rows in a batch
@@ -135,6 +142,8 @@ SCHEMA = pa.schema(
         *((name, pa.string()) for name in _TEXTS),
         ("labels", pa.list_(pa.string())),
         ("options", pa.list_(pa.string())),
+        ("identifiers", pa.list_(pa.list_(pa.string()))),
+        ("shared_request", pa.bool_()),
     ]
 )
 
@@ -159,6 +168,8 @@ def to_batch(rows: Sequence[Row]) -> pa.RecordBatch:
             "messages": [m.as_dict() for m in row.messages],
             "labels": row.labels,
             "options": row.options,
+            "identifiers": [list(pair) for pair in row.identifiers],
+            "shared_request": row.shared_request,
         }
         for row in rows
     ]
@@ -176,6 +187,8 @@ def _row(value: dict) -> Row:  # type: ignore[type-arg]
         messages=tuple(Message(m["role"], m["content"]) for m in value["messages"]),
         labels=None if labels is None else tuple(labels),
         options=None if options is None else tuple(options),
+        identifiers=tuple((kind, text) for kind, text in value["identifiers"]),
+        shared_request=value["shared_request"],
         **{name: value[name] for name in _TEXTS},
     )
 

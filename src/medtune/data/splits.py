@@ -79,7 +79,7 @@ def row_keys(row: Row) -> list[tuple[str, int]]:
     """What ties a row to others: its normalised questions, answers (of every turn) and entity,
     where there are any.
     """
-    asked = row.turns("user")
+    asked = [] if row.shared_request else row.turns("user")
     if row.options:  # the same question may stand with other options
         asked = [*asked, *(bare_question(text, row.options) for text in asked)]
     *earlier, last = row.turns("assistant") or [""]

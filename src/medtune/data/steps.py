@@ -34,7 +34,7 @@ def scan_row(row: Row, policy: str) -> tuple[Row | None, Counter[str]]:
     if policy == "off":
         return row, Counter()
     texts = _texts(row)
-    spans = find_all(texts)
+    spans = find_all(texts, row.identifiers)
     counts = Counter(span.kind for in_text in spans for span in in_text)
     if policy == "mask":
         # A number of a record needs no word beside it in a column of its own: no id stays.

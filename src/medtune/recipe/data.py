@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
+    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
@@ -188,6 +189,10 @@ class Contamination(Section):
 class Data(Section):
     """Where the conversations come from and how they are split."""
 
+    model_config = ConfigDict(
+        validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
+
     source: Annotated[list[SourceSpec], BeforeValidator(as_list)] = Field(
         min_length=1,
         description="A known source (`curated`, `medquad`), a file (.csv .tsv .json .jsonl "
@@ -196,6 +201,35 @@ class Data(Section):
         "weight: …}`.",
     )
     columns: Columns = Field(default_factory=Columns, description="Column names of your own file.")
+    as_: Literal["notes", "qa", "classification"] | None = Field(
+        None,
+        alias="as",
+        description="What documents of a clinical format (FHIR, HL7 v2, C-CDA, PubMed …) become: "
+        "`notes` to write, `qa` (the section `data.section` from the others, or a title's text), "
+        "`classification` (text to `data.label`); null: classification where a label is named, "
+        "else what the format is for.",
+    )
+    label: str | None = Field(
+        None,
+        description="The coded field of a clinical document that is the label, such as "
+        "`Composition.type`.",
+    )
+    section: str | None = Field(
+        None, description="The section of a clinical document that is the answer."
+    )
+    on_error: Literal["stop", "skip"] = Field(
+        "stop",
+        description="A record of a clinical file that cannot be read: stop, or leave it out, "
+        "counted.",
+    )
+    encoding: str = Field(
+        "auto",
+        description="Encoding of text files; auto: by mark, UTF-8, else Windows-1252 where the "
+        "bytes allow it, and said.",
+    )
+    sheet: str | None = Field(
+        None, description="Sheet of a spreadsheet; null: the only one that holds something."
+    )
     clean: Clean = Field(default_factory=Clean, description="Repairs of the texts.")
     near_duplicates: NearDuplicates = Field(
         default_factory=NearDuplicates, description="Texts that are almost the same."

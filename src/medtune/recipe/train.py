@@ -154,7 +154,8 @@ class Corpus(Section):
     """Plain text to pre-train on."""
 
     source: str = Field(
-        description="A Parquet, JSON-lines or text file; also by name in --data-dir."
+        description="A table, a text file or a file of a clinical format; also by name in "
+        "--data-dir."
     )
     text: str = Field("text", description="Column of the text.")
     kind: str | None = Field(

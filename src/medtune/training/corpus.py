@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from medtune.data.clinical.detect import ClinicalFormat, clinical_format
+from medtune.data.clinical.document import RecordErrors
 from medtune.errors import DataError
 from medtune.files import sha256_file, sha256_json, whole_directory, whole_file
 from medtune.progress import say, track
@@ -74,10 +76,13 @@ class TokenizedCorpus:
 
 
 def read_corpus(path: Path, settings: Corpus) -> list[Document]:
-    """Documents of a Parquet, JSON-lines or text file (there a blank line divides).
+    """Documents of a table, of a text file (there a blank line divides), or of a clinical file,
+    where the patients are the groups.
 
     Empty ones are counted and left out.
     """
+    if path.suffix != ".txt" and (clinical := clinical_format([path])):
+        return _clinical_documents(path, clinical)
     rows = list(_corpus_rows(path, settings))
     documents = [
         Document(
@@ -96,6 +101,20 @@ def read_corpus(path: Path, settings: Corpus) -> list[Document]:
         )
     if len(documents) < len(rows):
         say(f"corpus: {len(rows) - len(documents)} empty documents left out")
+    return documents
+
+
+def _clinical_documents(path: Path, clinical: ClinicalFormat) -> list[Document]:
+    errors = RecordErrors()
+    documents = [
+        Document(text=d.text, kind=clinical.name, group=d.patient or str(number))
+        for number, d in enumerate(clinical.read([path], errors))
+    ]
+    if not documents:
+        raise DataError("no text found", where=str(path), fix="Name a file that holds texts.")
+    if errors.unread:
+        kinds = ", ".join(f"{kind} ({count})" for kind, count in errors.unread.items())
+        say(f"corpus: not read: {kinds}")
     return documents
 
 

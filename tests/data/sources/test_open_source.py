@@ -63,12 +63,12 @@ def test_a_known_source_that_is_not_here_says_where_it_is_published(tmp_path, da
 
 
 def test_a_file_of_another_kind_names_the_readable_ones(tmp_path):
-    with pytest.raises(DataError, match=r"no reader for notes\.docx"):
-        load(write(tmp_path / "notes.docx", "x"))
+    with pytest.raises(DataError, match=r"no reader for notes\.pages"):
+        load(write(tmp_path / "notes.pages", "x"))
 
 
 def test_a_directory_without_xml_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="no MedQuAD XML"):
+    with pytest.raises(DataError, match="no table, XML, HL7 or text file below"):
         load(tmp_path)
 
 

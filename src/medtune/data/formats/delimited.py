@@ -1,11 +1,12 @@
 """Text files as lines, and CSV and TSV as a stream of rows.
 
-Text is UTF-8, or UTF-16 with a mark; what is neither is an error with its line. The delimiter is
-the one under which the first lines have as many fields as the header.
+The encoding is told by ``encoding.py``, or named; a byte that is no text is an error with its line.
+The delimiter is the one under which the first lines have as many fields as the header.
 """
 
 import codecs
 import csv
+import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,40 +15,34 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from medtune.data.column_names import shown_column
+from medtune.data.formats.compression import open_binary, plain_path
+from medtune.data.formats.encoding import AUTO, text_encoding
 from medtune.errors import DataError, described
 
 # A row of a table by column name; its values are whatever the file holds.
 TableRow = dict[str, Any]
 MAX_LINE = 64 * 2**20  # characters; a longer line is no row of a table
 _CHUNK = 2**20
-_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
-    """The file's characters, line ends as they are.
+def open_text(path: Path, encoding: str = AUTO) -> Iterator[TextIO]:
+    """The file's characters, decompressed, line ends as they are.
 
     ``DataError`` names the line of a byte that is no text.
     """
+    codec = text_encoding(path, encoding)
     try:
-        with path.open("rb") as raw:
-            mark = raw.read(2)
-        with path.open(encoding="utf-16" if mark in _MARKS else "utf-8-sig", newline="") as handle:
+        with open_binary(path) as raw, io.TextIOWrapper(raw, codec, newline="") as handle:
             yield handle
     except UnicodeError as error:
-        raise _undecodable(path, _MARKS.get(mark, "utf-8"), error) from error
-    except OSError as error:
-        raise DataError(
-            f"cannot be read ({error.strerror})",
-            where=str(path),
-            fix="Check the path and its permissions.",
-        ) from error
+        raise _undecodable(path, codec, error) from error
 
 
-def text_lines(path: Path) -> Iterator[str]:
+def text_lines(path: Path, encoding: str = AUTO) -> Iterator[str]:
     """The lines of a text file, each with its end."""
-    with open_text(path) as handle:
+    with open_text(path, encoding) as handle:
         number = 0
         while line := handle.readline(MAX_LINE):
             number += 1
@@ -91,26 +86,29 @@ def check_unicode(path: Path, raw: str, value: Any, location: Callable[[], str])
         ) from error
 
 
-def _undecodable(path: Path, encoding: str, error: UnicodeError) -> DataError:
+def _undecodable(path: Path, codec: str, error: UnicodeError) -> DataError:
     """The error with its line, found by reading the file once more up to it."""
-    line, byte = _first_undecodable(path, encoding)
-    kind = "UTF-8" if encoding == "utf-8" else "UTF-16, though marked so"
+    line, byte = _first_undecodable(path, codec)
     return DataError(
-        f"not {kind} (byte 0x{byte:02x})" if byte is not None else f"not {kind} ({error})",
+        f"not {codec} (byte 0x{byte:02x})"
+        if byte is not None
+        else f"not {codec} ({error.reason})"
+        if isinstance(error, UnicodeDecodeError)
+        else f"not {codec}",
         where=f"{path}, line {line}",
-        fix="Save it as UTF-8, for example: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
+        fix="Name its encoding (--set data.encoding=cp1252), or save it as UTF-8.",
     )
 
 
-def _first_undecodable(path: Path, encoding: str) -> tuple[int, int | None]:
-    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
-    with path.open("rb") as raw:
+def _first_undecodable(path: Path, codec: str) -> tuple[int, int | None]:
+    decoder, line = codecs.getincrementaldecoder(codec)(), 1
+    with open_binary(path) as raw:
         while True:
             chunk = raw.read(_CHUNK)
             try:
                 line += decoder.decode(chunk, final=not chunk).count("\n")
             except UnicodeDecodeError as error:
-                good = error.object[: error.start].decode(encoding, "ignore")
+                good = error.object[: error.start].decode(codec, "ignore")
                 return line + good.count("\n"), error.object[error.start]
             if not chunk:
                 return line, None
@@ -122,24 +120,24 @@ _SAMPLE = 50  # lines
 _SEPARATOR_LINE = re.compile(r"\"?sep=[,;\t|]\"?[\r\n]*")
 
 
-def _table_lines(path: Path) -> Iterator[str]:
+def _table_lines(path: Path, encoding: str) -> Iterator[str]:
     """The lines of a table; a first line ``sep=;``, which spreadsheets write for each other, is
     blank.
     """
-    for number, line in enumerate(text_lines(path)):
+    for number, line in enumerate(text_lines(path, encoding)):
         yield "\n" if not number and _SEPARATOR_LINE.fullmatch(line) else line
 
 
-def delimited_header(path: Path) -> tuple[list[str], str]:
+def delimited_header(path: Path, encoding: str = AUTO) -> tuple[list[str], str]:
     """Column names and delimiter.
 
     No more than the first lines is read; an empty file has no columns.
     """
-    sample = list(islice((line for line in _table_lines(path) if line.strip()), _SAMPLE))
+    sample = list(islice((line for line in _table_lines(path, encoding) if line.strip()), _SAMPLE))
     if not sample:
         return [], ","
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else _guess(sample)
-    header, _ = next(_records(path, delimiter))
+    delimiter = "\t" if plain_path(path).suffix.lower() == ".tsv" else _guess(sample)
+    header, _ = next(_records(path, delimiter, encoding))
     names = [name.strip() for name in header]
     check_names(path, names)
     if len(names) == 1 and any(other in names[0] for other in DELIMITERS):
@@ -152,10 +150,10 @@ def delimited_header(path: Path) -> tuple[list[str], str]:
 
 
 def delimited_rows(
-    path: Path, names: list[str], delimiter: str, *, header: bool = True
+    path: Path, names: list[str], delimiter: str, *, header: bool = True, encoding: str = AUTO
 ) -> Iterator[TableRow]:
     """Rows by column name. With ``header`` false the first line is a row like the others."""
-    records = _records(path, delimiter)
+    records = _records(path, delimiter, encoding)
     if header:
         next(records, None)
     for record, line in records:
@@ -179,10 +177,10 @@ def check_names(path: Path, names: list[str]) -> None:
         )
 
 
-def _records(path: Path, delimiter: str) -> Iterator[tuple[list[str], int]]:
+def _records(path: Path, delimiter: str, encoding: str) -> Iterator[tuple[list[str], int]]:
     """Records that are not blank, each with the line it begins on."""
     csv.field_size_limit(_FIELD_LIMIT)
-    reader = csv.reader(_table_lines(path), delimiter=delimiter, strict=True)
+    reader = csv.reader(_table_lines(path, encoding), delimiter=delimiter, strict=True)
     start = 1
     try:
         while (record := next(reader, None)) is not None:

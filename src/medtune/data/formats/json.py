@@ -25,6 +25,7 @@ from medtune.data.formats.delimited import (
     open_text,
     text_lines,
 )
+from medtune.data.formats.encoding import AUTO
 from medtune.errors import DataError
 
 KEY = "key"  # the column that holds the key of an object of objects
@@ -105,9 +106,9 @@ def _literal(node: ast.expr) -> Any:
     return value
 
 
-def json_line_rows(path: Path) -> Iterator[TableRow]:
+def json_line_rows(path: Path, encoding: str = AUTO) -> Iterator[TableRow]:
     """One object a line; blank lines are none."""
-    for number, line in enumerate(text_lines(path), 1):
+    for number, line in enumerate(text_lines(path, encoding), 1):
         if not line.strip():
             continue
         try:
@@ -123,41 +124,42 @@ def json_line_rows(path: Path) -> Iterator[TableRow]:
         )
 
 
-def json_rows(path: Path) -> Iterator[TableRow]:
+def json_rows(path: Path, encoding: str = AUTO) -> Iterator[TableRow]:
     """Rows of a ``.json`` file: a list of objects, JSON lines, an object that holds one such
     list, or objects by key.
     """
-    with open_text(path) as handle:
+    with open_text(path, encoding) as handle:
         reader = _ListReader(path, handle)
         first = reader.peek()
         if first == "[":
             yield from reader.items()
             return
     if first:
-        yield from json_line_rows(path) if _is_lines(path) else _document_rows(path)
+        lines = _is_lines(path, encoding)
+        yield from json_line_rows(path, encoding) if lines else _document_rows(path, encoding)
 
 
-def _is_lines(path: Path) -> bool:
+def _is_lines(path: Path, encoding: str) -> bool:
     """JSON lines under another name: the first line is a whole object, and another line follows."""
-    lines = (line for line in text_lines(path) if line.strip())
+    lines = (line for line in text_lines(path, encoding) if line.strip())
     try:
         return isinstance(_DECODER.decode(next(lines, "")), dict) and next(lines, None) is not None
     except (*_FAULTS, DataError):
         return False
 
 
-def _document_rows(path: Path) -> Iterator[TableRow]:
+def _document_rows(path: Path, encoding: str) -> Iterator[TableRow]:
     """Rows of one object, read whole: of the one list of objects in it, of its objects by key,
     or the object itself.
     """
-    if path.stat().st_size > WHOLE_LIMIT:
+    with open_text(path, encoding) as handle:
+        text = handle.read(WHOLE_LIMIT + 1)
+    if len(text) > WHOLE_LIMIT:
         raise DataError(
             f"one JSON object of more than {WHOLE_LIMIT // 2**20} MB",
             where=str(path),
             fix="Write it as JSON lines (.jsonl), one row a line.",
         )
-    with open_text(path) as handle:
-        text = handle.read()
     check_nul(path, text, 1)
     try:
         value = _DECODER.decode(text)

@@ -12,8 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medtune.data.formats.compression import COMPRESSED_SUFFIXES, plain_path
 from medtune.data.formats.delimited import TableRow, check_names, delimited_header, delimited_rows
+from medtune.data.formats.encoding import AUTO
 from medtune.data.formats.json import json_line_rows, json_rows
+from medtune.data.formats.sheets import sheet_names, sheet_rows
 from medtune.errors import DataError, without_values
 
 if TYPE_CHECKING:
@@ -64,7 +67,9 @@ def _open(path: Path) -> Iterator["pq.ParquetFile"]:
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+SHEET_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+TEXT_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
+TABLE_SUFFIXES = (*TEXT_SUFFIXES, ".parquet", *SHEET_SUFFIXES)
 _LOOK = 100  # rows
 
 Rows = Callable[[], Iterator[TableRow]]
@@ -85,12 +90,25 @@ class Table:
     column: Callable[[str], Iterator[Any]]
 
 
-def open_table(path: Path, header: Sequence[str] | None = None) -> Table:
-    """Look at a table. ``header`` names the columns of a CSV without a line of names.
+def is_table(path: Path) -> bool:
+    """Whether there is a reader for a file of this ending; texts may be compressed."""
+    inner = plain_path(path)
+    suffixes = TABLE_SUFFIXES if inner == path else TEXT_SUFFIXES
+    return inner.suffix.lower() in suffixes
+
+
+def open_table(
+    path: Path,
+    header: Sequence[str] | None = None,
+    encoding: str = AUTO,
+    sheet: str | None = None,
+) -> Table:
+    """Look at a table. ``header`` names the columns of a CSV without a line of names; ``sheet``
+    the one to read of a spreadsheet.
 
     Raises ``DataError`` where the file or one of its first rows cannot be read.
     """
-    suffix = path.suffix.lower()
+    suffix = plain_path(path).suffix.lower() if is_table(path) else ""
     if suffix == ".parquet":
         names = parquet_names(path)
         first = next(parquet_rows(path), None)
@@ -102,17 +120,22 @@ def open_table(path: Path, header: Sequence[str] | None = None) -> Table:
             lambda name: _one(parquet_rows(path, [name]), name),
         )
     if suffix in (".csv", ".tsv"):
-        names, delimiter = (list(header), ",") if header else delimited_header(path)
+        names, delimiter = (list(header), ",") if header else delimited_header(path, encoding)
         return _text_table(
-            path, names, lambda: delimited_rows(path, names, delimiter, header=not header)
+            path,
+            names,
+            lambda: delimited_rows(path, names, delimiter, header=not header, encoding=encoding),
         )
     if suffix in (".json", ".jsonl", ".ndjson"):
         reader = json_rows if suffix == ".json" else json_line_rows
-        return _text_table(path, None, lambda: reader(path))
+        return _text_table(path, None, lambda: reader(path, encoding))
+    if suffix in SHEET_SUFFIXES:
+        names = sheet_names(path, sheet)
+        return _text_table(path, names, lambda: sheet_rows(path, sheet))
     raise DataError(
-        f"no reader for {suffix or 'a file without an ending'}",
+        f"no reader for {path.suffix or 'a file without an ending'}",
         where=str(path),
-        fix=f"Use {', '.join(TABLE_SUFFIXES)}.",
+        fix=f"Use {', '.join(TABLE_SUFFIXES)}; texts also as {', '.join(COMPRESSED_SUFFIXES)}.",
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from medtune.data.formats.tables import TABLE_SUFFIXES
+from medtune.data.formats.tables import is_table
 from medtune.errors import DataError
 from medtune.progress import say
 
@@ -99,11 +99,7 @@ class KnownSource(BaseModel):
 
 def table_files(directory: Path) -> list[Path]:
     """All tables below a directory."""
-    return sorted(
-        path
-        for path in directory.rglob("*")
-        if path.suffix.lower() in TABLE_SUFFIXES and path.is_file()
-    )
+    return sorted(path for path in directory.rglob("*") if is_table(path) and path.is_file())
 
 
 def _read_catalogue() -> dict[str, KnownSource]:

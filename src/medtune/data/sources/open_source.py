@@ -9,15 +9,19 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
+from medtune.data.clinical.detect import DOCUMENT_SUFFIXES, clinical_format
+from medtune.data.clinical.texts import TEXT_FILE_SUFFIXES
 from medtune.data.column_names import shown_columns
 from medtune.data.columns import Layout, find_layout, layout_rows, text_of
 from medtune.data.field_use import FieldUse, changes_meaning, refuse_doubled
-from medtune.data.formats.tables import TABLE_SUFFIXES, Table, open_table
+from medtune.data.formats.compression import COMPRESSED_SUFFIXES, plain_path
+from medtune.data.formats.tables import TABLE_SUFFIXES, Table, is_table, open_table
 from medtune.data.published_split import part_of_file, parts_of_files, split_column
 from medtune.data.rows import Row, Source
 from medtune.data.sources.catalogue import KNOWN, KnownSource, fetch, table_files
 from medtune.data.sources.choice_forms import FORMS as CHOICE_FORMS
 from medtune.data.sources.choice_table import answers_differ, find_choices
+from medtune.data.sources.clinical_source import SourceSettings, document_source
 from medtune.data.sources.forms import Convert, Fields, PublishedForm, medquad_xml_rows
 from medtune.data.sources.option_columns import find_options
 from medtune.data.sources.text_forms import (
@@ -91,29 +95,48 @@ def _look_up(source: str, data_dir: Path | None) -> list[Path]:
 
 
 def _readable(path: Path) -> Path:
-    if path.suffix.lower() not in TABLE_SUFFIXES:
+    if not is_table(path) and plain_path(path).suffix.lower() not in DOCUMENT_SUFFIXES:
         raise DataError(
             f"no reader for {path.name}",
             where="data.source",
-            fix=f"Use {', '.join(TABLE_SUFFIXES)}.",
+            fix=f"Use {', '.join((*TABLE_SUFFIXES, *DOCUMENT_SUFFIXES))}; texts also as "
+            f"{', '.join(COMPRESSED_SUFFIXES)}.",
         )
     return path
 
 
 def _directory_files(path: Path) -> list[Path]:
-    files = sorted(path.rglob("*.xml")) or [
-        file for file in table_files(path) if file.name not in _NO_ROWS
+    """The files of one kind below a directory, the most telling kind first; the others are
+    counted.
+    """
+    below = sorted(file for file in path.rglob("*") if file.is_file())
+    kinds = [
+        *([f for f in below if plain_path(f).suffix.lower() == e] for e in (".xml", ".rrf")),
+        [f for f in below if plain_path(f).suffix.lower() in (".hl7", ".er7")],
+        [f for f in table_files(path) if f.name not in _NO_ROWS],
+        [f for f in below if plain_path(f).suffix.lower() in TEXT_FILE_SUFFIXES],
     ]
+    files = next((kind for kind in kinds if kind), [])
     if not files:
         raise DataError(
-            "no MedQuAD XML found below this directory",
+            "no table, XML, HL7 or text file below this directory",
             where=str(path),
             fix="Name a file, or the tree's root.",
         )
+    read = {*files, *(file.with_suffix(".ann") for file in files)}
+    others = [file for file in below if file not in read]
+    if others:
+        endings = ", ".join(sorted({file.suffix or file.name for file in others})[:8])
+        say(f"{path.name}: {len(others)} other files are not read ({endings})")
     return files
 
 
-def open_source(source: str, data_dir: Path | None, columns: Columns) -> Source:
+def open_source(
+    source: str,
+    data_dir: Path | None,
+    columns: Columns,
+    settings: SourceSettings | None = None,
+) -> Source:
     """Look at a source: its files found, its columns resolved.
 
     Its rows come by ``read``, from the start each time.
@@ -122,7 +145,7 @@ def open_source(source: str, data_dir: Path | None, columns: Columns) -> Source:
     has no rows, or columns that cannot be told.
     """
     with reading_data(source):
-        opened = _opened(source, data_dir, columns)
+        opened = _opened(source, data_dir, columns, settings or SourceSettings())
     return replace(opened, read=partial(_read_safely, source, opened.read))
 
 
@@ -132,14 +155,19 @@ def _read_safely(source: str, read: Callable[[], Iterator[Row]]) -> Iterator[Row
         yield from read()
 
 
-def _opened(source: str, data_dir: Path | None, columns: Columns) -> Source:
+def _opened(
+    source: str, data_dir: Path | None, columns: Columns, settings: SourceSettings
+) -> Source:
     files = source_files(source, data_dir)
     known = KNOWN.get(source)
+    if known is None and (clinical := clinical_format(files)):
+        name = (files[0] if len(files) == 1 else Path(source)).stem
+        return document_source(name, files, clinical, settings)
     if files[0].suffix.lower() == ".xml":
         return _source(
             KNOWN["medquad"], lambda: medquad_xml_rows(files), files, {"entity": "Focus"}
         )
-    tables = [_open(path, known) for path in files]
+    tables = [_open(path, known, settings) for path in files]
     chosen = columns.model_dump(exclude_none=True)
     for table in tables:
         refuse_doubled(table.names, chosen.values(), str(table.path))
@@ -181,7 +209,7 @@ def _source(
     return Source(owner.name, read, tuple(files), owner.licence, owner.published, dict(taken))
 
 
-def _open(path: Path, known: KnownSource | None) -> Table:
+def _open(path: Path, known: KnownSource | None, settings: SourceSettings) -> Table:
     """A table that has rows; that of a data set published without a line of names gets them."""
     headless = next(
         (k for k in KNOWN.values() if k.header and path.suffix == ".csv" and k.names_file(path)),
@@ -190,7 +218,7 @@ def _open(path: Path, known: KnownSource | None) -> Table:
     table = (
         _without_header(path, headless.header) if headless and known in (None, headless) else None
     )
-    table = table or open_table(path)
+    table = table or open_table(path, encoding=settings.encoding, sheet=settings.sheet)
     if table.first is None:
         raise DataError(
             "the file has no rows", where=str(path), fix="Give a file with questions and answers."

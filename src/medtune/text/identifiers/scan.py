@@ -13,7 +13,7 @@ from medtune.text.identifiers.names import NAME_RULES
 from medtune.text.identifiers.personal_numbers import NUMBER_RULES
 from medtune.text.identifiers.persons import repeated_names
 from medtune.text.identifiers.roles import ROLE_RULES
-from medtune.text.identifiers.spans import Span, TakenSpans, apply
+from medtune.text.identifiers.spans import Span, TakenSpans, apply, known_patterns
 
 # The most specific first: what a rule has taken, no later one can have.
 IDENTIFIER_RULES = (
@@ -36,13 +36,18 @@ def find_spans(text: str) -> list[Span]:
     return find_all([text])[0]
 
 
-def find_all(texts: Sequence[str]) -> list[list[Span]]:
+def find_all(texts: Sequence[str], known: Sequence[tuple[str, str]] = ()) -> list[list[Span]]:
     """The identifiers of each text of one record.
 
-    A name that is found once is found wherever the record repeats it.
+    A name that is found once is found wherever the record repeats it. ``known`` are kind and value
+    of identifiers that are taken wherever they stand, before all rules.
     """
     taken_spans = [TakenSpans(len(text)) for text in texts]
+    patterns = known_patterns(known)
     for text, taken in zip(texts, taken_spans, strict=True):
+        for kind, pattern in patterns:
+            for match in pattern.finditer(text):
+                taken.add(Span(kind, *match.span()))
         apply(IDENTIFIER_RULES, text, taken)
     names = [
         [(span.start, span.end) for span in taken.spans if span.kind == "name"]

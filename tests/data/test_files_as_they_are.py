@@ -1,0 +1,181 @@
+"""Encodings, compressed files and spreadsheets: the same rows as from plain UTF-8 text."""
+
+import bz2
+import gzip
+import lzma
+import zipfile
+
+import pyarrow as pa
+import pytest
+
+from medtune.data.formats.encoding import text_encoding
+from medtune.data.formats.tables import open_table
+from medtune.errors import DataError
+
+ROWS = [
+    {"question": "Größe der Läsion?", "answer": "3,5 mm – café-au-lait"},
+    {"question": "Wie hoch?", "answer": "38,5 °C, “fièvre”"},
+]
+CSV = "question;answer\r\n" + "".join(f"{r['question']};{r['answer']}\r\n" for r in ROWS)
+COMPRESS = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": lambda raw: pa.Codec("zstd").compress(raw, asbytes=True),
+}
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-32"])
+def test_encodings_are_told_and_those_but_utf8_are_named(tmp_path, codec, capsys):
+    path = tmp_path / "a.csv"
+    path.write_bytes(CSV.encode(codec))
+    assert list(open_table(path).rows()) == ROWS
+    assert ("read as" in capsys.readouterr().err) == (codec in ("cp1252", "utf-16-le"))
+
+
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        ("cp1250", "Łódź: pacjentka ma gorączkę; źródło zakażenia nieznane; wątroba powiększona"),
+        ("cp1251", "У больного высокая температура и кашель"),
+        ("shift_jis", "患者は発熱と咳があります"),
+        ("gb18030", "患者有发热和咳嗽"),
+    ],
+)
+def test_other_encodings_are_asked_for_and_never_guessed(tmp_path, codec, text):
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"question,answer\n{text},1\n".encode(codec))
+    with pytest.raises(DataError, match=r"line 2: not UTF-8 .*not to be told what else"):
+        open_table(path)
+    assert list(open_table(path, encoding=codec).rows()) == [{"question": text, "answer": "1"}]
+
+
+def test_a_damaged_file_of_utf8_is_not_taken_for_another_encoding(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(CSV.encode() + b"cut,\xc3\r\n")
+    with pytest.raises(DataError, match="line 4: not UTF-8"):
+        open_table(path)
+
+
+def test_a_wrong_name_of_an_encoding_and_a_wrong_encoding(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(CSV.encode("cp1252"))
+    with pytest.raises(DataError, match="no encoding of the name 'utf-9'"):
+        text_encoding(path, "utf-9")
+    with pytest.raises(DataError, match=r"line 2: not utf-8"):
+        list(open_table(path, encoding="utf-8").rows())
+
+
+@pytest.mark.parametrize("ending", COMPRESS)
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.json"])
+def test_compressed_tables(tmp_path, ending, name):
+    import json
+
+    text = {
+        "a.csv": CSV,
+        "a.tsv": CSV.replace(";", "\t"),
+        "a.jsonl": "\n".join(map(json.dumps, ROWS)),
+        "a.json": json.dumps({"data": ROWS}),
+    }[name]
+    path = tmp_path / (name + ending)
+    path.write_bytes(COMPRESS[ending](text.encode()))
+    assert list(open_table(path).rows()) == ROWS
+
+
+def test_a_zip_of_one_table_and_of_two(tmp_path):
+    path = tmp_path / "a.csv.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("inner.csv", CSV)
+    assert list(open_table(path).rows()) == ROWS
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("other.csv", CSV)
+    with pytest.raises(DataError, match=r"a \.zip of 2 files"):
+        open_table(path)
+
+
+def test_a_compressed_file_that_is_cut(tmp_path):
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(CSV.encode() * 500)[:-20])
+    with pytest.raises(DataError, match=r"not a whole \.gz file"):
+        list(open_table(path).rows())
+
+
+def workbook(path, sheets):
+    """A small .xlsx, written by hand: the format is a zip of XML."""
+
+    def cell(value):
+        if isinstance(value, str):
+            return f'<c t="inlineStr"><is><t xml:space="preserve">{value}</t></is></c>'
+        if isinstance(value, bool):
+            return f'<c t="b"><v>{int(value)}</v></c>'
+        return f"<c><v>{value}</v></c>" if value is not None else "<c/>"
+
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "[Content_Types].xml",
+            f'<Types xmlns="{package}/content-types"><Default Extension="xml" '
+            f'ContentType="{kind}.sheet.main+xml"/></Types>',
+        )
+        archive.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{package}/relationships"><Relationship Id="r" '
+            f'Type="{relations}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        names = "".join(
+            f'<sheet name="{name}" sheetId="{n}" r:id="s{n}"/>' for n, name in enumerate(sheets, 1)
+        )
+        archive.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{main}" xmlns:r="{relations}"><sheets>{names}</sheets></workbook>',
+        )
+        targets = "".join(
+            f'<Relationship Id="s{n}" Type="{relations}/worksheet" Target="sheet{n}.xml"/>'
+            for n in range(1, len(sheets) + 1)
+        )
+        archive.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{package}/relationships">{targets}</Relationships>',
+        )
+        for n, rows in enumerate(sheets.values(), 1):
+            body = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+            archive.writestr(
+                f"xl/sheet{n}.xml",
+                f'<worksheet xmlns="{main}"><sheetData>{body}</sheetData></worksheet>',
+            )
+    return path
+
+
+def test_a_spreadsheet_gives_the_texts_that_stand_in_it(tmp_path):
+    path = workbook(
+        tmp_path / "a.xlsx",
+        {"Answers": [["question", "answer"], ["Dose?", 5], [None, None], ["Level?", 1.25],
+                     ["Yes?", True], ["Größe?", " 3,5 mm"]], "Empty": []},
+    )  # fmt: skip
+    table = open_table(path)
+    assert table.names == ["question", "answer"]
+    assert [row["answer"] for row in table.rows()] == ["5", "1.25", "true", " 3,5 mm"]
+
+
+def test_of_several_sheets_one_is_named(tmp_path):
+    rows = [["question", "answer"], ["a", "b"]]
+    path = workbook(tmp_path / "a.xlsx", {"One": rows, "Two": [*rows, ["c", "d"]]})
+    with pytest.raises(DataError, match=r"2 sheets hold something") as error:
+        open_table(path)
+    assert "One, Two" in str(error.value)
+    assert len(list(open_table(path, sheet="Two").rows())) == 2
+    with pytest.raises(DataError, match="no sheet 'Three'"):
+        open_table(path, sheet="Three")
+
+
+def test_a_column_without_a_name_and_a_broken_workbook(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", {"One": [["question", "answer"], ["a", "b", "secret"]]})
+    with pytest.raises(DataError, match="3 fields where the header has 2") as error:
+        list(open_table(path).rows())
+    assert "secret" not in str(error.value)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"not a whole \.xlsx file"):
+        open_table(path)
