@@ -1,7 +1,7 @@
 """False alarms, coverage and power of the test of a change, on differences known to be none.
 
-    python benchmarks/nulls.py --run RUN [RUN ...] [--sets 2000] [--resamples 999] [--quick]
-        [--json]
+    python benchmarks/nulls.py --run RUN [RUN ...] [--mtsamples FILE] [--sets 2000]
+        [--resamples 1999] [--quick] [--json]
 
 Each figure's groups of items, as measured before and after in the runs given, are recentred so that
 nothing changed; test sets of 6 to 200 groups are drawn from them with replacement. A sound test of
@@ -15,15 +15,18 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import t as student
 
 from medtune.evaluation.comparison.seed_variance import mean_interval
-from medtune.evaluation.decisions import too_few
-from medtune.evaluation.statistics import cluster_sums, effective_groups, paired_change, ratio
+from medtune.evaluation.decisions import decide, too_few
+from medtune.evaluation.statistics import cluster_sums, paired_change, ratio
 from medtune.evaluation.studentized import resampled_sums
+from medtune.evaluation.tasks.classification import macro_f1
 from medtune.recipe.read import read_run_recipe
 from medtune.run_paths import RunPaths
 from medtune.runs.stages import samples_of, tasks_of
@@ -32,7 +35,9 @@ SIZES = (6, 8, 10, 15, 20, 30, 50, 100, 200)
 LEVEL = 0.05
 SHIFT = 2.8  # standard errors: 80 % power for a two-sided test at 5 % of known variance
 MADE_ITEMS = 60_000
+BATCH = 100  # sets that share their resamples
 Figure = Callable[[np.ndarray], np.ndarray]
+Ends = tuple[np.ndarray, np.ndarray]
 
 
 class Pool(NamedTuple):
@@ -61,13 +66,16 @@ class Pool(NamedTuple):
 
 
 class Tested(NamedTuple):
-    """Of one test set: change, interval, p-value, and whether a decision may be made of it."""
+    """Of test sets [sets]: change, interval, p-value, whether it is called real, and whether the
+    groups are too few to call anything real.
+    """
 
-    value: float
-    low: float
-    high: float
-    p: float
-    decided: bool
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p: np.ndarray
+    real: np.ndarray
+    few: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -75,8 +83,9 @@ class Row:
     """Shares of the test sets of a pool and size, tested in one way.
 
     ``alarms`` are changes called real where there is none (``lower`` and ``higher`` by their
-    sign), ``coverage`` intervals that hold 0, ``undecided`` sets too small or uneven to decide,
-    ``power`` changes of 2.8 standard errors called real.
+    sign), ``p_below`` p-values below 5 % whether or not the groups are enough, ``coverage``
+    intervals that hold 0, ``undecided`` sets too small or uneven to decide, ``power`` changes of
+    2.8 standard errors called real.
     """
 
     pool: str
@@ -85,6 +94,7 @@ class Row:
     alarms: float
     lower: float
     higher: float
+    p_below: float
     coverage: float
     undecided: float
     power: float | None
@@ -131,6 +141,33 @@ def recentred(
     return pool._replace(before=both_ways[0], after=both_ways[1])
 
 
+def classified_pool(file: Path, labels: int = 14) -> Pool:
+    """Macro-F1 of two linear models on reports of mtsamples: on words, and on pairs of words.
+
+    Trained on half of the texts of the ``labels`` commonest labels, each text once.
+    """
+    import pyarrow.parquet as pq
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.svm import LinearSVC
+
+    table = pq.read_table(file).to_pandas().drop_duplicates("transcription").dropna()
+    common = table.medical_specialty.value_counts().index[:labels]
+    table = table[table.medical_specialty.isin(common)].sample(frac=1, random_state=0)
+    texts, right = table.transcription.str[:600].to_numpy(), table.medical_specialty.to_numpy()
+    half = len(texts) // 2
+    sides = []
+    for grams in ((1, 1), (2, 2)):
+        model = make_pipeline(TfidfVectorizer(ngram_range=grams), LinearSVC(random_state=0))
+        answered = model.fit(texts[:half], right[:half]).predict(texts[half:])
+        counts = [
+            [(right[half:] == name) & (answered == name), right[half:] == name, answered == name]
+            for name in common
+        ]
+        sides.append(np.array(counts, dtype=float).transpose(2, 1, 0).reshape(len(answered), -1))
+    return recentred(f"mtsamples macro-F1 of {labels} classes", *sides, macro_f1, is_ratio=False)
+
+
 def made_pools(rng: np.random.Generator) -> Iterator[Pool]:
     """Skewed items, ties, and right or wrong answers in groups of three on the average."""
     kinds = (
@@ -148,33 +185,106 @@ def made_pools(rng: np.random.Generator) -> Iterator[Pool]:
         yield recentred(name, before, after, ratio(), is_ratio=True)
 
 
-def by_medtune(pool: Pool, chosen: np.ndarray, resamples: int, seed: int) -> Tested:
-    """As medtune reports it."""
-    before, after = pool.before[chosen], pool.after[chosen]
-    groups = [str(number) for number in range(len(chosen))]
-    change = paired_change(before, after, groups, pool.figure, resamples, seed)
-    ratios = before.shape[1] == 2  # else counts by class, in which every group weighs the same
-    weights = before[:, -1] + after[:, -1] if ratios else np.ones(len(chosen))
-    decided = not too_few(len(chosen), effective_groups(weights, groups))
-    if change.low is None or change.high is None or change.p is None:
-        return Tested(change.value, -np.inf, np.inf, 1.0, decided)
-    return Tested(change.value, change.low, change.high, change.p, decided)
+def by_medtune(pool: Pool, drawn: np.ndarray, resamples: int, seed: int) -> Tested:
+    """As ``studentized.infer`` and ``decide`` have it, of many sets at once [sets, groups].
+
+    ``agrees`` compares a few of them with what medtune itself reports.
+    """
+    sets, count = drawn.shape
+    before, after = pool.before[drawn], pool.after[drawn]
+    totals = before.sum(axis=1, keepdims=True), after.sum(axis=1, keepdims=True)
+    value = (pool.figure(totals[1]) - pool.figure(totals[0]))[:, 0]
+    without = pool.figure(totals[1] - after) - pool.figure(totals[0] - before)
+    pseudo = count * value[:, None] - (count - 1) * without
+    changed = (before != after).any(axis=2).sum(axis=1)
+    # Groups that all moved alike, or a figure that hangs on one group, are left to medtune.
+    error = pseudo.std(axis=1, ddof=1) / count**0.5
+    usable = np.isfinite(pseudo).all(axis=1) & (error > 1e-12 * np.abs(pseudo).max(axis=1))
+    low, high, p = np.full(sets, -np.inf), np.full(sets, np.inf), np.ones(sets)
+    if usable.any():
+        inferred = _inferred(value[usable], pseudo[usable], error[usable], resamples, seed)
+        low[usable], high[usable], p[usable] = inferred
+    p = np.maximum(p, np.minimum(1.0, 2.0 ** (1.0 - changed)))
+    held = (changed < 6) | ~np.isfinite(low) | ~np.isfinite(high)
+    p[~np.isfinite(low) | ~np.isfinite(high)] = 1.0
+    low, high = np.where(held, np.minimum(low, 0), low), np.where(held, np.maximum(high, 0), high)
+    weights = (before + after)[:, :, -1] if pool.is_ratio else np.ones((sets, count))
+    effective = weights.sum(axis=1) ** 2 / (weights**2).sum(axis=1)
+    few = np.array([too_few(count, float(number)) for number in effective])
+    real = [
+        decide(float(v), "lower", float(one), count, float(number)) != "undecided"
+        for v, one, number in zip(value, p, effective, strict=True)
+    ]
+    return Tested(value, low, high, p, np.array(real), few)
 
 
-def by_percentiles(pool: Pool, chosen: np.ndarray, resamples: int, seed: int) -> Tested:
-    """The percentile bootstrap over groups, for comparison: no set is too small for it."""
-    pair = np.concatenate([pool.before[chosen], pool.after[chosen]], axis=1)
+def _inferred(
+    value: np.ndarray, pseudo: np.ndarray, error: np.ndarray, resamples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ends and p-values of all sets [sets], which share the resamples of their groups."""
+    count = pseudo.shape[1]
+    times = resampled_sums(np.eye(count), resamples, seed)
+    centred = (pseudo - pseudo.mean(axis=1, keepdims=True)).T
+    means = times @ centred / count
+    spread = np.maximum(times @ centred**2 / count - means**2, 0.0) / (count - 1)
+    flat = spread <= (1e-9 * error) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = means / np.sqrt(spread)
+    signs = np.where(np.abs(means) > 1e-9 * error, np.copysign(np.inf, means), 0.0)
+    scores[flat] = signs[flat]
+    scores.sort(axis=0)
+    edge = int(LEVEL / 2 * (resamples + 1) + 1e-9)
+    reach = float(student.ppf(1 - LEVEL / 2, count - 1))
+    low = value - error * np.maximum(reach, scores[-edge])
+    high = value + error * np.maximum(reach, -scores[edge - 1])
+    score = value / error
+    tail = np.minimum((scores >= score).sum(axis=0), (scores <= score).sum(axis=0))
+    p_bootstrap = np.minimum(1.0, 2 * (tail + 1) / (resamples + 1))
+    return low, high, np.maximum(p_bootstrap, 2 * student.sf(np.abs(score), count - 1))
+
+
+def by_percentiles(pool: Pool, drawn: np.ndarray, resamples: int, seed: int) -> Tested:
+    """The percentile bootstrap over groups, as before: from ten groups on it decided."""
+    sets, count = drawn.shape
     width = pool.before.shape[1]
-    drawn = resampled_sums(pair, resamples, seed)
-    changes = pool.figure(drawn[:, width:]) - pool.figure(drawn[:, :width])
-    changes = changes[np.isfinite(changes)]
-    low, high = np.quantile(changes, [LEVEL / 2, 1 - LEVEL / 2])
-    tail = min(int((changes <= 0).sum()), int((changes >= 0).sum()))
-    p = min(1.0, 2 * (tail + 1) / (len(changes) + 1))
-    return Tested(float(pool.change(chosen[None])[0]), float(low), float(high), p, True)
+    pairs = np.concatenate([pool.before[drawn], pool.after[drawn]], axis=2)
+    times = resampled_sums(np.eye(count), resamples, seed)
+    sums = np.tensordot(times, pairs, axes=(1, 1))
+    changes = pool.figure(sums[..., width:]) - pool.figure(sums[..., :width])
+    low, high = np.nanquantile(changes, [LEVEL / 2, 1 - LEVEL / 2], axis=0)
+    tail = np.minimum((changes <= 0).sum(axis=0), (changes >= 0).sum(axis=0))
+    p = np.minimum(1.0, 2 * (tail + 1) / (resamples + 1))
+    return Tested(pool.change(drawn), low, high, p, p < LEVEL, np.zeros(sets, dtype=bool))
 
 
 TESTS = {"percentile bootstrap": by_percentiles, "medtune": by_medtune}
+
+
+def in_batches(
+    test: Callable[[Pool, np.ndarray, int, int], Tested],
+    pool: Pool,
+    drawn: np.ndarray,
+    resamples: int,
+) -> Tested:
+    """A hundred sets share their resamples, so that the luck of these averages out."""
+    parts = [
+        test(pool, drawn[start : start + BATCH], resamples, start)
+        for start in range(0, len(drawn), BATCH)
+    ]
+    return Tested(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def check_agreement(pool: Pool, drawn: np.ndarray, resamples: int) -> None:
+    """Raises ``AssertionError`` unless medtune's own function says the same of the first sets."""
+    groups = [str(number) for number in range(drawn.shape[1])]
+    tested = by_medtune(pool, drawn[:BATCH], resamples, 0)
+    for i in range(min(5, len(drawn))):
+        sides = pool.before[drawn[i]], pool.after[drawn[i]]
+        change = paired_change(*sides, groups, pool.figure, resamples, 0)
+        if change.low is not None and np.isfinite(tested.low[i]):
+            expected = (change.value, change.low, change.high, change.p)
+            found = tested.value[i], tested.low[i], tested.high[i], tested.p[i]
+            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
 
 
 def rows_of(pool: Pool, size: int, sets: int, resamples: int) -> Iterator[Row]:
@@ -182,53 +292,68 @@ def rows_of(pool: Pool, size: int, sets: int, resamples: int) -> Iterator[Row]:
     rng = np.random.default_rng(size)
     drawn = rng.integers(len(pool.before), size=(sets, size))
     shift = SHIFT * float(pool.change(drawn).std()) if pool.is_ratio else None
+    check_agreement(pool, drawn, resamples)
     for name, test in TESTS.items():
-        results = [test(pool, chosen, resamples, seed) for seed, chosen in enumerate(drawn)]
-        alarms = [r.value for r in results if r.p < LEVEL and r.decided]
+        found = in_batches(test, pool, drawn, resamples)
         power = None
         if shift:
-            moved = [pool.shifted(sign * shift) for sign in (-1, 1)]
-            shown = [test(moved[i % 2], chosen, resamples, i) for i, chosen in enumerate(drawn)]
-            power = float(np.mean([r.p < LEVEL and r.decided for r in shown]))
+            half = sets // 2
+            down = in_batches(test, pool.shifted(-shift), drawn[:half], resamples)
+            up = in_batches(test, pool.shifted(shift), drawn[half:], resamples)
+            power = float(np.mean([*down.real, *up.real]))
         yield Row(
             pool=pool.name,
             groups=size,
             test=name,
-            alarms=len(alarms) / sets,
-            lower=sum(value < 0 for value in alarms) / sets,
-            higher=sum(value > 0 for value in alarms) / sets,
-            coverage=float(np.mean([r.low <= 0 <= r.high for r in results])),
-            undecided=float(np.mean([not r.decided for r in results])),
+            alarms=float(found.real.mean()),
+            lower=float((found.real & (found.value < 0)).mean()),
+            higher=float((found.real & (found.value > 0)).mean()),
+            p_below=float((found.p < LEVEL).mean()),
+            coverage=float(((found.low <= 0) & (found.high >= 0)).mean()),
+            undecided=float(found.few.mean()),
             power=power,
         )
+
+
+def satterthwaite(means: np.ndarray, items: np.ndarray, seeds: np.ndarray, k: int, n: int) -> Ends:
+    """The interval as before: degrees of freedom of the sum of both variances."""
+    total = items + seeds
+    freedom = total**2 / (items**2 / (n - 1) + seeds**2 / (k - 1))
+    reach = student.ppf(1 - LEVEL / 2, freedom) * np.sqrt(total)
+    return means - reach, means + reach
+
+
+def cochran_cox(means: np.ndarray, items: np.ndarray, seeds: np.ndarray, k: int, n: int) -> Ends:
+    """As medtune's ``mean_interval`` has it."""
+    ends = [
+        mean_interval(float(mean), float(item), float(between), n - 1, k - 1)[:2]
+        for mean, item, between in zip(means, items, seeds, strict=True)
+    ]
+    return np.array([low for low, _ in ends]), np.array([high for _, high in ends])
 
 
 def seed_rows(sets: int) -> Iterator[Row]:
     """Means over k trainings whose luck is 0 to 4 times the error of the items."""
     rng = np.random.default_rng(0)
-    for trainings in (2, 3, 5):
-        for groups in (10, 30, 200):
-            for luck in (0.0, 0.5, 1.0, 2.0, 4.0):
-                items = rng.chisquare(groups - 1, sets) / (groups - 1)
-                runs = rng.normal(0, luck, (sets, trainings)) + rng.normal(size=(sets, 1))
-                between = runs.var(axis=1, ddof=1) / trainings
-                ends = [
-                    mean_interval(float(mean), item, seed, groups - 1, trainings - 1)[:2]
-                    for mean, item, seed in zip(runs.mean(axis=1), items, between, strict=True)
-                ]
-                lower = float(np.mean([high is not None and high < 0 for _, high in ends]))
-                higher = float(np.mean([low is not None and low > 0 for low, _ in ends]))
-                yield Row(
-                    pool=f"{trainings} trainings, luck {luck:g} x the items' error",
-                    groups=groups,
-                    test="medtune",
-                    alarms=lower + higher,
-                    lower=lower,
-                    higher=higher,
-                    coverage=1 - lower - higher,
-                    undecided=0.0,
-                    power=None,
-                )
+    for trainings, groups, luck in product((2, 3, 5), (10, 30, 200), (0.0, 0.5, 1.0, 2.0, 4.0)):
+        items = rng.chisquare(groups - 1, sets) / (groups - 1)
+        runs = rng.normal(0, luck, (sets, trainings)) + rng.normal(size=(sets, 1))
+        between = runs.var(axis=1, ddof=1) / trainings
+        for name, interval in (("Satterthwaite", satterthwaite), ("medtune", cochran_cox)):
+            low, high = interval(runs.mean(axis=1), items, between, trainings, groups)
+            lower, higher = float(np.mean(high < 0)), float(np.mean(low > 0))
+            yield Row(
+                pool=f"{trainings} trainings, luck {luck:g} x the items' error",
+                groups=groups,
+                test=name,
+                alarms=lower + higher,
+                lower=lower,
+                higher=higher,
+                p_below=lower + higher,
+                coverage=1 - lower - higher,
+                undecided=0.0,
+                power=None,
+            )
 
 
 def text_of(row: Row) -> str:
@@ -236,7 +361,7 @@ def text_of(row: Row) -> str:
     power = "" if row.power is None else f"{row.power:6.0%}"
     return (
         f"{row.pool:<46}{row.groups:>6} {row.test:<21}{row.alarms:6.1%} ({row.lower:5.1%}, "
-        f"{row.higher:5.1%}) {row.coverage:9.1%} {row.undecided:8.0%}{power}"
+        f"{row.higher:5.1%}) {row.p_below:6.1%} {row.coverage:9.1%} {row.undecided:8.0%}{power}"
     )
 
 
@@ -244,15 +369,18 @@ def main() -> None:
     """Print a row a pool, size and test."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", type=Path, nargs="*", default=[], help="finished runs")
+    parser.add_argument("--mtsamples", type=Path, help="mtsamples.parquet, for macro-F1")
     parser.add_argument("--sets", type=int, default=2000, help="test sets a size")
-    parser.add_argument("--resamples", type=int, default=999)
+    parser.add_argument("--resamples", type=int, default=1999)
     parser.add_argument("--quick", action="store_true", help="a tenth of the sets, three sizes")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     sets, sizes = (options.sets // 10, (6, 10, 50)) if options.quick else (options.sets, SIZES)
     if not options.json:
-        print(f"{'':46}{'groups':>6} {'test':<21}alarms (lower, higher) coverage undecided power")
+        head = "alarms (lower, higher) p<0.05 coverage undecided power"
+        print(f"{'':46}{'groups':>6} {'test':<21}{head}")
     pools = [pool for run in options.run for pool in pools_of_run(run)]
+    pools += [classified_pool(options.mtsamples)] if options.mtsamples else []
     pools += made_pools(np.random.default_rng(1))
     tables = [rows_of(p, size, sets, options.resamples) for p in pools for size in sizes]
     for table in (*tables, seed_rows(sets)):

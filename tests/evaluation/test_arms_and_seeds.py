@@ -65,6 +65,34 @@ def test_the_cheapest_way_that_is_not_worse_needs_no_training():
     assert "without any training, shots" in found.sentence
 
 
+NEARLY = [*MOST[:-3], *(not right for right in MOST[-3:])]
+
+
+@pytest.mark.parametrize(
+    ("margin", "cheapest", "words"),
+    [
+        (None, "base", "for which this test does not show a difference is, without any training"),
+        (0.03, "tuned", "no cheaper way is shown to be not worse by more than 0.03"),
+        (0.3, "base", "not worse by more than 0.3: shown"),
+    ],
+)
+def test_a_cheaper_way_is_called_not_worse_by_its_margin_alone(margin, cheapest, words):
+    sides = side("base", "base", NEARLY), side("tuned", "tuned", MOST)
+    found = compare_variants(sides, "one", One(RIGHT), RIGHT, 500, 0, margin)
+    assert found.cheapest == cheapest
+    assert words in found.sentence
+    assert ("not worse" in found.sentence) == (margin is not None)
+
+
+def test_where_a_family_is_too_large_for_the_groups_no_cheapest_is_named():
+    """Eight ways are 28 pairs: ten groups have no p-value below 2^-9, and 28 / 2^9 > 0.05."""
+    few = [n % 2 for n in range(10)]
+    found = arms(*(side(f"w{k}", "base", few, "p" * k) for k in range(8)))
+    assert found.cheapest is None
+    assert "10 groups, for 28 tests, are too few" in found.sentence
+    assert all(r.against_best.detectable is None for r in found.rows if r.against_best)
+
+
 def test_where_training_is_needed_it_is_said():
     found = arms(side("base", "base", HALF), side("tuned", "tuned", [1] * N))
     assert found.cheapest == found.best == "tuned"

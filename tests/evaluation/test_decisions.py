@@ -4,9 +4,13 @@ import pytest
 
 from medtune.evaluation.decisions import (
     MetricName,
+    can_show,
     corrected,
     decide,
+    decision_notes,
     main_metric,
+    margin_notes,
+    margin_test,
     too_few,
     too_few_groups,
 )
@@ -99,3 +103,66 @@ def test_groups_are_too_few_by_their_number_or_by_their_weights(groups, effectiv
     assert too_few_groups(change_of(groups, effective)) == words
     (decided,) = corrected([change_of(groups, effective)])
     assert decided.decision == ("better" if words is None else "undecided")
+
+
+# Margins, rounding, and what nothing could show
+
+
+@pytest.mark.parametrize(
+    ("better", "low", "high", "not_worse", "equivalent"),
+    [
+        ("higher", -0.015, 0.018, "shown", "shown"),
+        ("higher", -0.015, 0.3, "shown", "not shown"),
+        ("higher", -0.021, 0.01, "not shown", "not shown"),
+        ("higher", -0.02, 0.01, "not shown", "not shown"),  # the margin itself is not within it
+        ("higher", -0.4, -0.3, "not shown", "not shown"),
+        ("lower", -0.3, 0.019, "shown", "not shown"),
+        ("lower", -0.01, 0.03, "not shown", "not shown"),
+        ("lower", None, None, "cannot be told", "cannot be told"),
+        (None, -0.01, 0.01, "cannot be told", "cannot be told"),
+    ],
+)
+def test_a_margin_is_held_by_the_interval_of_90_percent(better, low, high, not_worse, equivalent):
+    found = margin_test(better, 0.02, low, high, enough=True)
+    assert (found.not_worse, found.equivalent) == (not_worse, equivalent)
+    few = margin_test(better, 0.02, low, high, enough=False)
+    assert (few.not_worse, few.equivalent) == ("cannot be told", "cannot be told")
+    assert (few.low, few.high, few.margin) == (low, high, 0.02)
+
+
+def test_a_margin_is_told_in_words_and_nothing_is_without_one():
+    shown = margin_test("higher", 0.02, -0.0151, 0.3, enough=True)
+    assert decision_notes(change(0.1, 0.2).model_copy(update={"margin": shown})) == [
+        "not worse by more than 0.02: shown (90 % -0.0151 to 0.3)",
+        "equivalent within 0.02: not shown",
+    ]
+    few = margin_test("higher", 0.02, -0.01, 0.01, enough=False)
+    assert margin_notes(few) == ["not worse by more than 0.02: cannot be told with these items"]
+    assert decision_notes(change(0.1, 0.9)) == []
+
+
+def test_what_rounding_could_have_done_is_no_difference():
+    assert decide(-5e-8, "lower", 0.001, 200, resolution=1e-6) == "undecided"
+    assert decide(-1e-6, "lower", 0.001, 200, resolution=1e-6) == "undecided"
+    assert decide(-1.1e-6, "lower", 0.001, 200, resolution=1e-6) == "better"
+    tiny = change(-5e-8, 0.001).model_copy(update={"resolution": 1e-6})
+    assert decision_notes(tiny) == ["below what this arithmetic can resolve (1e-06)"]
+    assert decision_notes(tiny.model_copy(update={"value": 0.0})) == []
+
+
+@pytest.mark.parametrize(
+    ("groups", "effective", "tests", "able"),
+    [
+        (9, None, 1, False),
+        (10, None, 1, True),
+        (10, None, 25, True),
+        (10, None, 26, False),  # 26 / 2^9 > 0.05
+        (20, None, 1000, True),
+        (40, 7.9, 1, False),
+    ],
+)
+def test_nothing_is_detectable_where_nothing_can_be_shown(groups, effective, tests, able):
+    assert can_show(groups, effective, tests) == able
+    facts = {"detectable": 0.1, "effective_groups": effective}
+    family = [change(-1, 1.0, groups=groups).model_copy(update=facts)] * tests
+    assert {c.detectable for c in corrected(family)} == {0.1 if able else None}

@@ -10,7 +10,8 @@ from scipy import stats
 from statsmodels.api import OLS
 from statsmodels.stats import multitest, proportion
 
-from medtune.evaluation.comparison.paired import compare_metric
+from medtune.evaluation.comparison.paired import change_of, compare_metric
+from medtune.evaluation.decisions import corrected
 from medtune.evaluation.statistics import (
     SHARE as OF_SHARES,
 )
@@ -27,6 +28,7 @@ from medtune.evaluation.statistics import (
 )
 from medtune.evaluation.studentized import resampled_sums
 from medtune.evaluation.tasks import Metric
+from medtune.evaluation.tasks.perplexity import bits_per_byte
 
 
 def ratio_interval(
@@ -364,3 +366,84 @@ def test_where_nothing_changed_the_interval_is_not_nothing():
     assert (alone.low, alone.high) == pytest.approx(
         (-wilson(0, 60)[1], wilson(0, 60)[1])
     )  # Newcombe's
+
+
+# Margins, and differences that are rounding
+
+HIGHER = Metric("score", "Score", lambda s: (s["score"], 1), "higher")
+LOSS = bits_per_byte("Bits per byte")
+
+
+def moved(differences, start=3.0, metric=HIGHER, margin=0.02, groups=None):
+    """The change of a mean by so much in each item."""
+    differences = np.asarray(differences, dtype=float)
+    sides = [np.stack([start + d, np.ones(len(d))], axis=1) for d in (0 * differences, differences)]
+    return change_of(metric, *sides, groups or singles(differences), 4999, 0, margin)
+
+
+def test_the_interval_of_a_margin_is_students_of_90_percent_where_items_are_normal():
+    differences = np.random.default_rng(0).normal(0, 0.05, 60)
+    found = moved(differences)
+    expected = stats.ttest_1samp(differences, 0).confidence_interval(0.90)
+    assert (found.margin.low, found.margin.high) == pytest.approx(tuple(expected), abs=1e-3)
+    assert found.low < found.margin.low < found.margin.high < found.high
+
+
+def test_of_right_and_wrong_the_interval_of_a_margin_is_newcombes():
+    before = np.repeat([1.0, 1.0, 0.0, 0.0], [60, 2, 3, 35])
+    after = np.repeat([1.0, 0.0, 1.0, 0.0], [60, 2, 3, 35])
+    sides = [np.stack([side, np.ones(100)], axis=1) for side in (before, after)]
+    found = change_of(SHARE, *sides, singles(before), 400, 0, 0.06)
+    low, high = [proportion.proportion_confint(k, 100, 0.1, method="wilson") for k in (62, 63)]
+    apart = (60 * 35 - 2 * 3 - 50) / (62 * 38 * 63 * 37) ** 0.5
+
+    def joined(one, other):
+        return (one**2 - 2 * apart * one * other + other**2) ** 0.5
+
+    expected = (
+        0.01 - joined(0.63 - high[0], low[1] - 0.62),
+        0.01 + joined(high[1] - 0.63, 0.62 - low[0]),
+    )
+    assert (found.margin.low, found.margin.high) == pytest.approx(expected)
+    assert found.low < found.margin.low < found.margin.high < found.high
+    assert found.margin.equivalent == "shown"
+
+
+def test_a_share_that_hardly_any_group_changed_leaves_a_margin_open():
+    """One of 60 groups changed: 4.74 in 60 may, so 0.07 is not shown and 0.08 is."""
+    sides = [np.repeat([[0.0, 1.0]], 120, axis=0) for _ in range(2)]
+    sides[1][0, 0] = 1.0
+    groups = [f"g{i // 2}" for i in range(120)]
+    for margin, shown in ((0.07, "not shown"), (0.08, "shown")):
+        assert change_of(HIGHER, *sides, groups, 999, 0, margin).margin.equivalent == shown
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(
+    ("metric", "size"), [(HIGHER, 5e-8), (HIGHER, 2.9e-6), (LOSS, 5e-8), (LOSS, 1e-3)]
+)
+def test_a_difference_that_rounding_makes_is_none_however_alike_all_items_moved(metric, size, sign):
+    noise = np.random.default_rng(1).uniform(0.9, 1.0, 40)
+    found = moved(sign * size * noise, metric=metric)
+    assert found.p == 1
+    assert found.low < 0 < found.high
+    assert corrected([found])[0].decision == "undecided"
+    real = moved(sign * 20 * size * noise + 0.01 * sign, metric=metric)
+    assert corrected([real])[0].decision in ("better", "worse")
+
+
+def test_rounding_is_measured_by_the_size_of_the_items_not_of_their_sum():
+    """Cosines of both signs cancel; what each is known to does not."""
+    start = np.array([1.0, -1.0] * 20)
+    assert moved(np.full(40, 5e-7), start).p == 1
+    assert moved(np.full(40, 5e-4), start).p < 0.05
+
+
+def test_nothing_is_detectable_with_too_few_groups_or_beyond_what_a_share_can_be():
+    differences = np.random.default_rng(0).normal(0, 0.1, 12)
+    assert moved(differences).detectable > 0.05
+    assert moved(differences[:9]).detectable is None
+    assert moved(differences[:3]).detectable is None
+    assert moved(differences, groups=["one"] * 11 + ["other"]).detectable is None
+    opposite = compared([1, -1] * 10, [f"g{i // 2}" for i in range(0, 40, 2)][:20])
+    assert opposite.detectable is None or opposite.detectable <= 1

@@ -59,3 +59,29 @@ def test_an_unknown_task_is_answered_with_all_names():
 )
 def test_every_other_task_takes_a_limit(task):
     assert TaskSpec(task=task, limit=3).limit == 3
+
+
+@pytest.mark.parametrize("margin", [{"rouge_l": 0.02}, {"answers.rouge_l": 0.02}])
+def test_a_margin_is_of_a_figure_in_all_tasks_or_in_one(margin):
+    section = Evaluate(tasks=["perplexity", "answers"], margin=margin)
+    assert section.margin_of("answers", "rouge_l") == 0.02
+    assert section.margin_of("answers", "token_f1") is None
+    assert section.margin_of("other", "rouge_l") == (0.02 if "rouge_l" in margin else None)
+
+
+@pytest.mark.parametrize(
+    ("margin", "said"),
+    [
+        ({"rougeL": 0.02}, "rouge_l"),
+        ({"perplexity.rouge_l": 0.02}, "did you mean rouge_l"),
+        ({"accuracy": 0.02}, "perplexity: bits_per_byte, perplexity"),
+        ({"bleu": 0.02}, "no task of this recipe tests"),  # a description
+        ({"rouge_l": 0}, "greater than 0"),
+        ({"rouge_l": float("inf")}, "finite"),
+        ({"rouge_l": -0.1}, "greater than 0"),
+        (0.02, "dictionary"),
+    ],
+)
+def test_a_margin_of_no_figure_or_no_size_is_refused(margin, said):
+    with pytest.raises(ValidationError, match=said):
+        Evaluate(tasks=["perplexity", "answers"], margin=margin)

@@ -3,6 +3,7 @@
 import pytest
 
 from made_results import made_change, made_score
+from medtune.evaluation.decisions import margin_test
 from medtune.report.run_metrics import Metrics
 from medtune.report.verdict import p_text, verdict
 
@@ -96,6 +97,27 @@ def test_few_groups_allow_no_claim_however_clear_the_figures_look():
     text = said(perplexity={"bits_per_byte": entry(groups=4)})
     assert "4 groups are too few" in text
     assert "real" not in text
+
+
+def test_not_worse_is_said_with_a_margin_and_never_without():
+    unsure = entry(0.01, -0.02, 0.04, 0.4)
+    assert "worse" not in said(perplexity={"bits_per_byte": unsure})
+    test = margin_test("lower", 0.05, -0.015, 0.035, enough=True)
+    text = said(perplexity={"bits_per_byte": unsure.model_copy(update={"margin": test})})
+    assert text.endswith(
+        "this test set does not show a difference; not worse by more than 0.05: shown "
+        "(90 % -0.015 to 0.035); equivalent within 0.05: shown."
+    )
+    few = margin_test("lower", 0.05, -0.015, 0.035, enough=False)
+    text = said(perplexity={"bits_per_byte": unsure.model_copy(update={"margin": few})})
+    assert text.endswith("not worse by more than 0.05: cannot be told with these items.")
+
+
+def test_a_change_of_rounding_is_called_no_difference():
+    tiny = entry(-5e-8, -1e-3, 1e-3, 1.0, resolution=1e-3)
+    assert said(perplexity={"bits_per_byte": tiny}).endswith(
+        "no difference, since it is below what this arithmetic can resolve (0.001)."
+    )
 
 
 def test_a_single_group_allows_no_statement_about_chance():

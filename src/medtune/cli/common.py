@@ -161,6 +161,8 @@ def score_table(metrics: "Metrics") -> str:
 
     The descriptions are counted.
     """
+    from medtune.evaluation.decisions import decision_notes
+
     described = 0
     lines = [f"{'':<30}{'before':>9}{'after':>9}{'change':>10}  95 % interval", "-" * 80]
     for task, changes in metrics.change.items():
@@ -174,6 +176,7 @@ def score_table(metrics: "Metrics") -> str:
                 f"{_number(change.value):>10}  "
                 f"{_number(change.low, 3)} to {_number(change.high, 3)}"
             )
+            lines += [f"    {note}" for note in decision_notes(change)]
     if described:
         noun = (
             "figure, neither good nor bad in itself, stands"

@@ -76,7 +76,9 @@ def evaluate(
     from medtune.evaluation.results import plain
     from medtune.runs.evaluate_model import evaluate_model, served_at, with_decodings
 
-    settings = options.run_recipe(recipe, *([f"evaluate.tasks=[{','.join(task)}]"] if task else []))
+    # Margins are of changes, and here is none.
+    tasks = [f"evaluate.tasks=[{','.join(task)}]", "evaluate.margin={}"] if task else []
+    settings = options.run_recipe(recipe, *tasks)
     if seeds:
         settings = with_decodings(settings, seeds)
     served = served_at(endpoint, model, echo)

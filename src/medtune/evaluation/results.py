@@ -14,6 +14,7 @@ from medtune.files import read_json
 
 Decision = Literal["better", "worse", "undecided", "described"]
 Better = Literal["lower", "higher"]
+Shown = Literal["shown", "not shown", "cannot be told"]
 
 
 class Result(BaseModel):
@@ -79,13 +80,30 @@ class Score(Estimate):
     groups: int = 0
 
 
+class MarginTest(Result):
+    """A change against a margin that was set before: two one-sided tests at 5 % (Schuirmann 1987).
+
+    ``low`` and ``high`` are the 90 % interval of the change, ``not_worse`` whether it ends before a
+    worsening by ``margin``, ``equivalent`` whether it lies within the margin on both sides. What
+    too few groups, or a change that was not tested, leave open "cannot be told".
+    """
+
+    margin: float
+    low: float | None
+    high: float | None
+    not_worse: Shown
+    equivalent: Shown
+
+
 class Change(Estimate):
     """After minus before on the same items.
 
     ``p`` is of the named ``test`` (two-sided), ``p_corrected`` by Holm over its family of tests;
     both are None where nothing was tested. ``detectable`` is the smallest difference that the items
-    would show four times in five. ``effective_groups`` is how many groups of equal weight tell as
-    much as these. ``kind`` is the task's name.
+    would show four times in five, None where they can show none. A change of at most
+    ``resolution`` is none: rounding alone moves the figure so far. ``effective_groups`` is how many
+    groups of equal weight tell as much as these. ``margin`` is None where none was set. ``kind`` is
+    the task's name.
     """
 
     p: float | None
@@ -98,6 +116,8 @@ class Change(Estimate):
     n: int
     groups: int
     effective_groups: float | None = None
+    resolution: float | None = None
+    margin: MarginTest | None = None
     kind: str = ""
     decision: Decision = "described"
 

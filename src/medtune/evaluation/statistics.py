@@ -41,6 +41,7 @@ class PairedDifference:
 
     ``detectable`` is the smallest difference that these items would show four times in five: so
     many standard errors as Student's t has at 97.5 % and 80 % together (Cohen 1988, section 2.2).
+    ``lower`` and ``upper`` are its 90 % interval, for tests against a margin.
     """
 
     value: float
@@ -48,6 +49,8 @@ class PairedDifference:
     high: float | None
     p: float | None
     detectable: float | None = None
+    lower: float | None = None
+    upper: float | None = None
 
 
 def _identity(values: Array) -> Array:
@@ -242,6 +245,10 @@ class PairedCounts:
         if self.p > 1 - LEVEL:
             return min(low, 0.0), max(high, 0.0)
         return low, high
+
+    def bounds(self) -> tuple[float, float]:
+        """90 % interval of the same difference: a one-sided bound of 95 % at either end."""
+        return self._interval(2 * LEVEL - 1)
 
     def _interval(self, level: float) -> tuple[float, float]:
         n, before, after = self.n, self.both + self.only_before, self.both + self.only_after

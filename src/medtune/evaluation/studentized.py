@@ -23,17 +23,25 @@ Array = np.ndarray
 class Inference(NamedTuple):
     """95 % interval, p-value of 0, and the difference that would be shown 4 times in 5.
 
-    An end is infinite where too many resamples have no spread.
+    ``lower`` and ``upper`` are one-sided bounds of 95 % each: together a 90 % interval. An end is
+    infinite where too many resamples have no spread.
     """
 
     low: float
     high: float
     p: float
     detectable: float
+    lower: float
+    upper: float
 
     def within(self, least: float, most: float) -> "Inference":
         """Of a figure that has bounds."""
-        return self._replace(low=max(least, self.low), high=min(most, self.high))
+        return self._replace(
+            low=max(least, self.low),
+            high=min(most, self.high),
+            lower=max(least, self.lower),
+            upper=min(most, self.upper),
+        )
 
     def tested(self, changed: int) -> "Inference":
         """As a test of 0 where so many groups changed: they have 2^changed patterns of signs.
@@ -71,25 +79,33 @@ def infer(value: float, pseudo: Array, resamples: int, seed: int) -> Inference |
         return _all_alike(value, count)
     score, freedom = value / error, count - 1
     resamples = max(resamples, FEWEST_RESAMPLES)
-    reach = float(student.ppf((1 + LEVEL) / 2, freedom))
     drawn = _resampled_scores(pseudo - pseudo.mean(), error, resamples, seed)
-    # Scores beyond either end of the interval.
-    edge = int((1 - LEVEL) / 2 * (resamples + 1) + 1e-9)
-    lowest, highest = float(drawn[edge - 1]), float(drawn[-edge])
+
+    def ends(beyond: float) -> tuple[float, float]:
+        """Of the interval that leaves out so much on either side."""
+        edge = int(beyond * (resamples + 1) + 1e-9)
+        least = float(student.ppf(1 - beyond, freedom))
+        reaches = max(least, float(drawn[-edge])), max(least, -float(drawn[edge - 1]))
+        return value - error * reaches[0], value + error * reaches[1]
+
+    (low, high), (lower, upper) = ends((1 - LEVEL) / 2), ends(1 - LEVEL)
     tail = min(int((drawn >= score).sum()), int((drawn <= score).sum()))
     p_bootstrap = min(1.0, 2 * (tail + 1) / (resamples + 1))
     p_student = 2 * float(student.sf(abs(score), freedom))
     return Inference(
-        low=value - error * max(reach, highest),
-        high=value + error * max(reach, -lowest),
+        low=low,
+        high=high,
         p=max(p_student, p_bootstrap),
-        detectable=error * (reach + float(student.ppf(POWER, freedom))),
+        detectable=error * sum(student.ppf([(1 + LEVEL) / 2, POWER], freedom)),
+        lower=lower,
+        upper=upper,
     )
 
 
 def _all_alike(value: float, count: int) -> Inference:
     """Groups without any spread: as sure as so many signs can be (p of a sign-flip test)."""
-    return Inference(value, value, 1.0 if value == 0 else 2.0 ** (1 - count), 0.0)
+    p = 1.0 if value == 0 else 2.0 ** (1 - count)
+    return Inference(value, value, p, 0.0, value, value)
 
 
 def resampled_sums(sums: Array, resamples: int, seed: int) -> Array:

@@ -2,6 +2,7 @@
 is spoken with.
 """
 
+from difflib import get_close_matches
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -252,7 +253,8 @@ class Evaluate(Section):
         default=[],
         description="Other ways to use the models (a better system prompt, worked examples), "
         "measured on the same items; "
-        "the verdict names the cheapest one that is not significantly worse than the best.",
+        "the verdict names the cheapest one that holds up beside the best: by evaluate.margin, "
+        "or where none is set, by no shown difference.",
     )
     learning_curve: list[Annotated[float, Field(gt=0, le=1)]] = Field(
         default=[],
@@ -271,6 +273,13 @@ class Evaluate(Section):
         0.5,
         description="ask and chat abstain where validation says that fewer than this share of "
         "answers are right.",
+    )
+    margin: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default={},
+        description="Largest worsening that does not matter, by figure, set before the run: "
+        "{rouge_l: 0.02}, or {answers.rouge_l: 0.02} for one task alone. Then the report says "
+        "whether the change is shown to be not worse by more than that, and to be equivalent "
+        "within it (two one-sided tests at 5 %). Nothing is called not worse without one.",
     )
     resamples: Positive = Field(
         10_000, description="Bootstrap resamples behind intervals and p-values."
@@ -291,6 +300,26 @@ class Evaluate(Section):
                 "every arm needs a name of its own, and none is called before or after"
             )
         return self
+
+    @model_validator(mode="after")
+    def _margins_have_figures(self) -> "Evaluate":
+        figures = {spec.key: spec.declared.tested_metrics for spec in self.tasks}
+        names = [name for metrics in figures.values() for name in metrics]
+        names += [f"{key}.{name}" for key, metrics in figures.items() for name in metrics]
+        for name in self.margin:
+            if name not in names:
+                near = get_close_matches(name.rpartition(".")[2], names, n=1)
+                hint = f"did you mean {near[0]}? " if near else ""
+                have = "; ".join(f"{k}: {', '.join(v)}" for k, v in figures.items() if v)
+                raise ValueError(
+                    f"margin: no task of this recipe tests a figure {name!r}; {hint}"
+                    f"tested are {have or 'none'}"
+                )
+        return self
+
+    def margin_of(self, task: str, metric: str) -> float | None:
+        """The margin of a figure; None where none was set."""
+        return self.margin.get(f"{task}.{metric}", self.margin.get(metric))
 
 
 class Chat(Section):

@@ -96,6 +96,11 @@ class TaskDeclaration:
 
     without_likelihoods: ClassVar[str] = "Leave it out."  # what to do where a model gives none
 
+    @property
+    def tested_metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that may be better or worse, for which a margin can be set."""
+        return ()
+
     def check(self, spec: "TaskSpec") -> None:
         """Raises ``ValueError`` where settings contradict each other."""
 

@@ -137,6 +137,11 @@ def _table_lines(table: Leaderboard) -> list[str]:
         span = "" if row.low is None else f"{_cell(row.low, 3)} to {_cell(row.high, 3)}"
         name = f"{_short(row.name):<{NAME_WIDTH}}"
         lines.append(f"{rank:>4}  {name}{_cell(row.value):>11}  {span:>25}".rstrip())
+    lines += [
+        _fit(f"{pair.second} against {pair.first}: {'; '.join(pair.notes)}", "      ")
+        for pair in table.pairs
+        if pair.notes
+    ]
     return lines + ([_fit(table.note, "      ")] if table.note else [])
 
 

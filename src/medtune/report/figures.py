@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 from medtune.data.audit import RunAudit, read_audit
 from medtune.evaluation.class_tables import ClassTables
 from medtune.evaluation.confidence.summary import ConfidenceFacts
+from medtune.evaluation.decisions import decision_notes
 from medtune.evaluation.results import (
     BaselineScores,
     Change,
@@ -119,6 +120,11 @@ class MetricRow:
     def decision(self) -> str:
         """Better, worse, undecided, or described."""
         return self.change.decision
+
+    @property
+    def notes(self) -> list[str]:
+        """What stands beside the decision, such as the test of a margin."""
+        return decision_notes(self.change)
 
     @property
     def tested(self) -> bool:

@@ -1,6 +1,6 @@
 """The verdict: one sentence with its uncertainty, from figures alone."""
 
-from medtune.evaluation.decisions import too_few_groups
+from medtune.evaluation.decisions import margin_notes, too_few_groups, unresolved
 from medtune.evaluation.results import Change, Changes
 from medtune.evaluation.tasks import TASKS
 from medtune.report.run_metrics import Metrics, main_change
@@ -59,7 +59,8 @@ def _verdict(metrics: Metrics) -> str:
         _leaked(metrics),
         _remembered(metrics, task),
     )
-    return f"{facts}: {_judgement(change)}.{''.join(further)}"
+    judgement = "; ".join([_judgement(change), *margin_notes(change.margin)])
+    return f"{facts}: {judgement}.{''.join(further)}"
 
 
 def _moved(value: float) -> str:
@@ -71,6 +72,11 @@ def _judgement(change: Change) -> str:
         return "the improvement is real on this test set"
     if change.decision == "worse":
         return "the deterioration is real on this test set"
+    if unresolved(change):
+        return (
+            "no difference, since it is below what this arithmetic can resolve "
+            f"({change.resolution:.1g})"
+        )
     if few := too_few_groups(change):
         return f"{few} are too few to tell it from chance"
     return "this test set does not show a difference"

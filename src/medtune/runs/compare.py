@@ -156,7 +156,7 @@ def _hash_of(paths: RunPaths) -> str:
 
 
 MADE_BY = "medtune compare"
-FORMAT = 2  # of comparison.json: an older one is computed again
+FORMAT = 3  # of comparison.json: an older one is computed again
 
 
 def compare_models(
@@ -199,6 +199,7 @@ def compare_models(
             [_plain_samples(c) for c in compared],
             [read_log(log) for log in logs],
             on,
+            eval_set.recipe.evaluate.margin,
         ]
     )
     kept = out / "comparison.json"
@@ -271,7 +272,8 @@ def _comparison(
     """Everything that the page shows."""
     recipe = eval_set.recipe
     measured = [ModelSamples(c.name, c.samples, c.tokenizer) for c in models]
-    tables, family = compare_all(measured, eval_set.tasks, recipe.evaluate.resamples, recipe.seed)
+    draws, margins = (recipe.evaluate.resamples, recipe.seed), recipe.evaluate.margin_of
+    tables, family = compare_all(measured, eval_set.tasks, *draws, margins)
     tokenizers = list(dict.fromkeys(c.tokenizer for c in models))
     return Comparison(
         made_by=MADE_BY,

@@ -81,4 +81,6 @@ def arms_of_run(
         variants.append(Variant(arm.name, arm.model, arm.system_prompt, arm.shots, samples))
     if len(variants) == len(UNCHANGED) or not all(variant.samples for variant in variants):
         return None
-    return compare_variants(variants, key, task, metric, recipe.evaluate.resamples, recipe.seed)
+    evaluate = recipe.evaluate
+    draws, margin = (evaluate.resamples, recipe.seed), evaluate.margin_of(key, metric.name)
+    return compare_variants(variants, key, task, metric, *draws, margin)

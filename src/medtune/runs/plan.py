@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from medtune.tokens.lengths import MeasuresLengths
 
 # Settings on which no evaluation of a model depends, and no training.
-NOT_MEASURED_BY = ("arms", "learning_curve", "seeds", "abstain_below")
+NOT_MEASURED_BY = ("arms", "learning_curve", "seeds", "abstain_below", "margin")
 NOT_LEARNT_FROM = ("log_every", "save_every", "save_minutes", "trackers")
 
 

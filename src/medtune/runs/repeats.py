@@ -61,7 +61,9 @@ def repeats_of(recipe: Recipe) -> list[Repeat]:
     if spec is None:
         return []  # there is nothing to measure them by
     alone = {"tasks": [spec.model_copy(update=BARE)], "arms": [], "published": []}
-    evaluate = recipe.evaluate.model_copy(update=alone | {"learning_curve": [], "seeds": 1})
+    evaluate = recipe.evaluate.model_copy(
+        update=alone | {"learning_curve": [], "seeds": 1, "margin": {}}
+    )
 
     def with_seed(seed: int) -> Recipe:
         return recipe.model_copy(

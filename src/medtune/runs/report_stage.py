@@ -116,7 +116,7 @@ def _beyond_one_pair(recipe: Recipe, run: RunDirectory, change: Changes) -> dict
     return {part: value for part, value in parts.items() if value}
 
 
-FORMAT = 2  # of metrics.json: figures of an older one are written again
+FORMAT = 3  # of metrics.json: figures of an older one are written again
 
 
 def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> None:
@@ -160,8 +160,9 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
 
 def _report(recipe: Recipe, run: RunDirectory) -> None:
     before, after = samples_of(run.before, recipe), samples_of(run.after, recipe)
+    draws = recipe.evaluate.resamples, recipe.seed
     change = (
-        compare(before, after, recipe.evaluate.resamples, recipe.seed, tasks_of(recipe))
+        compare(before, after, *draws, tasks_of(recipe), recipe.evaluate.margin_of)
         if before and after
         else {}
     )

@@ -9,17 +9,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from pydantic import Field
+
 from medtune.errors import RunError
-from medtune.evaluation.comparison.paired import compare_metric, same_items
+from medtune.evaluation.comparison.paired import Margins, compare_metric, no_margins, same_items
 from medtune.evaluation.decisions import (
     FEWEST_GROUPS,
+    RESAMPLES_PER_TEST,
     SIGNIFICANCE,
     corrected,
+    decision_notes,
     too_few,
     too_few_groups,
 )
 from medtune.evaluation.evaluate import score
-from medtune.evaluation.results import Better, Change, Decision, Estimate, Result, Score, Scores
+from medtune.evaluation.results import (
+    Better,
+    Change,
+    Decision,
+    Estimate,
+    MarginTest,
+    Result,
+    Score,
+    Scores,
+)
 from medtune.evaluation.tasks import Metric, Sample, Task
 from medtune.progress import Bar, track
 
@@ -31,8 +44,6 @@ TOO_FEW = (
     f"Fewer than {FEWEST_GROUPS} groups of items, or a few large ones among them: too few to tell "
     "anybody apart."
 )
-# Resamples for each test of the family: Holm multiplies the smallest p-value by their number.
-RESOLUTION = 100
 
 
 class RankedScore(Score):
@@ -43,7 +54,10 @@ class RankedScore(Score):
 
 
 class RankedPair(Estimate):
-    """Second minus first; ``better`` is the better one's name, ``decision`` is of the second."""
+    """Second minus first; ``better`` is the better one's name, ``decision`` is of the second.
+
+    ``notes`` say what stands beside it, such as the test of a margin (the second not worse).
+    """
 
     first: str
     second: str
@@ -54,6 +68,8 @@ class RankedPair(Estimate):
     groups: int
     better: str | None
     decision: Decision
+    margin: MarginTest | None = None
+    notes: list[str] = Field(default_factory=list)
 
 
 class Leaderboard(Result):
@@ -104,7 +120,11 @@ def _aligned(samples: Sequence[Sample], like: Sequence[Sample], name: str) -> li
 
 
 def compare_all(
-    models: Sequence[ModelSamples], tasks: Mapping[str, Task], resamples: int, seed: int
+    models: Sequence[ModelSamples],
+    tasks: Mapping[str, Task],
+    resamples: int,
+    seed: int,
+    margins: Margins = no_margins,
 ) -> tuple[list[Leaderboard], TestFamily]:
     """A table for each task and metric that two models or more have, and the family of tests.
 
@@ -118,7 +138,7 @@ def compare_all(
         for metric in task.metrics
     ]
     family = sum(len(table.compared()) for table in tables if table.metric.better is not None)
-    draws = max(resamples, RESOLUTION * family)
+    draws = max(resamples, RESAMPLES_PER_TEST * family)
     scores = {
         (model.name, key): score(task, model.samples[key], draws, seed)
         for model in models
@@ -126,7 +146,10 @@ def compare_all(
         if model.samples.get(key)
     }
     with track("comparing", sum(len(table.compared()) for table in tables), "pairs") as bar:
-        changes = [table.changes(draws, seed, bar) for table in tables]
+        changes = [
+            table.changes(draws, seed, margins(table.key, table.metric.name), bar)
+            for table in tables
+        ]
     decided = iter(corrected([change for pairs in changes for change in pairs.values()]))
     boards = [
         table.board(scores, {pair: next(decided) for pair in pairs})
@@ -166,12 +189,14 @@ class _Table:
             if not self.metric.per_token or first.tokenizer == second.tokenizer
         ]
 
-    def changes(self, resamples: int, seed: int, bar: Bar) -> dict[tuple[str, str], Change]:
+    def changes(
+        self, resamples: int, seed: int, margin: float | None, bar: Bar
+    ) -> dict[tuple[str, str], Change]:
         """Names of first and second → second minus first, where the metric says something."""
         changes = {}
         for first, second in self.compared():
             sides = first.samples[self.key], second.samples[self.key]
-            change = compare_metric(self.metric, *sides, resamples, seed)
+            change = compare_metric(self.metric, *sides, resamples, seed, margin)
             bar.advance()
             if change:
                 changes[first.name, second.name] = change
@@ -227,6 +252,8 @@ def _pair(first: str, second: str, change: Change) -> RankedPair:
         groups=change.groups,
         better=winner,
         decision=change.decision,
+        margin=change.margin,
+        notes=decision_notes(change),
     )
 
 

@@ -2,13 +2,19 @@
 all items, and source by source.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from medtune.errors import RunError
-from medtune.evaluation.decisions import corrected
+from medtune.evaluation.decisions import (
+    RESAMPLES_PER_TEST,
+    can_show,
+    corrected,
+    margin_test,
+    too_few,
+)
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.results import Change, Changes, Estimate, Result, Score
 from medtune.evaluation.statistics import (
@@ -17,14 +23,19 @@ from medtune.evaluation.statistics import (
     UNBOUNDED,
     PairedCounts,
     PairedDifference,
-    effective_groups,
     paired_change,
 )
+from medtune.evaluation.studentized import LEVEL
 from medtune.evaluation.tasks import TASKS, Metric, Sample, Task
 
 TEST = "studentised bootstrap and t over groups"
 MCNEMAR = "exact McNemar"
 NOT_TESTED = "not tested (a description)"
+Margins = Callable[[str, str], float | None]  # of a task's key and a metric's name
+
+
+def no_margins(task: str, metric: str) -> None:
+    """No margin for any figure: nothing can be called not worse."""
 
 
 def item_of(sample: Sample) -> tuple[Any, ...]:
@@ -58,9 +69,14 @@ def paired_samples(
 
 
 def compare_metric(
-    metric: Metric, before: Sequence[Sample], after: Sequence[Sample], resamples: int, seed: int
+    metric: Metric,
+    before: Sequence[Sample],
+    after: Sequence[Sample],
+    resamples: int,
+    seed: int,
+    margin: float | None = None,
 ) -> Change | None:
-    """Difference of one metric, not yet corrected nor decided.
+    """Difference of one metric, not yet corrected nor decided, and its test against a ``margin``.
 
     None where a side has nothing to divide by.
     """
@@ -76,48 +92,66 @@ def compare_metric(
     # An item of which the figure speaks on neither side (a denominator of 0) is none of its n.
     spoken = metric.speaks(left) | metric.speaks(right)
     left, right, groups = left[spoken], right[spoken], groups[spoken]
-    return _change(metric, left, right, groups.tolist(), resamples, seed)
+    return change_of(metric, left, right, groups.tolist(), resamples, seed, margin)
 
 
-def _change(
+def change_of(
     metric: Metric,
     left: np.ndarray,
     right: np.ndarray,
-    groups: list[str],
+    groups: Sequence[str],
     resamples: int,
     seed: int,
+    margin: float | None = None,
 ) -> Change:
-    """Value, interval, p-value and its test, and the smallest difference that could have been
-    shown.
+    """The change between columns [items, k] of the same items, all of which the metric speaks of:
+    value, interval, p-value and its test, and the smallest difference that could have been shown.
     """
     shares = metric.is_share(left) and metric.is_share(right)
-    bounds = (-1.0, 1.0) if shares else UNBOUNDED
-    difference = paired_change(left, right, groups, metric.value, resamples, seed, bounds)
-    low, high = _interval(difference, len(set(groups)), shares)
-    # Nothing is detectable where the groups have no spread.
-    p, test, detectable = difference.p, TEST, difference.detectable or None
+    ends = (-1.0, 1.0) if shares else UNBOUNDED
+    difference = paired_change(left, right, groups, metric.value, resamples, seed, ends)
+    count, noise = len(set(groups)), metric.resolution(left, right)
+    left_open = RULE_OF_THREE / count if shares else 0.0
+    low, high = difference.low, difference.high
+    if low is not None and high is not None and low == high:  # all groups changed alike
+        low, high = max(ends[0], low - left_open), min(ends[1], high + left_open)
+    effective = metric.effective_groups(groups, left, right)
+    moved = {group for group, row in zip(groups, left != right, strict=True) if row.any()}
+    bounds = _bounds(difference, shares, len(moved), effective)
+    p, test, detectable = difference.p, TEST, difference.detectable
     items = _are_items(metric, left, right)
     if counts := PairedCounts.of(left[:, 0], right[:, 0], groups) if items else None:
-        (low, high), p, test = counts.interval(), counts.p, MCNEMAR
-        detectable = max(difference.detectable or 0.0, min(1.0, FEWEST_SWITCHES / len(groups)))
+        (low, high), bounds, p, test = counts.interval(), counts.bounds(), counts.p, MCNEMAR
+        detectable = max(difference.detectable or 0.0, FEWEST_SWITCHES / len(groups))
+    if low is not None and high is not None and 0 < abs(difference.value) <= noise:
+        p, low, high = 1.0, min(low, -noise), max(high, noise)  # rounding, so none
     if metric.better is None:
         p, test, detectable = None, NOT_TESTED, None
-    weights = np.ones(len(left)) if metric.figure else left[:, -1] + right[:, -1]
     return Change(
         value=difference.value,
         low=low,
         high=high,
         p=p,
-        detectable=detectable,
+        detectable=_detectable(detectable, noise, shares) if can_show(count, effective) else None,
         test=test,
         p_corrected=None,
         better=metric.better,
         title=metric.title,
         unit=metric.unit,
         n=len(left),
-        groups=len(set(groups)),
-        effective_groups=effective_groups(weights, groups),
+        groups=count,
+        effective_groups=effective,
+        resolution=noise,
+        margin=margin
+        and margin_test(metric.better, margin, *bounds, enough=not too_few(count, effective)),
     )
+
+
+def _detectable(difference: float | None, noise: float, shares: bool) -> float | None:
+    """None where the groups have no spread, or no share could differ so much."""
+    if not difference or (shares and difference > 1):
+        return None
+    return max(difference, noise)
 
 
 def _are_items(metric: Metric, left: np.ndarray, right: np.ndarray) -> bool:
@@ -125,15 +159,23 @@ def _are_items(metric: Metric, left: np.ndarray, right: np.ndarray) -> bool:
     return all(metric.is_share(side) and bool((side[:, 1] == 1).all()) for side in (left, right))
 
 
-def _interval(
-    difference: PairedDifference, groups: int, shares: bool
-) -> tuple[float | None, float | None]:
-    """Of a share that changed alike in all groups, what the rule of three leaves open."""
-    low, high = difference.low, difference.high
-    if low is None or high is None or low != high or not shares:
-        return low, high
-    reach = RULE_OF_THREE / groups
-    return max(-1.0, low - reach), min(1.0, high + reach)
+def _bounds(
+    difference: PairedDifference, shares: bool, changed: int, effective: float
+) -> tuple[float, float] | tuple[None, None]:
+    """90 % interval of the difference.
+
+    Of shares of which fewer than six groups changed, the bootstrap knows nothing: at most so many
+    in ``effective`` groups change, each by all of itself, as a Poisson count leaves open at 95 %
+    (Garwood 1936; 3 / n where none did).
+    """
+    from scipy.stats import chi2
+
+    if shares and changed < FEWEST_SWITCHES:
+        reach = min(1.0, float(chi2.ppf(LEVEL, 2 * changed + 2)) / 2 / effective)
+        return -reach, reach
+    if difference.lower is None or difference.upper is None:
+        return None, None
+    return difference.lower, difference.upper
 
 
 def compare(
@@ -142,15 +184,21 @@ def compare(
     resamples: int,
     seed: int,
     tasks: Mapping[str, Task] = TASKS,
+    margins: Margins = no_margins,
 ) -> Changes:
     """Task (by its key in ``tasks``) → metric → difference, decided with p-values corrected by
     Holm over all tested metrics of all tasks.
+
+    The bootstrap draws at least ``resamples`` times, more where the family is large.
     """
     names, family = [], []
+    tested = sum(metric.better is not None for key in before for metric in tasks[key].metrics)
+    draws = max(resamples, RESAMPLES_PER_TEST * tested)
     for key in before:
         left, right = paired_samples(before[key], after[key])
         for metric in tasks[key].metrics:
-            change = compare_metric(metric, left, right, resamples, seed)
+            margin = margins(key, metric.name)
+            change = compare_metric(metric, left, right, draws, seed, margin)
             if change:
                 names.append((key, metric.name))
                 family.append(change.model_copy(update={"kind": tasks[key].name}))

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from medtune.evaluation.comparison.paired import paired_samples
-from medtune.evaluation.decisions import decide, too_few
+from medtune.evaluation.decisions import decide, too_few_groups
 from medtune.evaluation.results import Decision, Estimate, Result, Score
 from medtune.evaluation.statistics import cluster_sums
 from medtune.evaluation.studentized import resampled_sums
@@ -25,6 +25,7 @@ class PooledChange(Estimate):
     seeds: int
     n: int
     groups: int
+    effective_groups: float | None = None
     decision: Decision
 
 
@@ -107,6 +108,10 @@ def pooled_change(
     items, between = float(np.nanvar(drawn)), float(changes.var(ddof=1)) if k > 1 else 0.0
     value = float(changes.mean())
     low, high, p = mean_interval(value, items + luck, between / k, len(sums) - 1, k - 1)
+    effective = metric.effective_groups(groups, left, *rights)
+    noise = metric.resolution(left, *rights)
+    if low is not None and high is not None and 0 < abs(value) <= noise:
+        p, low, high = 1.0, min(low, -noise), max(high, noise)  # rounding, so none
     return PooledChange(
         changes=changes.tolist(),
         value=value,
@@ -118,7 +123,8 @@ def pooled_change(
         seeds=k,
         n=len(before),
         groups=len(sums),
-        decision=decide(value, metric.better, p, len(sums)),
+        effective_groups=effective,
+        decision=decide(value, metric.better, p, len(sums), effective, noise),
     )
 
 
@@ -127,8 +133,8 @@ def seed_variance(
 ) -> SeedVariance:
     """Trainings with ``seeds``, whose figures are ``values``, with their mean in a sentence."""
     span = "" if pooled.low is None else f" (95 % {pooled.low:.3g} to {pooled.high:.3g})"
-    unsure = pooled.groups > 1 and too_few(pooled.groups)
-    few = f"; {pooled.groups} groups are too few to tell it from chance" if unsure else ""
+    words = too_few_groups(pooled) if pooled.groups > 1 else None
+    few = f"; {words} are too few to tell it from chance" if words else ""
     sentence = (
         f"Over {len(seeds)} trainings with different seeds, {metric.title.lower()} changed by "
         f"{pooled.value:.3g} on average{span}; standard deviation between them "
@@ -173,8 +179,8 @@ def _worth_of_more(metric: Metric, points: Sequence[CurvePoint], last: PooledCha
         return f"{start}: one group says nothing about chance."
     luck = "without" if last.between_sd is None else "with"
     start += f" (95 % {last.low:.3g} to {last.high:.3g}, {luck} the luck of training)"
-    if too_few(last.groups):
-        return f"{start}: {last.groups} groups are too few to tell it from chance."
+    if few := too_few_groups(last):
+        return f"{start}: {few} are too few to tell it from chance."
     ends = {
         "better": "it still gains, so more data of this kind would likely help",
         "worse": "more rows made it worse",

@@ -1,5 +1,5 @@
 """Ways to use the models beside each other on the same items: which is best, and the cheapest
-that is not shown to be worse.
+that holds up beside it.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,23 @@ from itertools import combinations
 import numpy as np
 
 from medtune.evaluation.comparison.paired import compare_metric, paired_samples
-from medtune.evaluation.decisions import corrected, too_few_groups
+from medtune.evaluation.decisions import (
+    RESAMPLES_PER_TEST,
+    can_show,
+    corrected,
+    margin_notes,
+    too_few_groups,
+)
 from medtune.evaluation.evaluate import score
-from medtune.evaluation.results import Better, Change, Decision, Estimate, Result, Score
+from medtune.evaluation.results import (
+    Better,
+    Change,
+    Decision,
+    Estimate,
+    MarginTest,
+    Result,
+    Score,
+)
 from medtune.evaluation.tasks import Metric, Sample, Task
 
 
@@ -44,6 +58,7 @@ class AgainstBest(Estimate):
     test: str
     detectable: float | None
     decision: Decision
+    margin: MarginTest | None = None
 
 
 class VariantRow(Estimate):
@@ -65,9 +80,9 @@ class VariantRow(Estimate):
 
 
 class VariantComparison(Result):
-    """All variants by one metric; ``cheapest`` is the first in cost that is not shown to be worse
-    than the best (None where the groups are too few to tell any from another), ``unmeasured`` names
-    those without the figure.
+    """All variants by one metric; ``cheapest`` is the first in cost that holds up beside the best:
+    shown to be not worse by more than the margin or, where none was set, not shown to differ (None
+    where these items can show nothing). ``unmeasured`` names those without the figure.
     """
 
     task: str
@@ -83,13 +98,20 @@ class VariantComparison(Result):
 
 
 def compare_variants(
-    variants: Sequence[Variant], key: str, task: Task, metric: Metric, resamples: int, seed: int
+    variants: Sequence[Variant],
+    key: str,
+    task: Task,
+    metric: Metric,
+    resamples: int,
+    seed: int,
+    margin: float | None = None,
 ) -> VariantComparison | None:
     """Every variant's score, its paired difference to the best one, and the cheapest that holds up.
 
     The family of Holm's correction are all pairs, since the best one is picked on these very items.
     That a test shows no difference does not prove that there is none: ``detectable`` says what it
-    could have shown. None where fewer than two variants have the figure.
+    could have shown, and only a ``margin`` lets a way be called not worse. None where fewer than
+    two variants have the figure.
     """
     scores = {v.name: score(task, v.samples, resamples, seed).get(metric.name) for v in variants}
     measured = [(v, variant_score) for v in variants if (variant_score := scores[v.name])]
@@ -97,14 +119,14 @@ def compare_variants(
         return None
     sign = 1 if metric.better == "higher" else -1
     best = max(range(len(measured)), key=lambda i: sign * measured[i][1].value)
-    changes = _against_best([v for v, _ in measured], best, metric, resamples, seed)
+    changes = _against_best([v for v, _ in measured], best, metric, resamples, seed, margin)
     rows = [
         _row(v, variant_score, change)
         for (v, variant_score), change in zip(measured, changes, strict=True)
     ]
-    holding = [row for row, change in zip(rows, changes, strict=True) if not _is_worse(change)]
+    holding = [row for i, row in enumerate(rows) if i == best or _holds_up(changes[i], len(rows))]
     cheapest = min(holding, key=lambda row: row.cost)
-    few = _too_few([change for change in changes if change])
+    few = _nothing_shown([change for change in changes if change], _pairs(len(rows)))
     return VariantComparison(
         task=key,
         metric=metric.name,
@@ -119,14 +141,25 @@ def compare_variants(
     )
 
 
-def _too_few(changes: Sequence[Change]) -> str | None:
-    """The groups in words where no change rests on enough of them."""
-    few = [too_few_groups(change) for change in changes]
-    return few[0] if few and all(few) else None
+def _pairs(ways: int) -> int:
+    return ways * (ways - 1) // 2
 
 
-def _is_worse(change: Change | None) -> bool:
-    return change is not None and change.decision == "worse"
+def _nothing_shown(changes: Sequence[Change], tests: int) -> str | None:
+    """The groups in words where no change rests on enough of them to show anything."""
+    if not changes or any(can_show(c.groups, c.effective_groups, tests) for c in changes):
+        return None
+    return too_few_groups(changes[0]) or f"{changes[0].groups} groups, for {tests} tests,"
+
+
+def _holds_up(change: Change | None, ways: int) -> bool:
+    """Beside the best one: by the margin or, where there is none, by no shown difference."""
+    if change is None:
+        return False
+    if change.margin:
+        return change.margin.not_worse == "shown"
+    able = can_show(change.groups, change.effective_groups, _pairs(ways))
+    return able and change.decision != "worse"
 
 
 def _row(variant: Variant, variant_score: Score, change: Change | None) -> VariantRow:
@@ -151,12 +184,18 @@ def _row(variant: Variant, variant_score: Score, change: Change | None) -> Varia
             test=change.test,
             detectable=change.detectable,
             decision=change.decision,
+            margin=change.margin,
         ),
     )
 
 
 def _against_best(
-    variants: Sequence[Variant], best: int, metric: Metric, resamples: int, seed: int
+    variants: Sequence[Variant],
+    best: int,
+    metric: Metric,
+    resamples: int,
+    seed: int,
+    margin: float | None,
 ) -> list[Change | None]:
     """Each variant's difference to the best one, corrected over the family of all pairs."""
     count = range(len(variants))
@@ -165,7 +204,8 @@ def _against_best(
     changes = {}
     for i, j in pairs:
         left, right = paired_samples(variants[i].samples, variants[j].samples)
-        changes[i, j] = compare_metric(metric, left, right, resamples, seed)
+        draws = max(resamples, RESAMPLES_PER_TEST * len(pairs))
+        changes[i, j] = compare_metric(metric, left, right, draws, seed, margin)
     compared = {pair: change for pair, change in changes.items() if change}
     decided = dict(zip(compared, corrected(list(compared.values())), strict=True))
     return [decided.get((best, i)) for i in count]
@@ -186,17 +226,33 @@ def _sentence(
         )
     if few:
         return f"{start} {few} are too few to tell any way from another."
+    margins = [row.against_best.margin for row in rows if row.against_best]
+    margin = next((test for test in margins if test), None)
     if best is cheapest:
-        cheaper = any(row.cost < best.cost for row in rows)
-        rest = "every cheaper way is significantly worse" if cheaper else "it is the cheapest, too"
-        return f"{start} It is also the cheapest way that holds up: {rest}."
+        return f"{start} It is also the cheapest way that holds up: {_why(rows, best, margin)}."
     change = cheapest.against_best
-    if change is None:
-        return f"{start} The cheapest way, {cheapest.name}, could not be compared with it."
-    shown = "not known" if change.detectable is None else f"{change.detectable:.2g}"
+    assert change is not None  # what holds up was compared
     trained = "" if cheapest.needs_training else "without any training, "
-    return (
-        f"{start} The cheapest way that is not significantly worse is, {trained}{cheapest.name} "
-        f"({cheapest.value:.3g}; difference {change.value:+.3g}, 95 % {change.low:.3g} to "
-        f"{change.high:.3g}; what this test could have shown: {shown})."
+    facts = (
+        f"{trained}{cheapest.name} ({cheapest.value:.3g}; difference {change.value:+.3g}, "
+        f"95 % {change.low:.3g} to {change.high:.3g}"
     )
+    if change.margin:
+        words = "; ".join(margin_notes(change.margin))
+        return f"{start} The cheapest way that holds up is, {facts}): {words}."
+    shown = "nothing" if change.detectable is None else f"{change.detectable:.2g}"
+    return (
+        f"{start} The cheapest way for which this test does not show a difference is, {facts}; "
+        f"what it could have shown: {shown}). That is no proof that there is none."
+    )
+
+
+def _why(rows: Sequence[VariantRow], best: VariantRow, margin: MarginTest | None) -> str:
+    """Why no cheaper way than the best one is named."""
+    cheaper = [row.against_best for row in rows if row.cost < best.cost]
+    if not cheaper:
+        return "it is the cheapest, too"
+    if margin:
+        return f"no cheaper way is shown to be not worse by more than {margin.margin:g}"
+    worse = all(against and against.decision == "worse" for against in cheaper)
+    return "every cheaper way is significantly worse" if worse else "no cheaper way could be tested"

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from medtune.conversation import Conversation
+from medtune.evaluation.resolution import LIKELIHOOD_NOISE
 from medtune.evaluation.results import Sample
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
 from medtune.models.interface import LanguageModel, Likelihood, conversation_loglikelihoods
@@ -56,6 +57,7 @@ def bits_per_byte(title: str) -> Metric:
         "lower",
         bits,
         "bits/byte",
+        noise=LIKELIHOOD_NOISE,
         label="Bits per byte of the held-out answers",
     )
 
@@ -91,6 +93,7 @@ class Perplexity(Task):
             "lower",
             np.exp,
             per_token=True,
+            noise=LIKELIHOOD_NOISE,
         ),
         Metric(
             "word_perplexity",
@@ -98,6 +101,7 @@ class Perplexity(Task):
             lambda s: (-s.loglikelihoods[0], s.words),
             None,
             np.exp,
+            noise=LIKELIHOOD_NOISE,
         ),
         Metric(
             "text_bits_per_byte",
@@ -106,6 +110,7 @@ class Perplexity(Task):
             "lower",
             bits,
             "bits/byte",
+            noise=LIKELIHOOD_NOISE,
         ),
         Metric(
             "text_perplexity",
@@ -114,6 +119,7 @@ class Perplexity(Task):
             "lower",
             np.exp,
             per_token=True,
+            noise=LIKELIHOOD_NOISE,
         ),
     )
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from medtune.conversation import Conversation, Message, user_asks
 from medtune.errors import RecipeError
+from medtune.evaluation.resolution import FLOAT_NOISE, resolution
 from medtune.evaluation.results import Better, Sample
-from medtune.evaluation.statistics import Figure, ratio
+from medtune.evaluation.statistics import Figure, effective_groups, ratio
 from medtune.evaluation.tasks.baseline_methods import BaselineMethod
 from medtune.files import sha256_file, sha256_json, sha256_paths
 from medtune.models.interface import DecodingSettings, LanguageModel
@@ -39,7 +40,8 @@ class Metric:
     tested. A ``right_or_wrong`` ratio gets Wilson's interval and McNemar's test, as far as its
     items allow. Where an item may be missing (a judgement that could not be read), ``paired_only``
     compares the items that both sides have. Figures ``per_token`` compare only between models
-    with the same tokenizer.
+    with the same tokenizer. ``noise`` is how far a sum of its numerators moves by rounding alone,
+    as a share of its size.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Metric:
     right_or_wrong: bool = False
     paired_only: bool = False
     per_token: bool = False
+    noise: float = FLOAT_NOISE
     label: str = ""  # beginning a sentence; empty: the name
 
     def columns(self, samples: Sequence[Sample]) -> np.ndarray:
@@ -73,6 +76,19 @@ class Metric:
     def value(self, sums: np.ndarray) -> np.ndarray:
         """Figures of sums [..., k]; NaN where there is nothing to divide by."""
         return (self.figure or ratio(self.transform))(sums)
+
+    def effective_groups(self, groups: Sequence[str], *sides: np.ndarray) -> float:
+        """How many groups of equal weight tell as much of these columns [items, k] as ``groups``;
+        in a figure that is no ratio every item weighs the same.
+        """
+        if self.figure is not None:
+            return effective_groups(np.ones(len(groups)), groups)
+        return effective_groups(np.sum([side[:, -1] for side in sides], axis=0), groups)
+
+    def resolution(self, *sides: np.ndarray) -> float:
+        """The size below which a difference between these columns is none, in the figure's unit."""
+        is_ratio = self.figure is None
+        return max(resolution(self.value, side, self.noise, is_ratio=is_ratio) for side in sides)
 
 
 def system_message(items: Sequence[Conversation]) -> str | None:
@@ -194,6 +210,11 @@ class Task(TaskDeclaration, ABC):
     in_variants: ClassVar[bool] = True  # measured again for every other way to use the models
     section: ClassVar[Literal["tasks", "harm", "forgetting"]] = "tasks"
     side_by_side: ClassVar[int] = 0  # answers before and after, shown in a report
+
+    @property
+    def tested_metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that are no descriptions."""
+        return tuple(metric.name for metric in self.metrics if metric.better is not None)
 
     @abstractmethod
     def run(

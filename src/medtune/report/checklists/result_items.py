@@ -1,8 +1,10 @@
 """What a run's figures say to the items of reporting checklists about outcomes, harm and limits."""
 
+from medtune.evaluation.decisions import margin_notes
 from medtune.evaluation.tasks import TASKS
 from medtune.report.checklists.base import Facts, Filled, estimate_ci, unmeasured
 from medtune.report.checklists.data_items import benchmarks, names, overlap
+from medtune.report.figures import MetricRow
 from medtune.report.run_metrics import main_change
 from medtune.report.sections import measured_on
 
@@ -155,8 +157,18 @@ def _figures(facts: Facts, tasks: list[str]) -> Filled:
             estimate_ci(f"{label}, after", row.after, unit),
             estimate_ci(f"{label}, difference{corrected}", row.change, unit),
         ]
-    text = f"{len(rows)} figures, each before, after and paired difference."
+    text = f"{len(rows)} figures, each before, after and paired difference.{_margins(rows)}"
     return Filled(text, results=results)
+
+
+def _margins(rows: list[MetricRow]) -> str:
+    """What was shown against margins that were set before; empty where none was."""
+    lines = [
+        f"{row.title} ({row.task}) {'; '.join(margin_notes(row.change.margin))}"
+        for row in rows
+        if row.change.margin
+    ]
+    return f" Margins set before the run: {'. '.join(lines)}." if lines else ""
 
 
 def updating(facts: Facts) -> Filled | str:
