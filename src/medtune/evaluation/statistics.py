@@ -8,6 +8,7 @@ are not independent.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -160,10 +161,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def wilson(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
     """Interval of a proportion (Wilson 1927)."""
-    from scipy.stats import binomtest  # half a second that only this test needs
-
-    interval = binomtest(successes, n).proportion_ci(level, method="wilson")
-    return float(interval.low), float(interval.high)
+    # By hand: Newcombe's p-value takes a hundred of them, and scipy's checks take a hundred times
+    # as long as the formula.
+    z2, share = NormalDist().inv_cdf((1 + level) / 2) ** 2, successes / n
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    reach = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    low, high = max(0.0, middle - reach), min(1.0, middle + reach)
+    return low if successes else 0.0, high if successes < n else 1.0
 
 
 def proportion_interval(
