@@ -1,7 +1,7 @@
 """False alarms, coverage and power of the test of a change, on differences known to be none.
 
     python benchmarks/nulls.py --run RUN [RUN ...] [--mtsamples FILE] [--sets 2000]
-        [--resamples 999] [--only TEXT] [--quick] [--json]
+        [--resamples 999] [--only TEXT ...] [--quick] [--json]
 
 Each figure's groups of items, as measured before and after in the runs given, are recentred so that
 nothing changed; test sets of 6 to 200 groups are drawn from them with replacement. A sound test of
@@ -378,7 +378,9 @@ def main() -> None:
     parser.add_argument("--mtsamples", type=Path, help="mtsamples.parquet, for macro-F1")
     parser.add_argument("--sets", type=int, default=2000, help="test sets a size")
     parser.add_argument("--resamples", type=int, default=999)
-    parser.add_argument("--only", default="", metavar="TEXT", help="pools whose name holds it")
+    parser.add_argument(
+        "--only", nargs="*", default=[""], metavar="TEXT", help="pools whose name holds it"
+    )
     parser.add_argument("--quick", action="store_true", help="a tenth of the sets, three sizes")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -389,13 +391,15 @@ def main() -> None:
     pools = [pool for run in options.run for pool in pools_of_run(run)]
     pools += [classified_pool(options.mtsamples)] if options.mtsamples else []
     pools += made_pools(np.random.default_rng(1))
-    pools = [pool for pool in pools if options.only in pool.name]
+    pools = [pool for pool in pools if any(text in pool.name for text in options.only)]
     tables = [
         rows_of(p, size, sets, options.resamples, power_too=size in POWER_SIZES)
         for p in pools
         for size in sizes
     ]
-    for table in (*tables, seed_rows(sets)):
+    if any(text in "trainings" for text in options.only):
+        tables.append(seed_rows(sets))
+    for table in tables:
         for row in table:
             print(json.dumps(asdict(row)) if options.json else text_of(row), flush=True)
 

@@ -228,4 +228,4 @@ def test_where_no_spread_is_known_the_sentence_says_so():
         Variant(name, name, None, 0, samples(MOST, prompt, groups))
         for name, prompt in (("base", "long"), ("tuned", "x"))
     ]
-    assert "what this test could have shown: not known" in arms(*reversed(sides)).sentence
+    assert "what it could have shown: not known" in arms(*reversed(sides)).sentence

@@ -57,9 +57,7 @@ def _table(figures: Figures) -> str:
     for row in figures.rows:
         cells = (_span(row.before), _span(row.after), _span(row.change), _p(row.change))
         decision = "; ".join([row.decision, *row.notes])
-        lines.append(
-            f"| {markdown_line(row.title)} | {' | '.join(cells)} | {row.n} | {decision} |"
-        )
+        lines.append(f"| {markdown_line(row.title)} | {' | '.join(cells)} | {row.n} | {decision} |")
     return "\n".join(lines)
 
 

@@ -240,7 +240,7 @@ def _sentence(
     if change.margin:
         words = "; ".join(margin_notes(change.margin))
         return f"{start} The cheapest way that holds up is, {facts}): {words}."
-    shown = "nothing" if change.detectable is None else f"{change.detectable:.2g}"
+    shown = "not known" if change.detectable is None else f"{change.detectable:.2g}"
     return (
         f"{start} The cheapest way for which this test does not show a difference is, {facts}; "
         f"what it could have shown: {shown}). That is no proof that there is none."
