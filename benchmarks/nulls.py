@@ -330,12 +330,14 @@ def satterthwaite(means: np.ndarray, items: np.ndarray, seeds: np.ndarray, k: in
 
 
 def cochran_cox(means: np.ndarray, items: np.ndarray, seeds: np.ndarray, k: int, n: int) -> Ends:
-    """As medtune's ``mean_interval`` has it."""
-    ends = [
-        mean_interval(float(mean), float(item), float(between), n - 1, k - 1)[:2]
-        for mean, item, between in zip(means, items, seeds, strict=True)
-    ]
-    return np.array([low for low, _ in ends]), np.array([high for _, high in ends])
+    """As medtune's ``mean_interval`` has it, which the first five are compared with."""
+    at_items, at_seeds = student.ppf(1 - LEVEL / 2, [n - 1, k - 1])
+    total = items + seeds
+    reach = (items * at_items + seeds * at_seeds) / np.sqrt(total)
+    for mean, item, between, size in list(zip(means, items, seeds, reach, strict=True))[:5]:
+        low, _, _ = mean_interval(float(mean), float(item), float(between), n - 1, k - 1)
+        np.testing.assert_allclose(mean - size, low)
+    return means - reach, means + reach
 
 
 def seed_rows(sets: int) -> Iterator[Row]:
