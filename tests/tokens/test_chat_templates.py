@@ -160,6 +160,48 @@ def test_an_end_that_is_a_control_token_is_waited_for(tiny_model):
     assert load_tokenizer(locate(str(tiny_model)), "mistral").chat_template
 
 
+NO_END = (
+    "{{ bos_token }}{% for m in messages %}"
+    "{{ m['role'] + ': ' + m['content'] + '\\n' }}{% endfor %}"
+)
+TALK = [Message(*turn) for turn in (("user", "Why?"), ("assistant", "So."))]
+
+
+def without_end(tiny_model, directory, template, **special):
+    tokenizer = load_tokenizer(locate(str(tiny_model)))
+    tokenizer.chat_template = template
+    for name, value in special.items():
+        setattr(tokenizer, name, value)
+    shutil.copytree(tiny_model, directory)
+    tokenizer.save_pretrained(directory)
+    return locate(str(directory))
+
+
+@pytest.mark.parametrize(
+    "template", [NO_END, NO_END.replace(" + '\\n'", ""), NO_END.replace("'\\n'", "' '")]
+)
+def test_where_nothing_ends_an_answer_eos_is_put_there(tiny_model, tmp_path, template, capsys):
+    """Learnt as the end, waited for in generation, and saved with the template."""
+    located = without_end(tiny_model, tmp_path / "m", template)
+    tokenizer = load_tokenizer(located)
+    assert "ends no answer; <|eos|> is put there" in capsys.readouterr().err
+    rendered = ChatTemplate(tokenizer).conversation(TALK)
+    assert rendered.text[slice(*rendered.answers[-1])].endswith("<|eos|>")
+    assert not ChatTemplate(tokenizer).prompt(TALK[:1]).endswith("<|eos|>")
+    twice = ChatTemplate(tokenizer).conversation([*TALK, *TALK])
+    assert twice.text.count("<|eos|>") == 1
+    turns = [twice.text[slice(*span)].removeprefix("assistant: ") for span in twice.answers]
+    assert ["".join(turn.split()) for turn in turns] == ["So.", "So.<|eos|>"]
+    tokenizer.save_pretrained(tmp_path / "m")
+    assert load_tokenizer(located).chat_template == tokenizer.chat_template  # not a second time
+
+
+def test_where_nothing_ends_an_answer_and_there_is_no_eos_is_refused(tiny_model, tmp_path):
+    located = without_end(tiny_model, tmp_path / "m", NO_END, eos_token=None)
+    with pytest.raises(ModelError, match="nothing ends an answer"):
+        load_tokenizer(located)
+
+
 def test_an_empty_answer_in_the_middle_is_not_learnt(tiny_model):
     template = ChatTemplate(load_tokenizer(locate(str(tiny_model))))
     talk = [

@@ -105,16 +105,18 @@ def _check_split(split: str | None) -> None:
 def _encoder(plan: "Plan", name: str | None) -> "Encoder | PairEncoder":
     from medtune.models.load import locate, packaged_models
     from medtune.tokens.chat_templates import load_tokenizer_only
+    from medtune.tokens.render import ChatTemplate
 
     if name is None:
         return plan.encoder()
     if name in packaged_models() or (Path(name) / "run.json").exists():
         name = str(locate(name).tokenizer)
-    model = plan.recipe.model
+    model, seq2seq = plan.recipe.model, plan.is_seq2seq
     location = _tokenizer_location(name)
-    return plan.encoder(
-        load_tokenizer_only(location, model.chat_template, model.prompt, seq2seq=plan.is_seq2seq)
-    )
+    tokenizer = load_tokenizer_only(location, model.chat_template, model.prompt, seq2seq=seq2seq)
+    if not seq2seq:
+        ChatTemplate(tokenizer).settle_end(name)
+    return plan.encoder(tokenizer)
 
 
 def _tokenizer_location(name: str) -> str:

@@ -274,7 +274,7 @@ def load_tokenizer(
             fix="Is the directory whole?",
         ) from error
     if not seq2seq:  # whose targets end with the tokenizer's own token, whatever the template
-        ChatTemplate(tokenizer).require_known_end(ref.name)
+        ChatTemplate(tokenizer).settle_end(ref.name)
     return tokenizer
 
 

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from medtune.conversation import Message
 from medtune.errors import ModelError, RecipeError, described
+from medtune.progress import say
 from medtune.tokens.chat_templates import choose_template, family_template, special_tokens
 from medtune.tokens.control_tokens import ControlTokens
 
@@ -21,6 +23,11 @@ _TERMINATORS = ["<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>"]
 
 # Stands in templates whose answers end in plain text on purpose, as some published ones do.
 PLAIN_END = "{# answers end in plain text #}"
+# Goes after templates that write nothing after an answer, which would never end.
+ADDED_END = (
+    "{% if not add_generation_prompt and messages and messages[-1]['role'] == 'assistant' %}"
+    "{{ eos_token }}{% endif %}"
+)
 
 
 @dataclass(frozen=True)
@@ -130,17 +137,31 @@ class ChatTemplate:
         ]
         return min(ends, default=None)
 
-    def require_known_end(self, name: str) -> None:
-        """Raises ``ModelError`` where the text that ends an answer is no token of its own.
+    def settle_end(self, name: str) -> None:
+        """What is learnt as the end of an answer is what generation waits for: a token.
 
-        Generation waits for a token: such an end is learnt and never found. A template that holds
-        ``PLAIN_END`` means it so.
+        Where nothing follows an answer, the tokenizer's EOS is put there, in the tokenizer's own
+        template. Raises ``ModelError`` where there is none, and where the text that ends an answer
+        is no token of its own. A template that holds ``PLAIN_END`` means it so.
         """
         if PLAIN_END in (self.tokenizer.chat_template or ""):
             return
         closing = self._around([Message("user", "a")])[1].strip()
+        if not closing:
+            if not self.tokenizer.eos_token:
+                raise ModelError(
+                    "nothing ends an answer: the chat template writes nothing after it, and the "
+                    "tokenizer has no EOS",
+                    where=name,
+                    fix="Name a family with markers of its own (model.chat_template), or give the "
+                    "tokenizer an eos_token.",
+                )
+            self.source += ADDED_END
+            self.tokenizer.chat_template = self.source
+            _say_added_end(name, self.tokenizer.eos_token)
+            return
         ids = self.tokenizer.encode(closing, add_special_tokens=False, verbose=False)
-        if closing and (not ids or ids[-1] not in set(special_tokens(self.tokenizer).values())):
+        if not ids or ids[-1] not in set(special_tokens(self.tokenizer).values()):
             raise ModelError(
                 f"the chat template ends an answer with {closing!r}, which is no control token of "
                 "this model's vocabulary: an answer would never end",
@@ -171,6 +192,8 @@ class ChatTemplate:
                 if index == len(adapted) - 1
                 else self._apply(adapted[: index + 1], generate=False)
             )
+            if index < len(adapted) - 1 and ADDED_END in self.source:
+                after = after.removesuffix(self.tokenizer.eos_token or "")
             # Some templates (Phi-3) end a conversation with a token that goes when another turn
             # follows.
             shared = text[: _shared_length(text, after)]
@@ -223,6 +246,12 @@ class ChatTemplate:
         rendered = self.conversation([*messages, Message("assistant", _ANSWER)])
         before, marker, after = rendered.text[slice(*rendered.answers[-1])].partition(_ANSWER)
         return (before, after) if marker else ("", "")
+
+
+@cache
+def _say_added_end(name: str, end: str) -> None:
+    """Once a process, however often the tokenizer is loaded."""
+    say(f"{name}: its chat template ends no answer; {end} is put there, learnt, and waited for")
 
 
 def check_template_named(chat_template: str) -> None:
