@@ -3,6 +3,7 @@
 import json
 import re
 
+from medtune.cli.app import app
 from medtune.data.sources.catalogue import KNOWN
 
 
@@ -56,3 +57,26 @@ def test_data_audit_counts_planted_faults_and_writes_nothing(medtune, tmp_path):
     assert re.search(r"= used +14\n", process.stdout)
     assert "jane.doe" not in process.stdout + process.stderr
     assert list(tmp_path.iterdir()) == [table]
+
+
+def test_data_audit_counts_what_a_tokenizer_loses(tmp_path, real_tokenizers, capsys):
+    table = tmp_path / "table.jsonl"
+    rows = [(f"Is an INR < {n} safe?", f"Not {n}.\nAsk.") for n in range(12)]
+    rows.append(("What of the end?", "It is <extra_id_0> here."))
+    table.write_text("".join(json.dumps({"question": q, "answer": a}) + "\n" for q, a in rows))
+
+    def audit(*options):
+        app(["data", "audit", str(table), *options], standalone_mode=False)
+        return capsys.readouterr().out
+
+    losses = json.loads(audit("--tokenizer", str(real_tokenizers / "t5"), "--json"))["text_loss"]
+
+    def total(part, name):
+        return sum(split[part][name] for split in losses.values())
+
+    assert total("prompts", "unknown_tokens") == total("prompts", "with_unknown") == 12
+    assert (total("answers", "unknown_tokens"), total("answers", "control_tokens")) == (1, 1)
+    assert total("answers", "lost_characters") == 12 + 1  # line breaks, and the < of <extra_id_0>
+    assert "(U+000A" in audit("--tokenizer", str(real_tokenizers / "t5"))
+    assert "tokenizer loses of the texts\n  nothing" in audit("--tokenizer", "medtune-base")
+    assert "tokenizer" not in audit()

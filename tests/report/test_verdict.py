@@ -3,8 +3,9 @@
 import pytest
 
 from made_results import made_change, made_score
+from medtune.data.audit import SplitTextLoss, TextLoss
 from medtune.evaluation.decisions import margin_test
-from medtune.report.run_metrics import Metrics
+from medtune.report.run_metrics import DataFigures, Metrics
 from medtune.report.verdict import p_text, verdict
 
 
@@ -135,3 +136,21 @@ def test_descriptions_alone_are_no_verdict():
 )
 def test_p_for_people(p, text):
     assert p_text(p) == text
+
+
+def test_answers_that_the_tokenizer_does_not_know_are_why_nothing_was_tested():
+    part = TextLoss(
+        texts=8,
+        characters=80,
+        with_unknown=8,
+        unknown_tokens=9,
+        with_loss=8,
+        lost_characters=9,
+        most_lost={"<": 9},
+        with_control_tokens=0,
+        control_tokens=0,
+    )
+    loss = {"test": SplitTextLoss(prompts=part, answers=part)}
+    metrics = Metrics(recipe="r", status="complete", data=DataFigures(text_loss=loss))
+    assert "every held-out answer holds tokens" in verdict(metrics)
+    assert "only descriptions" in verdict(Metrics(recipe="r", status="complete"))

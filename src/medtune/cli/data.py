@@ -10,6 +10,7 @@ from medtune.cli.data_export import check_file, export_data
 
 if TYPE_CHECKING:
     from medtune.data.sources.catalogue import KnownSource
+    from medtune.tokens.control_tokens import ControlTokens
 
 app = typer.Typer(
     help="The known data sets: what they are, and whether they are here.",
@@ -72,11 +73,19 @@ def _described(source: "KnownSource", data_dir: Path | None) -> list[str]:
 
 
 @app.command("audit")
-@offers("overrides data_dir examples json quiet verbose")
+@offers("overrides tokenizer data_dir examples json quiet verbose")
 def audit_source(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A known name or a file.")],
     *,
     options: Options,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            "--tokenizer",
+            metavar="NAME",
+            help="Count what this tokenizer loses: a directory, a model, a hub name.",
+        ),
+    ] = None,
 ) -> None:
     """What a source holds: rows, repairs, duplicates, groups, overlap, identifiers. Nothing is
     written.
@@ -86,13 +95,25 @@ def audit_source(
     from medtune.data.prepare import prepare
     from medtune.recipe.read import data_settings
     from medtune.report.audit_text import audit_text
+    from medtune.runs.preparation import text_loss
 
     settings = data_settings(source, options.overrides or [])
     with tempfile.TemporaryDirectory() as temporary:
         audit = prepare(
             settings, 0, [], options.existing_data_dir(), Path(temporary), must_split=False
         ).audit
+        if tokenizer:
+            loss = text_loss(_control_tokens(tokenizer), Path(temporary), audit.splits)
+            audit = audit.model_copy(update={"text_loss": loss})
     options.show(audit.as_json(), lambda: audit_text(audit, examples=options.examples))
+
+
+def _control_tokens(tokenizer: str) -> "ControlTokens":
+    from medtune.cli.inspect import tokenizer_location
+    from medtune.tokens.chat_templates import load_tokenizer_only
+    from medtune.tokens.control_tokens import ControlTokens
+
+    return ControlTokens(load_tokenizer_only(tokenizer_location(tokenizer)))
 
 
 @app.command("versions")

@@ -91,7 +91,7 @@ def evaluate(
     for name, scores in results.items():
         for metric, score in scores.items():
             span = "" if score.low is None else f"  (95 % {score.low:.4g} to {score.high:.4g})"
-            typer.echo(f"{name + ' ' + metric:<34}{score.value:>10.4g}{span}  n = {score.n}")
+            typer.echo(f"{name + ' ' + metric:<34}{score.value:>10.4g}{span}  n = {score.items}")
 
 
 @offers("model on out data_dir json quiet verbose")

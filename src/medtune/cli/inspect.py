@@ -59,8 +59,9 @@ def inspect(
     """Rows as tokens: what is learnt (green), what is context (dim), what is cut (red); and how
     long the rows are.
     """
+    from medtune.data.audit import loss_sentences
     from medtune.runs.plan import Plan
-    from medtune.runs.preparation import prepared_data
+    from medtune.runs.preparation import prepared_data, text_loss
 
     _check_split(split)
     settings = options.run_recipe(recipe)
@@ -69,8 +70,9 @@ def inspect(
     with prepared_data(plan, options.run_directory(settings.name, recipe)) as (audit, splits):
         shown, chosen = _rows(splits, list(audit.splits), split, id, rows)
         views = [encoder.view(conversation) for conversation in chosen]
-        lengths = audit.tokens.splits[shown]
+        lengths, loss = audit.tokens.splits[shown], audit.text_loss
         if tokenizer:
+            loss = text_loss(encoder.template.control, splits, [shown])
             line = None if plan.is_seq2seq else encoder.max_length
             lengths = _measured(encoder, splits / f"{shown}.parquet", line)
     # Only training rows are left out or refused for their length.
@@ -81,10 +83,13 @@ def inspect(
             {
                 "rows": [view.as_dict() for view in views],
                 "lengths": limits | lengths.model_dump(mode="json"),
+                "text_loss": loss[shown].model_dump(mode="json") if shown in loss else None,
             }
         )
     else:
         _print(views, lengths, shown, FATES[overlong])
+        for sentence in loss_sentences({name: loss[name] for name in loss if name == shown}):
+            typer.echo(f"the tokenizer: {sentence}")
         if plan.is_seq2seq:
             typer.echo(
                 f"limits: {plan.max_length:,} tokens of the question, "
@@ -103,31 +108,31 @@ def _check_split(split: str | None) -> None:
 
 
 def _encoder(plan: "Plan", name: str | None) -> "Encoder | PairEncoder":
-    from medtune.models.load import locate, packaged_models
     from medtune.tokens.chat_templates import load_tokenizer_only
     from medtune.tokens.render import ChatTemplate
 
     if name is None:
         return plan.encoder()
-    if name in packaged_models() or (Path(name) / "run.json").exists():
-        name = str(locate(name).tokenizer)
     model, seq2seq = plan.recipe.model, plan.is_seq2seq
-    location = _tokenizer_location(name)
+    location = tokenizer_location(name)
     tokenizer = load_tokenizer_only(location, model.chat_template, model.prompt, seq2seq=seq2seq)
     if not seq2seq:
         ChatTemplate(tokenizer).settle_end(name)
     return plan.encoder(tokenizer)
 
 
-def _tokenizer_location(name: str) -> str:
-    """A path as it is, a hub name as the directory in the hub's cache: transformers would ask a
-    dead line for a minute.
+def tokenizer_location(name: str) -> str:
+    """Where the tokenizer of a packaged model or a run lies; a path as it is; of a hub name the
+    directory in the hub's cache, since transformers would ask a dead line for a minute.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     from medtune.errors import ModelError
+    from medtune.models.load import locate, packaged_models
 
+    if name in packaged_models() or (Path(name) / "run.json").exists():
+        return str(locate(name).tokenizer)
     if Path(name).exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
         return name
     try:

@@ -80,7 +80,13 @@ def _score(
     value, low, high = interval.value, interval.low, interval.high
     if share and low == high and low in (0, 1):  # none, or all: no spread between groups
         low, high = wilson(int(value) * count, count)
-    return Score(value=value, low=low, high=high, n=len(groups), groups=count)
+    result = Score(value=value, low=low, high=high, n=len(groups), groups=count)
+    unknown = sum(
+        bool(sample.get("unknown") or sample.get("text_unknown"))
+        for sample, counts in zip(samples, spoken, strict=True)
+        if not counts
+    )
+    return result.model_copy(update={"left_out": unknown}) if unknown else result
 
 
 def evaluate(

@@ -74,10 +74,20 @@ class Estimate(Result):
 
 
 class Score(Estimate):
-    """A metric of one model: ``n`` items that the figure speaks of, in so many ``groups``."""
+    """A metric of one model: ``n`` items that the figure speaks of, in so many ``groups``.
+
+    ``left_out``: items with tokens that the tokenizer does not know.
+    """
 
     n: int
     groups: int = 0
+    left_out: int = 0
+
+    @property
+    def items(self) -> str:
+        """``n`` in words, with what was left out."""
+        more = f" ({self.left_out:,} left out: unknown tokens)" if self.left_out else ""
+        return f"{self.n:,}{more}"
 
 
 class MarginTest(Result):

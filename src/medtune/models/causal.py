@@ -55,6 +55,7 @@ from medtune.models.scoring import (
     windows,
 )
 from medtune.tokens.chat_templates import special_tokens
+from medtune.tokens.lost_text import RoundTrip
 from medtune.tokens.render import ChatTemplate, Turn
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class CausalModel:
         self.model, self.tokenizer, self.batch_size = model, tokenizer, batch_size
         self.name, self.fingerprint = name, fingerprint
         self.template = ChatTemplate(tokenizer)
+        self.round_trip = RoundTrip(self.template.control)
         self.context = context_length(model.config)
 
     @classmethod
@@ -118,17 +120,19 @@ class CausalModel:
         texts = [self.template.answered(messages, answer) for messages, answer in pairs]
         rows = [self._encode_pair(prompt, text) for prompt, text in texts]
         scores = self._score(rows, progress)
+        losses = [self.round_trip.measure(text.strip()) for _, text in texts]
         return [
             Likelihood(
                 self.template.control.unmask(prompt),
                 self.template.control.unmask(text),
                 score,
                 len(ids) - first,
-                len(answer.strip().encode()),
+                min(len(answer.strip().encode()), loss.kept_bytes),
                 self._unseen(len(ids), first),
+                loss.unknown,
             )
-            for (_, answer), (prompt, text), (ids, first), score in zip(
-                pairs, texts, rows, scores, strict=True
+            for (_, answer), (prompt, text), (ids, first), score, loss in zip(
+                pairs, texts, rows, scores, losses, strict=True
             )
         ]
 
@@ -199,7 +203,7 @@ class CausalModel:
     def _from_the_beginning(
         self, texts: Sequence[str], progress: Progress | None
     ) -> list[Likelihood]:
-        rows, sizes = [], []
+        rows, sizes, unknowns = [], [], []
         bos = self.tokenizer.bos_token_id
         for text in texts:
             ids = self._encode(text)
@@ -209,15 +213,23 @@ class CausalModel:
             # Without BOS nothing stands before the first token: it is not scored, so its bytes do
             # not count.
             unscored = self.tokenizer.decode(ids[:1]) if bos is None else ""
-            sizes.append(self._size(text) - self._size(str(unscored)))
+            loss = self.round_trip.measure(text)
+            unknowns.append(loss.unknown)
+            sizes.append(max(0, loss.kept_bytes - len(str(unscored).encode())))
         scores = self._score(rows, progress)
         return [
-            Likelihood("", self.template.control.unmask(text), score, max(0, len(ids) - 1), size)
-            for text, (ids, _), score, size in zip(texts, rows, scores, sizes, strict=True)
+            Likelihood(
+                "",
+                self.template.control.unmask(text),
+                score,
+                max(0, len(ids) - 1),
+                size,
+                unknown=unknown,
+            )
+            for text, (ids, _), score, size, unknown in zip(
+                texts, rows, scores, sizes, unknowns, strict=True
+            )
         ]
-
-    def _size(self, text: str) -> int:
-        return len(self.template.control.unmask(text).encode())
 
     def _encode(self, text: str) -> np.ndarray:
         return self.template.control.encode(text)[0]

@@ -31,6 +31,7 @@ from medtune.models.onednn_linear import use_onednn_linears
 from medtune.models.scoring import windows
 from medtune.models.t5_packed import PairBatch, decoder_hidden, start_token
 from medtune.tokens.encode_pairs import PairEncoder, keep_source
+from medtune.tokens.lost_text import RoundTrip
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -74,6 +75,7 @@ class Seq2SeqModel:
         self.context = context_length(model.config)
         self.encoder = PairEncoder(tokenizer, self.context, self.context)
         self.template = self.encoder.template
+        self.round_trip = RoundTrip(self.template.control)
 
     @classmethod
     def load(
@@ -124,12 +126,16 @@ class Seq2SeqModel:
             known.get(tuple(m)) or known.setdefault(tuple(m), self._source(m)) for m, _ in pairs
         ]
         texts = [answer.strip() for _, answer in pairs]
-        targets = [self.encoder.ids(self.encoder.target_text(text)) for text in texts]
+        masked = [self.encoder.target_text(text) for text in texts]
+        targets = [self.encoder.ids(text) for text in masked]
+        losses = [self.round_trip.measure(text) for text in masked]
         answers = [np.concatenate([[start], ids if with_end else ids[:-1]]) for ids in targets]
         scores = self._score([source for _, source, _ in read], answers, progress)
         return [
-            Likelihood(prompt, text, score, len(ids) - 1, len(text.encode()), cut)
-            for (prompt, _, cut), text, ids, score in zip(read, texts, answers, scores, strict=True)
+            Likelihood(prompt, text, score, len(ids) - 1, loss.kept_bytes, cut, loss.unknown)
+            for (prompt, _, cut), text, ids, score, loss in zip(
+                read, texts, answers, scores, losses, strict=True
+            )
         ]
 
     def choice_loglikelihoods(

@@ -65,10 +65,12 @@ class Generated:
 
 @dataclass(frozen=True)
 class Likelihood:
-    """Log-likelihood (natural logarithm) of a text over its ``tokens``, ``bytes`` its UTF-8 size.
+    """Log-likelihood (natural logarithm) of a text over its ``tokens``, ``bytes`` its UTF-8 size,
+    as far as the tokens stand for it.
 
     ``prompt_cut`` tokens of the prompt were not seen, where the model's context had no room for
-    them.
+    them. A text with ``unknown`` tokens has no likelihood that could be compared: the same tokens
+    stand for others.
     """
 
     prompt: str
@@ -77,6 +79,7 @@ class Likelihood:
     tokens: int
     bytes: int
     prompt_cut: int = 0
+    unknown: int = 0
 
 
 Progress = Callable[[int], None]

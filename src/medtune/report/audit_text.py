@@ -26,7 +26,7 @@ def audit_text(audit: Audit, *, examples: bool = False) -> str:
     """The whole audit in words; with ``examples``, before and after of every cleaning rule."""
     sections = (
         *(_sources, _rows, _cleaning, _duplicates, _labels, _positions),
-        *(_leakage, _overlap, _identifiers, _tokens, _notes),
+        *(_leakage, _overlap, _identifiers, _tokens, _text_loss, _notes),
     )
     blocks = ["\n".join(lines) for section in sections if (lines := list(section(audit)))]
     if examples:
@@ -218,6 +218,12 @@ def _tokens(audit: Audit) -> Iterator[str]:
         f"limit {facts.max_length:,}: {facts.truncated_rows:,} cut, "
         f"{facts.overlong_dropped:,} left out; learnt {train.supervised_share:.0%}"
     )
+
+
+def _text_loss(audit: Audit) -> Iterator[str]:
+    if audit.text_loss:
+        yield "What the tokenizer loses of the texts"
+        yield from (_wrapped(sentence) for sentence in audit.loss_sentences() or ["nothing"])
 
 
 def _notes(audit: Audit) -> Iterator[str]:

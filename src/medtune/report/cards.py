@@ -57,7 +57,8 @@ def _table(figures: Figures) -> str:
     for row in figures.rows:
         cells = (_span(row.before), _span(row.after), _span(row.change), _p(row.change))
         decision = "; ".join([row.decision, *row.notes])
-        lines.append(f"| {markdown_line(row.title)} | {' | '.join(cells)} | {row.n} | {decision} |")
+        shown = " | ".join([*cells, row.before.items, decision])
+        lines.append(f"| {markdown_line(row.title)} | {shown} |")
     return "\n".join(lines)
 
 
@@ -100,7 +101,8 @@ def _line(row: MetricRow) -> str:
     """Before → after with intervals, and what a test says."""
     sides = f"{_span(row.before)} → {_span(row.after)}"
     decision = "; ".join([row.decision, *row.notes])
-    return f"- {markdown_line(row.title)}: {sides}, n = {row.n}, {_p(row.change)}: {decision}."
+    facts = f"{sides}, n = {row.before.items}, {_p(row.change)}"
+    return f"- {markdown_line(row.title)}: {facts}: {decision}."
 
 
 def _published(figures: Figures) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from medtune.data.audit import SplitTextLoss
 from medtune.evaluation.comparison.paired import BySource
 from medtune.evaluation.comparison.seed_variance import (
     DecodingSpread,
@@ -18,7 +19,10 @@ from medtune.files import read_json
 
 
 class DataFigures(Result):
-    """Rows by split, and what was left out. ``leaked``: held-out rows shared with training."""
+    """Rows by split, and what was left out. ``leaked``: held-out rows shared with training.
+
+    ``text_loss``: by split, what the model's tokenizer cannot say.
+    """
 
     train: int = 0
     validation: int = 0
@@ -27,6 +31,7 @@ class DataFigures(Result):
     leaked: int = 0
     measured_on: str = "test"
     truncated_rows: int = 0
+    text_loss: dict[str, SplitTextLoss] = Field(default_factory=dict)
 
 
 class TrainFigures(Result):

@@ -30,10 +30,20 @@ def verdict(metrics: Metrics) -> str:
     return f"{TRAINED_ON} {text.replace('held-out', 'trained').replace('test set', 'training set')}"
 
 
+def _untested(metrics: Metrics) -> str:
+    loss = metrics.data.text_loss.get(metrics.data.measured_on)
+    if loss and loss.answers.with_unknown == loss.answers.texts > 0:
+        return (
+            "Nothing was tested: every held-out answer holds tokens that the model's tokenizer "
+            "does not know, and such an answer has no figure."
+        )
+    return "Nothing was tested: the recipe measures only descriptions."
+
+
 def _verdict(metrics: Metrics) -> str:
     main = main_change(metrics.change)
     if main is None:
-        return "Nothing was tested: the recipe measures only descriptions."
+        return _untested(metrics)
     task, name, change = main
     before = metrics.before[task][name].value
     label = LABELS.get(name, name.replace("_", " "))

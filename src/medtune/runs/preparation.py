@@ -5,13 +5,19 @@ Nothing here loads torch, so that a prepared run is recognised at once.
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medtune.conversation import iter_conversations
-from medtune.data.audit import RunAudit, TokenAudit, read_audit
+from medtune.data.audit import (
+    RunAudit,
+    SplitTextLoss,
+    TokenAudit,
+    loss_sentences,
+    read_audit,
+)
 from medtune.data.prepare import prepare
 from medtune.data.splits import SPLITS
 from medtune.errors import DataError
@@ -22,7 +28,8 @@ from medtune.runs.plan import Plan
 from medtune.runs.stage import RunDirectory, Stage
 
 if TYPE_CHECKING:
-    from medtune.tokens.lengths import LengthTally
+    from medtune.tokens.control_tokens import ControlTokens
+    from medtune.tokens.lengths import LengthTally, MeasuresLengths
 
 
 def prepare_splits(plan: Plan, directory: Path) -> RunAudit:
@@ -32,17 +39,39 @@ def prepare_splits(plan: Plan, directory: Path) -> RunAudit:
     settings = recipe.data, recipe.seed, recipe.evaluate.topics, plan.data_dir
     audit = prepare(*settings, directory).audit
     rows = {name: split.rows for name, split in audit.splits.items()}
-    return RunAudit.model_validate(
-        {**audit.as_json(), "tokens": _token_audit(plan, rows, directory)}
-    )
+    measure = plan.measure()
+    # The tokenizer of a service knows every byte.
+    template = getattr(measure, "template", None)
+    loss = text_loss(template.control, directory, rows) if template else {}
+    for sentence in loss_sentences(loss):
+        say(f"the model's tokenizer: {sentence}")
+    lengths = _token_audit(plan, measure, rows, directory)
+    return RunAudit.model_validate({**audit.as_json(), "tokens": lengths, "text_loss": loss})
 
 
-def _token_audit(plan: Plan, rows: dict[str, int], directory: Path) -> TokenAudit:
+def text_loss(
+    control: "ControlTokens", directory: Path, splits: Iterable[str]
+) -> dict[str, SplitTextLoss]:
+    """What a tokenizer loses of the splits in ``directory``."""
+    from medtune.tokens.lost_text import LossTally
+
+    losses = {}
+    for name in splits:
+        tally = LossTally(control)
+        for chunk in iter_conversations(directory / f"{name}.parquet"):
+            tally.add(chunk)
+        losses[name] = tally.summary()
+    return losses
+
+
+def _token_audit(
+    plan: Plan, measure: "MeasuresLengths", rows: dict[str, int], directory: Path
+) -> TokenAudit:
     """``rows`` by split. Raises ``DataError`` where no training row is left."""
     from medtune.tokens.lengths import length_summary
 
     overlong, limit = plan.recipe.data.overlong, plan.row_limit
-    tallies = _tallies(plan, rows, directory)
+    tallies = _tallies(plan, measure, rows, directory)
     # Question and answer of a sequence-to-sequence model have a limit each: no line in the
     # histogram is the limit.
     line = None if plan.is_seq2seq else limit
@@ -70,10 +99,11 @@ def _token_audit(plan: Plan, rows: dict[str, int], directory: Path) -> TokenAudi
     return audit
 
 
-def _tallies(plan: Plan, rows: dict[str, int], directory: Path) -> dict[str, "LengthTally"]:
+def _tallies(
+    plan: Plan, measure: "MeasuresLengths", rows: dict[str, int], directory: Path
+) -> dict[str, "LengthTally"]:
     from medtune.tokens.lengths import LengthTally
 
-    measure = plan.measure()
     # Only training rows are cut or refused for their length.
     tallies = {
         name: LengthTally(measure, plan.recipe.data.overlong if name == "train" else "truncate")

@@ -74,6 +74,7 @@ def _data(recipe: Recipe, run: RunDirectory) -> DataFigures:
         leaked=audit.leaked,
         measured_on=recipe.evaluate.split,
         truncated_rows=tokens.truncated_rows,
+        text_loss=audit.text_loss,
     )
 
 

@@ -17,8 +17,9 @@ from medtune.recipe.extensions import extension_names, load_extension
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-# Changes whenever the same text becomes other ids: what was computed before is then not current.
-ENCODING_VERSION = "2"
+# Changes whenever the same text becomes other ids, or more is counted of it: what was computed
+# before is then not current.
+ENCODING_VERSION = "3"
 
 # What a template writes as today's date, whenever it is used: prompts of one model are the same on
 # every day. It is the day that Llama 3's templates fall back on.

@@ -42,6 +42,17 @@ class ControlTokens:
         self._masked = re.compile(f"[{''.join(self._masks.values())}]" if firsts else r"(?!)")
         self._marks = {text: f"{_OPEN}{i}{_CLOSE}" for i, text in enumerate(texts)}
 
+    @property
+    def unknown_id(self) -> int | None:
+        """The id of what the tokenizer does not know.
+
+        None where there is none: GPT-2 names its end of text so, and knows every byte.
+        """
+        if self.tokenizer.unk_token_id == self.tokenizer.eos_token_id:
+            return None
+        unknown: int | None = self.tokenizer.unk_token_id
+        return unknown
+
     def count(self, text: str) -> int:
         """How many control tokens stand in a text of the data."""
         return len(self._pattern.findall(text))

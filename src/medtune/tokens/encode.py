@@ -197,7 +197,13 @@ class Encoder:
             texts = token_texts(self.template.control.unmask(rendered.text), marked.offsets)
         special = set(special_tokens(self.tokenizer).values())
         return make_view(
-            conversation.id, marked.ids.tolist(), texts, marked.supervised, kept, special
+            conversation.id,
+            marked.ids.tolist(),
+            texts,
+            marked.supervised,
+            kept,
+            special,
+            self.template.control.unknown_id,
         )
 
     def length(self, conversation: Conversation) -> Length:

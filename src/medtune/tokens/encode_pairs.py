@@ -165,7 +165,15 @@ class PairEncoder:
         ]
         special = set(special_tokens(self.tokenizer).values())
         pieces, both = [*texts, *target_texts], [*ids, *target_ids]
-        return make_view(conversation.id, both, pieces, supervised, np.concatenate(kept), special)
+        return make_view(
+            conversation.id,
+            both,
+            pieces,
+            supervised,
+            np.concatenate(kept),
+            special,
+            self.template.control.unknown_id,
+        )
 
     def _pieces(self, text: str) -> tuple[list[int], list[tuple[str, str]]]:
         """Ids and their texts, the terminator, which no text shows, last."""

@@ -21,6 +21,7 @@ class ViewedToken:
     several tokens).
 
     ``unseen`` are the characters before it that no token covers: the tokenizer passes over them.
+    ``unknown``: the token stands for anything that the tokenizer does not know.
     """
 
     id: int
@@ -28,6 +29,7 @@ class ViewedToken:
     state: State
     special: bool = False
     unseen: str = ""
+    unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def make_view(
     supervised: "np.ndarray",
     kept: "np.ndarray",
     special: set[int],
+    unknown: int | None = None,
 ) -> TokenView:
     """A view from the tokens' texts (see ``token_texts``), what is learnt, and which
     positions stay.
@@ -87,14 +90,17 @@ def make_view(
         zip(ids, texts, supervised.tolist(), strict=True)
     ):
         state: State = "cut" if position not in stays else "supervised" if learnt else "context"
-        pieces.append(ViewedToken(int(token), text, state, int(token) in special, unseen))
+        strange = int(token) == unknown
+        marked = int(token) in special and not strange
+        pieces.append(ViewedToken(int(token), text, state, marked, unseen, strange))
     return TokenView(row, tuple(pieces))
 
 
-BOUNDARY, REST = "│", "‥"
+BOUNDARY, REST, UNKNOWN = "│", "‥", "⁇"
 LEGEND = (
     f"⟦learnt⟧  context  ~~cut~~  {BOUNDARY} token boundary  ‹special token›\n"
-    f"↵ line break  {{seen by no token}}  {REST} rest of a character"
+    f"↵ line break  {{seen by no token}}  {REST} rest of a character  "
+    f"{UNKNOWN}unknown token{UNKNOWN}"
 )
 OPENED = {"supervised": "⟦", "context": "", "cut": "~~"}
 CLOSED = {"supervised": "⟧", "context": "", "cut": "~~"}
@@ -120,10 +126,13 @@ def _visible(character: str) -> str:
 def show_token(piece: ViewedToken) -> str:
     """One token.
 
-    A special one between angle quotes, what no token covers before it between braces.
+    A special one between angle quotes, an unknown one between question marks, what no token covers
+    before it between braces.
     """
     text = visible(piece.text) or REST
     unseen = f"{{{visible(piece.unseen)}}}" if piece.unseen else ""
+    if piece.unknown:
+        return f"{unseen}{UNKNOWN}{text}{UNKNOWN}"
     return unseen + (f"‹{text}›" if piece.special else text)
 
 

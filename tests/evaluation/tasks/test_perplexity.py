@@ -4,6 +4,8 @@ import math
 
 import pytest
 
+from medtune.evaluation.comparison.leaderboard import ModelSamples, compare_all
+from medtune.evaluation.comparison.paired import compare
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import TASKS
 from medtune.recipe.schema import TaskSpec
@@ -79,3 +81,48 @@ def test_it_is_measured_whole_unless_its_own_limit_says_otherwise(scripted, item
     )
     assert len(TASK.run(scripted(), items, of_all)) == 6
     assert len(TASK.run(scripted(), items, own)) == 3
+
+
+@pytest.fixture(scope="module")
+def small_t5(real_tokenizers):
+    """T5's own tokenizer, to which `<`, `~` and `{` are one and the same unknown token."""
+    from medtune.models.encoder_decoder import Seq2SeqModel
+    from tiny_t5 import real_t5_tokenizer, tiny_t5
+
+    tokenizer = real_t5_tokenizer(real_tokenizers)
+    return Seq2SeqModel(tiny_t5(len(tokenizer)), tokenizer, "t5", "f")
+
+
+def test_answers_with_unknown_tokens_have_no_figure(small_t5, item, settings, capsys):
+    items = [item("a", "The INR is low."), item("b", "INR < 2"), item("c", "{ ~ < { ~ < { ~ <")]
+    samples = TASK.run(small_t5, items, settings())
+    assert [sample.unknown for sample in samples] == [0, 1, 9]
+    assert "perplexity: 2 of 3 answers hold tokens" in capsys.readouterr().err
+    scores, alone = score(TASK, samples, 100, 0), score(TASK, samples[:1], 100, 0)
+    assert {name: s.value for name, s in scores.items()} == {n: s.value for n, s in alone.items()}
+    assert (scores["bits_per_byte"].n, scores["bits_per_byte"].left_out) == (1, 2)
+    assert scores["bits_per_byte"].items == "1 (2 left out: unknown tokens)"
+    assert "left_out" not in alone["bits_per_byte"].as_json()
+    assert score(TASK, samples[1:], 100, 0) == {}  # no figure, and none that is better than English
+
+
+def test_lost_line_breaks_are_no_bytes_to_be_paid_for(small_t5, item, settings):
+    lines, line = TASK.run(small_t5, [item("a", "low\n\n\nINR"), item("a", "low INR")], settings())
+    assert lines.loglikelihoods == pytest.approx(line.loglikelihoods)
+    assert (lines.bytes, line.bytes) == (7, 7)
+
+
+def test_what_one_model_does_not_know_is_left_out_for_both(scripted, item, settings):
+    items = [item(f"q{n}", "word " * (n + 1)) for n in range(4)]
+    known = TASK.run(scripted(), items, settings())
+    strange = [s.model_copy(update={"unknown": 2} if n == 3 else {}) for n, s in enumerate(known)]
+    change = compare({"perplexity": known}, {"perplexity": strange}, 100, 0)["perplexity"]
+    assert change["bits_per_byte"].n == 3
+    assert change["bits_per_byte"].value == 0
+    models = [
+        ModelSamples(name, {"perplexity": samples}, "t")
+        for name, samples in (("a", known), ("b", strange))
+    ]
+    boards, _ = compare_all(models, {"perplexity": TASK}, 100, 0)
+    rows = next(board for board in boards if board.metric == "bits_per_byte").rows
+    assert [(row.n, row.value) for row in rows] == [(3, rows[0].value)] * 2

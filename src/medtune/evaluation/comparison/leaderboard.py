@@ -6,7 +6,7 @@ middle model may tie with two that do differ.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from pydantic import Field
@@ -44,6 +44,7 @@ TOO_FEW = (
     f"Fewer than {FEWEST_GROUPS} groups of items, or a few large ones among them: too few to tell "
     "anybody apart."
 )
+UNKNOWN = ("unknown", "text_unknown")  # fields of samples: tokens that a tokenizer does not know
 
 
 class RankedScore(Score):
@@ -131,6 +132,7 @@ def compare_all(
     The bootstrap draws at least ``resamples`` times, more where the family is large. Raises
     ``RunError`` where items differ.
     """
+    models = _without_unknown(models)
     tables = [
         _Table(key, task, metric, tuple(measured))
         for key, task in tasks.items()
@@ -159,6 +161,38 @@ def compare_all(
     return [board for board in boards if board.rows], TestFamily(
         tests=tests, method="Holm", alpha=SIGNIFICANCE, resamples=draws
     )
+
+
+def _without_unknown(models: Sequence[ModelSamples]) -> list[ModelSamples]:
+    """Texts that one model's tokenizer does not know are left out for all: a table's figures are
+    of the same items.
+    """
+    strange: set[tuple[str, str, str]] = {
+        (key, sample.id, name)
+        for model in models
+        for key, samples in model.samples.items()
+        for sample in samples
+        for name in UNKNOWN
+        if sample.get(name)
+    }
+    if not strange:
+        return list(models)
+    return [
+        replace(
+            model,
+            samples={
+                key: [_marked(sample, key, strange) for sample in samples]
+                for key, samples in model.samples.items()
+            },
+        )
+        for model in models
+    ]
+
+
+def _marked(sample: Sample, key: str, strange: set[tuple[str, str, str]]) -> Sample:
+    names = [name for name in UNKNOWN if (key, sample.id, name) in strange]
+    update = {name: sample.get(name) or 1 for name in names}
+    return sample.model_copy(update=update) if update else sample
 
 
 def _on_task(models: Sequence[ModelSamples], task: str) -> list[ModelSamples]:

@@ -9,7 +9,12 @@ from typing import ClassVar
 from medtune.conversation import Conversation
 from medtune.errors import DataError, ModelError
 from medtune.evaluation.results import Sample
-from medtune.evaluation.tasks.perplexity import LikelihoodSample, bits_per_byte, text_score
+from medtune.evaluation.tasks.perplexity import (
+    LikelihoodSample,
+    bits_per_byte,
+    say_left_out,
+    text_score,
+)
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
 from medtune.files import read_json_lines, sha256_file
 from medtune.models.interface import LanguageModel, Likelihood
@@ -100,6 +105,7 @@ def _of_table(path: Path, split: str | None) -> Iterator[Passage]:
 class Forgetting(Task):
     """Bits per byte of texts from their beginning, summed over all; what rises was forgotten."""
 
+    version = "2"
     name = "forgetting"
     title = "General text"
     missing = "what was forgotten: general language after training"
@@ -138,6 +144,7 @@ class Forgetting(Task):
                 where=model.name,
                 fix="Leave the task forgetting out.",
             )
+        say_left_out("forgetting", scores, "texts")
         return [_sample(passage, score) for passage, score in zip(chosen, scores, strict=True)]
 
 
@@ -151,7 +158,7 @@ def _passages(settings: TaskSettings) -> list[Passage]:
 
 
 def _sample(passage: Passage, likelihood: Likelihood) -> Sample:
-    return ForgettingSample(
+    sample = ForgettingSample(
         id=passage.id,
         group=passage.group,
         kind=passage.kind,
@@ -163,3 +170,6 @@ def _sample(passage: Passage, likelihood: Likelihood) -> Sample:
         bytes=likelihood.bytes,
         score=text_score(likelihood),
     )
+    if not likelihood.unknown:
+        return sample
+    return sample.model_copy(update={"unknown": likelihood.unknown})
