@@ -1,21 +1,32 @@
 """Which of the fixed labels or options an answer names, read strictly.
 
-What it only denies ("not B", "C is wrong") it does not name.
+What it only denies ("not B", "C is wrong") it does not name. Letters are read in any script, also
+where no blank stands beside them (答案是B。); a label of a script without blanks only where a word
+such as 是 or です, or punctuation, bounds it.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 GONE = "\ufffc"  # stands for the text of an option: letters inside it name nothing
-_GOES_ON = "or|and|nor|is|was|are|would|because|since|as"  # after these words' "A" is no article
-_ARTICLE = re.compile(rf"[ '’]\s*(?!(?:{_GOES_ON})\b)\w", re.IGNORECASE)
+# After these words' "A" is no article.
+_GOES_ON = (
+    "or|and|nor|is|was|are|would|because|since|as|oder|und|ou|et|o|y|e|ist|falsch|richtig|est|es"
+)
+_LATIN = r"[^\W\u0370-\U0010ffff]"
+_ARTICLE = re.compile(rf"[ '’]\s*(?!(?:{_GOES_ON})\b){_LATIN}", re.IGNORECASE)
+# Beside a letter of these scripts a Latin letter is a word of its own.
+_NO_BLANKS = r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+_JOINED = re.compile(rf"(?<={_NO_BLANKS})(?=[A-Za-z])|(?<=[A-Za-z])(?={_NO_BLANKS})")
+_FULL_WIDTH = re.compile("[Ａ-Ｚａ-ｚ０-９（）［］]+")
 _CALLED = re.compile(r"\b(?:option|choice|letter)s?\s+[\W_]*$", re.IGNORECASE)
 # "vitamin B", "hepatitis C", "type A" name no option, nor do "B 12" and "caused by C. difficile".
 _NOUN = re.compile(
-    r"\b(?:vitamins?|hepatitis|influenza|types?|groups?|stages?|grades?|class|child-pugh"
+    r"(?:ビタミン|维生素|維生素|비타민|витамин|\bvitamin[ae]?s?|型|肝炎|\b(?:hepatitis|influenza|types?|groups?|stages?|grades?|class|child-pugh"
     r"|factor|protein|toxin|phase|"
     r"amphotericin|polymyxin|ha?emoglobin|coenzyme|troponin|apolipoprotein|serotype"
-    r"|immunoglobulin)\s+$",
+    r"|immunoglobulin))\s+$",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\s\d")
@@ -33,12 +44,22 @@ _LEAD = (
 
 _DENIAL = (
     r"(?:not|cannot|never|neither|nor|except|excluding|wrong|incorrect|rather\s+than"
-    r"|instead\s+of|other\s+than|ruled?\s+out|\w+n['’]t)"
+    r"|instead\s+of|other\s+than|ruled?\s+out|\w+n['’]t"
+    r"|nicht|kein(?:e[nmrs]?)?|weder|ohne|pas|aucune?|niet|geen|não|не|нет|inte|ikke)"
 )
-_DENIED_BEFORE = re.compile(rf"\b{_DENIAL}\b", re.IGNORECASE)
+# A "no" denies what follows at once: "No, the answer is B" denies nothing.
+_NO = (
+    r"(?:no|without|denies|negative for|no (?:evidence|signs?|history) of|absence of|sin|sans|non"
+    r"|no es|non è)"
+)
+_DENIED_BEFORE = re.compile(
+    rf"\b{_DENIAL}\b|\b{_NO}\s+(?:(?:la|el|le)\s+)?[(\[*\"“]*$|[不非无無没未]", re.IGNORECASE
+)
 # Where a clause ends, what was denied before is denied no more.
 _CLAUSE_END = re.compile(
-    r"[.;!?\n]|\b(?:but|so|thus|hence|therefore|because|since)\b", re.IGNORECASE
+    r"[.;!?\n，。；！？]|\b(?:but|so|thus|hence|therefore|because|since|sondern|aber|mais|sino|mas"
+    r"|но|а)\b",
+    re.IGNORECASE,
 )
 _BETWEEN = (
     r"(?:is|are|was|were|would|can|could|should|must|be|being|does|do|did|also|both|all|clearly"
@@ -47,8 +68,10 @@ _BETWEEN = (
 _DENIED_AFTER = re.compile(
     # B and C are wrong
     r"[)\]*\"”]*(?:\s*(?:,|/|&|\band\b|\bor\b)\s*(?:and\s+|or\s+)?[(\[]?[A-Z]\b[)\]]?)*"
-    rf"(?:(?:\s+{_BETWEEN})+\s+not|(?:\s+{_BETWEEN})*\s+(?:cannot|wrong|incorrect|false"
-    rf"|unlikely|excluded|ruled\s+out|\w+n['’]t))\b",
+    rf"(?:(?:\s+{_BETWEEN})+\s+not\b|(?:\s+{_BETWEEN})*\s+(?:cannot|wrong|incorrect|false"
+    r"|unlikely|excluded|ruled\s+out|\w+n['’]t)\b|(?:\s+(?:ist|sind|est|es|è|é|la))*\s+(?:nicht"
+    r"|falsch|faux|fausse|errat[oa]|erróne[oa]|incorrect[oa])\b|\s*(?:选项|選項)?\s*(?:不|错|錯|は"
+    r"?(?:ではあ?り?ま?せ?ん|ではな|じゃな|間違)|[은는이가]\s*(?:아니|아닙|틀)))",
     re.IGNORECASE,
 )
 
@@ -57,6 +80,7 @@ def named_option(text: str, choices: Sequence[str], letters: Sequence[str]) -> i
     """Index of the one option that an answer spells out or names by its letter; None if it names
     none or several.
     """
+    text, choices = _parted(text), [_parted(choice) for choice in choices]
     exact = [
         i
         for i, (choice, letter) in enumerate(zip(choices, letters, strict=True))
@@ -99,8 +123,23 @@ def named_letters(text: str, letters: Sequence[str], choices: Sequence[str] = ()
     return list(dict.fromkeys(_name(text, match, letters) for match in [*statements[-1:], *more]))
 
 
+def _parted(text: str) -> str:
+    """Full-width letters as others, and blanks between Latin letters and scripts without blanks."""
+    if text.isascii():
+        return text
+    narrow = _FULL_WIDTH.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
+    return _JOINED.sub(" ", narrow)
+
+
 def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold().strip("*_\"“”'").removesuffix(".").rstrip()
+    return (
+        " ".join(text.split())
+        .casefold()
+        .strip("*_\"“”'")
+        .removesuffix(".")
+        .removesuffix("。")
+        .rstrip()
+    )
 
 
 def _is(text: str, choice: str, letter: str) -> bool:
@@ -169,6 +208,12 @@ def is_denied(text: str, start: int, end: int) -> bool:
     return bool(_DENIED_BEFORE.search(clause) or _DENIED_AFTER.match(text, end))
 
 
+# A label goes on before and after these: "Non-Hodgkin", "CIN 2-3", "grade 2 or 3", "T2+".
+_NOT_AFTER = r"(?:(?<!\w)|(?<=[是为為选選はが]))(?<!\bnon[-‐‑– ])(?<![^\W\d_][-‐‑])"
+_NOT_BEFORE = (
+    r"(?:(?!\w)|(?=です|である|だ|입니다|이다))"
+    r"(?!\s?[-‐‑–/]\s?\d|\s(?:to|or|and|bis|oder|und)\s\d|\+)"
+)
 SEPARATOR = ";"  # between the labels of a set
 
 
@@ -185,18 +230,16 @@ def parse_label(text: str, labels: Sequence[str]) -> str | None:
     count, nor does a denied one ("not Surgery").
     """
     exact = {_plain_label(label): label for label in labels}
-    if (whole := _plain_label(text).removesuffix(".").rstrip()) in exact:
+    if (whole := re.sub(r"[.。]$", "", _plain_label(text)).rstrip()) in exact:
         return exact[whole]
     long = sorted((label for label in labels if len(label) > 1), key=len, reverse=True)
     named = []
     if long:
         names = "|".join(r"\s+".join(map(re.escape, label.split())) for label in long)
-        pattern = re.compile(
-            rf"(?<!\w)(?<!\bnon[-‐‑– ])(?:{names})(?!\w|\s?[-‐‑–/]\s?\d)", re.IGNORECASE
-        )
+        pattern = re.compile(rf"{_NOT_AFTER}(?:{names}){_NOT_BEFORE}", re.IGNORECASE)
         mentions = [match for match in pattern.finditer(text) if not is_denied(text, *match.span())]
         named, text = [exact[_plain_label(match[0])] for match in mentions], pattern.sub(GONE, text)
-    named += named_letters(text, [label for label in labels if len(label) == 1])
+    named += named_letters(_parted(text), [label for label in labels if len(label) == 1])
     return named[0] if len(named) == 1 and named[0] in labels else None
 
 

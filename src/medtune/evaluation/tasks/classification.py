@@ -172,7 +172,7 @@ class Classification(Task):
     """
 
     name = "classification"
-    version = "2"
+    version = "3"
     title = "Classification"
     settings = ("limit", "shots", "confidence", "scoring", "temperature")
     without_likelihoods = "Set its scoring to generation."

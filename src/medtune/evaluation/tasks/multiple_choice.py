@@ -202,7 +202,7 @@ class MultipleChoice(Task):
     """
 
     name = "multiple_choice"
-    version = "2"
+    version = "3"
     title = "Questions with options"
     missing = "medical knowledge (multiple-choice examinations)"
     settings = ("limit", "source", "split", "shots", "primary", "permutations", "confidence")
