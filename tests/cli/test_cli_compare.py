@@ -61,7 +61,7 @@ def test_the_runs_are_left_as_they_were(medtune, finished, second, hashes_of, tm
         (["compare", "--model", "medtune-base"], "--on RECIPE"),
         (["compare", "--model", "medtune-base", "--on", "no-such-recipe"], "no-such-recipe"),
         (["export", "no-such-run", "--to", "x", "--form", "merged"], "this is no run"),
-        (["export", "run", "--to", "x", "--form", "gguf"], "gguf"),
+        (["export", "run", "--to", "x", "--form", "awq"], "awq"),
         (["export", "run", "--to", "x", "--form", "merged", "--public"], "--push"),
     ],
 )
@@ -71,12 +71,6 @@ def test_wrong_words_are_errors_of_two_lines(medtune, arguments, message):
     assert message in done.stderr
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) <= 2
-
-
-def test_help_says_what_to_use_for_gguf(medtune):
-    done = medtune("export", "--help")
-    assert "convert_hf_to_gguf.py" in done.stdout
-    assert "Nothing is uploaded without" in " ".join(done.stdout.split())
 
 
 def test_an_export_of_all_weights_answers_as_the_run(medtune, finished, tmp_path):

@@ -18,6 +18,7 @@ class Form(StrEnum):
     adapter = "adapter"
     merged = "merged"
     four_bits = "merged-4bit"
+    gguf = "gguf"
 
 
 class Dtype(StrEnum):
@@ -26,6 +27,7 @@ class Dtype(StrEnum):
     float32 = "float32"
     float16 = "float16"
     bfloat16 = "bfloat16"
+    q8_0 = "q8_0"
 
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A finished run's directory.")]
@@ -33,11 +35,14 @@ To = Annotated[
     Path, typer.Option("--to", metavar="DIR", help="A new directory, or one of an earlier export.")
 ]
 FormOption = Annotated[
-    Form, typer.Option("--form", help="The adapter alone, or one model with it merged in.")
+    Form,
+    typer.Option("--form", help="The adapter alone, or one model with it merged in; gguf: a file."),
 ]
 DtypeOption = Annotated[
     Dtype | None,
-    typer.Option("--dtype", help="Number format of the merged weights [default: bfloat16]."),
+    typer.Option(
+        "--dtype", help="Of the merged weights [default: bfloat16]; gguf: float16 or q8_0."
+    ),
 ]
 Push = Annotated[
     str | None,
@@ -68,8 +73,8 @@ def export(
     """Write a run's model with tokenizer, chat template, settings and card, compared with the
     run's on its test questions.
 
-    A difference above 1e-4 in a logit between merged and base + adapter (float32) is refused. GGUF
-    is not made here: run llama.cpp's convert_hf_to_gguf.py on the directory of --form merged.
+    A difference above 1e-4 in a logit between merged and base + adapter (float32) is refused. A
+    GGUF file (Llama family) is read back: tokens, weights, logits and answers are compared.
     Nothing is uploaded without --push.
     """
     from medtune.runs import export as exporting
@@ -137,5 +142,9 @@ def export_text(facts: "ExportFacts") -> str:
         lines.append(
             f"The merge is exact to {facts.bound:.2g}; what is below it is the cost of fewer bits."
         )
+    if facts.texts:
+        from medtune.report.cards import read_back
+
+        lines.append(read_back(facts))
     size = f"{facts.bytes / 1e6:,.1f} MB in {len(facts.files)} files"
     return "\n".join([*lines, f"Exported ({facts.form}, {size}): {facts.directory}"])

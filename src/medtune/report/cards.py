@@ -287,13 +287,21 @@ def _figure_line(text: str) -> str:
     return markdown_line(text)
 
 
-RELATIONS = {"adapter": "adapter", "merged": "finetune", "merged-4bit": "quantized"}
+RELATIONS = {
+    "adapter": "adapter",
+    "merged": "finetune",
+    "merged-4bit": "quantized",
+    "gguf": "quantized",
+}
 FORMS = {
     "adapter": "The adapter alone, as trained: load it on its base with PEFT.",
     "merged": "Base and adapter (or all trained weights) in one, in {dtype}.",
     "merged-4bit": "Base and adapter (or all trained weights) in one, the linear layers in NF4 "
     "with double quantization (bitsandbytes), the rest in {dtype}.",
+    "gguf": "Base and adapter (or all trained weights) in one GGUF file, the matrices in {dtype}; "
+    "it was read back and compared.",
 }
+LIBRARIES = {"adapter": "peft", "gguf": "gguf"}
 STAGES = {
     "merge": "merged, float32",
     "merge_in_float64": "merged, float64",
@@ -330,6 +338,9 @@ class ExportFacts(Result):
     merge_in_float64: LogitAgreement | None = None
     rounding: LogitAgreement | None = None
     four_bits: LogitAgreement | None = None
+    same_answers: int = 0
+    answers: int = 0
+    texts: int = 0
     files: list[str] = Field(default_factory=list)
     bytes: int = 0
     directory: str = ""
@@ -353,7 +364,7 @@ def export_card(card: str, facts: ExportFacts) -> str:
     """
     _, head, body = card.split("---\n", 2)
     metadata = yaml.safe_load(head)
-    metadata["library_name"] = "peft" if facts.form == "adapter" else "transformers"
+    metadata["library_name"] = LIBRARIES.get(facts.form, "transformers")
     metadata["base_model_relation"] = RELATIONS[facts.form]
     top = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
     return f"---\n{top}---\n{body.rstrip()}\n\n## This export\n\n{_section(facts)}\n"
@@ -377,4 +388,14 @@ def _section(facts: ExportFacts) -> str:
     for stage, a in facts.agreements.items():
         title = STAGES[stage].format(dtype=facts.dtype)
         lines.append(f"| {title} | {a.largest:.2g} | {a.kl:.2g} | {a.same_best:.1%} |")
+    if facts.texts:
+        lines += ["", read_back(facts)]
     return "\n".join(lines)
+
+
+def read_back(facts: ExportFacts) -> str:
+    """What reading a GGUF file back showed, beside its logits, in a sentence."""
+    return (
+        f"Read back: {facts.texts} texts became the same tokens, and {facts.same_answers} of "
+        f"{facts.answers} greedy answers are the run's model's."
+    )

@@ -23,17 +23,15 @@ from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import Recipe
 from medtune.report.cards import ExportFacts, LogitAgreement, export_card
 from medtune.run_paths import RunPaths
+from medtune.runs.export_gguf import check_gguf, write_gguf_export
 
 if TYPE_CHECKING:
     from medtune.models.adapters import Merged, Probe
 
-FORMS = ("adapter", "merged", "merged-4bit")
+FORMS = ("adapter", "merged", "merged-4bit", "gguf")
 DTYPES = ("float32", "float16", "bfloat16")
 PROBES = 8
-GGUF = (
-    "GGUF is not made here: "
-    "run llama.cpp's convert_hf_to_gguf.py on the directory of --form merged."
-)
+DEFAULT_DTYPES = {"merged": "bfloat16", "merged-4bit": "bfloat16", "gguf": "float16"}
 
 
 def export(root: Path, to: Path, form: str, dtype: str | None = None) -> ExportFacts:
@@ -41,19 +39,21 @@ def export(root: Path, to: Path, form: str, dtype: str | None = None) -> ExportF
 
     What was written and how near it is to what the run measured.
 
-    ``dtype`` is of the merged weights (default bfloat16). Raises ``RecipeError`` where run, form
-    and directory do not fit together, ``RunError`` where what was made does not say what the run's
-    model says.
+    ``dtype`` is of the merged weights (default bfloat16, of GGUF float16). Raises ``RecipeError``
+    where run, form and directory do not fit together, ``RunError`` where what was made does not say
+    what the run's model says.
     """
     run, recipe = RunPaths(root), _recipe(root)
     _check(run, recipe, to, form, dtype)
     located = locate(str(root))
+    if form == "gguf":
+        check_gguf(located, dtype)
     facts = ExportFacts(form=form, run=recipe.name, base=recipe.model.name)
     with whole_directory(to) as directory:
         if form == "adapter":
             _copy_adapter(run.model, directory)
         else:
-            facts = _merged(run, recipe, located, directory, facts, dtype or "bfloat16")
+            facts = _merged(run, recipe, located, directory, facts, dtype or DEFAULT_DTYPES[form])
         use = read_json(run.model / "medtune.json") | _confidence(root, form)
         if form != "adapter":
             use |= {
@@ -78,9 +78,9 @@ def _confidence(root: Path, form: str) -> dict[str, object]:
     gate = AbstentionPolicy.read(root)
     if gate is None:
         return {}
-    if form == "merged-4bit":
+    if form in ("merged-4bit", "gguf"):
         say(
-            "The run's confidence threshold was set for other weights than these in 4 bits: "
+            "The run's confidence threshold was set for other weights than these in fewer bits: "
             "it is left out."
         )
         return {}
@@ -120,6 +120,10 @@ def _check(run: RunPaths, recipe: Recipe, to: Path, form: str, dtype: str | None
             "an adapter is exported as it was trained",
             where=f"--dtype {dtype}",
             fix="Leave out --dtype.",
+        )
+    if form != "gguf" and dtype == "q8_0":
+        raise RecipeError(
+            "q8_0 is a number format of GGUF", where="--dtype q8_0", fix="Use it with --form gguf."
         )
     if form == "merged-4bit":
         from medtune.models.precision import require_bitsandbytes
@@ -168,12 +172,17 @@ def _merged(
 
     _check_base(run, located)
     _check_memory(located)
-    rows: list[Probe] = probes(load_tokenizer(located), _questions(run, recipe))
+    tokenizer, items = load_tokenizer(located), _questions(run, recipe)
+    rows: list[Probe] = probes(tokenizer, items)
     say(f"merging in float32, compared on {len(rows)} questions of the run")
     merged = merge(located, rows)
     reference = merged.reference
     whole = directory / "whole" if facts.form == "merged-4bit" else directory
     facts = facts.model_copy(update=_exactness(merged))
+    if facts.form == "gguf":
+        stops = read_json(run.model / "generation_config.json").get("eos_token_id", [])
+        ids = stops if isinstance(stops, list) else [stops]
+        return write_gguf_export(merged.model, tokenizer, ids, items, rows, directory, facts, dtype)
     merged.model.to(getattr(torch, dtype)).save_pretrained(whole)
     del merged
     rounded = agreement(reference, logits_on(load_exactly(LocalModelRef(str(whole), whole)), rows))

@@ -67,14 +67,16 @@ def gguf_facts(file: GgufFile) -> GgufFacts:
     )
 
 
-def convert_gguf(path: Path, directory: Path) -> GgufFacts:
+def convert_gguf(path: Path, directory: Path, *, exact: bool = False) -> GgufFacts:
     """Write the model of a GGUF file to an existing directory, and return what it is.
+
+    Quantized weights are written in bfloat16, with ``exact`` all weights in float32.
 
     Raises ``ModelError`` where the file is damaged, or of a kind that is not read here.
     """
     file = read_gguf(path)
     config = model_config(file)
-    sources = weight_sources(file, config)
+    sources = weight_sources(file, config, exact=exact)
     tokenizer = build_tokenizer(file, int(config.max_position_embeddings))
     _write_weights(file, config, sources, directory)
     tokenizer.save_pretrained(directory)

@@ -27,18 +27,23 @@ SHOWN = 3  # names in an error
 
 @dataclass(frozen=True)
 class WeightSource:
-    """A weight by its name in transformers, and the tensor that holds it."""
+    """A weight by its name in transformers, and the tensor that holds it.
+
+    ``exact``: it is kept in float32, whatever the file's format.
+    """
 
     name: str
     tensor: GgufTensor
+    exact: bool = False
 
     @property
     def dtype(self) -> "torch.dtype":
         """The number format it is kept in: the file's, or bfloat16 for what is dequantized."""
         import torch
 
-        kept = {"F32": torch.float32, "F16": torch.float16}
-        return kept.get(self.tensor.kind, torch.bfloat16)
+        if self.exact or self.tensor.kind == "F32":
+            return torch.float32
+        return torch.float16 if self.tensor.kind == "F16" else torch.bfloat16
 
     @property
     def bytes(self) -> int:
@@ -67,7 +72,7 @@ def weight_shapes(config: Any) -> dict[str, tuple[int, ...]]:
     return {name: shape for name, shape in shapes.items() if name != tied}
 
 
-def weight_sources(file: GgufFile, config: Any) -> list[WeightSource]:
+def weight_sources(file: GgufFile, config: Any, *, exact: bool = False) -> list[WeightSource]:
     """Where each weight of the model lies in the file.
 
     Raises ``ModelError`` where one is missing, too many, or of another shape.
@@ -88,7 +93,7 @@ def weight_sources(file: GgufFile, config: Any) -> list[WeightSource]:
                 f"the tensor {tensor.name} has the shape {list(tensor.shape)}, "
                 f"and the architecture needs {list(shape)}"
             )
-    return [WeightSource(name, file.tensors[names[name]]) for name in shapes]
+    return [WeightSource(name, file.tensors[names[name]], exact) for name in shapes]
 
 
 def read_weights(
