@@ -2,12 +2,17 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from medtune import files
+from medtune.errors import DataError
 from medtune.files import (
     file_hash,
+    read_as,
     read_json,
     read_json_lines,
     remove_leftovers,
@@ -20,6 +25,7 @@ from medtune.files import (
     write_json_lines,
     write_text,
 )
+from medtune.models.interface import InferenceSettings
 
 KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 # Kills the process just before its N-th rename, whichever function makes it.
@@ -287,3 +293,32 @@ def test_the_hash_of_files_sees_names_and_bytes(tmp_path):
     before = sha256_paths([one, two])
     two.write_text("y")
     assert sha256_paths([one, two]) != before
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"a": 1', "\ud800", "[" * 100_000, '{"name": "Zqxsecret', "9" * 5000]
+)
+def test_a_cut_json_file_is_named_without_its_text(tmp_path, text):
+    path = tmp_path / "run.json"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    for read in (read_json, read_json_lines, partial(read_as, kind=InferenceSettings)):
+        if not text and read is read_json_lines:
+            continue
+        with pytest.raises(DataError, match=r"run\.json") as caught:
+            read(path)
+        assert "Zqxsecret" not in str(caught.value)
+
+
+def test_files_are_as_the_umask_says_whoever_writes_them(tmp_path):
+    for mask, mode in ((0o022, 0o644), (0o002, 0o664), (0o077, 0o600)):
+        before = os.umask(mask)
+        try:
+            with whole_directory(tmp_path / "model") as directory:
+                save_file({"a": np.zeros(2)}, directory / "model.safetensors")
+                (directory / "config.json").write_text("{}")
+            with whole_file(tmp_path / "one.safetensors") as temporary:
+                save_file({"a": np.zeros(2)}, temporary)
+        finally:
+            os.umask(before)
+        files = [*(tmp_path / "model").iterdir(), tmp_path / "one.safetensors"]
+        assert {path.stat().st_mode & 0o777 for path in files} == {mode}

@@ -28,6 +28,8 @@ class Answer:
 
     ``urgent`` is the advice that goes first where the question names signs of an emergency.
 
+    ``prompt_cut`` tokens at the beginning of what was asked were not read, for want of room.
+
     Where its run measured confidence: this answer's, the ``threshold`` and ``signal`` ("signal",
     "no signal", "not measured") that validation gave, and a ``remark`` in words. An ``abstained``
     answer's ``text`` says so instead.
@@ -36,6 +38,7 @@ class Answer:
     text: str
     urgent: str | None
     finished: bool
+    prompt_cut: int = 0
     notice: str = NOTICE
     confidence: float | None = None
     threshold: float | None = None
@@ -43,10 +46,19 @@ class Answer:
     signal: str | None = None
     remark: str | None = None
 
-    def __str__(self) -> str:
-        return "\n\n".join(
-            part for part in (self.urgent, self.text, self.remark, self.notice) if part
+    @property
+    def cut(self) -> str | None:
+        """A sentence on what was not read of the question, where something was not."""
+        if not self.prompt_cut:
+            return None
+        return (
+            f"note: too long for this model: the first {self.prompt_cut:,} tokens of the question "
+            "and what stands before it were not read"
         )
+
+    def __str__(self) -> str:
+        parts = (self.urgent, self.text, self.cut, self.remark, self.notice)
+        return "\n\n".join(part for part in parts if part)
 
 
 class Assistant:
@@ -92,7 +104,7 @@ class Assistant:
             self.model, messages, self.decoding, (lambda text: None) if waits else show
         )
         if gate is None:
-            return Answer(generated.text, urgent, generated.finished)
+            return Answer(generated.text, urgent, generated.finished, generated.prompt_cut)
         confidence = confidence_in(self.model, messages, generated.text)
         abstained = waits and gate.holds_back(confidence)
         text = gate.refusal(confidence) if abstained and confidence is not None else generated.text
@@ -102,6 +114,7 @@ class Assistant:
             text,
             urgent,
             generated.finished or abstained,
+            generated.prompt_cut,
             confidence=confidence,
             threshold=gate.threshold,
             abstained=abstained,

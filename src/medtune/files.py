@@ -11,8 +11,20 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 
+from medtune.errors import DataError
+
+
+class Validated(Protocol):
+    """A type that checks plain values, as pydantic's models do."""
+
+    @classmethod
+    def model_validate(cls, obj: Any) -> Self:
+        """The values as the type; ``ValueError`` where they do not fit."""
+
+
+Document = TypeVar("Document", bound=Validated)
 TEMPORARY_MARK = ".partial-"
 OLDER_MARK = ".older-"
 SETTLED = 2 * 10**9  # nanoseconds; what changed later may change again without a new time
@@ -31,6 +43,15 @@ def _temporary_name(target: Path) -> Path:
     return target.with_name(f"{TEMPORARY_MARK}{target.name}-{uuid.uuid4().hex[:8]}")
 
 
+def _file_mode() -> int:
+    """What the user's umask gives a new file: libraries (safetensors) write some for the owner
+    alone.
+    """
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
 @contextlib.contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``target``.
@@ -43,6 +64,7 @@ def whole_file(target: Path) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb") as handle:
             os.fsync(handle.fileno())
+        temporary.chmod(_file_mode())
         temporary.replace(target)
         _sync_directory(target.parent)
     finally:
@@ -67,6 +89,7 @@ def whole_directory(target: Path) -> Iterator[Path]:
             if path.is_file():
                 with open(path, "rb") as handle:
                     os.fsync(handle.fileno())
+                path.chmod(_file_mode())
         _sync_directory(temporary)
         older = target.with_name(f"{OLDER_MARK}{target.name}")
         shutil.rmtree(older, ignore_errors=True)
@@ -114,8 +137,38 @@ def write_json(target: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read one JSON document in UTF-8."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read one JSON document in UTF-8.
+
+    Raises ``DataError`` where it was cut or is none.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, f"not whole JSON ({_reason(error)})") from error
+
+
+def read_as(path: Path, kind: type[Document]) -> Document:
+    """A JSON document as the type that wrote it. Raises ``DataError`` where it is another one."""
+    values = read_json(path)
+    try:
+        return kind.model_validate(values)
+    except ValueError as error:  # pydantic's, which would quote the values
+        name = kind.__name__
+        raise _damaged(path, f"not what medtune writes there (no {name})") from error
+
+
+def _reason(error: Exception) -> str:
+    line, what = getattr(error, "lineno", None), getattr(error, "msg", "not to be decoded")
+    return f"line {line}: {what}" if line else str(what)
+
+
+def _damaged(path: Path, what: str) -> DataError:
+    return DataError(
+        what,
+        where=str(path),
+        fix="The file is damaged, or of another version: bring it back from a copy, or remove it "
+        "and run the command again.",
+    )
 
 
 def write_json_lines(target: Path, rows: Iterator[Any] | list[Any]) -> None:
@@ -127,8 +180,14 @@ def write_json_lines(target: Path, rows: Iterator[Any] | list[Any]) -> None:
 
 def read_json_lines(path: Path) -> list[Any]:
     """Read one JSON value a line; blank lines are passed over."""
-    with open(path, encoding="utf-8") as handle:
-        return [json.loads(line) for line in handle if line.strip()]
+    number = 0
+    try:
+        with open(path, encoding="utf-8") as handle:
+            lines = ((number := count, line) for count, line in enumerate(handle, 1))
+            return [json.loads(line) for _, line in lines if line.strip()]
+    except (ValueError, RecursionError) as error:
+        what = getattr(error, "msg", "not to be decoded")
+        raise _damaged(path, f"line {number} is not whole JSON ({what})") from error
 
 
 def sha256_file(path: Path) -> str:

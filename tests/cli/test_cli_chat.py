@@ -71,3 +71,18 @@ def test_a_chat_puts_the_urgent_advice_before_the_answer_it_belongs_to(chat):
 
 def test_a_chat_through_a_pipe_has_no_escape_codes(chat):
     assert "\x1b" not in chat[1] + chat[2]
+
+
+def test_a_question_that_is_too_long_is_said_to_be_cut(medtune, tiny_model):
+    long = "What is anemia? " * 300
+    process = medtune("ask", tiny_model, long, "--max-tokens", "3", "--json")
+    cut = json.loads(process.stdout)["prompt_cut"]
+    assert cut > 100
+    assert f"the first {cut:,} tokens of the question" in process.stderr
+    shown = medtune("ask", tiny_model, long, "--max-tokens", "3")
+    assert f"the first {cut:,} tokens" in shown.stderr
+    talked = medtune("chat", tiny_model, "--max-tokens", "3", typed=f"{long}\nquit\n")
+    assert f"the first {cut:,} tokens" in talked.stderr
+    short = medtune("ask", tiny_model, "Why?", "--max-tokens", "3", "--json")
+    assert json.loads(short.stdout)["prompt_cut"] == 0
+    assert "tokens of the question" not in short.stderr

@@ -1,6 +1,10 @@
 """Wrong input: the exit code, and one or two lines that say what, where and what to do."""
 
+import os
+
 import pytest
+
+from medtune.cli.app import exit_code_of
 
 
 def assert_one_clear_error(process, *words, code=2):
@@ -116,7 +120,7 @@ def test_a_data_file_that_is_missing(medtune, small, tmp_path):
     ("override", "words"),
     [
         ("data.columns.question=frage", ["frage", "data.columns.question", "question, answer"]),
-        ("model.name=gpt2", ["gpt2", "HF_HUB_OFFLINE", "local directory"]),
+        ("model.name=gpt2", ["gpt2", "HF_HUB_OFFLINE", "a directory"]),
         ("model.name=./nowhere", ["no model directory ./nowhere"]),
     ],
 )
@@ -133,3 +137,61 @@ def test_a_directory_that_is_no_run_is_left_as_it_is(medtune, small, tmp_path):
     assert [path.name for path in mine.iterdir()] == ["chapter.txt"]
     assert (mine / "chapter.txt").read_text() == "years of work"
     assert_one_clear_error(process, "thesis", "holds no run", "--out")
+
+
+@pytest.mark.parametrize("encoding", ["ascii"])
+def test_a_console_of_few_signs_ends_no_verb(medtune_process, small, encoding):
+    process = medtune_process(
+        "inspect", "quickstart", *small, "--rows", "1", env={"PYTHONIOENCODING": encoding}
+    )
+    assert process.returncode == 0, process.stderr
+    assert "tokens a row" in process.stdout
+    assert "Traceback" not in process.stderr
+
+
+def test_a_pipe_or_a_directory_as_data_is_refused_and_not_waited_for(medtune, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "dangling.csv").symlink_to(tmp_path / "nowhere.csv")
+    assert_one_clear_error(medtune("data", "audit", "pipe.csv"), "pipe.csv", "no regular file")
+    assert_one_clear_error(medtune("data", "audit", "folder.csv"), "folder.csv")
+    assert_one_clear_error(medtune("data", "audit", "dangling.csv"), "dangling.csv", "no such file")
+
+
+@pytest.mark.parametrize("out", ["taken", "taken/below", "/proc/nowhere"])
+def test_an_out_that_cannot_be_a_directory_is_refused(medtune, small, tmp_path, out):
+    (tmp_path / "taken").write_text("mine")
+    process = medtune("prepare", "quickstart", *small, "--out", out)
+    assert process.returncode == 2, process.stderr
+    assert out in process.stderr
+    assert "Traceback" not in process.stderr
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+@pytest.mark.parametrize("text", ['{"status": "comp', "{}", "[]", '{"stages": {"prepare": 7}}'])
+def test_a_damaged_record_of_a_run_is_named(medtune, small, tmp_path, text):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "run.json").write_text(text)
+    process = medtune("prepare", "quickstart", *small, "--out", "mine")
+    assert process.returncode in (1, 2)
+    assert "run.json" in process.stderr
+    assert "Error" not in process.stderr
+    assert (tmp_path / "mine" / "run.json").read_text() == text
+
+
+def test_a_full_disk_is_recognised_by_what_numpy_says_of_it(capsys):
+    def write():
+        raise OSError("100224 requested and 65536 written")
+
+    assert exit_code_of(write) == 1
+    assert "error: the disk is full" in capsys.readouterr().err
+
+
+def test_control_signs_of_labels_and_file_names_are_shown_as_escapes(medtune, tmp_path):
+    name = "a\x1b[31m\u202eb.csv"
+    rows = [f"text {n} of a note,flu\x1b]0;x\x07" for n in range(30)]
+    (tmp_path / name).write_text("\n".join(["text,label", *rows]) + "\n")
+    process = medtune("data", "audit", name, "--examples")
+    printed = process.stdout + process.stderr
+    assert not any(sign in printed for sign in ("\x1b", "\x07", "\u202e"))
+    assert "\\u001b" in printed

@@ -45,3 +45,10 @@ def test_recipes_copy_brings_comments_and_never_overwrites(medtune, tmp_path):
         medtune("recipes", "show", "./other.yaml").stdout
         == medtune("recipes", "show", "quickstart").stdout
     )
+
+
+def test_only_recipes_are_copied(medtune, tmp_path):
+    (tmp_path / "notes.txt").write_text("John Smith: gout\n")
+    process = medtune("recipes", "copy", "notes.txt", "copy.yaml")
+    assert process.returncode == 2
+    assert not (tmp_path / "copy.yaml").exists()

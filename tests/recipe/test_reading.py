@@ -273,7 +273,7 @@ def test_muon_with_lora_is_refused_with_a_way_out(tmp_path):
         ("name: naïve\n".encode("cp1252"), "not a UTF-8 text file"),
         (PLAIN.encode("utf-16"), "not a UTF-8 text file"),
         (PLAIN + "\0", "mine.yaml"),
-        (PLAIN.replace("name: mine", "name: 2024-13-01"), "mine.yaml"),
+        (PLAIN.replace("name: mine", "name: [2024-13-01"), "mine.yaml"),
         (PLAIN + "1: 2\n", "mine.yaml, line 6"),
         (PLAIN + "!!python/object/apply:os.getcwd []\n", "not valid YAML"),
     ],

@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from io import TextIOWrapper
 from types import FrameType
 
 import typer
@@ -42,6 +43,8 @@ def _system_error(error: Exception) -> int | None:
     """The system's error number, also where a library hands it on as text only (safetensors
     does).
     """
+    if re.search(r"\d+ requested and \d+ written", str(error)):  # NumPy's, without a number
+        return errno.ENOSPC
     if isinstance(error, OSError):
         return error.errno
     number = re.search(r"\(os error (\d+)\)", str(error))
@@ -153,6 +156,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     if len(sys.argv) == 1:
         sys.argv.append("--help")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a console of few signs shows "?" for the others
+            stream.reconfigure(errors="replace")
     code = exit_code_of(lambda: app(standalone_mode=False))
     for number in (signal.SIGINT, signal.SIGTERM):  # what is left to do is closing down
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medtune.cli.common import ModelName, Options, offers, print_json
+from medtune.progress import printable
 
 if TYPE_CHECKING:
     from medtune.assistant import Answer
@@ -69,15 +70,24 @@ def ask(
     if urgent and not options.json:
         typer.echo(f"{urgent}\n")
     assistant = load(model, max_new_tokens=max_tokens, temperature=temperature, seed=seed)
-    stream = None if options.json else lambda text: print(text, end="", flush=True)
+    stream = None if options.json else _show
     answer = assistant.ask(question, on_text=stream, anyway=anyway)
     if options.json:
         print_json(_fields(answer))
+    else:
+        typer.echo("" if answer.finished else " […]")
+    if answer.cut:
+        print(answer.cut, file=sys.stderr)
+    if options.json:
         return
-    typer.echo("" if answer.finished else " […]")
     if answer.remark:
         typer.secho(f"\n{answer.remark}", dim=True, err=True)
     print(f"\n{answer.notice}", file=sys.stderr)
+
+
+def _show(text: str) -> None:
+    """A piece of an answer, on the terminal at once."""
+    print(printable(text), end="", flush=True)
 
 
 def _fields(answer: "Answer") -> dict[str, object]:
@@ -86,6 +96,7 @@ def _fields(answer: "Answer") -> dict[str, object]:
         "answer": answer.text,
         "urgent": answer.urgent,
         "finished": answer.finished,
+        "prompt_cut": answer.prompt_cut,
         "confidence": answer.confidence,
         "threshold": answer.threshold,
         "abstained": answer.abstained,
@@ -140,7 +151,7 @@ def chat(
 
     assistant = load(model, max_new_tokens=max_tokens, temperature=temperature, seed=seed)
     words = assistant.chat
-    banner = (
+    banner = printable(
         words.banner or f"medtune: talking with {Path(model).name}. Type 'exit' or 'quit' to end."
     )
     typer.echo(f"{banner}\n{NOTICE}\n")
@@ -153,13 +164,15 @@ def chat(
             answer = assistant.ask(
                 question,
                 history,
-                on_text=lambda text: print(text, end="", flush=True),
+                on_text=_show,
                 anyway=anyway,
             )
         except KeyboardInterrupt:
             typer.echo(" [stopped]\n")
             continue
         typer.echo("" if answer.finished else " […]")
+        if answer.cut:
+            print(answer.cut, file=sys.stderr)
         if answer.remark:
             typer.secho(answer.remark, dim=True)
         typer.echo("")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from medtune import progress
+from medtune.progress import printable
 
 if TYPE_CHECKING:
     from medtune.recipe.schema import Recipe
@@ -99,7 +100,7 @@ class Options:
 
     def show(self, value: object, text: Callable[[], str]) -> None:
         """A result: as JSON with --json, else as the text for people."""
-        print_json(value) if self.json else typer.echo(text())
+        print_json(value) if self.json else typer.echo(printable(text()))
 
 
 _HINTS = get_type_hints(Options, include_extras=True)

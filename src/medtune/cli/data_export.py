@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from medtune.cli.common import Options, RecipeName, offers, print_json
+from medtune.progress import printable
 
 if TYPE_CHECKING:
     from medtune.data.audit import RunAudit
@@ -200,7 +201,7 @@ def _tell_reports(
         values = {name: report.as_dict() for name, report in reports.items()}
         print_json(values if out else next(iter(values.values())))
     else:
-        typer.echo(report_table(reports))
+        typer.echo(printable(report_table(reports)))
         name, first = next(iter(reports.items()))
         typer.echo(cost_line(name, first, price))
         for name, report in reports.items():

@@ -58,9 +58,10 @@ def copy_recipe(
     """Copy a recipe, comments and all, to change it."""
     from medtune.errors import RecipeError
     from medtune.files import write_text
-    from medtune.recipe.read import find_recipe
+    from medtune.recipe.read import find_recipe, read_recipe
 
     path = find_recipe(name)
+    read_recipe(name)  # nothing but a recipe is copied
     copy = target or Path(path.name)
     if copy.exists():
         raise RecipeError(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from medtune.files import read_json, write_json
+from medtune.files import read_as, write_json
 
 Number = int | float
 _Part = TypeVar("_Part")
@@ -437,7 +437,7 @@ class RunAudit(Audit):
 
 def read_audit(file: Path) -> RunAudit:
     """The audit of a prepared run."""
-    return RunAudit.model_validate(read_json(file))
+    return read_as(file, RunAudit)
 
 
 def loss_sentences(losses: Mapping[str, SplitTextLoss]) -> list[str]:

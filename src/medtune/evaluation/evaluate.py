@@ -22,6 +22,7 @@ from medtune.evaluation.statistics import (
 )
 from medtune.evaluation.tasks import Metric, Sample, Task, TaskSettings, find, task_of
 from medtune.files import (
+    read_as,
     read_json,
     read_json_lines,
     sha256_file,
@@ -133,7 +134,7 @@ def _complete(directory: Path, name: str, key: str) -> Scores:
     path, samples = directory / f"{name}.json", directory / f"{name}.samples.jsonl"
     if not path.exists() or not samples.exists():
         return {}
-    earlier = TaskResult.model_validate(read_json(path))
+    earlier = read_as(path, TaskResult)
     whole = earlier.key == key and earlier.samples_sha256 == sha256_file(samples)
     return earlier.scores if whole else {}
 

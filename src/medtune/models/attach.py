@@ -2,6 +2,10 @@
 weight.
 """
 
+import json
+import re
+import subprocess
+import sys
 import warnings
 from collections.abc import Collection
 from pathlib import Path
@@ -40,16 +44,18 @@ def attach_adapter(model: Any, directory: Path, name: str) -> Any:
     require_adapter_weights(directory, name)
     mapping = getattr(model, "_checkpoint_conversion_mapping", None) or None
     try:
-        _require_layers_alone(PeftConfig.from_pretrained(str(directory)), name)
+        config = PeftConfig.from_pretrained(str(directory))
+        _require_layers_alone(config, name)
+        _require_quick_patterns(config, [part for part, _ in model.named_modules()], name)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Found missing adapter keys")  # an error below
             adapted = PeftModel.from_pretrained(model, str(directory))
         weights = load_peft_weights(str(directory), device="cpu", key_mapping=mapping)
         # Once more, since only this says what was missing and what was left over.
         result = set_peft_model_state_dict(adapted, weights)
-    except ModelError:
+    except (ModelError, MemoryError):
         raise
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except Exception as error:  # of any type: safetensors has one of its own
         raise ModelError(
             f"the adapter cannot be put on its base ({_first_line(error)})",
             where=name,
@@ -69,6 +75,57 @@ def _require_layers_alone(config: Any, name: str) -> None:
             where=name,
             fix="Use a LoRA adapter, or merge it into its base.",
         )
+
+
+PATTERN_SECONDS = 20
+_MATCHING = """
+import json, re, sys
+patterns, names = json.load(sys.stdin)
+for pattern in patterns:
+    for name in names:
+        re.match(rf"(.*\\.)?({pattern})$", name)
+        re.fullmatch(pattern, name)
+"""
+
+
+def _require_quick_patterns(config: Any, layers: list[str], name: str) -> None:
+    """PEFT matches an adapter's regular expressions with every layer's name, and one that goes
+    back and forth over a name never ends: they are tried in a process that can be stopped.
+    """
+    fields = (
+        "target_modules",
+        "exclude_modules",
+        "layers_pattern",
+        "rank_pattern",
+        "alpha_pattern",
+    )
+    patterns: list[str] = []
+    for field in fields:
+        value = getattr(config, field, None)
+        patterns += [value] if isinstance(value, str) else list(value or ())
+    patterns = [text for text in patterns if not re.fullmatch(r"[\w.-]*", text)]
+    if not patterns:
+        return
+    command = [sys.executable, "-c", _MATCHING]
+    given = json.dumps([patterns, layers])
+    try:
+        done = subprocess.run(
+            command,
+            input=given,
+            text=True,
+            capture_output=True,
+            timeout=PATTERN_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        what = f"a pattern of its layers' names takes more than {PATTERN_SECONDS} s to match"
+        raise ModelError(what, where=name, fix=PLAIN_NAMES) from error
+    if done.returncode:
+        what = "a pattern of its layers' names is no regular expression"
+        raise ModelError(what, where=name, fix=PLAIN_NAMES)
+
+
+PLAIN_NAMES = f"Write the layers' names as a list in {ADAPTER_CONFIG}."
 
 
 def require_every_weight(missing: Collection[str], unused: Collection[str], name: str) -> None:

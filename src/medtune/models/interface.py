@@ -24,7 +24,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from medtune.conversation import Message
-from medtune.files import read_json
+from medtune.errors import RecipeError
+from medtune.files import read_as
+from medtune.recipe.base import check_temperature
 from medtune.recipe.schema import Chat, Decoding, Recipe
 
 Messages = Sequence[Message]
@@ -45,6 +47,13 @@ class DecodingSettings:
     seed: int = 0
     beams: int = 1
     no_repeat_ngram: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises ``RecipeError`` for a temperature that cannot be sampled with."""
+        try:
+            check_temperature(self.temperature)
+        except ValueError as error:
+            raise RecipeError(str(error), where="temperature", fix="Try 0.7.") from error
 
 
 @dataclass(frozen=True)
@@ -335,7 +344,7 @@ class InferenceSettings(BaseModel):
     def read(cls, directory: Path) -> Self:
         """Those of a model's directory."""
         file = directory / SETTINGS_FILE
-        return cls.model_validate(read_json(file) if file.exists() else {})
+        return read_as(file, cls) if file.exists() else cls()
 
     def as_json(self) -> dict[str, Any]:
         """The fields that were given, as plain values."""

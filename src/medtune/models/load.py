@@ -4,7 +4,6 @@ adapter, or the model hub.
 Only safetensors are read and no code of a model is run (`trust_remote_code` stays off).
 """
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medtune.errors import ModelError
-from medtune.files import sha256_json, sha256_paths
+from medtune.errors import MedtuneError, ModelError
+from medtune.files import read_json, sha256_json, sha256_paths
 from medtune.models.attach import (
     ADAPTER_CONFIG,
     attach_adapter,
@@ -134,11 +133,14 @@ def packaged_models() -> list[str]:
     )
 
 
-def locate(name: str, revision: str | None = None) -> LocalModelRef:
+def locate(
+    name: str, revision: str | None = None, adapters: tuple[Path, ...] = ()
+) -> LocalModelRef:
     """Find a model: packaged, got or imported (`medtune models`), a GGUF file, a run's directory,
     a directory with weights or an adapter, or the hub (cached or fetched).
 
-    A GGUF file is converted the first time. Raises ``ModelError`` where it is not to be had.
+    A GGUF file is converted the first time. ``adapters`` are those whose base it is. Raises
+    ``ModelError`` where it is not to be had.
     """
     if name in packaged_models():
         return LocalModelRef(name, PACKAGED / name)
@@ -153,7 +155,7 @@ def locate(name: str, revision: str | None = None) -> LocalModelRef:
     if stored:
         return LocalModelRef(name, stored)
     if path.is_dir():
-        return _in_directory(name, path)
+        return _in_directory(name, path, adapters)
     if name in KNOWN_MODELS:
         raise ModelError(
             f"{name} is not on this machine yet",
@@ -178,7 +180,7 @@ def _gguf_directory(name: str) -> Path | None:
     return converted_gguf(path) if path else None
 
 
-def _in_directory(name: str, path: Path) -> LocalModelRef:
+def _in_directory(name: str, path: Path, adapters: tuple[Path, ...] = ()) -> LocalModelRef:
     if (path / "run.json").exists():
         if not (path / "model").is_dir():
             raise ModelError(
@@ -190,8 +192,8 @@ def _in_directory(name: str, path: Path) -> LocalModelRef:
     adapter = path / ADAPTER_CONFIG
     if adapter.exists():
         require_adapter_weights(path, name)
-        config = json.loads(adapter.read_text(encoding="utf-8"))
-        base = locate(config["base_model_name_or_path"], config.get("revision"))
+        base_name, revision = _base_of(adapter, name, adapters)
+        base = locate(base_name, revision, (*adapters, path.resolve()))
         trained = InferenceSettings.read(path)
         return LocalModelRef(
             name, base.base, path, trained.quantization, trained.double_quantization
@@ -215,6 +217,24 @@ def _in_directory(name: str, path: Path) -> LocalModelRef:
             fix="Convert it: medtune reads no pickled weights.",
         )
     return LocalModelRef(name, path)
+
+
+def _base_of(config: Path, name: str, adapters: tuple[Path, ...]) -> tuple[str, str | None]:
+    """Name and revision of an adapter's base. Raises ``ModelError`` where there is none to have."""
+    values = read_json(config)
+    base = values.get("base_model_name_or_path") if isinstance(values, dict) else None
+    what = ""
+    if not isinstance(base, str) or not base.strip():
+        what = f"{config.name} names no base model"
+    elif config.parent.resolve() in adapters or Path(base).resolve() == config.parent.resolve():
+        what = "this adapter's base is the adapter itself"
+    elif adapters:
+        what = "an adapter on another adapter is not read"
+    if what:
+        fix = "Name the model it was trained on: base_model_name_or_path in its configuration."
+        raise ModelError(what, where=name, fix=fix)
+    revision = values.get("revision")
+    return str(base), revision if isinstance(revision, str) else None
 
 
 def _from_hub(name: str, revision: str | None) -> LocalModelRef:
@@ -263,13 +283,15 @@ def load_tokenizer(
     from medtune.tokens.chat_templates import choose_template
     from medtune.tokens.render import ChatTemplate
 
+    seq2seq = bool(read_config(ref).is_encoder_decoder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(ref.tokenizer, trust_remote_code=False)
-        seq2seq = bool(read_config(ref).is_encoder_decoder)
         tokenizer.chat_template = choose_template(tokenizer, chat_template, prompt, seq2seq=seq2seq)
-    except (OSError, ValueError, KeyError) as error:
+    except (MedtuneError, MemoryError):
+        raise
+    except Exception as error:  # of any type: the library of tokenizers has one of its own
         raise ModelError(
-            f"the tokenizer cannot be read ({str(error).splitlines()[0][:120]})",
+            f"the tokenizer cannot be read ({_reason(error)})",
             where=ref.name,
             fix="Is the directory whole?",
         ) from error
@@ -310,9 +332,11 @@ def read_config(ref: LocalModelRef) -> Any:
 
     try:
         config = AutoConfig.from_pretrained(ref.base, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # of any type: each architecture checks its fields in its own way
         raise ModelError(
-            f"the configuration cannot be read ({str(error).splitlines()[0][:120]})",
+            f"the configuration cannot be read ({_reason(error)})",
             where=ref.name,
             fix="Is it a language model?",
         ) from error
@@ -326,7 +350,52 @@ def read_config(ref: LocalModelRef) -> Any:
             where=ref.name,
             fix="Use a GPT-2, Llama, Mistral, Gemma, Qwen or T5 kind.",
         )
+    _require_plausible_size(ref, config)
     return fuse_activations(config)
+
+
+def _require_plausible_size(ref: LocalModelRef, config: Any) -> None:
+    """Raises ``ModelError`` where the files cannot hold what the configuration names.
+
+    Every layer has a vector as wide as the model in 16 bits at least, and the vocabulary one a
+    token: a model of a million layers would be built for hours before its weights are missed.
+    """
+    text = config.get_text_config()
+    width, layers, words = (
+        getattr(text, name, 0) for name in ("hidden_size", "num_hidden_layers", "vocab_size")
+    )
+    if not all(isinstance(size, int) and size > 0 for size in (width, layers, words)):
+        return  # of another make: building says what is wrong
+    least = width * layers + width * words // 4  # tables of tokens may have 4 bits a weight
+    held = sum(path.stat().st_size for path in ref.base.glob(WEIGHT_PATTERN))
+    if held and least > held:
+        raise ModelError(
+            f"the configuration names {layers:,} layers of width {width:,} and {words:,} tokens, "
+            f"more than {held:,} bytes of weights can hold",
+            where=ref.name,
+            fix="Fetch the model again: config.json and weights are not of one model.",
+        )
+
+
+def _require_finite(model: Any, name: str) -> None:
+    """Raises ``ModelError`` where a weight is not-a-number or infinite: all figures would be."""
+    import torch
+
+    for parameter_name, parameter in model.named_parameters():
+        if not parameter.is_floating_point() or parameter.element_size() < 2:
+            continue
+        if not bool(torch.isfinite(parameter.detach().sum(dtype=torch.float32))) and not bool(
+            torch.isfinite(parameter.detach()).all()
+        ):
+            raise ModelError(
+                f"the weights hold numbers that are none ({parameter_name})",
+                where=name,
+                fix="Fetch the model again, or train it again with a lower learning rate.",
+            )
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def load_weights(
@@ -353,6 +422,7 @@ def load_weights(
     if ref.adapter:
         model = attach_adapter(model, ref.adapter, ref.name)
     model = model.eval() if ref.quantization else model.to(device).eval()
+    _require_finite(model, ref.name)
     if attention == PACKED_ATTENTION:
         check_packing(model, ref.name)
     return model
@@ -393,9 +463,11 @@ def _read_weights(
         if attention == PACKED_ATTENTION and attention in error.args:
             raise PackingUnsupportedError(config.model_type, ref.name) from error
         raise
-    except (OSError, ValueError, RuntimeError) as error:
+    except (MedtuneError, MemoryError):
+        raise
+    except Exception as error:  # of any type: safetensors has one of its own
         raise ModelError(
-            f"the weights cannot be read ({str(error).splitlines()[0][:120]})",
+            f"the weights cannot be read ({_reason(error)})",
             where=ref.name,
             fix="Fetch the model again.",
         ) from error

@@ -4,13 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+# Logits divided by less than the coldest leave the number formats; 0 is greedy.
+COLDEST, HOTTEST = 0.01, 100.0
 
 
 class Section(BaseModel):
     """A part of a recipe: unknown keys are errors, values do not change after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,18 @@ class OneOf:
     names: Callable[[], list[str]]
 
 
+def check_temperature(value: float) -> float:
+    """A temperature that can be sampled with. Raises ``ValueError`` for any other."""
+    if value == 0 or COLDEST <= value <= HOTTEST:
+        return value
+    raise ValueError(f"a temperature is 0 (greedy), or from {COLDEST} to {HOTTEST}")
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(gt=0)]
+LARGEST = 2**31 - 1  # of a number of rows, tokens or steps
+Positive = Annotated[int, Field(gt=0, le=LARGEST)]
+Seed = Annotated[int, Field(ge=0, le=2**63)]  # as far as PyTorch goes
+Temperature = Annotated[float, Field(ge=0), AfterValidator(check_temperature)]
 Schedule = Literal["linear", "cosine", "constant", "wsd"]
 
 

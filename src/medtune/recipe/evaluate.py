@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from medtune.recipe.base import OneOf, Positive, Section, Share
+from medtune.recipe.base import OneOf, Positive, Section, Share, Temperature
 from medtune.recipe.extensions import (
     TaskDeclaration,
     check_extension,
@@ -117,7 +117,7 @@ class TaskSpec(Section):
         description="classification: the likeliest of all labels, or the answer that is "
         "generated, read strictly.",
     )
-    temperature: Annotated[float, Field(ge=0)] = Field(
+    temperature: Temperature = Field(
         0,
         description="classification by generation: 0 is greedy; above, sampled as published "
         "projects did.",
@@ -178,7 +178,7 @@ class Decoding(Section):
     """How texts are generated. Greedy for figures; the sampled answers are for reading."""
 
     max_new_tokens: Positive = Field(160, description="Tokens at most in one answer.")
-    temperature: Annotated[float, Field(gt=0)] = Field(
+    temperature: Annotated[Temperature, Field(gt=0)] = Field(
         0.7, description="Of the sampled answers of `topics`."
     )
     beams: Positive = Field(1, description="Beams of the search; 1: none.")
@@ -325,9 +325,7 @@ class Evaluate(Section):
 class Chat(Section):
     """How `ask` and `chat` speak with the trained model."""
 
-    temperature: Annotated[float, Field(ge=0)] = Field(
-        0, description="0 is greedy (or beam search)."
-    )
+    temperature: Temperature = Field(0, description="0 is greedy (or beam search).")
     max_new_tokens: Positive | None = Field(
         None, description="Tokens of an answer; null: as in evaluate.decoding."
     )

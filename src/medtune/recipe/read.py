@@ -4,15 +4,17 @@ nearest valid key.
 
 import difflib
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from medtune.errors import RecipeError
+from medtune.errors import RecipeError, without_values
 from medtune.recipe.extensions import beside
 from medtune.recipe.schema import SHIPPED, AnyRecipe, Data, PretrainRecipe, Recipe
+from medtune.recipe.yaml_core import compose_yaml, dump_yaml, load_yaml
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -55,13 +57,13 @@ def _key_lines(text: str, where: str) -> dict[str, int]:
                 lines[location] = line
                 visit(value, f"{location}.")
 
-    visit(yaml.compose(text, Loader=yaml.SafeLoader), "")
+    visit(compose_yaml(text, where), "")
     return lines
 
 
 def _parse_yaml(text: str, where: str) -> dict[str, Any]:
     try:
-        value = yaml.safe_load(text)
+        value = load_yaml(text, where)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise RecipeError(
@@ -69,12 +71,13 @@ def _parse_yaml(text: str, where: str) -> dict[str, Any]:
             where=f"{where}, line {line}",
             fix="Check the indentation, and a blank after every colon.",
         ) from error
+    except RecipeError:
+        raise
     except (yaml.YAMLError, ValueError) as error:
-        reason = str(error).splitlines()[0]
         raise RecipeError(
-            f"not valid YAML: {reason}",
+            f"not valid YAML: {without_values(error)}",
             where=where,
-            fix="Put texts that look like dates in quotes.",
+            fix="Put texts in quotes.",
         ) from error
     if not isinstance(value, dict):
         raise RecipeError(
@@ -92,7 +95,7 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
 
     A mapping is written ``{key: value}``: a sentence with a colon in it is text.
     """
-    result = yaml.safe_load(yaml.safe_dump(values))
+    result = deepcopy(values)
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator or not key.strip():
@@ -107,15 +110,17 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
                 section[part] = {}
             section = section[part]
         try:
-            value = yaml.safe_load(text)
+            value = load_yaml(text, f"--set {key.strip()}")
             section[last] = (
                 text if isinstance(value, dict) and not text.lstrip().startswith("{") else value
             )
+        except RecipeError:
+            raise
         except (yaml.YAMLError, ValueError) as error:
             raise RecipeError(
                 f"--set {override!r}: the value is not valid YAML", fix="Put it in quotes."
             ) from error
-    return result  # type: ignore[no-any-return]
+    return result
 
 
 def _model_at(model: type[BaseModel], location: Sequence[int | str]) -> type[BaseModel] | None:
@@ -210,12 +215,21 @@ def _explain(
             f"{dotted} is missing", where=spot, fix=f"Add it to the recipe or give --set {dotted}=…"
         )
     message = first["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(first["input"], dict) else f" (given: {first['input']!r})"
+    value = first["input"]
+    given = "" if isinstance(value, dict) else f" (given: {_short(value)})"
+    plain = first["type"] == "string_type" and (value is None or isinstance(value, int | float))
     return RecipeError(
         f"{dotted}: {message}{given}" if dotted else message,
         where=spot,
-        fix="See `medtune recipes reference` for every key.",
+        fix='Put it in quotes to have it as a text: "…".'
+        if plain
+        else "See `medtune recipes reference` for every key.",
     )
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def parse_recipe(
@@ -274,6 +288,4 @@ def data_settings(source: str, overrides: Sequence[str] = ()) -> Data:
 
 def to_yaml(recipe: AnyRecipe) -> str:
     """The resolved recipe, every default written out."""
-    return yaml.safe_dump(
-        recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100
-    )
+    return dump_yaml(recipe.model_dump(mode="json"))

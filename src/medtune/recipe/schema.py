@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from medtune.recipe.base import Section
+from medtune.recipe.base import Section, Seed
 from medtune.recipe.data import (
     Clean,
     Columns,
@@ -112,7 +112,7 @@ class Recipe(Section):
         pattern=r"^\w[\w.-]*$", description="Name of the run's directory below runs/."
     )
     description: str = Field("", description="One sentence for lists and for the report.")
-    seed: Annotated[int, Field(ge=0)] = Field(42, description="Seed of every random choice.")
+    seed: Seed = Field(42, description="Seed of every random choice.")
     data: Data
     model: Model
     train: Train = Field(default_factory=Train)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from medtune.recipe.base import Positive, Schedule, Section, Share
+from medtune.recipe.base import Positive, Schedule, Section, Seed, Share
 
 
 class Lora(Section):
@@ -67,12 +67,14 @@ class Train(Section):
     )
     lora: Lora = Field(default_factory=Lora, description="Used when method is lora or qlora.")
     hosted: Hosted = Field(default_factory=Hosted, description="Used when method is hosted.")
-    seed: Annotated[int, Field(ge=0)] | None = Field(
+    seed: Seed | None = Field(
         None,
         description="Seed of training alone (adapters, order of rows, dropout); null: the "
         "recipe's seed.",
     )
-    epochs: Annotated[float, Field(gt=0)] = Field(1, description="Passes over the training split.")
+    epochs: Annotated[float, Field(gt=0, le=100_000)] = Field(
+        1, description="Passes over the training split."
+    )
     max_steps: Positive | None = Field(None, description="Stops early, for trials.")
     optimizer: Literal["adamw", "adamw_8bit", "muon"] = Field(
         "adamw",

@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
 from pydantic import ConfigDict, Field
 
 from medtune.data.audit import RunAudit, read_audit
@@ -23,9 +22,10 @@ from medtune.evaluation.results import (
 )
 from medtune.evaluation.tasks import TASKS, Task, find, task_of
 from medtune.evaluation.tasks.perplexity import LikelihoodSample
-from medtune.files import read_json, read_json_lines
+from medtune.files import read_as, read_json, read_json_lines
 from medtune.recipe.read import parse_recipe
 from medtune.recipe.schema import Recipe, TaskSpec
+from medtune.recipe.yaml_core import load_yaml
 from medtune.report.run_metrics import Metrics
 from medtune.report.verdict import verdict
 from medtune.run_paths import RunPaths
@@ -160,11 +160,11 @@ class Figures:
         evaluation = run.root / "eval"
         return cls(
             recipe_text=run.recipe.read_text(encoding="utf-8"),
-            state=RunState.model_validate(read_json(run.state_file)),
+            state=read_as(run.state_file, RunState),
             audit=read_audit(run.data / "audit.json"),
             metrics=Metrics.read(run.metrics),
             log=read_json_lines(log) if log.exists() and stats.exists() else [],
-            stats=TrainerStats.model_validate(read_json(stats)) if stats.exists() else None,
+            stats=read_as(stats, TrainerStats) if stats.exists() else None,
             samples={"before": _samples(run.before), "after": _samples(run.after)},
             tables=_by_side(evaluation / "tables.json", ClassTables),
             baselines=read_baselines_file(evaluation / "baselines.json"),
@@ -174,7 +174,7 @@ class Figures:
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe that the run was resolved to, parsed once."""
-        recipe = parse_recipe(yaml.safe_load(self.recipe_text), "recipe.yaml")
+        recipe = parse_recipe(load_yaml(self.recipe_text), "recipe.yaml")
         assert isinstance(recipe, Recipe)
         return recipe
 

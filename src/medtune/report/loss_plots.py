@@ -7,11 +7,10 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from medtune.data.audit import read_audit
 from medtune.evaluation.results import Result
 from medtune.files import read_json, read_json_lines, whole_file, write_json
+from medtune.recipe.yaml_core import load_yaml
 from medtune.report.plots import BLUE, figure, plot_label, save, smoothed
 from medtune.run_paths import RunPaths
 
@@ -66,7 +65,7 @@ def _trainer_stats(run: RunPaths) -> dict[str, float | None]:
     """
     stats, recipe = (
         read_json(run.train / "trainer_stats.json"),
-        yaml.safe_load(run.recipe.read_text(encoding="utf-8")),
+        load_yaml(run.recipe.read_text(encoding="utf-8")),
     )
     audit = read_audit(run.data / "audit.json")
     rows = audit.splits["train"].rows - audit.tokens.overlong_dropped

@@ -15,7 +15,7 @@ from medtune.evaluation.comparison.variants import VariantComparison
 from medtune.evaluation.decisions import MetricName, main_metric
 from medtune.evaluation.results import Change, Changes, Result, Score, Scores
 from medtune.evaluation.tasks import is_benefit
-from medtune.files import read_json
+from medtune.files import read_as
 
 
 class DataFigures(Result):
@@ -126,7 +126,7 @@ class Metrics(Result):
     @classmethod
     def read(cls, path: Path) -> "Metrics":
         """Read ``metrics.json``; a pydantic ``ValidationError`` where it is malformed."""
-        return cls.model_validate(read_json(path))
+        return read_as(path, cls)
 
     @property
     def trained(self) -> bool:

@@ -11,7 +11,7 @@ from medtune.conversation import read_conversations
 from medtune.errors import MedtuneError, RecipeError
 from medtune.evaluation.comparison.leaderboard import ModelSamples, compare_all
 from medtune.evaluation.results import plain
-from medtune.files import read_json, read_json_lines, sha256_json, write_json
+from medtune.files import read_as, read_json, read_json_lines, sha256_json, write_json
 from medtune.models.open import resolve_model
 from medtune.progress import say
 from medtune.recipe.read import read_run_recipe
@@ -205,7 +205,7 @@ def compare_models(
     kept = out / "comparison.json"
     if kept.exists() and read_json(kept).get("key") == key:
         say("compared before, nothing has changed")
-        comparison = Comparison.model_validate(read_json(kept))
+        comparison = read_as(kept, Comparison)
     else:
         comparison = _comparison(key, compared, runs, eval_set)
         write_json(kept, comparison.as_json())

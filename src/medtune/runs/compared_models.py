@@ -17,7 +17,7 @@ from medtune.evaluation.comparison.paired import same_items
 from medtune.evaluation.evaluate import evaluate, read_samples
 from medtune.evaluation.results import Result
 from medtune.evaluation.tasks import Sample, Task, task_of
-from medtune.files import read_json, sha256_json, whole_directory, write_json
+from medtune.files import read_as, read_json, sha256_json, whole_directory, write_json
 from medtune.models.load import LocalModelRef, load_tokenizer
 from medtune.models.open import ModelRef, open_model, resolve_model
 from medtune.progress import say
@@ -211,7 +211,7 @@ class Run:
             raise RecipeError(
                 "this run is not finished", where=str(root), fix=f"Go on with: medtune run {root}"
             )
-        return cls(recipe.name, paths, recipe, RunState.model_validate(read_json(paths.state_file)))
+        return cls(recipe.name, paths, recipe, read_as(paths.state_file, RunState))
 
     @property
     def asked(self) -> str:

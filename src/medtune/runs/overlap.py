@@ -13,7 +13,7 @@ from medtune.data.rows import Row, to_batch
 from medtune.evaluation.comparison.paired import compare_metric, paired_samples
 from medtune.evaluation.evaluate import score
 from medtune.evaluation.tasks import Sample, Task, task_of
-from medtune.files import file_hash, read_json, write_json
+from medtune.files import file_hash, read_as, write_json
 from medtune.progress import say
 from medtune.recipe.schema import Recipe
 from medtune.report.run_metrics import CleanItems, Overlap
@@ -97,7 +97,7 @@ def overlap_file(run: RunDirectory) -> Path:
 def read_overlap(run: RunDirectory) -> Overlap | None:
     """What ``overlap_stage`` wrote; None where no task has a source of its own."""
     path = overlap_file(run)
-    return Overlap.model_validate(read_json(path)) if path.exists() else None
+    return read_as(path, Overlap) if path.exists() else None
 
 
 def _row(item: Conversation) -> Row:

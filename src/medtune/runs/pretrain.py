@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medtune.errors import DataError
-from medtune.files import file_hash, read_json, whole_directory, write_json, write_text
+from medtune.files import file_hash, read_as, whole_directory, write_json, write_text
 from medtune.models.load import load_tokenizer, load_weights, locate
 from medtune.models.precision import compute_dtype
 from medtune.progress import say
@@ -95,7 +95,7 @@ def pretrain(recipe: PretrainRecipe, out: Path, data_dir: Path | None) -> BaseMo
         stage = Stage("pretrain", inputs, (run.model, figures_path), LIBRARIES)
         run.perform(stage, lambda: _train(recipe, path, run, figures_path))
         run.update(status="complete", end=now())
-        return BaseModelFigures.model_validate(read_json(figures_path))
+        return read_as(figures_path, BaseModelFigures)
     except BaseException as error:
         run.update(
             status="interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"

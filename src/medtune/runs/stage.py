@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import psutil
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 
 from medtune.errors import RecipeError, RunError
 from medtune.evaluation.results import Result
@@ -88,6 +88,8 @@ class RunDirectory(RunPaths):
         Raises ``RunError`` where another process works in it, ``RecipeError`` where it holds
         something that is no run.
         """
+        if self.root.exists() and not self.root.is_dir():
+            raise RecipeError("is a file", where=str(self.root), fix="Name a directory with --out.")
         if (
             self.root.exists()
             and not self.state_file.exists()
@@ -98,8 +100,15 @@ class RunDirectory(RunPaths):
                 where=str(self.root),
                 fix="Choose another --out directory.",
             )
-        self.root.mkdir(parents=True, exist_ok=True)
-        lock = open(self.root / ".lock", "w", encoding="utf-8")  # noqa: SIM115
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = open(self.root / ".lock", "w", encoding="utf-8")  # noqa: SIM115
+        except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            raise RecipeError(
+                f"cannot be written to ({error.strerror})",
+                where=str(self.root),
+                fix="Choose another --out directory.",
+            ) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -124,7 +133,14 @@ class RunDirectory(RunPaths):
         """What run.json says; an empty state before the first stage."""
         if not self.state_file.exists():
             return {"status": "new", "stages": {}}
-        return dict(read_json(self.state_file))
+        state = read_json(self.state_file)
+        if not isinstance(state, dict) or not isinstance(state.get("stages"), dict):
+            raise RunError(
+                "this is no record of a run",
+                where=str(self.state_file),
+                fix="Bring it back from a copy, or use another --out.",
+            )
+        return state
 
     def update(self, **values: Any) -> None:
         """Set top-level values of run.json."""
@@ -196,7 +212,14 @@ class RunDirectory(RunPaths):
         return f" done again, since this has changed: {', '.join(reasons)}"
 
     def _entry(self, name: str) -> StageRecord:
-        return StageRecord.model_validate(self.state()["stages"].get(name, {}))
+        try:
+            return StageRecord.model_validate(self.state()["stages"].get(name, {}))
+        except ValidationError as error:
+            raise RunError(
+                f"the record of the stage {name} is not what medtune writes there",
+                where=str(self.state_file),
+                fix="Bring it back from a copy, or use another --out.",
+            ) from error
 
     def _record(self, name: str, entry: StageRecord) -> None:
         state = self.state()

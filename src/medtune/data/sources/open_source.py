@@ -95,6 +95,10 @@ def _look_up(source: str, data_dir: Path | None) -> list[Path]:
 
 
 def _readable(path: Path) -> Path:
+    if not path.is_file():  # to read a pipe would wait for ever
+        raise DataError(
+            "is no regular file", where=str(path), fix="Write the data to a file and name that."
+        )
     if not is_table(path) and plain_path(path).suffix.lower() not in DOCUMENT_SUFFIXES:
         raise DataError(
             f"no reader for {path.name}",
