@@ -21,6 +21,9 @@ class Chats:
             service.busiest = max(service.busiest, service.busy)
         try:
             time.sleep(service.slow)
+            if service.busy >= service.together:
+                service.met.set()
+            service.met.wait()
             return work()
         finally:
             with service.lock:

@@ -49,6 +49,8 @@ class Service:
     says_has_more: bool = True
     failure: dict | None = None
     slow: float = 0.0
+    together: int = 0  # the first answers come when so many requests are under way
+    met: threading.Event = field(default_factory=threading.Event)
     scorer: Callable[[dict], dict] | None = None  # answers the route of completions
     busy: int = 0
     busiest: int = 0

@@ -3,7 +3,7 @@ which it goes wrong.
 """
 
 import json
-import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -77,7 +77,7 @@ def test_an_answer_cut_at_its_limit_is_not_finished(service):
 
 
 def test_answers_keep_their_order_and_requests_their_bound(service):
-    service.slow = 0.05
+    service.together = 3
     prompts = [user_asks(f"Question {n}?") for n in range(9)]
     done = []
     result = EndpointModel(remote(service, concurrency=3)).generate(prompts, GREEDY, done.append)
@@ -167,11 +167,163 @@ def test_passing_faults_are_tried_again(service, status):
     assert service.count("POST /chat/completions") == 2
 
 
-def test_retry_after_is_honoured(service):
-    service.fail("chat", 429, headers={"Retry-After": "1.2"})
-    started = time.monotonic()
-    EndpointModel(remote(service)).generate([QUESTION], GREEDY)
-    assert time.monotonic() - started >= 1.2  # the client's own first pause is at most 0.5 s
+@pytest.fixture
+def pauses(monkeypatch):
+    """Pauses of the HTTP client, which pass at once."""
+    from medtune.models import http_client
+
+    taken = []
+    clock = SimpleNamespace(sleep=taken.append, time=lambda: 1_700_000_000.0)
+    monkeypatch.setattr(http_client, "time", clock)
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (429, {"Retry-After": "1.2"}, 1.2),
+        (429, {"Retry-After": "150"}, 150),  # the official client gives up above 120
+        (503, {"Retry-After": "600"}, 600),
+        (500, {"retry-after-ms": "250"}, 0.25),
+        (429, {"Retry-After": "Tue, 14 Nov 2023 22:16:20 GMT"}, 180),
+        (503, {"Retry-After": "Tue, 14 Nov 2023 17:16:20 -0500"}, 180),
+    ],
+)
+def test_retry_after_is_honoured(service, pauses, capsys, status, headers, seconds):
+    service.fail("chat", status, headers=headers)
+    (result,) = EndpointModel(remote(service)).generate([QUESTION], GREEDY)
+    assert result.text == IGNORANT
+    assert pauses == [pytest.approx(seconds)]
+    told = f"127.0.0.1 answers {status} and asks to wait: going on in "
+    assert (told in capsys.readouterr().err) == (seconds >= 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("soon", None),
+        ("-5", None),
+        ("nan", None),
+        ("inf", None),
+        ("", None),
+        ("0", None),
+        ("Tue, 14 Nov 2006 22:16:20 GMT", None),
+        ("12", 12.0),
+    ],
+)
+def test_a_retry_after_that_says_nothing_is_none(pauses, text, seconds):
+    from medtune.models.http_client import seconds_to_wait
+
+    assert seconds_to_wait({"retry-after": text}) == seconds
+
+
+def test_a_wait_is_asked_for_so_often_and_then_it_is_an_error(service, pauses):
+    service.fail("chat", 429, headers={"Retry-After": "7"}, times=99)
+    said = failure(service, RunError, EndpointModel(remote(service, max_retries=3)))
+    assert "still answers 429 after 3 retries at most" in said
+    assert pauses == [7, 7, 7]
+    assert service.count("POST /chat/completions") == 4
+
+
+@pytest.mark.parametrize("text", ["601", "86400"])
+def test_a_wait_that_is_too_long_is_named_and_not_waited_for(service, pauses, text):
+    service.fail("chat", 429, headers={"Retry-After": text}, times=99)
+    said = failure(service, RunError, EndpointModel(remote(service)))
+    assert "the service answers 429 and asks to wait " in said
+    assert "longer than 10 min" in said
+    assert pauses == []
+
+
+OVERLOADED = {"message": "Try again", "type": "overloaded_error", "code": None, "param": None}
+PASSING = [
+    ({"error": {"message": "Limit", "type": "requests", "code": "rate_limit_exceeded"}}, 429),
+    ({"error": {"code": 429, "message": "slow down", "metadata": {"provider": "x"}}}, 429),
+    ({"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}, 503),
+    ({"error": {"message": "Overloaded", "type": "Too Many Requests"}}, 429),
+    ({"object": "error", "message": "full", "type": "ServiceUnavailable", "code": None}, 503),
+    (answer(choices=[], error=OVERLOADED), 503),
+    (answer(choices=[{"error": OVERLOADED, "finish_reason": "error", "index": 0}]), 503),
+]
+
+
+@pytest.mark.parametrize(("body", "status"), PASSING)
+def test_errors_of_services_are_known_in_answers_of_status_200(body, status):
+    from medtune.models.http_client import error_object, is_passing, status_of
+
+    assert status_of(error_object(body)) == status
+    assert is_passing(status)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        answer(),
+        answer(error=None),
+        {"object": "fine_tuning.job", "id": "j", "error": {"code": "x", "message": "it failed"}},
+        {"object": "list", "data": []},
+        ["error"],
+    ],
+)
+def test_a_proper_answer_holds_no_error(body):
+    from medtune.models.http_client import error_object
+
+    assert error_object(body) is None
+
+
+def test_a_passing_error_in_an_answer_of_status_200_is_asked_again_as_it_asks(service, pauses):
+    service.fail("chat", 200, body=PASSING[0][0], headers={"Retry-After": "150"})
+    (result,) = EndpointModel(remote(service)).generate([QUESTION], GREEDY)
+    assert result.text == IGNORANT
+    assert service.count("POST /chat/completions") == 2
+    assert pauses == [150]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "said"),
+    [
+        (
+            {"error": {"message": "context length is 8", "type": "bad", "param": "prompt"}},
+            ModelError,
+            "refused the request: prompt: context length is 8",
+        ),
+        ({"error": "model is broken"}, ModelError, "refused the request: model is broken"),
+        ({"detail": "Not here"}, ModelError, "refused the request: Not here"),
+        ({"error": {"code": "weird_code"}}, ModelError, "refused the request: weird_code"),
+        ({"error": {"code": 500, "message": "it fell"}}, RunError, "still answers 500"),
+        (
+            {"error": {"message": "no", "code": "invalid_api_key"}},
+            ModelError,
+            "the key in TEST_KEY",
+        ),
+        (
+            {"error": {"message": "pay", "type": "q", "code": "insufficient_quota"}},
+            RunError,
+            "credit is used up",
+        ),
+    ],
+)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_error_object_of_status_200_is_said_as_the_service_says_it(
+    service, body, kind, said, streamed
+):
+    service.fail("chat", 200, body=body, times=9)
+    if not streamed:
+        assert said in failure(service, kind)
+        return
+    with pytest.raises(kind, match=said):
+        EndpointModel(remote(service, max_retries=0)).stream(QUESTION, GREEDY, print)
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_a_message_that_quotes_the_prompt_is_said_without_it(service, status):
+    asked = "Mr Doe, 84, has gout and a fever of 39.4. What now?"
+    fault = {"message": f"too long: '{asked[:40]}…' ends early", "code": max(400, status)}
+    service.fail("chat", status, body={"error": fault}, times=9)
+    with pytest.raises((ModelError, RunError)) as caught:
+        EndpointModel(remote(service, max_retries=0)).generate([user_asks(asked)], GREEDY)
+    assert "too long: '…" in str(caught.value)
+    assert "Doe" not in str(caught.value)
+    assert "fever" not in str(caught.value)
 
 
 def test_an_answer_that_breaks_off_is_asked_again(service):

@@ -288,7 +288,7 @@ def test_what_is_sent(service):
 
 
 def test_requests_keep_their_bound_and_are_counted(service):
-    service.slow, done = 0.05, []
+    service.together, done = 3, []
     EndpointModel(remote(service, concurrency=3)).loglikelihoods([*ONCE, ONCE[0]], done.append)
     assert service.busiest == 3
     assert sum(done) == len(ONCE) + 1

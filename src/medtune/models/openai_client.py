@@ -13,14 +13,17 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, TypeVar
 
 from medtune.errors import MedtuneError, ModelError, RunError
 from medtune.models.cache import JsonlCache
 from medtune.models.interface import Progress
+from medtune.progress import duration
 from medtune.recipe.schema import Endpoint
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
 
 SHOWN = 300  # characters of a service's message
@@ -42,7 +45,8 @@ def api_key(endpoint: Endpoint) -> str:
 def open_client(endpoint: Endpoint) -> "openai.OpenAI":
     """The client.
 
-    It retries 408, 409, 429 and 5xx with growing pauses, and follows no redirection with our texts.
+    It retries 408, 409, 429 and 5xx with growing pauses or those that the service asks for, and
+    follows no redirection with our texts.
 
     Raises ``ModelError`` where the key or the client is missing.
     """
@@ -54,12 +58,14 @@ def open_client(endpoint: Endpoint) -> "openai.OpenAI":
             "a model behind an endpoint needs the openai client",
             fix="pip install 'medtune[hosted]'",
         ) from error
+    from medtune.models.http_client import ServiceClient
+
     return openai.OpenAI(
         api_key=key,
         base_url=endpoint.base_url,
         timeout=endpoint.timeout,
         max_retries=endpoint.max_retries,
-        http_client=openai.DefaultHttpxClient(follow_redirects=False),
+        http_client=ServiceClient(endpoint.max_retries, follow_redirects=False),
         _strict_response_validation=True,
     )
 
@@ -91,6 +97,12 @@ def translate_errors(endpoint: Endpoint, subject: str) -> Iterator[None]:
             f"the service is out of reach, or broke off in mid-answer ({reason})",
             where=endpoint.base_url,
             fix=f"Is the address right, is the network there? {GOES_ON}",
+        ) from None
+    except openai.APIError as error:  # in the middle of a stream
+        raise RunError(
+            f"the service broke off with an error ({message_of(error, endpoint)})",
+            where=endpoint.base_url,
+            fix=f"Try again. {GOES_ON}",
         ) from None
     except (openai.OpenAIError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise malformed_answer(endpoint, type(error).__name__) from None
@@ -170,10 +182,15 @@ def _refused(error: "openai.APIStatusError", endpoint: Endpoint, subject: str) -
             "the account's credit is used up", where=where, fix=f"Add credit. {GOES_ON}"
         )
     if status in (408, 409, 429) or status >= 500:
-        pause = error.response.headers.get("retry-after")
-        wait = f", wait {pause} s" if pause else ""
+        from medtune.models.http_client import LONGEST_WAIT, seconds_to_wait
+
+        pause = seconds_to_wait(error.response.headers)
+        wait = f", wait {pause:.0f} s" if pause else ""
         what = (
-            f"the service still answers {status} after {endpoint.max_retries} retries at most "
+            f"the service answers {status} and asks to wait {duration(pause)}, "
+            f"longer than {duration(LONGEST_WAIT)} ({message})"
+            if pause and pause > LONGEST_WAIT
+            else f"the service still answers {status} after {endpoint.max_retries} retries at most "
             f"({message}{wait})"
         )
         return RunError(
@@ -188,14 +205,40 @@ def _refused(error: "openai.APIStatusError", endpoint: Endpoint, subject: str) -
 
 
 def message_of(error: "openai.APIError", endpoint: Endpoint) -> str:
-    """The first line of what the service said, shortened, the key taken out."""
+    """The first line of what the service said, shortened, without the key and our texts."""
     body = error.body if isinstance(error.body, dict) else {}
+    status = getattr(error, "status_code", None)
     text = str(
-        body.get("message") or body.get("detail") or f"status {getattr(error, 'status_code', '?')}"
+        body.get("message")
+        or body.get("detail")
+        or body.get("code")
+        or (f"status {status}" if status else error.message)
     )
+    text = without_sent_text(text, error.request)
     key = os.environ.get(endpoint.api_key_env, "").strip()
     line = (text.replace(key, "***") if key else text).splitlines()[0]
     return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
+
+
+SHORTEST_QUOTE = 12  # characters in common that count as a quotation of a text
+
+
+def without_sent_text(message: str, request: "httpx2.Request") -> str:
+    """A service's message without what it quotes of the texts in the request's JSON body."""
+    try:
+        body = json.loads(request.content)
+        messages = [m.get("content") for m in body.get("messages") or []]
+        texts = [text for text in (*messages, body.get("prompt")) if isinstance(text, str)]
+    except (ValueError, AttributeError, RuntimeError):  # no JSON, or not kept: a file
+        return message
+    message = message[:2000]
+    for text in sorted(filter(None, map(str.strip, texts)), key=len, reverse=True):
+        message = message.replace(text, "…") if len(text) > 2 else message
+        blocks = SequenceMatcher(None, message, text, autojunk=False).get_matching_blocks()
+        for block in reversed(blocks):
+            if block.size >= SHORTEST_QUOTE:
+                message = f"{message[: block.a]}…{message[block.a + block.size :]}"
+    return message
 
 
 if TYPE_CHECKING:

@@ -25,7 +25,9 @@ class Endpoint(Section):
     )
     concurrency: Positive = Field(4, description="Requests under way at once.")
     max_retries: Annotated[int, Field(ge=0)] = Field(
-        5, description="Of one request, with growing pauses."
+        5,
+        description="Of one request, with growing pauses or those that the service asks for "
+        "(Retry-After), up to ten minutes each.",
     )
     timeout: Annotated[float, Field(gt=0)] = Field(
         60, description="Seconds that one request may take."
