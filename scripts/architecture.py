@@ -22,7 +22,7 @@ BY_HAND = "<!-- Written by hand from here on. -->"
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(rooms.split())
     for rooms in (
-        "errors files progress run_paths conversation",
+        "errors files progress run_paths conversation cpu_threads",
         "text",
         "recipe",
         "data",

@@ -12,6 +12,9 @@ __all__ = ["Answer", "Assistant", "__version__", "load"]
 def __getattr__(name: str) -> Any:
     # Imported on first use: `medtune --help` must not wait for what asking a model needs.
     if name in ("Answer", "Assistant", "load"):
+        from medtune.cpu_threads import configure_threads
+
+        configure_threads()
         from medtune import assistant
 
         return getattr(assistant, name)

@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from command_line import GENEROUS
-from medtune.data import workers
 from medtune.data.workers import INLINE, ordered_map
 from medtune.errors import DataError
 
@@ -62,12 +61,6 @@ def test_what_the_source_of_chunks_raises_is_raised():
 
     with pytest.raises(DataError, match="row 11 is broken"):
         list(ordered_map(squared, 1, broken(), 2))
-
-
-def test_cores_are_at_least_one(monkeypatch):
-    assert workers.cores() >= 1
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert workers.cores() >= 1
 
 
 def test_a_script_without_a_main_guard_gets_its_results(tmp_path):

@@ -23,6 +23,7 @@ from medtune.cli.export import export
 from medtune.cli.inspect import inspect
 from medtune.cli.run import pretrain, run
 from medtune.cli.stage_verbs import prepare, report, train
+from medtune.cpu_threads import configure_threads
 from medtune.errors import MedtuneError, Stopped, without_values
 from medtune.progress import is_verbose, printable
 
@@ -125,6 +126,8 @@ VERBS = (
     pretrain,
     doctor,
 )
+# They load torch, whose threads are to be set before.
+COMPUTING = {verb.__name__ for verb in VERBS} - {"report"}
 for verb in VERBS:
     app.command(name=verb.__name__)(verb)
 app.add_typer(recipes.app, name="recipes")
@@ -140,11 +143,14 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version."
     ),
 ) -> None:
     """Options that stand before any verb."""
+    if context.invoked_subcommand in COMPUTING and not {"--help", "-h"} & set(sys.argv):
+        configure_threads()
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -81,6 +81,7 @@ class _Environment:
 
     versions: dict[str, str]
     hardware: "Hardware"
+    threads: str
     bfloat16_fast: bool
     offline: bool
     packaged_models: list[str]
@@ -91,14 +92,17 @@ class _Environment:
 
 
 def _environment(data_dir: Path | None) -> _Environment:
+    from medtune.cpu_threads import threads_text
     from medtune.models.load import packaged_models
     from medtune.models.precision import fast_bfloat16
     from medtune.runs.stage import hardware, versions
 
+    machine = hardware()
     clients = {name: _installed(name) for name in ("openai", "bpe-openai")}
     return _Environment(
         versions=versions(),
-        hardware=hardware(),
+        hardware=machine,
+        threads=threads_text(machine.threads),
         bfloat16_fast=fast_bfloat16(),
         offline=os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"),
         packaged_models=packaged_models(),
@@ -117,6 +121,7 @@ def _environment_text(environment: _Environment) -> str:
     ]
     rows = {
         "processor": f"{hardware.processor}, {hardware.cores} cores",
+        "threads": environment.threads,
         "memory": f"{hardware.memory_bytes / 2**30:.1f} GiB",
         "GPU": ", ".join(hardware.gpus) or "none: everything runs on the CPU",
         "bfloat16": "multiplied in hardware"

@@ -1,7 +1,6 @@
 """A function over chunks of rows, on all cores, in order, with only a few chunks in flight."""
 
 import multiprocessing
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -9,6 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from typing import Any, TypeVar
 
+from medtune.cpu_threads import available_cores
 from medtune.progress import say
 
 Chunk = TypeVar("Chunk")
@@ -29,11 +29,6 @@ def _call(function: Callable[[Any, Any], Any], chunk: Any) -> Any:
     return function(_context, chunk)
 
 
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def ordered_map(
     function: Callable[[Any, Chunk], Result],
     context: Any,
@@ -49,7 +44,7 @@ def ordered_map(
     """
     stream = iter(chunks)
     head = list(islice(stream, INLINE + 1))
-    workers = min(processes or cores(), MOST)
+    workers = min(processes or available_cores(), MOST)
     if len(head) <= INLINE or workers < 2 or multiprocessing.current_process().daemon:
         yield from (function(context, chunk) for chunk in chain(head, stream))
         return

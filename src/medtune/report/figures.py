@@ -61,10 +61,11 @@ class Weights(FileRecord):
 
 
 class Hardware(FileRecord):
-    """The machine of a run."""
+    """The machine of a run; ``threads`` compute on its processor (0: an earlier version's run)."""
 
     processor: str
     cores: int
+    threads: int = 0
     memory_bytes: int = 0
     gpus: list[str]
 

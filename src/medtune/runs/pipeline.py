@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medtune import progress
+from medtune.cpu_threads import threads_text
 from medtune.errors import RecipeError
 from medtune.files import write_text
 from medtune.hosted.quote import confirm
+from medtune.progress import say
 from medtune.recipe.read import read_run_recipe, to_yaml
 from medtune.recipe.schema import Recipe
 from medtune.report.run_metrics import Metrics
@@ -135,6 +137,8 @@ def _recorded(run: RunDirectory) -> Iterator[None]:
 
 
 def _record_start(plan: Plan, run: RunDirectory) -> None:
+    machine = hardware()
+    say(f"threads: {threads_text(machine.threads)}")
     run.update(
         recipe=plan.recipe.name,
         status="running",
@@ -142,7 +146,7 @@ def _record_start(plan: Plan, run: RunDirectory) -> None:
         seed=plan.recipe.seed,
         data_dir=plan.data_dir and str(plan.data_dir.resolve()),
         versions=versions(),
-        hardware=hardware().as_json(),
+        hardware=machine.as_json(),
         template_date=TEMPLATE_DATE.date().isoformat(),
         base={
             "name": plan.base.name,

@@ -5,6 +5,7 @@ card.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medtune.cpu_threads import threads_text
 from medtune.errors import DataError
 from medtune.files import file_hash, read_as, whole_directory, write_json, write_text
 from medtune.models.load import load_tokenizer, load_weights, locate
@@ -81,12 +82,14 @@ def pretrain(recipe: PretrainRecipe, out: Path, data_dir: Path | None) -> BaseMo
     run = RunDirectory(out)
     run.open()
     try:
+        machine = hardware()
+        say(f"threads: {threads_text(machine.threads)}")
         run.update(
             recipe=recipe.name,
             status="running",
             start=run.state().get("start", now()),
             versions=versions(),
-            hardware=hardware().as_json(),
+            hardware=machine.as_json(),
         )
         write_text(run.recipe, to_yaml(recipe))
         run.train.mkdir(exist_ok=True)

@@ -15,6 +15,7 @@ from typing import IO, Any
 import psutil
 from pydantic import ConfigDict, Field, ValidationError
 
+from medtune.cpu_threads import available_cores
 from medtune.errors import RecipeError, RunError
 from medtune.evaluation.results import Result
 from medtune.files import file_hash, read_json, remove_leftovers, sha256_json, write_json
@@ -262,13 +263,6 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def available_cores() -> int:
-    """Cores that this process may use."""
-    process = psutil.Process()
-    affinity = process.cpu_affinity() if hasattr(process, "cpu_affinity") else None  # not on macOS
-    return len(affinity) if affinity else psutil.cpu_count() or 1
-
-
 def memory_bytes() -> int:
     """Main memory of the machine in bytes."""
     return int(psutil.virtual_memory().total)
@@ -280,5 +274,9 @@ def hardware() -> Hardware:
 
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return Hardware(
-        processor=_processor(), cores=available_cores(), memory_bytes=memory_bytes(), gpus=gpus
+        processor=_processor(),
+        cores=available_cores(),
+        threads=torch.get_num_threads(),
+        memory_bytes=memory_bytes(),
+        gpus=gpus,
     )

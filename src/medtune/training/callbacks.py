@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import load_file, save_file
 
+from medtune.cpu_threads import threads_are_given
 from medtune.files import whole_file, write_text
 from medtune.progress import say
 from medtune.training.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
@@ -48,6 +49,22 @@ class Resume(Callback):
             trainer.weights.load_state(checkpoint.tensors, checkpoint.numbers)
             trainer.state = checkpoint.state
             say(f"resuming at step {checkpoint.step} of {trainer.steps}")
+            keep_threads(checkpoint.threads)
+
+
+def keep_threads(before: int) -> None:
+    """Go on with as many threads as before (0: not known), which decide how sums are rounded.
+
+    A number that the user has set holds, and the difference is told.
+    """
+    now = torch.get_num_threads()
+    if before in (0, now):
+        return
+    if threads_are_given():
+        say(f"begun with {before} threads, goes on with {now}: last digits may differ")
+        return
+    torch.set_num_threads(before)
+    say(f"going on with {before} threads, as it was begun")
 
 
 class Validation(Callback):
@@ -175,7 +192,9 @@ class SaveCheckpoints(Callback):
         if not trainer.processes.main:
             return
         tensors, numbers = trainer.weights.state()
-        checkpoint = Checkpoint(trainer.fingerprint, tensors, numbers, trainer.state)
+        checkpoint = Checkpoint(
+            trainer.fingerprint, tensors, numbers, trainer.state, torch.get_num_threads()
+        )
         save_checkpoint(trainer.checkpoints, checkpoint)
         for path in trainer.checkpoints.glob("best-*.safetensors"):
             if path != BestWeights.path(trainer):

@@ -69,13 +69,15 @@ class TrainingState:
 class Checkpoint:
     """Weights and optimizer state after ``state.step`` steps.
 
-    ``fingerprint`` names the recipe and data of the training.
+    ``fingerprint`` names the recipe and data of the training, ``threads`` is how many computed (0:
+    not recorded).
     """
 
     fingerprint: str
     tensors: dict[str, torch.Tensor]
     numbers: dict[str, float]
     state: TrainingState
+    threads: int = 0
 
     @property
     def step(self) -> int:
@@ -121,6 +123,7 @@ def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
                 "bytes": tensors.stat().st_size,
                 "sha256": sha256_file(tensors),
                 "numbers": checkpoint.numbers,
+                "threads": checkpoint.threads,
                 "progress": asdict(checkpoint.state)
                 | {"best_loss": best if math.isfinite(best) else None},
             },
@@ -140,5 +143,7 @@ def latest_checkpoint(directory: Path, fingerprint: str) -> Checkpoint | None:
             values = manifest["progress"] | {"step": manifest["step"]}
             values["best_loss"] = values.get("best_loss") or math.inf
             tensors = load_file(path / "tensors.safetensors")
-            return Checkpoint(fingerprint, tensors, manifest["numbers"], TrainingState(**values))
+            threads = manifest.get("threads", 0)
+            state = TrainingState(**values)
+            return Checkpoint(fingerprint, tensors, manifest["numbers"], state, threads)
     return None
