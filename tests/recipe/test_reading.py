@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtune.errors import RecipeError
+from medtune.recipe.base import keyed_fields
 from medtune.recipe.read import (
     apply_overrides,
     find_recipe,
@@ -320,11 +321,13 @@ def test_the_resolved_recipe_writes_every_default_out(tmp_path):
 
     def keys(value):
         return (
-            {key: keys(inner) for key, inner in value.items()} if isinstance(value, dict) else None
+            {key: keys(inner) for key, inner in value.items()}
+            if isinstance(value, dict) and value
+            else None
         )
 
     def fields(model):
-        kinds = {name: field.annotation for name, field in model.model_fields.items()}
+        kinds = {name: field.annotation for name, field in keyed_fields(model).items()}
         return {
             name: fields(kind) if hasattr(kind, "model_fields") else None
             for name, kind in kinds.items()

@@ -8,12 +8,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 # Logits divided by less than the coldest leave the number formats; 0 is greedy.
 COLDEST, HOTTEST = 0.01, 100.0
+from pydantic.fields import FieldInfo
 
 
 class Section(BaseModel):
     """A part of a recipe: unknown keys are errors, values do not change after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def keyed_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Fields by the key that a recipe writes, which is no Python word where that is reserved."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 @dataclass(frozen=True)

@@ -189,9 +189,7 @@ class Contamination(Section):
 class Data(Section):
     """Where the conversations come from and how they are split."""
 
-    model_config = ConfigDict(
-        validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
-    )
+    model_config = ConfigDict(serialize_by_alias=True)
 
     source: Annotated[list[SourceSpec], BeforeValidator(as_list)] = Field(
         min_length=1,

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from medtune.errors import RecipeError, without_values
+from medtune.recipe.base import keyed_fields
 from medtune.recipe.extensions import beside
 from medtune.recipe.schema import SHIPPED, AnyRecipe, Data, PretrainRecipe, Recipe
 from medtune.recipe.yaml_core import compose_yaml, dump_yaml, load_yaml
@@ -128,7 +129,7 @@ def _model_at(model: type[BaseModel], location: Sequence[int | str]) -> type[Bas
     for part in location:
         if isinstance(part, int):  # an element of a list
             continue
-        field = model.model_fields.get(part)
+        field = keyed_fields(model).get(part)
         if field is None:
             return None
         kinds = [field.annotation, *get_args(field.annotation)]
@@ -141,7 +142,7 @@ def _model_at(model: type[BaseModel], location: Sequence[int | str]) -> type[Bas
 
 def _all_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     keys = []
-    for name in model.model_fields:
+    for name in keyed_fields(model):
         keys.append(f"{prefix}{name}")
         nested = _model_at(model, [name])
         if nested:
@@ -157,7 +158,7 @@ def _nearest_key(model: type[BaseModel], location: Sequence[int | str]) -> str:
     if "." in last:
         return "In a file, write the parts nested, one below the other; dots are for --set."
     section = _model_at(model, location[:-1])
-    siblings = list(section.model_fields) if section else []
+    siblings = list(keyed_fields(section)) if section else []
     near = difflib.get_close_matches(last, siblings, n=1)
     if near:
         return f"Did you mean {'.'.join([*map(str, location[:-1]), near[0]])}?"

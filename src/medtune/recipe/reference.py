@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from medtune.recipe.base import OneOf
+from medtune.recipe.base import OneOf, keyed_fields
 from medtune.recipe.extensions import extension_names
 from medtune.recipe.schema import PretrainRecipe, Recipe
 
@@ -74,7 +74,7 @@ def _section(model: type[BaseModel], prefix: str) -> list[str]:
         "|---|---|---|---|",
     ]
     nested: list[tuple[str, type[BaseModel]]] = []
-    for name, field in model.model_fields.items():
+    for name, field in keyed_fields(model).items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             nested.append((f"{prefix}.{name}" if prefix else name, field.annotation))
             continue
