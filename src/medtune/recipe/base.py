@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 # Logits divided by less than the coldest leave the number formats; 0 is greedy.
 COLDEST, HOTTEST = 0.01, 100.0
-from pydantic.fields import FieldInfo
 
 
 class Section(BaseModel):
