@@ -12,7 +12,7 @@ import typer
 from medtune.cli.common import Options, offers, print_json
 
 if TYPE_CHECKING:
-    from medtune.evaluation.self_test import CaseResult
+    from medtune.evaluation.known_answers import CaseResult
     from medtune.report.figures import Hardware
 
 SelfTest = Annotated[

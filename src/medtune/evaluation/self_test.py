@@ -3,9 +3,7 @@ between machines.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from string import ascii_uppercase
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,7 +11,11 @@ from medtune.evaluation.confidence.abstention import conformal_limit, conformal_
 from medtune.evaluation.confidence.calibration import expected_calibration_error
 from medtune.evaluation.confidence.discrimination import auroc
 from medtune.evaluation.confidence.scores import semantic_entropy
+from medtune.evaluation.decisions import decide
 from medtune.evaluation.judge import item_score
+from medtune.evaluation.known_answers import CaseResult, Figures, KnownAnswer
+from medtune.evaluation.self_test_tokens import TOKEN_CASES
+from medtune.evaluation.self_test_words import WORD_CASES
 from medtune.evaluation.statistics import (
     PairedCounts,
     PairedDifference,
@@ -27,48 +29,6 @@ from medtune.evaluation.statistics import (
 )
 from medtune.evaluation.tasks import TASKS, Sample
 from medtune.evaluation.tasks.classification import macro_f1, tied_best
-from medtune.evaluation.text_metrics import rouge_l
-from medtune.text.answer_parsing import parse_label
-from medtune.text.quantities import dose_agreement
-
-Figures = Sequence[float]
-
-
-@dataclass(frozen=True)
-class CaseResult:
-    """What a case gave here: its figures, or the text of the error that came instead."""
-
-    case: str
-    expected: list[float]
-    figures: list[float] | str
-    ok: bool
-
-    def as_dict(self) -> dict[str, object]:
-        """The result as `medtune doctor --self-test --json` prints it."""
-        figures = {"expected": self.expected, "found": self.figures}
-        return {"case": self.case, **figures, "ok": self.ok}
-
-
-@dataclass(frozen=True)
-class KnownAnswer:
-    """What is computed, what must come out, within which tolerance."""
-
-    name: str
-    expected: Figures
-    compute: Callable[[], Figures]
-    tolerance: float = 5e-5
-
-    def run(self) -> CaseResult:
-        """Whether the figures are the expected ones; an error is a result, too."""
-        expected = list(self.expected)
-        try:
-            figures = [float(value) for value in self.compute()]
-        except Exception as error:  # whatever is broken here is what the case is to show
-            return CaseResult(self.name, expected, f"{type(error).__name__}: {error}", False)
-        near = len(figures) == len(expected) and np.allclose(
-            figures, expected, rtol=0, atol=self.tolerance
-        )
-        return CaseResult(self.name, expected, figures, bool(near))
 
 
 def _samples(task: str, rows: Sequence[Mapping[str, object]]) -> list[Sample]:
@@ -100,17 +60,6 @@ def _always(first: str, counts: dict[str, int]) -> tuple[float, float]:
     (metric,) = [m for m in TASKS["classification"].metrics if m.figure is macro_f1]
     figure = macro_f1(metric.columns(_samples("classification", samples)).sum(axis=0))
     return counts[first] / len(samples), float(figure)
-
-
-def _parsed() -> Figures:
-    """Accuracy and parse rate of answers in words."""
-    answers, right = ["B", "The answer is (C).", "I don't know", "A or B"], "BCDA"
-    named = [parse_label(answer, list(ascii_uppercase[:4])) for answer in answers]
-    pairs = list(zip(named, right, strict=True))
-    return [
-        sum(label == key for label, key in pairs) / 4,
-        sum(label is not None for label in named) / 4,
-    ]
 
 
 def _length_bias() -> Figures:
@@ -161,6 +110,41 @@ def _switches() -> Figures:
     ]
 
 
+def _one_procedure() -> Figures:
+    """Of 60 sets of 6 to 20 skewed groups: in how many the interval and the p-value say different
+    things, and the share of false alarms where nothing changed.
+    """
+    rng = np.random.default_rng(0)
+    disagree = alarms = 0
+    for number in range(60):
+        count = 6 + number % 15
+        after = rng.exponential(size=count) - 1  # its mean is 0
+        parts = np.stack([np.zeros(count), np.ones(count)], axis=1)
+        changed = np.stack([after, np.ones(count)], axis=1)
+        names = [str(group) for group in range(count)]
+        difference = paired_change(parts, changed, names, ratio(), 199, number)
+        low, high = _ends(difference.low, difference.high)
+        shown = _p(difference) <= 0.05
+        disagree += shown == (low <= 0 <= high)
+        alarms += shown
+    return [disagree, alarms / 60]
+
+
+def _ends(low: float | None, high: float | None) -> tuple[float, float]:
+    return -math.inf if low is None else low, math.inf if high is None else high
+
+
+def _decided() -> Figures:
+    """Whether a clear difference decides with 9, with 10 groups, and with 10 of which few count;
+    and whether no difference does.
+    """
+    cases = ((0.2, 9, None), (0.2, 10, None), (0.2, 10, 4.0), (0.0, 50, None))
+    return [
+        float(decide(value, "higher", 0.001, groups, effective) != "undecided")
+        for value, groups, effective in cases
+    ]
+
+
 def _none_right() -> Figures:
     """The interval of no right answer among ten items, each alone, and in five groups of two."""
     alone, grouped = (
@@ -185,16 +169,6 @@ def _ragged() -> Figures:
     read = _samples("multiple_choice", samples)
     counted = {len(metric.columns(read)) for metric in TASKS["multiple_choice"].metrics}
     return [*_metric("multiple_choice", "accuracy", samples), *counted]
-
-
-def _doses() -> Figures:
-    """Quantities that disagree: 50 mg for 5 mg, 1.0 mg for 10 mg, 1.0 mg for 1 mg."""
-    pairs = [
-        ("Take 50 mg.", "Take 5 mg."),
-        ("Take 1.0 mg.", "Take 10 mg."),
-        ("Take 1.0 mg.", "Take 1 mg."),
-    ]
-    return [len(dose_agreement(answer, right).conflicts) for answer, right in pairs]
 
 
 def _auroc() -> Figures:
@@ -232,7 +206,6 @@ CASES = (
         [4.6851],
         lambda: _metric("perplexity", "bits_per_byte", _scored((3 * math.log(50_257), 3, 10))),
     ),
-    KnownAnswer("answers in words: accuracy, parse rate", [0.5, 0.5], _parsed),
     KnownAnswer("options: raw and per byte", [0, 1], _length_bias),
     KnownAnswer("questions with 3, 4 and 5 options", [1, 3], _ragged, 1e-12),
     KnownAnswer(
@@ -248,8 +221,6 @@ CASES = (
         [0.552, 0.2371],
         lambda: _always("yes", {"yes": 276, "no": 169, "maybe": 55}),
     ),
-    KnownAnswer("ROUGE-L F1", [0.75], lambda: [rouge_l("a b c d", "a c d e")]),
-    KnownAnswer("doses that disagree", [1, 1, 0], _doses),
     KnownAnswer("exact McNemar, 60 to 30", [0.00206], lambda: [mcnemar_exact(60, 30)], 1e-5),
     KnownAnswer(
         "exact McNemar, 5 to 0 and 10 to 2",
@@ -263,6 +234,8 @@ CASES = (
         lambda: PairedCounts(36, 12, 2, 0).interval(),
     ),
     KnownAnswer("switches; none in groups; p of two groups", [1, 2, 1, 0.5], _switches, 1e-12),
+    KnownAnswer("interval and p agree; false alarms", [0, 0.03], _one_procedure, 0.035),
+    KnownAnswer("9, 10, 10 unequal groups; no change", [0, 1, 0, 0], _decided),
     KnownAnswer("Holm's correction", [0.03, 0.06, 0.06], lambda: holm([0.01, 0.04, 0.03]), 1e-12),
     KnownAnswer("Wilson's interval of 8 of 10", [0.4902, 0.9433], lambda: wilson(8, 10)),
     KnownAnswer("none right of 10: alone, in 5 groups", [0, 0.2775, 0.4345], _none_right),
@@ -283,9 +256,11 @@ CASES = (
         lambda: [item_score([5, 5, -3], [True, False, True]) or math.nan],
         1e-12,
     ),
+    *WORD_CASES,
+    *TOKEN_CASES,
 )
 
 
 def self_test() -> list[CaseResult]:
-    """Every case's result; none needs a model, data or a network."""
+    """Every case's result; none needs data, a network, or a model beside the packaged tokenizer."""
     return [case.run() for case in CASES]
