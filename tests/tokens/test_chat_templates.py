@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -153,6 +154,21 @@ def test_a_date_whose_form_is_not_written_in_the_template_is_refused():
 def test_an_end_that_is_no_token_of_the_vocabulary_is_refused(tiny_model):
     with pytest.raises(ModelError, match=r"<\|im_end\|>.*would never end"):
         load_tokenizer(locate(str(tiny_model)), "chatml")
+
+
+@pytest.mark.parametrize("asked", ["", "{{ m['content'][:3] }}"])
+def test_a_template_that_leaves_out_the_question_is_refused(tiny_model, tmp_path, asked):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.chat_template = (
+        "{% for m in messages %}{% if m['role'] == 'assistant' %}{{ m['content'] + eos_token }}"
+        "{% else %}" + asked + "{% endif %}{% endfor %}"
+    )
+    directory = copytree(tiny_model, tmp_path / "model")
+    tokenizer.save_pretrained(directory)
+    with pytest.raises(ModelError, match="leaves out what the user asks"):
+        load_tokenizer(locate(str(directory)))
 
 
 def test_an_end_that_is_a_control_token_is_waited_for(tiny_model):

@@ -296,7 +296,9 @@ def load_tokenizer(
             fix="Is the directory whole?",
         ) from error
     if not seq2seq:  # whose targets end with the tokenizer's own token, whatever the template
-        ChatTemplate(tokenizer).settle_end(ref.name)
+        template = ChatTemplate(tokenizer)
+        template.settle_end(ref.name)
+        template.require_question(ref.name)
     return tokenizer
 
 

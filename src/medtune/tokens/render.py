@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # BOS and EOS where no family fixes their texts: only the server's tokenizer knows them.
 _UNKNOWN = ("\ue000BOS\ue000", "\ue000EOS\ue000")
 _ANSWER = "\ue000ANSWER\ue000"  # in the place of an answer, to see what a template adds
+_ASKED = "\u2020asked\u2020"
 _MARKER = re.compile(r"<\|\w+\|>|<\w+_of_turn>")  # in the text of a family's template
 _TERMINATORS = ["<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>"]
 
@@ -168,6 +169,15 @@ class ChatTemplate:
                 where=name,
                 fix="Leave out model.chat_template, or name a family whose markers the model knows "
                 "(plain for one that knows no turns).",
+            )
+
+    def require_question(self, name: str) -> None:
+        """Raises ``ModelError`` where the template leaves out what a user asks."""
+        if _ASKED not in self.prompt([Message("user", _ASKED)]):
+            raise ModelError(
+                "the chat template leaves out what the user asks",
+                where=name,
+                fix="Name another one with model.chat_template.",
             )
 
     def prompt(self, messages: Sequence[Message]) -> str:

@@ -70,9 +70,11 @@ def _aged(match: re.Match[str]) -> Offsets | None:
 
 
 def _bare_years(match: re.Match[str]) -> Offsets | None:
-    """As in "97 years", where the word age stands before it."""
-    lead = before(match, 16)
-    single = _AGE_BEFORE.search(lead) and not re.search(r"aged $|ages $", lead, _I)
+    """As in "97 years", where the word age or a person stands before it ("a woman of 97 years")."""
+    lead = before(match, 24)
+    single = _SOMEONE_OF.search(lead) or (
+        _AGE_BEFORE.search(lead) and not re.search(r"aged $|ages $", lead, _I)
+    )
     return match.span() if single and not _OR_OLDER.match(match.string, match.end()) else None
 
 
@@ -84,6 +86,7 @@ def _stated_age(match: re.Match[str]) -> Offsets | None:
     return match.span() if fits and _PERSON_BEFORE.search(before(match, 48)) else None
 
 
+_SOMEONE_OF = re.compile(rf"\b(?i:{_ONE}) of $")
 _SOMEONE = re.compile(rf"(?:\b(?i:{_ONE}|nan)|\b[A-Z][a-z]{{2,20}}) \($")
 
 
@@ -131,7 +134,7 @@ AGE_RULES = (
         "age",
         r"(?<![\w.,/$-])(?:9\d|1[01]\d) ?(?:years?|yrs?|Y)\b(?! of)",
         needs=_NEEDS,
-        also="age aged",
+        also="age aged of",
         check=_bare_years,
         flags=_I,
     ),
