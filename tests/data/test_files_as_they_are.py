@@ -93,6 +93,16 @@ def test_a_zip_of_one_table_and_of_two(tmp_path):
         open_table(path)
 
 
+@pytest.mark.parametrize("ending", COMPRESS)
+def test_a_compressed_file_whose_name_does_not_say_so(tmp_path, ending):
+    path = tmp_path / "a.csv"
+    path.write_bytes(COMPRESS[ending](CSV.encode()))
+    assert list(open_table(path).rows()) == ROWS
+    path.write_bytes(COMPRESS[ending](CSV.encode() * 500)[:-20])
+    with pytest.raises(DataError, match="a\\.csv"):
+        list(open_table(path).rows())
+
+
 def test_a_compressed_file_that_is_cut(tmp_path):
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress(CSV.encode() * 500)[:-20])

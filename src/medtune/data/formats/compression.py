@@ -15,6 +15,12 @@ from typing import BinaryIO, cast
 from medtune.errors import DataError
 
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst", ".zip")
+_BEGINNINGS = {
+    b"\x1f\x8b\x08": ".gz",
+    b"\xfd7zXZ\x00": ".xz",
+    b"BZh9": ".bz2",
+    b"\x28\xb5\x2f\xfd": ".zst",
+}
 _BROKEN = (EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile)
 
 
@@ -46,8 +52,18 @@ def open_binary(path: Path) -> Iterator[BinaryIO]:
         ) from error
 
 
+def _compression(path: Path) -> str:
+    """The ending of a compression; of a file with another name the one that its bytes show."""
+    suffix = path.suffix.lower()
+    if suffix in COMPRESSED_SUFFIXES:
+        return suffix
+    with path.open("rb") as handle:
+        head = handle.read(8)
+    return next((ending for mark, ending in _BEGINNINGS.items() if head.startswith(mark)), "")
+
+
 def _open(path: Path) -> BinaryIO:
-    match path.suffix.lower():
+    match _compression(path):
         case ".gz":
             return cast(BinaryIO, gzip.open(path))
         case ".xz":
