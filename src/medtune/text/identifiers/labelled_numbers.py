@@ -69,6 +69,17 @@ def is_ssn(text: str) -> bool:
     return area not in ("000", "666") and area < "900" and group != "00" and serial != "0000"
 
 
+_DRUG_CODE = re.compile(rf"(?:{lists_beside(__file__).one_of('drug_codes')})[- ]?\d{{3,8}}")
+_REGISTERED = re.compile(r"\b(?:dea|licen[sc]e|npi|plates?|registration)\b[^.;\n]{0,12}$", re.I)
+
+
+def is_drug_code(text: str, context: str) -> bool:
+    """Whether a number is spelled as the code of a drug, and what stands before it does not call it
+    a licence or a plate.
+    """
+    return _DRUG_CODE.fullmatch(text) is not None and _REGISTERED.search(context) is None
+
+
 @lru_cache(maxsize=4096)
 def is_phone(text: str, region: str | None = None) -> bool:
     """Whether a number is valid in the numbering plan of its +prefix, of the region, or of one of

@@ -120,6 +120,10 @@ def _called_upon(match: re.Match[str]) -> Offsets | None:
     return addressed_name(match) if last_word(before(match, 16)[:-2]) in _SPOKEN_TO else None
 
 
+_OF_WHOM = rf"(?:{RELATIVES}|patient|pt\.?|guardian|parent|child|attendant|next of kin|caregiver)"
+_WHOSE_NAME = rf"{_OF_WHOM}(?:['’]?s)?(?: full| first| last)? name|name of (?:the )?{_OF_WHOM}"
+_WHOSE = f"{RELATIVE_WORDS} patient pt guardian parent child attendant next caregiver"
+
 NAME_RULES = (
     name_rule(
         rf"\b(?:{TITLES})\b(?:\.? {{0,2}}|, )(?:(?:Dr|Prof|med)\b\.? ){{0,2}}"
@@ -148,6 +152,17 @@ NAME_RULES = (
         rf"|{ANY_CASE_SHAPE})",
         needs=": =",
         check=_in_field,
+    ),
+    name_rule(
+        rf"\b(?i:{_WHOSE_NAME})(?: is)? ?[-–—:=] ?{TITLE_BEFORE}(?P<v>{ANY_CASE_SHAPE})",
+        needs=_WHOSE,
+        also="name",
+    ),
+    name_rule(
+        rf"\b(?i:{_WHOSE_NAME}) {TITLE_BEFORE}(?P<v>{ANY_CASE_SHAPE})",
+        needs=_WHOSE,
+        also="name",
+        check=full_name,
     ),
     name_rule(
         rf"\b(?i:(?:patient |full )?name ?[:=]|name is|my name['’]s|next patient is) ?"

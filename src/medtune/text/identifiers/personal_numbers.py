@@ -12,12 +12,13 @@ from medtune.text.identifiers.labelled_numbers import (
     VALUE,
     is_card,
     is_dea,
+    is_drug_code,
     is_iban,
     is_ssn,
     is_vin,
     labelled,
 )
-from medtune.text.identifiers.spans import Check, Offsets, rule
+from medtune.text.identifiers.spans import Check, Offsets, before, rule
 
 _I = re.IGNORECASE
 _PLATE = (
@@ -66,6 +67,8 @@ def _plate(match: re.Match[str]) -> Offsets | None:
         value.isdigit() and not re.search(r"licen|number|no\b|#", match.group(), _I)
     ):
         return None
+    if _is_drug(match):
+        return None
     vague = re.match(r"tag|reg|vehicle|(?:driver of |the )", match.group(), _I)
     return None if vague and sum(map(str.isdigit, value)) < 3 else match.span("v")
 
@@ -73,7 +76,33 @@ def _plate(match: re.Match[str]) -> Offsets | None:
 def _parked(match: re.Match[str]) -> Offsets | None:
     """What looks like a plate, with a vehicle mentioned nearby."""
     around = match.string[max(0, match.start() - 40) : match.end() + 45]
-    return match.span("v") if _CARS.search(around) else None
+    return match.span("v") if _CARS.search(around) and not _is_drug(match) else None
+
+
+# Beside these a vehicle is what a drug is dissolved in.
+_SOLVENT = re.compile(
+    r"\bvehicle\b[\s\S]{0,40}\b(?:groups?|controls?|treated|mice|rats?|daily|injected|dose[ds]?"
+    r"|mg|weeks)\b|\b(?:or|versus|vs\.?|given|than|dose[ds]?|mg|mice|rats?|inhibitor)"
+    r" (?:the )?vehicle\b",
+    _I,
+)
+_OF_ROADS = re.compile(
+    r"\b(?:plates?|parking|car|truck|van|motorcycle|sedan|hatchback|suv|driv\w+|licen[sc]e)\b", _I
+)
+
+
+def _is_drug(match: re.Match[str]) -> bool:
+    """Whether what looks like a plate is a drug's code, or given beside its vehicle."""
+    if is_drug_code(match["v"], before(match, 40)):
+        return True
+    around = match.string[max(0, match.start() - 60) : match.end() + 60]
+    return _SOLVENT.search(around) is not None and _OF_ROADS.search(around) is None
+
+
+def _dea(match: re.Match[str]) -> Offsets | None:
+    """A registration with its check digit, unless it is the code of a drug."""
+    drug = is_drug_code(match.group(), before(match, 40))
+    return match.span() if is_dea(match.group()) and not drug else None
 
 
 NUMBER_RULES = (
@@ -147,7 +176,7 @@ NUMBER_RULES = (
         flags=_I,
     ),
     rule("device", r"\(01\)\d{14}(?:\((?:10|11|17|21)\)[A-Za-z0-9-]{1,20}){0,4}", needs="("),
-    rule("licence", r"\b[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7}\b", check=_passes(is_dea)),
+    rule("licence", r"\b[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7}\b", check=_dea),
     rule(
         "account",
         r"\b[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]"
