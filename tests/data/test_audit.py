@@ -168,3 +168,29 @@ def test_what_is_written_holds_every_key_and_reads_back_as_it_is():
     assert Audit.model_validate(written).as_json() == written
     unchecked = run(pairs(20), contamination={"check": False}).audit.as_json()
     assert unchecked["contamination"] == {"checked": False}
+
+
+def brand_answers(several):
+    """A hundred answers, of which some hold "Unit 7 mg", which the recipe takes for a brand."""
+    return [
+        {
+            "question": f"What of drug {i} is given?",
+            "answer": f"Of drug {i} one gives {'Unit 7 mg' if i < several else 'enough'} a day.",
+        }
+        for i in range(100)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("several", "approve", "done"), [(3, [], True), (4, [], False), (40, ["brands"], True)]
+)
+def test_a_repair_of_many_figures_is_proposed_and_done_when_approved(several, approve, done):
+    prepared = run(brand_answers(several), clean={"brands": ["Unit 7 mg"], "approve": approve})
+    audit = prepared.audit
+    texts = [c.reference for split in prepared.splits.values() for c in split]
+    assert sum("7 mg" in text for text in texts) == (0 if done else several)
+    assert audit.rows.read == 100
+    assert [(p.rule, p.answers, p.of) for p in audit.cleaning.proposed] == (
+        [] if done else [("brands", several, 100)]
+    )
+    assert any("data.clean.approve=[brands]" in w for w in audit.warnings) is not done

@@ -98,6 +98,21 @@ class LearnedPhrases(AuditPart):
 
     opening: dict[str, int]
     closing: dict[str, int]
+    proposed: dict[str, int] = {}
+    """Phrases that may say something, and were left."""
+
+
+class ProposedRepair(AuditPart):
+    """A repair of one source that was not done, for what it would take or change may say something:
+    figures, units, signs, denials, whole sentences.
+    """
+
+    source: str
+    rule: str
+    """What ``data.clean.approve`` has to name so that it is done."""
+    answers: int
+    of: int
+    """Answers of the source; for boilerplate those of the sample."""
 
 
 class CleaningAudit(AuditPart):
@@ -106,6 +121,7 @@ class CleaningAudit(AuditPart):
     rules: dict[str, RuleAudit]
     off: list[str]
     boilerplate: dict[str, LearnedPhrases]
+    proposed: list[ProposedRepair] = []
     cut_off_answers: int
     """Answers in prose that end without a full stop."""
     cut_off_policy: str

@@ -27,6 +27,7 @@ from medtune.data.audit import (
     ListedRow,
     NearDuplicateAudit,
     PublishedSplitAudit,
+    ProposedRepair,
     RandomSplitLeaks,
     RowCounts,
     RuleAudit,
@@ -140,6 +141,7 @@ def build_audit(
     sources: Sequence[SourceAudit],
     tally: Tally,
     phrases: Mapping[str, Boilerplate],
+    undone: Sequence[ProposedRepair],
     identifiers: IdentifierAudit,
     rows: RowStore,
     index: Index,
@@ -154,6 +156,7 @@ def build_audit(
     Raises ``AssertionError`` where rows are lost or the group split leaks: faults of medtune.
     """
     read = sum(source.rows for source in sources)
+    cleaning = cleaning_audit(tally, settings, phrases, undone)
     row_counts, dropped = row_audit(read, tally, selection)
     leaks, by_chance = leak_audit(selection, settings, seed)
     splits = {name: split_audit(index, selection, number) for number, name in enumerate(SPLITS)}
@@ -163,7 +166,7 @@ def build_audit(
         sources=list(sources),
         rows=row_counts,
         dropped=dropped,
-        cleaning=cleaning_audit(tally, settings, phrases),
+        cleaning=cleaning,
         duplicates=duplicate_counts(index, selection),
         near_duplicates=NearDuplicateAudit(**settings.near_duplicates.model_dump()),
         contradictions=ContradictionAudit(
@@ -187,6 +190,7 @@ def build_audit(
         splits=splits,
         warnings=[
             *(published.sentences() if published else ()),
+            *repair_warnings(cleaning.proposed),
             *data_warnings(index, selection, splits),
             *overlap_warnings(contamination),
         ],
@@ -367,21 +371,59 @@ def row_audit(read: int, tally: Tally, selection: Selection) -> tuple[RowCounts,
     return counts, dropped
 
 
+_LEARNED = ("opening", "closing")
+
+
 def cleaning_audit(
-    tally: Tally, settings: Data, phrases: Mapping[str, Boilerplate]
+    tally: Tally, settings: Data, phrases: Mapping[str, Boilerplate], held: Sequence[ProposedRepair]
 ) -> CleaningAudit:
-    """What each rule changed, with examples; what is off; the phrases that were learned."""
+    """What each rule changed, with examples; what is off; the phrases that were learned.
+
+    ``held`` are repairs that were left undone.
+    """
+    proposed = [*held, *_proposed_phrases(phrases)]
     return CleaningAudit(
         rules={rule: RuleAudit.model_validate(vars(entry)) for rule, entry in tally.rules.items()},
-        off=[name for name, value in settings.clean if value is False or value == []],
+        off=[
+            name
+            for name, value in settings.clean
+            if value is False or (name == "brands" and not value)
+        ],
         boilerplate={
-            source: LearnedPhrases(opening=shown["opening"], closing=shown["closing"])
+            source: LearnedPhrases(
+                **{side: seen for side, seen in shown.items() if seen or side in _LEARNED}
+            )
             for source, learned in phrases.items()
             for shown in [learned.masked()]
         },
+        **({"proposed": proposed} if proposed else {}),
         cut_off_answers=tally.counted["cut_off"],
         cut_off_policy=settings.clean.cut_off,
     )
+
+
+def _proposed_phrases(phrases: Mapping[str, Boilerplate]) -> Iterator[ProposedRepair]:
+    for source, learned in phrases.items():
+        if learned.proposed:
+            answers, of = sum(learned.proposed.values()), learned.sampled
+            yield ProposedRepair(source=source, rule="boilerplate", answers=min(answers, of), of=of)
+
+
+def repair_warnings(proposed: Sequence[ProposedRepair]) -> Iterator[str]:
+    """A sentence for each repair that was not done, and how it is."""
+    for repair in proposed:
+        share = f"{repair.answers:,} of {repair.of:,}"
+        many = f"{repair.source}: {repair.rule} was left undone in {share} "
+        if repair.rule == "boilerplate":
+            yield (
+                f"{many}sampled answers: sentences that many begin or end with, and that may say "
+                "something (listed as proposed); data.clean.approve=[boilerplate] takes them away"
+            )
+        else:
+            yield (
+                f"{many}answers: it would change figures, units, signs or denials; "
+                f"data.clean.approve=[{repair.rule}] does it"
+            )
 
 
 def leak_audit(

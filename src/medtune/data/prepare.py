@@ -20,6 +20,7 @@ from medtune.conversation import Conversation, Message, conversation_schema, rea
 from medtune.data.audit import (
     Audit,
     IdentifierAudit,
+    ProposedRepair,
     SourceAudit,
     SourceFile,
     counted,
@@ -27,6 +28,7 @@ from medtune.data.audit import (
 )
 from medtune.data.audit_facts import build_audit
 from medtune.data.cleaning import Tally
+from medtune.data.cleaning.meaning import rules_by_source, undone_repairs
 from medtune.data.contamination import check_contamination, open_benchmarks
 from medtune.data.field_use import unused_fields_text
 from medtune.data.index import Index, IndexFile
@@ -37,7 +39,15 @@ from medtune.data.sources.catalogue import KNOWN
 from medtune.data.sources.clinical_source import SourceSettings
 from medtune.data.sources.open_source import open_source
 from medtune.data.splits import SPLITS, widest_tie
-from medtune.data.steps import Habits, Judging, check_found, judge_chunk, learn_habits, repair_chunk
+from medtune.data.steps import (
+    Habits,
+    Judging,
+    Repairing,
+    check_found,
+    judge_chunk,
+    learn_habits,
+    repair_chunk,
+)
 from medtune.data.workers import ordered_map
 from medtune.errors import DataError
 from medtune.files import TEMPORARY_MARK, file_hash, sha256_paths
@@ -91,7 +101,17 @@ def prepare(
     sources, benchmarks = _opened(settings, data_dir), open_benchmarks(settings, data_dir)
     done = _Progress(Tally(), Counter(), Counter())
     with tempfile.TemporaryDirectory(prefix=TEMPORARY_MARK, dir=directory) as scratch:
-        repaired = _repair(sources, settings, Path(scratch) / "repaired", done)
+        repairing = Repairing(settings)
+        repaired = _repair(sources, repairing, Path(scratch) / "repaired", done)
+        undone = list(
+            undone_repairs(done.tally.changing, done.tally.answers, settings.clean.approve)
+        )
+        if undone:  # once more without the repairs that are to be asked for
+            repaired.remove()
+            sources = _opened(settings, data_dir)
+            done = _Progress(Tally(), Counter(), Counter())
+            repairing = Repairing(settings, rules_by_source(undone))
+            repaired = _repair(sources, repairing, Path(scratch) / "repaired", done)
         habits = learn_habits(repaired.batches(), done.read, settings)
         rows, index = _judge(
             repaired, habits, settings, demonstrations, Path(scratch) / "rows", done
@@ -107,6 +127,7 @@ def prepare(
             [_source_audit(source, done.read[source.name]) for source in sources],
             done.tally,
             habits.boilerplate,
+            [ProposedRepair(**vars(repair)) for repair in undone],
             IdentifierAudit(
                 policy=settings.identifiers,
                 counts=dict(sorted(done.identifiers.items())),
@@ -174,9 +195,9 @@ def _counted(sources: Sequence[Source], done: _Progress) -> Iterator[Row]:
             )
 
 
-def _repair(sources: Sequence[Source], settings: Data, path: Path, done: _Progress) -> RowStore:
+def _repair(sources: Sequence[Source], context: Repairing, path: Path, done: _Progress) -> RowStore:
     with RowStore(path) as spool, track("reading and repairing", 0, "rows") as bar:
-        for batch, tally in ordered_map(repair_chunk, settings, chunks(_counted(sources, done))):
+        for batch, tally in ordered_map(repair_chunk, context, chunks(_counted(sources, done))):
             spool.write(batch)
             done.tally.add(tally)
             bar.advance(batch.num_rows)

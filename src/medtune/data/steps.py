@@ -6,7 +6,7 @@ patients' identifiers, and makes the rows of the index.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -146,9 +146,17 @@ def draw_per_label(
     return before - int(kept.sum()), lacking
 
 
-def repair_chunk(settings: Data, rows: Sequence[Row]) -> tuple[pa.RecordBatch, Tally]:
+@dataclass(frozen=True)
+class Repairing:
+    """What the first pass needs to know: settings, and repairs of a source to leave undone."""
+
+    settings: Data
+    undone: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+def repair_chunk(context: Repairing, rows: Sequence[Row]) -> tuple[pa.RecordBatch, Tally]:
     """The rows with repaired texts, and what was repaired."""
-    cleaner, tally = Cleaner(settings.clean), Tally()
+    cleaner, tally = Cleaner(context.settings.clean, context.undone), Tally()
     return to_batch([cleaner.repair(row, tally) for row in rows]), tally
 
 
@@ -180,9 +188,9 @@ def learn_habits(batches: Iterator[pa.RecordBatch], counts: Counter[str], settin
         for row in from_batch(batch.take(pa.array(chosen, pa.int64()))):
             if not row.is_choice and not is_missing(row.answer):
                 answers[row.source].append(row.answer)
-    share = settings.clean.boilerplate_share
+    share, approved = settings.clean.boilerplate_share, "boilerplate" in settings.clean.approve
     learned = {
-        name: Boilerplate.learn(a, share) if settings.clean.boilerplate else None
+        name: Boilerplate.learn(a, share, approved=approved) if settings.clean.boilerplate else None
         for name, a in answers.items()
     }
     short = {

@@ -99,6 +99,12 @@ class SourceSpec(Section):
         )
 
 
+RepairName = Literal[
+    "encoding", "line_endings", "literal_newlines", "markup", "brands", "leftovers", "tables",
+    "comma_breaks", "blanks", "boilerplate",
+]  # fmt: skip
+
+
 class Clean(Section):
     """Repairs of texts, each counted and shown with examples in the audit; each can be switched
     off.
@@ -141,6 +147,12 @@ class Clean(Section):
         0.01,
         description="A short sentence at the edge of this share of a source's answers is "
         "boilerplate.",
+    )
+    approve: list[RepairName] = Field(
+        default=[],
+        description="Repairs that the audit proposes and leaves undone, because in more than 3 % "
+        "of a source's answers they would change figures, units, signs or denials (boilerplate: "
+        "take away sentences that are no courtesies): those named here are done.",
     )
     cut_off: Literal["keep", "trim", "drop"] = Field(
         "keep",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from textwrap import fill, shorten
 
-from medtune.data.audit import Audit, RunAudit, counts_in_words
+from medtune.data.audit import Audit, LearnedPhrases, RunAudit, counts_in_words
 
 WIDTH = 79
 RULES = {
@@ -96,13 +96,19 @@ def _cleaning(audit: Audit) -> Iterator[str]:
     if facts.off:
         yield _wrapped(f"switched off: {', '.join(facts.off)}")
     for source, learned in facts.boilerplate.items():
-        for side, counts in (("opening", learned.opening), ("closing", learned.closing)):
+        for side, counts in _sides(learned):
             if counts:
                 phrases = ", ".join(f"“{shorten(p, 44)}” {n}" for p, n in list(counts.items())[:6])
                 more = f" and {len(counts) - 6} more" if len(counts) > 6 else ""
-                yield _wrapped(
-                    f"{source}, {side} phrases learned (times seen in a sample): {phrases}{more}"
-                )
+                yield _wrapped(f"{source}, {side} (times seen in a sample): {phrases}{more}")
+
+
+def _sides(learned: LearnedPhrases) -> tuple[tuple[str, dict[str, int]], ...]:
+    return (
+        ("opening phrases learned", learned.opening),
+        ("closing phrases learned", learned.closing),
+        ("phrases proposed, not taken away", learned.proposed),
+    )
 
 
 def _duplicates(audit: Audit) -> Iterator[str]:

@@ -106,8 +106,111 @@ def test_a_long_sentence_must_be_five_times_as_frequent():
         "In these cases the sign or the symptom that was named above may be rather rare or "
         "quite common. "
     )
-    assert learn(answers(20, before=long)).opening == {}
-    assert learn(answers(30, before=long)).opening == {normalize(long): 30}
+    assert learn(answers(20, before=long)).proposed == {}
+    assert learn(answers(30, before=long)).proposed == {normalize(long): 30}
+
+
+FINDINGS = [
+    ("Kein Pneumothorax. ", "Lungen frei. "),
+    ("Lungs are clear. ", "Mild cardiomegaly. "),
+    ("Pas d'anomalie. ", "Épanchement pleural. "),
+    ("Normal chest radiograph. ", "Small left effusion. "),
+    ("Benign nevus. ", "Malignant melanoma. "),
+    ("All clear. ", "Fracture. "),
+]
+
+
+@pytest.mark.parametrize("approved", [False, True])
+@pytest.mark.parametrize(("one", "other"), FINDINGS)
+@pytest.mark.parametrize("edge", ["opening", "closing"])
+def test_sentences_that_exclude_one_another_are_content(one, other, edge, approved):
+    bodies = [f"The heart of patient {i} measures {i} mm." for i in range(200)]
+    texts = [
+        f"{finding}{body}" if edge == "opening" else f"{body} {finding.strip()}"
+        for body, finding in zip(bodies, [one, other] * 100, strict=True)
+    ]
+    learned = Boilerplate.learn(texts, SHARE, approved=approved)
+    assert [learned.strip(text) for text in texts] == texts
+    assert learned.proposed == {}
+
+
+def test_a_sentence_that_may_say_something_is_proposed_and_done_when_approved():
+    texts = answers(150, before="The chest is normal. ")
+    learned = learn(texts)
+    assert (learned.opening, learned.proposed) == ({}, {"the chest is normal": 150})
+    assert learned.sampled == 500
+    assert [learned.strip(text) for text in texts] == texts
+    approved = Boilerplate.learn(texts, SHARE, approved=True)
+    assert [approved.strip(text) for text in texts] == answers(0)
+
+
+@pytest.mark.parametrize(
+    "courtesy",
+    [
+        "Thanks for your question. ",
+        "Thank you for contacting us! ",
+        "I hope this answers your query. ",
+        "Vielen Dank für Ihre Frage. ",
+        "Merci pour votre question. ",
+        "Gracias por su consulta. ",
+        "Hello and welcome to our website. ",
+        "Share this page. ",
+        "I understand your concern. ",
+    ],
+)
+def test_what_says_nothing_is_taken_away_however_frequent(courtesy):
+    texts = answers(400, before=courtesy)
+    learned = learn(texts)
+    assert [learned.strip(text) for text in texts] == answers(0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Rest in bed today Hope this helps", "Rest in bed today"),
+        ("Rest in bed today, hope this helps.", "Rest in bed today"),
+        ("Rest in bed today\nTake care", "Rest in bed today"),
+        ("Rest in bed today - Take care!", "Rest in bed today"),
+        ("If the wound opens, take care.", "If the wound opens, take care."),
+        ("You must always take care.", "You must always take care."),
+        ("I hope this helps.", "I hope this helps."),
+    ],
+)
+def test_a_learned_phrase_goes_where_no_full_stop_stands_before_it(before, after):
+    strip = Boilerplate({}, {"hope this helps": 9, "take care": 9}).strip
+    assert strip(before) == after
+
+
+@pytest.mark.parametrize(
+    "text", ["Hi pneumothorax present. Rest in bed.", "Hi lungs clear. Rest in bed."]
+)
+def test_a_greeting_goes_with_a_name_and_with_nothing_else(text):
+    strip = Boilerplate({"hi": 9}, {}).strip
+    assert strip(text) == text
+    assert strip("Hi Sheba, rest in bed.") == "Rest in bed."
+
+
+@pytest.mark.parametrize("body", ["mg doses differ a lot.", "mRNA is not DNA.", "pH is 7.4 here."])
+def test_units_and_symbols_keep_their_case_behind_a_greeting(body):
+    assert Boilerplate({"hello": 9}, {}).strip(f"Hello, {body}") == body
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("Regards, Dr. Samuel Okafor", "Okafor"),
+        ("regards, dr. samuel okafor", "okafor"),
+        ("Best wishes, Anneliese Kowalczyk", "Kowalczyk"),
+        ("Dr. Anneliese Kowalczyk, MD", "Kowalczyk"),
+        ("Thanks, Xanthippe", "Xanthippe"),
+        ("Mit freundlichen Grüßen Dr. Wojciech Brzęczyszczykiewicz", "Brz"),
+    ],
+)
+def test_the_list_of_phrases_shows_no_name(written, name):
+    habits = Boilerplate({}, {normalize(written): 9}, {normalize(written): written})
+    (shown,) = habits.masked()["closing"]
+    assert name not in shown
+    assert "[NAME" in shown
 
 
 FAULTS = [

@@ -1,19 +1,22 @@
 """Greetings, thanks and good-byes at the edges of answers: learned from each source's own
 answers, not listed.
 
-A whole sentence (or a greeting of up to three words before a comma) is boilerplate when it begins
-or ends a noticeable share of a source's answers and stands hardly anywhere else in them: such a
-sentence says nothing about their questions. What carries meaning by itself is never learned:
-numbers, negations, yes and no, advice to seek help, items of lists.
+A whole sentence (or a greeting of up to three words before a comma) is a habit when it begins or
+ends a noticeable share of a source's answers and stands hardly anywhere else in them. Of these what
+consists of the words of courtesy, or of signing and of a site's buttons, says nothing and is taken
+away. Any other may be a finding ("Lungs are clear."): where it stands alone at its edge it is
+proposed, and where several exclude one another there, it is content. Numbers, negations, yes and
+no, advice to seek help and items of lists are never either.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from medtune.data.cleaning.courtesy import is_courtesy, is_salutation, without_names
 from medtune.data.dedup import normalize
-from medtune.text.identifiers import mask
 from medtune.text.words import lists_beside
 
 SAMPLE = 20_000  # answers of a source to learn from, evenly spaced
@@ -35,6 +38,7 @@ _MEANS_SOMETHING = _WORDS.words("means_something")
 _LEADS_ON = _WORDS.words("leads_on")
 _FIRST = re.compile(r"\s*(?:\w[\w']*(?: [\w']+){0,2} ?[,!;]+\s*|[^.!?\n]*[.!?]+(?=\s|$)\s*)")
 _SENTENCES = re.compile(r"(?<=[.!?;])\s+|\n+")
+_WORD_BEGINS = re.compile(r"(?!(?:mmol|mol|mcg|min|sec|ppm)\b)(?:[a-z]{3,}|a|i)(?![\w/-])")
 _HEAD = re.compile(r"([\w']+(?: [\w']+){0,2}) ?[,!;]")
 
 
@@ -122,22 +126,30 @@ def _matches(unit: str, known: dict[str, int]) -> bool:
     """
     form = normalize(unit)
     first, *rest = form.split(" ")
-    return bool(form) and (form in known or (first in known and len(rest) < GREETED_WORDS))
+    if not form or form in known:
+        return bool(form)
+    return first in known and len(rest) < GREETED_WORDS and is_salutation(unit)
 
 
 @dataclass(frozen=True)
 class Boilerplate:
     """What a source's answers begin and end with, in normal form, and how often each was seen in
     the sample.
+
+    ``proposed`` are further sentences, which may say something; ``sampled`` answers were looked at.
     """
 
     opening: dict[str, int]
     closing: dict[str, int]
     written: dict[str, str] = field(default_factory=dict)
+    proposed: dict[str, int] = field(default_factory=dict)
+    sampled: int = 0
 
     @classmethod
-    def learn(cls, answers: Sequence[str], share: float) -> "Boilerplate":
-        """From answers.
+    def learn(
+        cls, answers: Sequence[str], share: float, *, approved: bool = False
+    ) -> "Boilerplate":
+        """From answers; ``approved``: what would be proposed is taken away, too.
 
         Edges are peeled round by round, so that what stands behind a greeting is seen too.
         """
@@ -148,24 +160,41 @@ class Boilerplate:
         opening: dict[str, int] = {}
         closing: dict[str, int] = {}
         written: dict[str, str] = {}
+        proposed: dict[str, int] = {}
         refused: set[str] = set()
         rest = list(answers)
         for _ in range(ROUNDS):
             news = 0
             for edge, known in ((first_unit, opening), (last_unit, closing)):
                 frequent = _frequent(((edge(text), text) for text in rest), len(answers), share)
+                others = []
                 for form, (count, raw) in frequent.items():
                     if form in known or form in refused:
                         continue
                     if count < AT_EDGES * (count + step * elsewhere[form]):
                         refused.add(form)
-                        continue
-                    known[form], written[form], news = count, raw, news + 1
+                    elif is_courtesy(form, raw):
+                        known[form], written[form], news = count, raw, news + 1
+                    else:
+                        others.append((form, count, raw))
+                if len(others) != 1:  # several of which each answer has one are what it says
+                    continue
+                ((form, count, raw),) = others
+                written[form] = raw
+                if approved:
+                    known[form], news = count, news + 1
+                else:
+                    proposed[form] = count
             if not news:
                 break
             learned = cls(opening, closing)
             rest = [learned.strip(text) for text in rest]
-        return cls(_most_common(opening), _most_common(closing), written)
+        for form in proposed:
+            proposed[form] = sum(
+                normalize(edge(text)) == form for text in rest for edge in (first_unit, last_unit)
+            )
+        found = (_most_common(opening), _most_common(closing), written, _most_common(proposed))
+        return cls(*found, len(answers))
 
     def strip(self, text: str) -> str:
         """The answer without boilerplate at its edges; one that is nothing else stays as it is."""
@@ -177,20 +206,47 @@ class Boilerplate:
             body = body[len(unit) :]
         for _ in range(ROUNDS if self.closing else 0):
             unit = last_unit(body)
-            if not _matches(unit, self.closing):
+            if _matches(unit, self.closing):
+                body = body[: len(body) - len(unit)]
+                continue
+            tail = self._tail.search(body, max(0, len(body) - LONG_CHARACTERS))
+            if not tail:
                 break
-            body = body[: len(body) - len(unit)]
+            body = body[: tail.start()].rstrip(" ,;:–-\n")
         body = body.strip()
-        if not text.startswith(body[:1]):  # what followed the greeting begins the answer now
+        # What followed the greeting begins the answer now; "mg" and "mRNA" stay small.
+        if not text.startswith(body[:1]) and _WORD_BEGINS.match(body):
             body = body[:1].upper() + body[1:]
         return body if len(body.split()) >= KEPT_WORDS else text
 
+    @cached_property
+    def _tail(self) -> re.Pattern[str]:
+        """A closing phrase at the end, though no full stop stands before it: it begins with a
+        capital or a new line, or is long enough to be nothing else after a comma.
+        """
+        every, longer = [], []
+        for form in sorted(self.closing, key=len, reverse=True):
+            words = r"\W{1,3}".join(map(re.escape, form.split(" ")))
+            every.append(words)
+            longer += [words] if len(form.split(" ")) >= KEPT_WORDS else []
+        one, long = ("|".join(words) or "(?!)" for words in (every, longer))
+        return re.compile(
+            rf"(?:\n|(?<=[\w,;–-])\s+(?=[^\W\d_a-zß-öø-ÿ])|(?<=\w)[,;–-]\s*(?=(?i:{long})\W*$))"
+            rf"(?i:{one})[\s.!?,]*$"
+        )
+
     def masked(self) -> dict[str, dict[str, int]]:
-        """``opening`` and ``closing`` phrases as written → how often seen, identifiers masked."""
-        return {
-            side: {mask(self.written.get(form, form)): count for form, count in phrases.items()}
-            for side, phrases in (("opening", self.opening), ("closing", self.closing))
-        }
+        """``opening``, ``closing`` and ``proposed`` phrases as written → how often seen, names and
+        other identifiers masked.
+        """
+        sides = (("opening", self.opening), ("closing", self.closing), ("proposed", self.proposed))
+        shown: dict[str, dict[str, int]] = {}
+        for side, phrases in sides:
+            counts: Counter[str] = Counter()
+            for form, count in phrases.items():
+                counts[without_names(self.written.get(form, form))] += count
+            shown[side] = dict(counts)
+        return shown
 
 
 def _most_common(counts: dict[str, int]) -> dict[str, int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from medtune.conversation import Message
 from medtune.data.cleaning.boilerplate import Boilerplate
+from medtune.data.cleaning.meaning import telling
 from medtune.data.cleaning.repairs import text_rules
 from medtune.data.field_use import is_missing
 from medtune.data.rows import Row
@@ -37,6 +38,10 @@ class Tally:
     rules: dict[str, RuleTally] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
     counted: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+    """Source → rows with an answer."""
+    changing: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Source and rule → answers that say other figures, units, signs or denials after it."""
 
     def changed(self, rule: str, location: str, before: str, after: str) -> None:
         """One text changed by one rule."""
@@ -61,6 +66,8 @@ class Tally:
             mine.examples = (mine.examples + entry.examples)[:EXAMPLES]
         self.dropped += other.dropped
         self.counted += other.counted
+        self.answers += other.answers
+        self.changing += other.changing
 
 
 def _first_difference(left: str, right: str) -> int:
@@ -99,21 +106,43 @@ def cut_off(answer: str) -> bool:
 
 
 class Cleaner:
-    """The rules of a recipe, applied to rows."""
+    """The rules of a recipe, applied to rows.
 
-    def __init__(self, settings: Clean) -> None:
+    ``undone`` are the rules that are not applied to the texts of a source.
+    """
+
+    def __init__(
+        self, settings: Clean, undone: Mapping[str, Collection[str]] | None = None
+    ) -> None:
         self.settings = settings
         self.rules = text_rules(settings)
+        self.undone = undone or {}
 
-    def text(self, text: str, location: str, tally: Tally, touched: set[str]) -> str:
-        """One text through all rules."""
+    def text(self, text: str, row: Row, tally: Tally, touched: set[str]) -> str:
+        """One text of a row through all rules."""
+        undone = self.undone.get(row.source, ())
         for name, rule in self.rules:
+            if name in undone:
+                continue
             repaired = rule(text)
             if repaired != text:
-                tally.changed(name, location, text, repaired)
+                tally.changed(name, row.location, text, repaired)
                 touched.add(name)
                 text = repaired
         return text
+
+    def _answer(self, text: str, row: Row, tally: Tally, touched: set[str]) -> str:
+        """An answer through all rules; which of them change what it says is counted."""
+        changed: set[str] = set()
+        repaired = self.text(text, row, tally, changed)
+        touched |= changed
+        if changed and telling(text) != telling(repaired):
+            undone = self.undone.get(row.source, ())
+            for name, rule in self.rules:
+                before, text = text, text if name in undone else rule(text)
+                if before != text and telling(before) != telling(text):
+                    tally.changing[row.source, name] += 1
+        return repaired
 
     def repair(self, row: Row, tally: Tally) -> Row:
         """The row with its texts, options and label repaired.
@@ -121,6 +150,7 @@ class Cleaner:
         An answer that is the label stays the label.
         """
         touched: set[str] = set()
+        tally.answers[row.source] += bool(row.answer.strip())
         named = (
             self.settings.labels
             and row.label is not None
@@ -128,29 +158,29 @@ class Cleaner:
         )
         label = row.label
         if label is not None and self.settings.labels:
-            label = self._label(label, row.location, tally, touched)
+            label = self._label(label, row, tally, touched)
         messages = [
             Message(
                 m.role,
                 label
                 if named and m.role == "assistant" and label
-                else self.text(m.content, row.location, tally, touched),
+                else (self._answer if m.role == "assistant" else self.text)(
+                    m.content, row, tally, touched
+                ),
             )
             for m in row.bare_messages
         ]
-        options = row.options and tuple(
-            self.text(o, row.location, tally, touched) for o in row.options
-        )
+        options = row.options and tuple(self.text(o, row, tally, touched) for o in row.options)
         entity = row.entity and " ".join(row.entity.split())
         tally.row(touched)
         if not touched and entity == row.entity:
             return row
         return replace(row.rewritten(messages, options), label=label or None, entity=entity or None)
 
-    def _label(self, label: str, location: str, tally: Tally, touched: set[str]) -> str:
-        repaired = " ".join(self.text(label, location, Tally(), set()).split())
+    def _label(self, label: str, row: Row, tally: Tally, touched: set[str]) -> str:
+        repaired = " ".join(self.text(label, row, Tally(), set()).split())
         if repaired != label:
-            tally.changed("labels", location, label, repaired)
+            tally.changed("labels", row.location, label, repaired)
             touched.add("labels")
         return repaired
 
