@@ -202,3 +202,14 @@ def test_one_group_is_one_group():
     audit = run([*pairs(5), *pairs(5, 10)]).audit.as_json()
     assert any("the test split has 1 group:" in note for note in audit["warnings"])
     assert " 1 groups" not in audit_text(Audit.model_validate(audit))
+
+
+def test_the_largest_group_is_explained_by_what_ties_it():
+    rows = pairs(60)
+    for row in rows[:40]:
+        row["answer"] = "Please ask your own clinician about that illness."
+    for row in rows[40:50]:
+        row["question"] = "Guten Tag, danke!"
+    audit = run(rows).audit
+    assert audit.groups.largest == 40
+    assert any("one group holds 40 rows: 40 of them share one answer" in w for w in audit.warnings)

@@ -26,8 +26,8 @@ from medtune.data.audit import (
     LearnedPhrases,
     ListedRow,
     NearDuplicateAudit,
-    PublishedSplitAudit,
     ProposedRepair,
+    PublishedSplitAudit,
     RandomSplitLeaks,
     RowCounts,
     RuleAudit,
@@ -42,7 +42,7 @@ from medtune.data.index import Index
 from medtune.data.published_split import NONE, TRAIN, UNKNOWN
 from medtune.data.rows import Row, RowStore
 from medtune.data.selection import SHARED, Selection, repeats_earlier
-from medtune.data.splits import SPLITS, leaked_rows, random_split
+from medtune.data.splits import PARTS, SPLITS, leaked_rows, random_split, widest_tie
 from medtune.recipe.schema import Data
 from medtune.text.identifiers import mask_texts
 
@@ -191,7 +191,7 @@ def build_audit(
         warnings=[
             *(published.sentences() if published else ()),
             *repair_warnings(cleaning.proposed),
-            *data_warnings(index, selection, splits),
+            *data_warnings(index, selection, splits, settings.split.group_by),
             *overlap_warnings(contamination),
         ],
         contamination=contamination,
@@ -284,7 +284,10 @@ def duplicate_counts(index: Index, selection: Selection) -> DuplicateCounts:
 
 
 def data_warnings(
-    index: Index, selection: Selection, splits: Mapping[str, SplitAudit]
+    index: Index,
+    selection: Selection,
+    splits: Mapping[str, SplitAudit],
+    group_by: Sequence[str] = PARTS,
 ) -> Iterator[str]:
     """What a reader of figures must know about these data."""
     for name, (asked, usable) in selection.unfilled.items():
@@ -298,8 +301,8 @@ def data_warnings(
     largest = int(np.bincount(selection.group[selection.kept]).max())
     if largest > LARGE_GROUP * int(selection.kept.sum()):
         yield (
-            f"one group holds {largest:,} rows: shared answers or subjects chain them together, so "
-            "it cannot be divided (fewer of data.split.group_by make smaller groups)"
+            f"one group holds {largest:,} rows: {_tie(selection, group_by)}, so it cannot be "
+            "divided (fewer of data.split.group_by make smaller groups)"
         )
     groups = splits["test"].groups
     if 0 < groups < WIDE_INTERVALS:
@@ -309,6 +312,18 @@ def data_warnings(
             "no column is read as what a row is about: rows on one disease are not tied together "
             "(data.columns.entity names it)"
         )
+
+
+def _tie(selection: Selection, group_by: Sequence[str]) -> str:
+    """What ties the rows of the largest group: one key, or many that chain them together."""
+    groups = selection.group[selection.kept]
+    members = groups == np.bincount(groups).argmax()
+    part, rows = widest_tie(selection.keys.by(group_by).only(members))
+    tied = "almost one text" if part == "near" else f"one {part}"
+    if 2 * rows > int(members.sum()):
+        return f"{rows:,} of them share {tied}"
+    most = f" (no more than {rows:,} share {tied})" if rows else ""
+    return f"shared questions, answers or subjects chain them together{most}"
 
 
 def _position_warnings(index: Index, selection: Selection) -> Iterator[str]:
