@@ -103,9 +103,7 @@ class LearnedPhrases(AuditPart):
 
 
 class ProposedRepair(AuditPart):
-    """A repair of one source that was not done, for what it would take or change may say something:
-    figures, units, signs, denials, whole sentences.
-    """
+    """A repair of one source that was not done: what it would change may say something."""
 
     source: str
     rule: str

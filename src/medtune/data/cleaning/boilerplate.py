@@ -193,8 +193,8 @@ class Boilerplate:
             proposed[form] = sum(
                 normalize(edge(text)) == form for text in rest for edge in (first_unit, last_unit)
             )
-        found = (_most_common(opening), _most_common(closing), written, _most_common(proposed))
-        return cls(*found, len(answers))
+        phrases = (_most_common(opening), _most_common(closing), written, _most_common(proposed))
+        return cls(*phrases, len(answers))
 
     def strip(self, text: str) -> str:
         """The answer without boilerplate at its edges; one that is nothing else stays as it is."""
