@@ -51,13 +51,21 @@ def is_empty(value: Any) -> bool:
 
 
 # What programs write where a value is missing. "None." or "nil" may be an answer.
-_MISSING = frozenset("nan none null n/a #n/a <na> nat #null! #value! #ref! undefined".split())
+_MISSING = frozenset(
+    (
+        *"nan none null n/a n.a. #n/a <na> nat #null! #value! #ref! (null) \\n undefined tbd".split(),
+        "not available",
+        "not applicable",
+        "see above",
+        "siehe oben",
+    )
+)
 _DASHES = frozenset("-–—?…._ ")
 
 
 def is_missing(text: str) -> bool:
-    """Whether a text is empty, dashes or question marks alone, or what a program writes for a
-    missing value (nan, None, N/A).
+    """Whether a text is empty, dashes or question marks alone, or what programs and people write
+    for a missing value (nan, None, N/A, TBD, see above).
     """
     return set(text.strip()) <= _DASHES or text.strip().casefold() in _MISSING
 

@@ -276,7 +276,23 @@ class TestBoilerplateOfSources:
 
 
 @pytest.mark.parametrize(
-    "text", ["nan", "NaN", "None", "N/A", "NULL", "#N/A", "<NA>", " null ", "-", "???"]
+    "text",
+    [
+        "nan",
+        "NaN",
+        "None",
+        "N/A",
+        "NULL",
+        "#N/A",
+        "<NA>",
+        " null ",
+        "-",
+        "???",
+        "TBD",
+        "n.a.",
+        "See above",
+        "\\N",
+    ],
 )
 def test_what_programs_write_for_a_missing_value_is_no_answer(text):
     assert is_missing(text)

@@ -146,7 +146,7 @@ def tables(text: str) -> str:
     )
 
 
-_COLON_COMMA = re.compile(r": *+, *")
+_COLON_COMMA = re.compile(r": *+,[, ]*+")
 _STOP_COMMA = re.compile(r"([.;)]) *+,(?=[A-Z0-9(])")
 _HEADING_COMMA = re.compile(r"(?<! ) *+,(?=[A-Z][A-Z /&()\-]{2,60}:)")
 
