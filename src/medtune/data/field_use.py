@@ -53,7 +53,9 @@ def is_empty(value: Any) -> bool:
 # What programs write where a value is missing. "None." or "nil" may be an answer.
 _MISSING = frozenset(
     (
-        *"nan none null n/a n.a. #n/a <na> nat #null! #value! #ref! (null) \\n undefined tbd".split(),
+        *"nan none null n/a n.a. #n/a <na> nat #null! #value! #ref! (null) \\n".split(),
+        "undefined",
+        "tbd",
         "not available",
         "not applicable",
         "see above",

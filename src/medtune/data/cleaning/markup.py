@@ -155,7 +155,8 @@ def _html(text: str) -> str:
     text = _IMAGE.sub(lambda match: match[1] or match[2], _QUOTE.sub('"', text))
     text = _BREAK.sub("\n", _ITEM.sub("\n- ", _CELL.sub(_CELL_MARK, text)))
     text = _ROW_START.sub(r"\1", text).replace(_CELL_MARK, " | ")
-    return _HALF_TAG.sub("", _TAG.sub("", text)).replace(_ESCAPED, "<")
+    text = _HALF_TAG.sub("", _TAG.sub("", text)).replace(_ESCAPED, "<")
+    return _until_still(text, lambda t: _HALVES.sub("", t))  # what stood behind a tag, too
 
 
 def markup(text: str) -> str:
