@@ -45,6 +45,7 @@ _HALF_LOWERED = re.compile(rf"(?<=\d)</?su[bp]\b{_REST}(?=\d)", re.I)
 _STRUCK = re.compile(rf"<(del|s|strike)\b{_REST}([^<>]{{1,2000}})</\1\b{_REST}", re.I)
 _STRIKE = re.compile(rf"</?(?:del|strike)\b{_REST}", re.I)
 # A bare <link> or <img> stands for one that was left out: the rule for leftovers sees to it.
+_LINK_ALONE = re.compile(rf"<a\b{_REST}\s*(?:link|here|click here)\s*</a\b{_REST}", re.I)
 _TAG = re.compile(rf"(?!<(?:link|img)>)</?(?:{_NAMES})\b{_REST}", re.I)
 _CDATA = re.compile(r"<!\[CDATA\[|(?<!\])\]\]>(?=\s|$|<)")
 # Halves of comments and tags; "A --> B" is an arrow.
@@ -155,6 +156,7 @@ def _html(text: str) -> str:
     text = _IMAGE.sub(lambda match: match[1] or match[2], _QUOTE.sub('"', text))
     text = _BREAK.sub("\n", _ITEM.sub("\n- ", _CELL.sub(_CELL_MARK, text)))
     text = _ROW_START.sub(r"\1", text).replace(_CELL_MARK, " | ")
+    text = _LINK_ALONE.sub("<link>", text)
     text = _HALF_TAG.sub("", _TAG.sub("", text)).replace(_ESCAPED, "<")
     return _until_still(text, lambda t: _HALVES.sub("", t))  # what stood behind a tag, too
 

@@ -24,6 +24,7 @@ _TELLING = re.compile(
     rf"|(?<!\w)(?:{_DENIALS})(?!\w)|[不没沒無无未非]",
     re.I,
 )
+_RESTORES = ("encoding", "line_endings")  # what stood there before: never a change of meaning
 SHARE = 0.03  # of a source's answers, from which on a repair is proposed
 
 
@@ -49,7 +50,7 @@ def undone_repairs(
 ) -> Iterator[Undone]:
     """The repairs to propose; ``changing`` counts answers by source and rule."""
     for (source, rule), count in changing.items():
-        if rule not in approved and count > SHARE * answers[source]:
+        if rule not in (*approved, *_RESTORES) and count > SHARE * answers[source]:
             yield Undone(source, rule, count, answers[source])
 
 
