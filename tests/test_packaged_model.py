@@ -7,7 +7,8 @@ import pytest
 
 from medtune.conversation import user_asks
 from medtune.models.causal import CausalModel
-from medtune.models.load import PACKAGED, locate
+from medtune.models.load import locate
+from medtune.models.model_names import PACKAGED
 from medtune.recipe.read import read_recipe
 
 BASE = PACKAGED / "medtune-base"

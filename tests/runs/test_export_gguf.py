@@ -13,7 +13,8 @@ from medtune.models.gguf.gguf_file import read_gguf
 from medtune.models.gguf.gguf_proof import prove_gguf
 from medtune.models.gguf.gguf_weights import to_halves, to_pairs
 from medtune.models.gguf.gguf_writer import gguf_metadata, write_gguf
-from medtune.models.load import PACKAGED, LocalModelRef, load_tokenizer, locate
+from medtune.models.load import LocalModelRef, load_tokenizer, locate
+from medtune.models.model_names import PACKAGED
 from medtune.runs.export import export
 from medtune.runs.export_gguf import EDGE_TEXTS
 from medtune.tokens.chat_templates import TEMPLATES

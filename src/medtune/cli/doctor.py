@@ -93,7 +93,7 @@ class _Environment:
 
 def _environment(data_dir: Path | None) -> _Environment:
     from medtune.cpu_threads import threads_text
-    from medtune.models.load import packaged_models
+    from medtune.models.model_names import packaged_models
     from medtune.models.precision import fast_bfloat16
     from medtune.runs.stage import hardware, versions
 

@@ -129,9 +129,10 @@ def tokenizer_location(name: str) -> str:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     from medtune.errors import ModelError
-    from medtune.models.load import locate, packaged_models
+    from medtune.models.load import locate
+    from medtune.models.model_names import needs_no_hub
 
-    if name in packaged_models() or (Path(name) / "run.json").exists():
+    if needs_no_hub(name) or (Path(name) / "run.json").exists():
         return str(locate(name).tokenizer)
     if Path(name).exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
         return name

@@ -26,7 +26,7 @@ FILE_HELP = "A .gguf file, or the wheels that hold a model of the catalogue."
 @offers("json")
 def list_models(*, options: Options) -> None:
     """The catalogue, what was got or imported, and what other programs keep on this machine."""
-    from medtune.models.load import packaged_models
+    from medtune.models.model_names import packaged_models
     from medtune.models.store.known_models import KNOWN_MODELS
     from medtune.models.store.machine_models import machine_models
     from medtune.models.store.model_store import stored_model, stored_models

@@ -11,7 +11,7 @@ import numpy as np
 from medtune.conversation import Conversation, Message
 from medtune.evaluation.known_answers import Figures, KnownAnswer
 from medtune.models.interface import ChoiceLikelihoods
-from medtune.models.load import PACKAGED
+from medtune.models.model_names import PACKAGED
 from medtune.tokens.chat_templates import load_tokenizer_only
 from medtune.tokens.encode import Encoder
 from medtune.tokens.render import ChatTemplate

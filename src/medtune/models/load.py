@@ -21,8 +21,8 @@ from medtune.models.attach import (
     require_every_weight,
 )
 from medtune.models.interface import InferenceSettings
+from medtune.models.model_names import PACKAGED, gguf_file, needs_no_hub, packaged_models
 from medtune.models.store.known_models import KNOWN_MODELS
-from medtune.models.store.machine_models import machine_gguf
 from medtune.models.store.model_store import converted_gguf, stored_model
 from medtune.tokens.chat_templates import ENCODING_VERSION
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-PACKAGED = Path(__file__).parent / "shipped"
 SEQ2SEQ_KINDS = ("t5", "mt5")  # encoder-decoders that medtune runs; Flan-T5 is a t5
 WEIGHT_PATTERN = "*.safetensors"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
@@ -124,15 +123,6 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def packaged_models() -> list[str]:
-    """Names of the models that the package brings along."""
-    return (
-        sorted(path.name for path in PACKAGED.iterdir() if path.is_dir())
-        if PACKAGED.exists()
-        else []
-    )
-
-
 def locate(
     name: str, revision: str | None = None, adapters: tuple[Path, ...] = ()
 ) -> LocalModelRef:
@@ -142,10 +132,17 @@ def locate(
     A GGUF file is converted the first time. ``adapters`` are those whose base it is. Raises
     ``ModelError`` where it is not to be had.
     """
+    if revision and needs_no_hub(name):
+        raise ModelError(
+            f"a revision is of a model on the hub, and {name} is none",
+            where="model.revision",
+            fix="Leave it out.",
+        )
     if name in packaged_models():
         return LocalModelRef(name, PACKAGED / name)
     path = Path(name)
-    stored = stored_model(name) or _gguf_directory(name)
+    file = gguf_file(name)
+    stored = converted_gguf(file) if file else stored_model(name)
     if stored and path.is_dir():
         raise ModelError(
             f"{name} is a model's name (kept in {stored}) and a directory in this place",
@@ -167,17 +164,11 @@ def locate(
         or name.startswith((".", "/", "~"))
         or ("/" in name and path.parent.is_dir())
     )
+    if name.lower().endswith(".gguf"):
+        raise ModelError(f"there is no file {name}", where="model.name", fix="Check the path.")
     if path.exists() or looks_like_path:
         raise ModelError(f"there is no model directory {name}, and no run", fix="Check the path.")
     return _from_hub(name, revision)
-
-
-def _gguf_directory(name: str) -> Path | None:
-    """The converted model of a GGUF file by its path, or by the name of the program that has it."""
-    path = machine_gguf(name)
-    if path is None and name.lower().endswith(".gguf") and Path(name).is_file():
-        path = Path(name)
-    return converted_gguf(path) if path else None
 
 
 def _in_directory(name: str, path: Path, adapters: tuple[Path, ...] = ()) -> LocalModelRef:
@@ -205,10 +196,11 @@ def _in_directory(name: str, path: Path, adapters: tuple[Path, ...] = ()) -> Loc
             fix="This needs a model whose weights are on this machine.",
         )
     if not (path / "config.json").exists():
+        files = ", ".join(sorted(file.name for file in path.glob("*.gguf"))[:3])
         raise ModelError(
             "this directory holds no model (no config.json)",
             where=name,
-            fix="Name a model's or a run's directory.",
+            fix=f"Name a file of it: {files}." if files else "Name a model's or a run's directory.",
         )
     if not any(path.glob(WEIGHT_PATTERN)):
         raise ModelError(

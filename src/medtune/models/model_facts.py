@@ -13,11 +13,11 @@ from medtune.models.load import (
     context_length,
     load_tokenizer,
     locate,
-    packaged_models,
     read_config,
 )
+from medtune.models.model_names import gguf_file, needs_no_hub
 from medtune.models.store.known_models import KNOWN_MODELS, KnownModel
-from medtune.models.store.machine_models import machine_gguf, machine_models
+from medtune.models.store.machine_models import machine_models
 from medtune.models.store.model_store import RECORD_FILE, read_record, stored_model
 
 
@@ -62,15 +62,13 @@ def model_facts(name: str) -> ModelFacts:
 
     Nothing is fetched or converted. Raises ``ModelError`` where it is not here.
     """
-    path = machine_gguf(name)
-    if path is None and name.lower().endswith(".gguf") and Path(name).is_file():
-        path = Path(name)
+    path = gguf_file(name)
     if path:
         return _of_gguf(name, path)
     if name in KNOWN_MODELS and not stored_model(name):
         return _of_catalogue(KNOWN_MODELS[name])
     cached = any(model.name == name for model in machine_models())
-    if not (name in packaged_models() or stored_model(name) or Path(name).exists() or cached):
+    if not (needs_no_hub(name) or Path(name).exists() or cached):
         raise ModelError(
             f"{name} is not on this machine",
             fix=f"medtune models list names what is here; a hub's: medtune models get {name}",

@@ -18,6 +18,7 @@ from medtune.models.cache import CachedModel
 from medtune.models.causal import CausalModel
 from medtune.models.interface import InferenceSettings, LanguageModel
 from medtune.models.load import LocalModelRef, load_tokenizer, load_weights
+from medtune.models.model_names import lasting_name
 from medtune.models.open import ModelRef, open_model, resolve_model, trained_endpoint_ref
 from medtune.models.packed_attention import PACKED_ATTENTION, register_packed_attention
 from medtune.models.precision import compute_dtype
@@ -220,14 +221,7 @@ def train(plan: Plan, run: RunDirectory, processes: Processes, fingerprint: str)
                 quantization=recipe.model.quantization,
                 double_quantization=recipe.model.double_quantization,
             )
-            name = recipe.model.name
-            save_model(
-                model,
-                tokenizer,
-                directory,
-                str(Path(name).resolve()) if Path(name).is_dir() else name,
-                settings,
-            )
+            save_model(model, tokenizer, directory, lasting_name(recipe.model.name), settings)
         write_training_results(run, result, recipe.train.method, str(dtype), memory_before)
     processes.wait()
 

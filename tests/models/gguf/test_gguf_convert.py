@@ -162,7 +162,9 @@ def test_template_ends_and_context_come_from_the_file(convert, vocabulary):
         ({"keys": {"attention.value_length": 4}}, "keys and values of different lengths"),
         ({"keys": {"rope.scaling.type": "su"}}, "stretched in a way not known here"),
         ({"keys": {"rope.freq_base": 0.0}}, "rope.freq_base is 0.0"),
+        ({"keys": {"attention.head_count": 5}}, "does not hold together"),
         ({"keys": {"context_length": 0}}, "context_length is 0"),
+        ({"keys": {"block_count": 2**24}}, "says 16777216 layers, and has tensors of 2"),
         ({"keys": {"vocab_size": 700, "rope.freq_base": float("nan")}}, "rope.freq_base is nan"),
     ],
 )  # fmt: skip

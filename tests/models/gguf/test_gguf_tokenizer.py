@@ -22,7 +22,7 @@ from medtune.errors import ModelError
 from medtune.models.gguf.gguf_file import read_gguf
 from medtune.models.gguf.gguf_tokenizer import build_tokenizer
 from medtune.models.gguf.pre_tokenizers import PRE_TOKENIZERS
-from medtune.models.load import PACKAGED
+from medtune.models.model_names import PACKAGED
 
 PACKAGED_TOKENIZER = PACKAGED / "medtune-base" / "tokenizer.json"
 LAB_TABLE = "Na  138\n\n  4.5 DON'T mg/dL\t≥½ Cafés x.\r\ny"

@@ -10,6 +10,7 @@ from medtune.errors import ModelError, RecipeError
 from medtune.files import read_json
 from medtune.models.load import locate
 from medtune.models.model_facts import model_facts
+from medtune.models.model_names import lasting_name
 from medtune.models.store.machine_models import machine_models
 from medtune.models.store.model_store import (
     store_directory,
@@ -79,9 +80,29 @@ def test_a_changed_file_is_another_model(tiny_gguf, tmp_path):
     assert locate(str(path)).base != first
 
 
-def test_a_missing_file_is_named():
-    with pytest.raises(ModelError, match=r"no model directory \./none\.gguf"):
+def test_a_missing_file_is_named(tiny_gguf):
+    with pytest.raises(ModelError, match=r"there is no file \./none\.gguf"):
         locate("./none.gguf")
+    with pytest.raises(ModelError, match=r"no config\.json") as refusal:
+        locate(str(tiny_gguf.parent))
+    assert "tiny.gguf" in refusal.value.fix
+
+
+def test_an_adapter_finds_its_base_from_any_directory(tiny_gguf, tmp_path, monkeypatch):
+    monkeypatch.chdir(tiny_gguf.parent)
+    (tmp_path / "medtune-base").mkdir()
+    store_gguf(tiny_gguf, "mine", "stick")
+    assert lasting_name("tiny.gguf") == str(tiny_gguf)
+    assert lasting_name(".") == str(tiny_gguf.parent)
+    monkeypatch.chdir(tmp_path)
+    names = ["mine", "medtune-base", "smollm2-135m", "someone/model"]
+    assert [lasting_name(name) for name in names] == names
+
+
+def test_a_revision_is_of_the_hub(tiny_gguf):
+    for name in ("medtune-base", "smollm2-135m", str(tiny_gguf)):
+        with pytest.raises(ModelError, match="revision is of a model on the hub"):
+            locate(name, "main")
 
 
 def test_a_directory_of_the_same_name_is_no_silent_choice(tiny_gguf, tmp_path, monkeypatch):

@@ -181,6 +181,7 @@ def model_config(file: GgufFile) -> "PreTrainedConfig":
 
     Raises ``ModelError`` where the architecture, or a setting of it, is not known here.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
     reader = ArchitectureReader(file)
@@ -197,6 +198,7 @@ def model_config(file: GgufFile) -> "PreTrainedConfig":
     ):
         raise file.error("only a part of each head is rotated by position")
     heads = reader.integer("attention.head_count")
+    _check_layers(reader)
     settings = {
         "vocab_size": _vocabulary_size(file),
         "hidden_size": reader.integer("embedding_length"),
@@ -216,7 +218,7 @@ def model_config(file: GgufFile) -> "PreTrainedConfig":
         return AutoConfig.for_model(family.model_type, **settings, **family.settings(reader))
     except ModelError:
         raise
-    except (ValueError, TypeError, KeyError) as error:
+    except (StrictDataclassError, ValueError, TypeError, KeyError) as error:
         reason = str(error).strip().splitlines()[-1][:120]
         raise file.error(f"its architecture does not hold together ({reason})") from error
 
@@ -229,6 +231,14 @@ def _refuse_unknown_keys(reader: ArchitectureReader, family: Family) -> None:
         raise reader.file.error(
             f"its architecture has settings that are not known here ({', '.join(unknown[:4])})",
             "It would be computed otherwise than it was made: use the model's own directory.",
+        )
+
+
+def _check_layers(reader: ArchitectureReader) -> None:
+    layers = {name.split(".")[1] for name in reader.file.tensors if name.startswith("blk.")}
+    if len(layers) != reader.integer("block_count"):
+        raise reader.file.error(
+            f"it says {reader.integer('block_count')} layers, and has tensors of {len(layers)}"
         )
 
 
