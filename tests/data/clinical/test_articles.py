@@ -51,7 +51,7 @@ def test_pmc(tmp_path):
     assert [(s.heading, s.text) for s in read.sections] == [
         ("Abstract: Results", "Fell."),
         ("", "Opening."),
-        ("Methods", "Dose of 5 μg[12].\n\nA | 5 μg\n7"),
+        ("Methods", "Dose of 5 μg[12].\n\nA | 5 μg\nA | 7"),
         ("Details", "More."),
     ]
     assert read.id == "PMC9"

@@ -5,7 +5,8 @@ import base64
 import pytest
 
 from medtune.data.clinical.document import RecordErrors
-from medtune.data.clinical.hl7 import Delimiters, read_hl7, unescape
+from medtune.data.clinical.hl7 import read_hl7
+from medtune.data.clinical.hl7_fields import Delimiters, unescape
 from medtune.errors import DataError
 
 SEGMENTS = [
@@ -109,3 +110,88 @@ def test_a_line_that_is_no_segment_names_its_message_and_never_its_text(tmp_path
     assert "secret" not in str(error.value)
     read, errors = documents(tmp_path, broken + message(), "skip")
     assert (len(read), errors.counts) == (2, {"line 8 is no segment": 1})
+
+
+def test_every_report_is_of_the_patient_before_it(tmp_path):
+    other = (
+        "PID|1||0099^^^HOSP^MR||Beispiel^Otto||19700203\rNTE|1||Fasting\r"
+        "OBR|1||R3|X^Second\rOBX|1|TX|A^A||Ottos text\r"
+    )
+    read, _ = documents(tmp_path, message() + other.encode())
+    assert [r.patient for r in read] == ["0042^HOSP"] * 2 + ["0099^HOSP"] * 2
+    assert [r.text for r in read[2:]] == ["Fasting", "A\nOttos text"]
+    names = {i.value for i in read[3].identifiers}
+    assert "Beispiel" in names
+    assert "Testmann" not in names
+
+
+def one(tmp_path, *segments, charset="UNICODE UTF-8", codec="utf-8", end="\r"):
+    head = rf"MSH|^~\&|L|H|E|H|2026||ORU^R01|1|P|2.5||||||{charset}"
+    [read], errors = documents(tmp_path, end.join([head, *segments]).encode(codec))
+    return read, errors
+
+
+@pytest.mark.parametrize(
+    ("number", "patient"),
+    [
+        ("9^^^LAB^PI~0042^^^HOSP&1.2&ISO^MR", "0042^HOSP"),
+        ("0042^^^HOSP", "0042^HOSP"),
+        ('""', None),
+    ],
+)
+def test_the_patient_s_number(tmp_path, number, patient):
+    read, _ = one(tmp_path, f'PID|1||{number}||""', "OBX|1|TX|A^A||text")
+    assert read.patient == patient
+    assert '""' not in {i.value for i in read.identifiers}
+
+
+@pytest.mark.parametrize(
+    ("observation", "text"),
+    [
+        ("OBX|1|ST|A||5^6 & more", "A\n5^6 & more"),
+        ("OBX|1|TX|A||one\rOBX|2|TX|A|2|two", "A\none\ntwo"),
+        ("OBX|1|CWE|A||^^^^^^^^As written", "A\nAs written"),
+        ('OBX|1|CWE|A||C1^""^L', "A\nC1"),
+        ("OBX|1|SN|A||>^100|mg", "A\n>100 mg"),
+        ("OBX|1|DTM|A||202601312359", "A\n202601312359"),
+        ("OBX|1|FT|A||gr\\XC3\\\\XB6\\\u00dfer\\.BR\\b\\X0D0A\\c", "A\ngrößer\nb\nc"),
+        ("OBX|1|TX|A||one\ntwo", "A\none\ntwo"),
+        ("OBX|1|ED|A||^TEXT^plain^A^one^two", "A\none^two"),
+    ],
+)
+def test_values(tmp_path, observation, text):
+    assert one(tmp_path, "PID|1||7", observation)[0].text == text
+
+
+def test_withdrawn_results_and_foreign_types_are_counted(tmp_path):
+    _, errors = one(tmp_path, "OBX|1|TX|A||x", "OBX|2|TX|A||y||||||D", "OBX|3|TX|A||z||||||W",
+                    "OBX|4|XAD|A||z", "ZXX|1|own")  # fmt: skip
+    assert errors.unread == {
+        "HL7 OBX deleted": 1, "HL7 OBX posted as wrong": 1, "HL7 OBX of type XAD": 1,
+    }  # fmt: skip
+
+
+def test_escapes_to_japanese_and_byte_order_marks(tmp_path):
+    read, _ = one(tmp_path, "OBX|1|TX|A||発熱", charset="~ISO IR87", codec="iso2022_jp")
+    assert read.text == "A\n発熱"
+    for codec in ("utf-8-sig", "utf-16"):
+        read, _ = one(tmp_path, "OBX|1|TX|A||größer", charset="UNICODE UTF-16", codec=codec)
+        assert read.text == "A\ngrößer"
+
+
+def test_all_whom_segments_name_are_identifiers(tmp_path):
+    read, _ = one(
+        tmp_path, "PID|1||7||Testmann^E||||||^^^^12345~Weg 9||(030)12^^^e@x.org~040 99",
+        "NK1|1|Muttermann^Ida|MTH", "ORC|RE|||||||||||8^Ordermann^Ute",
+        "TXA|1|CN|TX||||||9^Tipper^Al|||D1", "OBX|1|TX|A||x|||||||||||5^Messer^Jo",
+    )  # fmt: skip
+    values = {i.value for i in read.identifiers}
+    assert {"Muttermann", "Ordermann", "Tipper", "Messer", "Weg 9", "040 99", "e@x.org"} <= values
+    assert (read.id, read.title) == ("D1", "CN")
+
+
+@pytest.mark.parametrize("raw", [b"MSH\rPID|1", b"no message at all", b"MSH|\rOBX|1"])
+def test_what_is_no_message_is_an_error(tmp_path, raw):
+    with pytest.raises(DataError):
+        documents(tmp_path, raw)
+    assert sum(documents(tmp_path, raw, "skip")[1].counts.values()) == 1

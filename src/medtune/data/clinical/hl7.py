@@ -1,7 +1,8 @@
-"""HL7 v2 messages (ORU, MDM and others that carry OBX): one document for each report (OBR or TXA).
+"""HL7 v2 messages (ORU, MDM and others that carry OBX): one document for each report (OBR or TXA)
+of each patient (PID).
 
 Segments may end in CR, LF or both; delimiters come from MSH, the character set from MSH-18;
-repetitions and escape sequences are resolved, and PID names the patient.
+repetitions and escape sequences are resolved.
 """
 
 import codecs
@@ -15,52 +16,64 @@ from medtune.data.clinical.document import (
     DocumentSection,
     KnownIdentifier,
     RecordErrors,
-    known,
 )
 from medtune.data.clinical.fhir import base64_bytes
-from medtune.data.clinical.identifiers import date_spellings, name_spellings
+from medtune.data.clinical.hl7_fields import (
+    NULL,
+    Delimiters,
+    Segment,
+    component,
+    raw_field,
+    repetitions,
+    unescape,
+)
+from medtune.data.clinical.hl7_people import patient_number, segment_identifiers
 from medtune.data.clinical.narrative import html_text
 from medtune.data.formats.compression import open_binary
 
 _FRAME = re.compile(rb"[\x0b\x1c]")  # of the minimal lower layer protocol (MLLP)
-_SEGMENT_END = re.compile(r"\r\n|\r|\n")
+_MARK = codecs.BOM_UTF8
 # HL7 table 0211: names of character sets in MSH-18.
 _CHARSETS = {
     "": "utf-8",
     "ASCII": "ascii",
     "UNICODE": "utf-16",
     "UNICODE UTF-8": "utf-8",
+    "UTF-8": "utf-8",
     "UNICODE UTF-16": "utf-16",
     "UNICODE UTF-32": "utf-32",
     "ISO IR6": "ascii",
-    "ISO IR87": "iso2022_jp",
+    "ISO IR14": "shift_jis",
+    "ISO IR87": "iso2022_jp_2",
+    "ISO IR159": "iso2022_jp_2",
     "GB 18030-2000": "gb18030",
     "BIG-5": "big5",
     "KS X 1001": "euc_kr",
 }
-_TEXT_TYPES = ("TX", "FT", "ST", "CE", "CWE", "CF", "NM", "SN", "DT", "TM", "TS", "")
-# Formatting commands of an FT field that stand for a line break; others change the look alone.
-_BREAKS = (".br", ".sp", ".ce", ".in", ".ti", ".fi", ".nf", ".sk")
+_TEXT_TYPES = ("TX", "FT", "ST", "DT", "TM", "TS", "DTM", "ID", "IS", "")
+_CODED_TYPES = ("CE", "CWE", "CF", "CNE")
+_WITHDRAWN = {"D": "deleted", "W": "posted as wrong"}  # HL7 table 0085, OBX-11
 
 
-@dataclass(frozen=True)
-class Delimiters:
-    """Field, component, repetition, escape and subcomponent separators of one message."""
+@dataclass
+class _Patient:
+    """The PID segment that holds, those that belong to the patient, and who is named there."""
 
-    field: str = "|"
-    component: str = "^"
-    repetition: str = "~"
-    escape: str = "\\"
-    subcomponent: str = "&"
+    rows: list[Segment] = field(default_factory=list)
+
+    def first(self, name: str) -> Segment:
+        return next((row for row in self.rows if row[0] == name), [])
 
 
 @dataclass
 class _Report:
     """Texts of one OBR or TXA, as they come in OBX and NTE segments."""
 
+    patient: _Patient
     title: str = ""
     number: str = ""
     parts: list[tuple[str, list[str]]] = field(default_factory=list)
+    rows: list[Segment] = field(default_factory=list)
 
     def add(self, heading: str, lines: list[str]) -> None:
         if self.parts and self.parts[-1][0] == heading:
@@ -74,222 +87,182 @@ def read_hl7(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocume
     for path in files:
         with open_binary(path) as handle:
             raw = _FRAME.sub(b"\r", handle.read())
+        number = 0
         for number, message in enumerate(split_messages(raw), 1):
             location = f"{path.name}, message {number}"
             try:
-                yield from _documents(_decoded(message), location, errors)
+                yield from _documents(message, location, errors)
             except ValueError as error:
                 errors.add(str(error), location, "Export the message again.")
+        if not number:
+            errors.add("no HL7 message (no MSH segment)", path.name, "Export the messages again.")
 
 
 def split_messages(raw: bytes) -> Iterator[bytes]:
-    """Messages of a file, each from its MSH on; batch headers (FHS, BHS) are left out."""
+    """Messages of a file, each from its MSH on, those of a file with a byte order mark with one;
+    batch headers (FHS, BHS) are left out.
+    """
+    mark = b""
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raw = raw.decode("utf-16").encode()
+        raw, mark = raw.decode("utf-16").encode(), _MARK
+    elif raw.startswith(_MARK):
+        mark = _MARK
     starts = [m.end(1) for m in re.finditer(rb"(^|[\r\n])(?=[ \t]*\xef?\xbb?\xbf?MSH\W)", raw)]
-    for start, end in zip(starts, [*starts[1:], len(raw)], strict=True):
-        yield raw[start:end].strip(b" \t\r\n\xef\xbb\xbf")
+    for start, end in zip(starts, [*starts[1:], len(raw)], strict=False):
+        yield mark + raw[start:end].strip(b" \t\r\n\xef\xbb\xbf")
 
 
-def _decoded(message: bytes) -> str:
-    header = _SEGMENT_END.split(message.decode("latin-1"))[0]
-    fields = header.split(header[3])
-    name = fields[17].split("~")[0].strip().upper() if len(fields) > 17 else ""
+def _decoded(message: bytes) -> tuple[str, str]:
+    """The message's text and the codec of its characters."""
+    if message.startswith(_MARK):
+        return message.decode("utf-8-sig"), "utf-8"
+    header = re.split(r"[\r\n]", message.decode("latin-1"), maxsplit=1)[0]
+    fields = header.split(header[3]) if len(header) > 3 else []
+    names = [name.strip().upper() for name in fields[17].split("~")] if len(fields) > 17 else [""]
+    # Further sets are switched to by escapes, which the codec of the Japanese ones reads.
+    name = next((n for n in names if n in ("ISO IR87", "ISO IR159")), names[0])
     name = re.sub(r"^(?:ISO[ -]?)?8859[/-]", "8859/", name)
     charset = f"iso8859-{name[5:]}" if name.startswith("8859/") else _CHARSETS.get(name)
     if charset is None:
         raise ValueError("a character set in MSH-18 that is not known")
     try:
-        return message.decode(charset)
+        return message.decode(charset), charset
     except (UnicodeDecodeError, LookupError) as error:
         stated = name or "none stated, so UTF-8"
         raise ValueError(f"no text of its character set (MSH-18: {stated})") from error
 
 
-def _documents(message: str, location: str, errors: RecordErrors) -> Iterator[ClinicalDocument]:
-    segments = [line for line in _SEGMENT_END.split(message) if line.strip()]
-    if len(segments[0]) < 8:
-        raise ValueError("an MSH segment without delimiters")
-    marks = Delimiters(segments[0][3], *segments[0][4:8])
-    rows = [segment.split(marks.field) for segment in segments]
+def _segments(message: str, mark: str) -> list[str]:
+    """The segments: where they end in CR, an LF inside one is a line break of its text."""
+    lone = rf"\n(?=[A-Z][A-Z0-9]{{2}}{re.escape(mark)}|$)" if "\r" in message else r"\n"
+    return [part for part in re.split(rf"\r\n?|{lone}", message) if part.strip()]
+
+
+def _documents(raw: bytes, location: str, errors: RecordErrors) -> Iterator[ClinicalDocument]:
+    message, charset = _decoded(raw)
+    marks = Delimiters.of(re.split(r"[\r\n]", message, maxsplit=1)[0], charset)
+    rows = [segment.split(marks.field) for segment in _segments(message, marks.field)]
     bad = next((n for n, row in enumerate(rows, 1) if not re.fullmatch(r"[A-Z]\w{2}", row[0])), 0)
     if bad:
         raise ValueError(f"line {bad} is no segment")
-    patient = _first(rows, "PID")
-    visit = _first(rows, "PV1")
-    reports = _reports(rows, marks, errors)
+    reports = [report for report in _reports(rows, marks, errors) if report.parts]
     if not reports:
         errors.not_read("HL7 message without a text")
     for number, report in enumerate(reports, 1):
-        where = f"{location}, report {number}" if len(reports) > 1 else location
         yield ClinicalDocument(
             sections=tuple(
                 DocumentSection(heading, "\n".join(lines)) for heading, lines in report.parts
             ),
-            location=where,
+            location=f"{location}, report {number}" if len(reports) > 1 else location,
             id=report.number or None,
-            patient=_number(patient, marks),
-            encounter=_component(visit, 19, marks) or None,
+            patient=patient_number(report.patient.first("PID"), marks),
+            encounter=component(report.patient.first("PV1"), 19, marks) or None,
             title=report.title or None,
-            labels=_labels(rows, report, marks),
-            identifiers=_identifiers(patient, visit, marks),
+            labels=_labels(rows[0], report, marks),
+            identifiers=_identifiers(report, marks),
         )
 
 
-def _first(rows: list[list[str]], name: str) -> list[str]:
-    return next((row for row in rows if row[0] == name), [])
-
-
-def _field(row: list[str], number: int) -> str:
-    """A field by its number in the standard; of MSH the first is the delimiter itself."""
-    index = number - 1 if row and row[0] == "MSH" else number
-    return row[index] if index < len(row) else ""
-
-
-def _component(row: list[str], number: int, marks: Delimiters, part: int = 1) -> str:
-    first = _field(row, number).split(marks.repetition)[0]
-    parts = first.split(marks.component)
-    return unescape(parts[part - 1], marks).strip() if part <= len(parts) else ""
-
-
-def _number(patient: list[str], marks: Delimiters) -> str | None:
-    """The patient's first number with the authority that gave it."""
-    field = 3 if _component(patient, 3, marks) else 2
-    number = _component(patient, field, marks)
-    return f"{number}^{_component(patient, field, marks, 4)}" if number else None
-
-
-def _reports(rows: list[list[str]], marks: Delimiters, errors: RecordErrors) -> list[_Report]:
-    reports = [_Report()]
+def _reports(rows: list[Segment], marks: Delimiters, errors: RecordErrors) -> list[_Report]:
+    """Reports in their order; each is of the patient whose PID stands last before it."""
+    patient = _Patient()
+    reports = [_Report(patient)]
     for row in rows:
         match row[0]:
+            case "PID":
+                patient = _Patient([row])
+                reports.append(_Report(patient))
             case "OBR" | "TXA":
                 number = 3 if row[0] == "OBR" else 12
                 column = 4 if row[0] == "OBR" else 2
-                title = _component(row, column, marks, 2) or _component(row, column, marks)
-                reports.append(_Report(title, _component(row, number, marks)))
+                title = component(row, column, marks, 2) or component(row, column, marks)
+                reports.append(_Report(patient, title, component(row, number, marks), rows=[row]))
             case "OBX":
-                heading = _component(row, 3, marks, 2) or _component(row, 3, marks)
+                heading = component(row, 3, marks, 2) or component(row, 3, marks)
                 lines = list(_observation(row, marks, errors))
+                reports[-1].rows.append(row)
                 if lines:
                     reports[-1].add("" if heading == reports[-1].title else heading, lines)
             case "NTE":
-                notes = _values(_field(row, 3), marks)
+                notes = _values(raw_field(row, 3), marks)
                 if any(notes):
                     reports[-1].add("", notes)
-    return [report for report in reports if report.parts]
+            case _:
+                patient.rows.append(row)
+    return reports
 
 
-def _observation(row: list[str], marks: Delimiters, errors: RecordErrors) -> Iterator[str]:
+def _observation(row: Segment, marks: Delimiters, errors: RecordErrors) -> Iterator[str]:
     """Lines of OBX-5; a number keeps its unit and range."""
-    kind, value = _field(row, 2), _field(row, 5)
-    if kind in ("ED", "RP"):
+    kind, value = raw_field(row, 2).strip().upper(), raw_field(row, 5)
+    if state := _WITHDRAWN.get(raw_field(row, 11).strip()):
+        errors.not_read(f"HL7 OBX {state}")
+    elif kind in ("ED", "RP"):
         yield from _encapsulated(value, marks, errors)
-    elif kind not in _TEXT_TYPES:
-        errors.not_read(f"HL7 OBX of type {kind}")
     elif kind in ("NM", "SN"):
-        number = "".join(unescape(part, marks) for part in value.split(marks.component))
-        unit = _component(row, 6, marks)
-        limits = unescape(_field(row, 7), marks)
-        if number.strip():
-            yield " ".join(filter(None, (number, unit, limits and f"({limits})")))
-    elif kind in ("CE", "CWE", "CF"):
         for repeated in value.split(marks.repetition):
-            parts = [unescape(part, marks) for part in repeated.split(marks.component)]
-            if text := (parts[1] if len(parts) > 1 and parts[1] else parts[0]).strip():
+            number = "".join(unescape(part, marks) for part in repeated.split(marks.component))
+            unit, limits = component(row, 6, marks), unescape(raw_field(row, 7), marks)
+            if number.strip():
+                yield " ".join(filter(None, (number.strip(), unit, limits and f"({limits})")))
+    elif kind in _CODED_TYPES:
+        for parts in repetitions(row, 5, marks):
+            parts += [""] * (9 - len(parts))
+            # Text, original text, alternate text, code: the first that is there.
+            if text := next(filter(None, (parts[1], parts[8], parts[4], parts[0])), ""):
                 yield text
-    else:
+    elif kind in _TEXT_TYPES:
         yield from _values(value, marks)
+    else:
+        errors.not_read(f"HL7 OBX of type {kind}")
 
 
 def _values(value: str, marks: Delimiters) -> list[str]:
     """The repetitions of a text field, each a line; the empty value ``""`` deletes."""
     texts = [unescape(text, marks) for text in value.split(marks.repetition)]
-    return [] if texts in ([""], ['""']) else texts
+    return [] if texts in ([""], [NULL]) else texts
 
 
 def _encapsulated(value: str, marks: Delimiters, errors: RecordErrors) -> Iterator[str]:
     """Encapsulated data: application, type, subtype, encoding, data."""
-    parts = [unescape(part, marks) for part in value.split(marks.component)]
+    parts = [unescape(part, marks) for part in value.split(marks.component, 4)]
     kind, subtype, encoding, data = [*parts, "", "", "", "", ""][1:5]
     subtype = subtype.lower()
     if kind.upper() not in ("TEXT", "TX", "FT") or subtype in ("rtf", "pdf", "xml"):
         errors.not_read(f"HL7 encapsulated {kind} {subtype}".rstrip())
         return
-    if encoding == "Base64":
-        try:
-            data = base64_bytes(data).decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise ValueError("encapsulated data that are no UTF-8") from error
+    if encoding.lower() in ("base64", "hex"):
+        data = _encoded(data, encoding.lower(), marks)
     yield html_text(data) if subtype == "html" else data.strip()
 
 
-def unescape(text: str, marks: Delimiters) -> str:
-    """A field's text with its escape sequences resolved.
-
-    A single escape sign that begins no sequence stays as it is: nothing behind it is lost.
-    """
-    sign = marks.escape
-    if sign not in text:
-        return text
-    plain = {
-        "F": marks.field,
-        "S": marks.component,
-        "R": marks.repetition,
-        "E": sign,
-        "T": marks.subcomponent,
-        "P": "#",
-        "H": "",
-        "N": "",
-    }
-
-    def resolve(match: re.Match[str]) -> str:
-        name = match[1]
-        if name in plain:
-            return plain[name]
-        if name.startswith("X") and len(name) % 2:
-            return bytes.fromhex(name[1:]).decode("latin-1").replace("\r", "\n")
-        lines = re.fullmatch(r"\.sp\+?(\d+)", name)
-        return "\n" * int(lines[1]) if lines and int(lines[1]) < 100 else "\n"
-
-    breaks = "|".join(re.escape(name) for name in _BREAKS)
-    pattern = rf"(X(?:[0-9A-Fa-f]{{2}})+|[FSREPTHN]|(?:{breaks})[+\- ]?\d*)"
-    return re.sub(f"{re.escape(sign)}{pattern}{re.escape(sign)}", resolve, text)
+def _encoded(data: str, encoding: str, marks: Delimiters) -> str:
+    raw = base64_bytes(data) if encoding == "base64" else bytes.fromhex(data)
+    for charset in ("utf-8-sig", marks.charset):
+        try:
+            return raw.decode(charset)
+        except UnicodeDecodeError:
+            continue
+    raise ValueError("encapsulated data that are neither UTF-8 nor of the message's characters")
 
 
-def _labels(rows: list[list[str]], report: _Report, marks: Delimiters) -> dict[str, str]:
-    header, visit = _first(rows, "MSH"), _first(rows, "PV1")
+def _labels(header: Segment, report: _Report, marks: Delimiters) -> dict[str, str]:
+    request = next((row for row in report.rows if row[0] == "OBR"), [])
+    document = next((row for row in report.rows if row[0] == "TXA"), [])
+    visit = report.patient.first("PV1")
     values = {
-        "MSH-9": _field(header, 9),
-        "OBR-4": report.title,
-        "PV1-2": _component(visit, 2, marks),
-        "PV1-10": _component(visit, 10, marks),
-        "PID-8": _component(_first(rows, "PID"), 8, marks),
-        "DG1-3": _component(_first(rows, "DG1"), 3, marks),
-        "OBR-24": _component(_first(rows, "OBR"), 24, marks),
+        "MSH-9": raw_field(header, 9),
+        "OBR-4": report.title if request else "",
+        "TXA-2": report.title if document else "",
+        "PV1-2": component(visit, 2, marks),
+        "PV1-10": component(visit, 10, marks),
+        "PID-8": component(report.patient.first("PID"), 8, marks),
+        "DG1-3": component(report.patient.first("DG1"), 3, marks),
+        "OBR-24": component(request, 24, marks),
     }
     return {name: value for name, value in values.items() if value}
 
 
-def _identifiers(
-    patient: list[str], visit: list[str], marks: Delimiters
-) -> tuple[KnownIdentifier, ...]:
-    values: list[KnownIdentifier] = []
-    for number in (2, 3, 4, 18):
-        for repeated in _field(patient, number).split(marks.repetition):
-            values += known("record", unescape(repeated.split(marks.component)[0], marks))
-    for number in (5, 6, 9):
-        for repeated in _field(patient, number).split(marks.repetition):
-            parts = [unescape(part, marks) for part in repeated.split(marks.component)]
-            values += name_spellings(parts[0].split(marks.subcomponent)[0], parts[1:3])
-    values += date_spellings(_component(patient, 7, marks))
-    for part, kind in ((1, "address"), (3, "address"), (5, "zip")):
-        values += known(kind, _component(patient, 11, marks, part))
-    for number in (13, 14):
-        values += known("phone", _component(patient, number, marks))
-    values += known("ssn", _component(patient, 19, marks))
-    values += known("record", _component(visit, 19, marks))
-    for number in (7, 8, 9, 17):  # attending, referring, consulting and admitting doctors
-        family, given = (_component(visit, number, marks, part) for part in (2, 3))
-        values += name_spellings(family, [given])
-    return tuple(dict.fromkeys(values))
+def _identifiers(report: _Report, marks: Delimiters) -> tuple[KnownIdentifier, ...]:
+    rows = (*report.patient.rows, *report.rows)
+    return tuple(dict.fromkeys(i for row in rows for i in segment_identifiers(row, marks)))
