@@ -5,6 +5,7 @@ import json
 import pytest
 
 from medtune.data.clinical.annotated import read_bioc, read_brat, read_i2b2
+from medtune.data.clinical.detect import clinical_format
 from medtune.data.clinical.document import RecordErrors
 from medtune.errors import DataError
 
@@ -93,3 +94,70 @@ def test_brat_entities_are_labels_and_offsets_are_checked(tmp_path):
     notes.write_text("T1\tDrug 0 99\tAspirin\n")
     with pytest.raises(DataError, match=r"n\.ann, line 1: an annotation that does not lie"):
         list(read_brat([text], RecordErrors()))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("T1\tDrug 0 7\tIbuprof", "whose text is another"),
+        ("T1\tDrug 7 0\tAspirin", "does not lie"),
+        ("T1 Drug 0 7 Aspirin", "without a type and offsets"),
+    ],
+)
+def test_brat_entities_that_do_not_fit_are_errors(tmp_path, line, reason):
+    (tmp_path / "n.txt").write_text("Aspirin 100 mg")
+    (tmp_path / "n.ann").write_text(line + "\n")
+    with pytest.raises(DataError, match=reason) as error:
+        list(read_brat([tmp_path / "n.txt"], RecordErrors()))
+    assert "Aspirin" not in str(error.value)
+
+
+def test_brat_with_windows_line_ends_and_what_is_not_read(tmp_path):
+    (tmp_path / "n.txt").write_bytes(b"Aspirin\r\n100 mg")
+    (tmp_path / "n.ann").write_bytes(
+        b"T1\tDose 9 15\t100 mg\r\nT2\tBoth 0 15\tAspirin 100 mg\r\nE1\tX:T1\r\nA1\tNeg T1\r\n"
+    )
+    (tmp_path / "README.txt").write_text("About the corpus")
+    errors = RecordErrors()
+    files = [tmp_path / "README.txt", tmp_path / "n.txt"]
+    assert clinical_format(files).name == "brat"
+    [read] = read_brat(files, errors)
+    assert read.labels == {"Dose": "100 mg", "Both": "Aspirin 100 mg"}
+    assert errors.unread == {
+        "text without annotations (.ann)": 1, "brat event": 1, "brat attribute": 1,
+    }  # fmt: skip
+
+
+def test_i2b2_of_2008_and_2012(tmp_path):
+    path = tmp_path / "a.xml"
+    path.write_text('<root><docs><doc id="7"><text>Note</text></doc><doc id="8"/></docs></root>')
+    errors = RecordErrors()
+    [read] = read_i2b2([path], errors)
+    assert (read.text, read.id, errors.unread) == ("Note", "7", {"i2b2 record without a text": 1})
+    path.write_text(
+        "<ClinicalNarrativeTemporalAnnotation><TEXT>N</TEXT><TAGS/>"
+        "</ClinicalNarrativeTemporalAnnotation>"
+    )
+    assert clinical_format([path]).name == "i2b2"
+
+
+def test_bioc_sentences_relations_and_a_broken_document(tmp_path):
+    path = tmp_path / "b.json"
+    sentence = {"text": "10 mg", "annotations": [{"infons": {"type": "Dose"}, "text": "10 mg"}]}
+    passage = {"infons": {}, "sentences": [sentence], "relations": [{}]}
+    path.write_text(json.dumps({"documents": [
+        {"id": "1", "passages": ["broken"]}, {"id": "2", "passages": [passage]}]}))  # fmt: skip
+    errors = RecordErrors("skip")
+    [read] = read_bioc([path], errors)
+    assert (read.text, read.labels) == ("10 mg", {"Dose": "10 mg"})
+    assert errors.unread == {"BioC relation": 1}
+    assert errors.locations == ["b.json, document 1"]
+
+
+def test_an_age_or_a_day_alone_is_no_identifier_of_other_numbers(tmp_path):
+    path = tmp_path / "1-1.xml"
+    path.write_text(
+        '<deIdi2b2><TEXT>45 mg</TEXT><TAGS><AGE TYPE="AGE" text="45"/></TAGS></deIdi2b2>'
+    )
+    [read] = read_i2b2([path], RecordErrors())
+    assert read.identifiers == ()

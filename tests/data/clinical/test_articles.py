@@ -55,3 +55,27 @@ def test_pmc(tmp_path):
         ("Details", "More."),
     ]
     assert read.id == "PMC9"
+
+
+def test_boxes_captions_and_what_stands_behind_the_text(tmp_path):
+    path = tmp_path / "a.nxml"
+    path.write_text(
+        "<article><front/><body><sec><title>A</title><boxed-text><sec><title>Box</title><p>In it."
+        "</p></sec></boxed-text><fig><caption><title>Figure.</title></caption></fig></sec></body>"
+        "<floats-group><table-wrap><table><tr><td>1</td></tr></table></table-wrap></floats-group>"
+        "<back><app-group><app><title>Appendix</title><p>More.</p></app></app-group></back>"
+        "</article>"
+    )
+    [read] = read_articles([path], RecordErrors())
+    assert [(s.heading, s.text.split()) for s in read.sections] == [
+        ("A", ["Box", "In", "it.", "Figure."]),
+        ("", ["1"]),
+        ("Appendix", ["More."]),
+    ]
+
+
+def test_parts_that_say_they_have_no_heading(tmp_path):
+    path = tmp_path / "p.xml"
+    path.write_text(PUBMED.replace('"METHODS"', '"UNLABELLED"'))
+    [read] = read_articles([path], RecordErrors())
+    assert read.sections[0].heading == ""

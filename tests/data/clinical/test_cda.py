@@ -90,3 +90,18 @@ def test_entities_are_refused(tmp_path):
     path.write_text('<!DOCTYPE x [<!ENTITY e "t">]><ClinicalDocument>&e;</ClinicalDocument>')
     with pytest.raises(DataError, match="not valid XML"):
         list(read_cda([path], RecordErrors()))
+
+
+def test_names_without_parts_and_several_patients(tmp_path):
+    second = (
+        '<recordTarget><patientRole><id root="2.16.9" extension="0043"/><addr>Hof 1</addr>'
+        "<telecom value='tel:+49 40 123 456'/><patient><name>Dr. Ida Plainname</name>"
+        '<birthTime value="19700203"/></patient></patientRole></recordTarget></ClinicalDocument>'
+    )
+    path = tmp_path / "d.xml"
+    path.write_text((HEADER % BODY).replace("</ClinicalDocument>", second))
+    errors = RecordErrors()
+    [read] = read_cda([path], errors)
+    values = {i.value for i in read.identifiers}
+    assert {"Plainname", "Ida", "0043", "Hof 1", "+49 40 123 456", "1970-02-03"} <= values
+    assert errors.unread == {"C-CDA section without information": 1}

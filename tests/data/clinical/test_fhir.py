@@ -6,7 +6,8 @@ import json
 import pytest
 
 from medtune.data.clinical.document import RecordErrors
-from medtune.data.clinical.fhir import base64_bytes, read_fhir, resource_labels
+from medtune.data.clinical.fhir import base64_bytes, read_fhir
+from medtune.data.clinical.fhir_values import resource_labels
 from medtune.errors import DataError
 
 
@@ -177,3 +178,110 @@ def test_an_attachment_of_the_wrong_charset_is_an_error_and_no_other_text(tmp_pa
         DataError, match="attachment 1: an attachment that is no text of its charset"
     ):
         documents(path)
+
+
+def names_of(read):
+    return {i.value for i in read.identifiers}
+
+
+def test_a_text_in_a_binary_of_the_same_files(tmp_path):
+    def pointing(number, url, kind="text/plain"):
+        content = [{"attachment": {"contentType": kind, "url": url}}]
+        return NOTE | {"id": number, "content": content}
+
+    binary = {"resourceType": "Binary", "id": "b1",
+              "contentType": "text/plain;charset=windows-1252",
+              "data": encoded("“größer” 5 µg", "cp1252")}  # fmt: skip
+    pdf = {"resourceType": "Binary", "id": "b2", "contentType": "application/pdf", "data": "AAAA"}
+    own = pointing("4", "#b1") | {"contained": [binary | {"data": encoded("own", "cp1252")}]}
+    path = written(
+        tmp_path / "b.ndjson", pointing("1", "https://ehr.example/fhir/Binary/b1"), binary, pdf,
+        pointing("2", "Binary/b2", "application/pdf"), pointing("3", "Binary/none"), own,
+    )  # fmt: skip
+    read, errors = documents(path)
+    assert [r.text for r in read] == ["“größer” 5 µg", "own"]
+    assert errors.unread == {
+        "FHIR attachment application/pdf": 1,
+        "FHIR DocumentReference without a text": 2,
+        "FHIR attachment that stands elsewhere (url)": 1,
+    }
+
+
+def test_a_report_s_results_stand_in_observations(tmp_path):
+    observation = {
+        "resourceType": "Observation", "id": "o1", "code": {"text": "CRP"},
+        "referenceRange": [{"text": "< 5"}],
+    }  # fmt: skip
+    text = json.dumps(observation)[:-1] + (
+        ', "valueQuantity": {"value": 5.00, "comparator": "<", "unit": "mg/L"}}'
+    )
+    report = {
+        "resourceType": "DiagnosticReport", "id": "r", "subject": {"reference": "Patient/7"},
+        "contained": [{"resourceType": "Observation", "id": "c", "code": {"text": "BP"},
+                       "component": [{"code": {"text": "Systolic"},
+                                      "valueQuantity": {"value": 120, "unit": "mmHg"}}]}],
+        "result": [{"reference": "Observation/o1"}, {"reference": "#c"}], "conclusion": "Well.",
+    }  # fmt: skip
+    path = tmp_path / "r.ndjson"
+    path.write_text(json.dumps(report) + "\n" + text)
+    [read], _ = documents(path)
+    assert [(s.heading, s.text) for s in read.sections] == [
+        ("Results", "CRP: <5.00 mg/L (< 5)\nSystolic: 120 mmHg"),
+        ("Conclusion", "Well."),
+    ]
+
+
+def test_one_patient_under_several_references(tmp_path):
+    twin = {
+        "resourceType": "Patient", "id": "8", "name": [{"text": "Dr. Erika Altname, MD"}],
+        "link": [{"other": {"reference": "Patient/7"}, "type": "replaces"}],
+    }  # fmt: skip
+    number = {"identifier": {"system": "urn:mrn", "value": "MRN-0042"}}
+    subjects = [
+        [{"reference": "Patient/7"}],  # R5: Composition.subject is a list
+        {"reference": "Patient/8"},
+        number,
+        {"reference": "Patient?identifier=urn:mrn|MRN-0042"},
+    ]
+    patient = PATIENT | {"identifier": [number["identifier"]]}
+    notes = [NOTE | {"id": str(n), "subject": s} for n, s in enumerate(subjects)]
+    read, _ = documents(written(tmp_path / "b.ndjson", *notes, twin, patient))
+    assert len({r.patient for r in read}) == 1
+    assert all({"Altname", "Testmann", "MRN-0042"} <= names_of(r) for r in read)
+
+
+def test_persons_by_role_relation_and_display_alone(tmp_path):
+    related = {"resourceType": "RelatedPerson", "patient": {"reference": "Patient/7"},
+               "id": "m", "name": [{"family": "Muttermann"}]}  # fmt: skip
+    role = {"resourceType": "PractitionerRole", "id": "x",
+            "practitioner": {"reference": "Practitioner/d"}}  # fmt: skip
+    doctor = {"resourceType": "Practitioner", "id": "d", "name": [{"family": "Rollmann"}]}
+    note = NOTE | {
+        "author": [{"reference": "PractitionerRole/x"}, {"display": "Prof. Anzeig, Otto"},
+                   {"reference": "Organization/1", "display": "Haus am See"}],
+        "identifier": [{"value": "ACC-77123"}],
+    }  # fmt: skip
+    [read], errors = documents(written(tmp_path / "b.ndjson", note, related, role, doctor, PATIENT))
+    assert {"Muttermann", "Rollmann", "Anzeig", "Otto", "ACC-77123"} <= names_of(read)
+    assert "Haus am See" not in names_of(read)
+    assert errors.unread == {}
+
+
+def test_components_of_an_observation_and_lines_in_a_json_file(tmp_path):
+    path = tmp_path / "o.json"
+    observation = {
+        "resourceType": "Observation", "code": {"text": "Exam"},
+        "component": [{"code": {"text": "Lungs"}, "valueString": "clear"}],
+    }  # fmt: skip
+    path.write_text("\n".join(json.dumps(observation | {"id": str(n)}) for n in range(2)))
+    read, _ = documents(path)
+    assert [r.text for r in read] == ["Exam\nLungs: clear"] * 2
+
+
+def test_entries_without_a_resource_are_counted(tmp_path):
+    path = tmp_path / "b.json"
+    answer = {"response": {"status": "404"}}
+    path.write_text(json.dumps({"resourceType": "Bundle", "type": "batch-response",
+                                "entry": [answer, {"resource": NOTE}]}))  # fmt: skip
+    read, errors = documents(path)
+    assert (len(read), errors.unread) == (1, {"FHIR bundle entry without a resource": 1})

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from medtune.data.clinical.detect import clinical_format
-from medtune.data.clinical.document import RecordErrors
+from medtune.data.clinical.document import RecordErrors, text_sections
 from medtune.data.clinical.mimic import read_mimic
 from medtune.errors import DataError
 from medtune.recipe.schema import Corpus
@@ -29,7 +29,8 @@ def table(tmp_path):
 def test_notes(table):
     assert clinical_format([table]).name == "MIMIC-IV-Note"
     first, second = read_mimic([table], RecordErrors())
-    assert [(s.heading, s.text) for s in first.sections] == [
+    assert first.text.startswith(" \nName: ___\n\nChief Complaint:\nCough\n")
+    assert [(s.heading, s.text) for s in text_sections(first.text)] == [
         ("", " \nName: ___"),
         ("Chief Complaint", "Cough"),
         ("Brief Hospital Course", "1. Dose of 2.5 mg.\n\n2. WBC < 4."),
@@ -54,3 +55,10 @@ def test_a_corpus_holds_patients_together(table):
         ("MIMIC-IV-Note", "7"),
         ("MIMIC-IV-Note", "8"),
     ]
+
+
+def test_a_quoted_header_is_known_too(tmp_path):
+    path = tmp_path / "d.csv"
+    head, rest = TABLE.split("\n", 1)
+    path.write_text(",".join(f'"{name}"' for name in head.split(",")) + "\r\n" + rest)
+    assert clinical_format([path]).name == "MIMIC-IV-Note"

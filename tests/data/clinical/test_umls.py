@@ -54,3 +54,19 @@ def test_a_row_of_too_few_fields_and_a_missing_file(tmp_path):
         list(read_umls(files, RecordErrors()))
     with pytest.raises(DataError, match=r"no MRCONSO\.RRF"):
         list(read_umls([tmp_path / "MRDEF.RRF"], RecordErrors()))
+
+
+def test_definitions_of_a_vocabulary_in_another_language_are_counted(tmp_path):
+    files = release(tmp_path, "C1|A|AT||MSHSPA|Pocos|N||", "C1|A|AT||SRC|Few|N||")
+    names = tmp_path / "MRCONSO.RRF"
+    names.write_text(
+        names.read_text() + "\n" + name("C1", "SPA", "P", "PF", "Y", "x").replace("SRC", "MSHSPA")
+    )
+    (tmp_path / "MRREL.RRF").write_text("")
+    errors = RecordErrors()
+    [read] = read_umls([*files, tmp_path / "MRREL.RRF"], errors)
+    assert read.text == "Few"
+    assert errors.unread == {
+        "UMLS file MRREL.RRF": 1,
+        "UMLS definition of a vocabulary in another language (SPA)": 1,
+    }

@@ -50,17 +50,19 @@ def read_i2b2(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocum
         except DataError as error:
             errors.add(error.what, path.name, "Export the file again.")
             continue
-        records = children(root, "RECORD")
-        yield from (
-            _i2b2_record(record, path, f"{path.name}, record {number}")
-            for number, record in enumerate(records or [root], 1)
-            if child(record, "TEXT") is not None
-        )
+        # RECORD of 2006, doc of 2008; a file of 2012 to 2018 is one record.
+        records = children(root, "RECORD") or children(child(root, "docs"), "doc") or [root]
+        for number, record in enumerate(records, 1):
+            location = f"{path.name}, record {number}" if len(records) > 1 else path.name
+            text = child(record, "TEXT")
+            text = child(record, "text") if text is None else text
+            if text is None:
+                errors.not_read("i2b2 record without a text")
+            else:
+                yield _i2b2_record(record, text, path, location)
 
 
-def _i2b2_record(record: "Element", path: Path, location: str) -> ClinicalDocument:
-    text = child(record, "TEXT")
-    assert text is not None
+def _i2b2_record(record: "Element", text: "Element", path: Path, location: str) -> ClinicalDocument:
     labels: dict[str, list[str]] = defaultdict(list)
     identifiers: list[KnownIdentifier] = []
     for tag in [*text.iter("PHI"), *(child(record, "TAGS") or ()), *record]:
@@ -96,7 +98,11 @@ def read_bioc(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocum
             errors.add(what, path.name, "Export the collection again.")
             continue
         for number, document in enumerate(documents, 1):
-            yield _bioc_document(document, f"{path.name}, document {number}")
+            location = f"{path.name}, document {number}"
+            try:
+                yield _bioc_document(document, location, errors)
+            except (TypeError, AttributeError):
+                errors.add("not valid BioC", location, "Export the collection again.")
 
 
 def _bioc_json(value: Any) -> list[dict[str, Any]]:
@@ -129,13 +135,21 @@ def _xml_document(document: "Element") -> dict[str, Any]:
                 *annotations(passage),
                 *(a for s in children(passage, "sentence") for a in annotations(s)),
             ],
+            "relations": [
+                {}
+                for holder in (passage, *children(passage, "sentence"))
+                for _ in children(holder, "relation")
+            ],
         }
         for passage in children(document, "passage")
     ]
-    return {"id": text(document, "id"), "infons": infons(document), "passages": passages}
+    return {"id": text(document, "id"), "infons": infons(document), "passages": passages,
+            "relations": [{} for _ in children(document, "relation")]}  # fmt: skip
 
 
-def _bioc_document(document: Mapping[str, Any], location: str) -> ClinicalDocument:
+def _bioc_document(
+    document: Mapping[str, Any], location: str, errors: RecordErrors
+) -> ClinicalDocument:
     labels: dict[str, list[str]] = defaultdict(list)
     sections, title = [], ""
     for passage in document.get("passages") or []:
@@ -147,9 +161,15 @@ def _bioc_document(document: Mapping[str, Any], location: str) -> ClinicalDocume
         if kind.lower() in ("title", "front") and not title:
             title = text.strip()
         sections.append(DocumentSection(kind, text.strip()))
-        for annotation in passage.get("annotations") or []:
+        sentences = passage.get("sentences") or []
+        for holder in (passage, *sentences):
+            for _ in holder.get("relations") or []:
+                errors.not_read("BioC relation")
+        for annotation in (a for h in (passage, *sentences) for a in h.get("annotations") or []):
             name = str((annotation.get("infons") or {}).get("type") or "annotation")
             labels[name].append(str(annotation.get("text") or ""))
+    for _ in document.get("relations") or []:
+        errors.not_read("BioC relation")
     plain = {f"infon {k}": [str(v)] for k, v in (document.get("infons") or {}).items()}
     return ClinicalDocument(
         sections=tuple(section for section in sections if section.text),
@@ -168,33 +188,53 @@ def read_brat(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocum
     """
     for path in files:
         notes = path.with_suffix(".ann")
+        if not notes.exists():
+            errors.not_read("text without annotations (.ann)")
+            continue
         try:
             with open_binary(path) as handle:
                 text = handle.read().decode("utf-8-sig")
-            lines = notes.read_text(encoding="utf-8").splitlines() if notes.exists() else []
+            lines = notes.read_bytes().decode("utf-8-sig").split("\n")
         except UnicodeDecodeError:
             errors.add("not UTF-8", path.name, "Save text and annotations as UTF-8.")
             continue
         labels: dict[str, list[str]] = defaultdict(list)
-        bad = 0
-        for number, line in enumerate(lines, 1):
-            entity = re.fullmatch(r"T\d+\t(\S+) (\d+ \d+(?:;\d+ \d+)*)\t(.*)", line)
-            if not entity:
-                continue
-            spans = [tuple(map(int, span.split())) for span in entity[2].split(";")]
-            if any(end > len(text) or start >= end for start, end in spans):
-                bad = bad or number
-            labels[entity[1]].append(" ".join(text[start:end] for start, end in spans))
-        if bad:
+        number = 0
+        try:
+            for number, line in enumerate(lines, 1):  # noqa: B007 - named in the error
+                _brat_line(line.rstrip("\r"), text, labels, errors)
+        except ValueError as error:
             errors.add(
-                "an annotation that does not lie in the text",
-                f"{notes.name}, line {bad}",
+                str(error),
+                f"{notes.name}, line {number}",
                 "Keep each .ann with the .txt that it was made for, line ends unchanged.",
             )
             continue
         yield ClinicalDocument(
             sections=one_section(text),
-            location=path.name,
+            location=f"{path.parent.name}/{path.name}",
             id=path.stem,
             labels={name: "; ".join(dict.fromkeys(values)) for name, values in labels.items()},
         )
+
+
+_BRAT_KINDS = {"R": "relation", "*": "relation", "E": "event", "A": "attribute", "M": "attribute",
+               "N": "normalization", "#": "note"}  # fmt: skip
+
+
+def _brat_line(line: str, text: str, labels: dict[str, list[str]], errors: RecordErrors) -> None:
+    """Take an entity over; ``ValueError`` where it is not what the text has at its offsets."""
+    if not line.startswith("T"):
+        if kind := _BRAT_KINDS.get(line[:1]):
+            errors.not_read(f"brat {kind}")
+        return
+    entity = re.fullmatch(r"T\S*\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?", line)
+    if not entity:
+        raise ValueError("an entity without a type and offsets")
+    spans = [tuple(map(int, span.split())) for span in entity[2].split(";")]
+    if any(end > len(text) or start >= end for start, end in spans):
+        raise ValueError("an annotation that does not lie in the text")
+    named = " ".join(text[start:end] for start, end in spans)
+    if entity[3] is not None and "".join(named.split()) != "".join(entity[3].split()):
+        raise ValueError("an annotation whose text is another at its offsets")
+    labels[entity[1]].append(" ".join(named.split()))

@@ -62,7 +62,7 @@ def _pubmed(article: "Element", location: str) -> ClinicalDocument:
     body = citation if body is None else body
     title = _text(child(body, "ArticleTitle"))
     sections = [
-        DocumentSection((part.get("Label") or "").capitalize(), narrative_text(part))
+        DocumentSection(_label(part), narrative_text(part))
         for abstract in children(body, "Abstract")
         for part in children(abstract, "AbstractText")
     ]
@@ -86,6 +86,12 @@ def _pubmed(article: "Element", location: str) -> ClinicalDocument:
     )
 
 
+def _label(part: "Element") -> str:
+    """The heading of an abstract's part; some parts say that they have none."""
+    label = (part.get("Label") or "").strip()
+    return "" if label.upper() in ("UNLABELLED", "UNASSIGNED") else label.capitalize()
+
+
 def _pmc(article: "Element", location: str) -> ClinicalDocument:
     meta = child(article, "front", "article-meta")
     ids = {part.get("pub-id-type"): _text(part) for part in children(meta, "article-id")}
@@ -95,9 +101,11 @@ def _pmc(article: "Element", location: str) -> ClinicalDocument:
         if abstract.get("abstract-type") in (None, "abstract", "structured")
         for section in _parts(abstract, "Abstract", "Abstract: ")
     ]
-    body = child(article, "body")
-    if body is not None:
-        sections += _parts(body, "")
+    # Tables and figures may stand behind the text, and appendices in the back matter.
+    appendices = children(child(article, "back", "app-group"), "app")
+    for part in (child(article, "body"), child(article, "floats-group"), *appendices):
+        if part is not None:
+            sections += _parts(part, _text(child(part, "title")))
     subjects = [
         _text(s) for s in (meta.iter() if meta is not None else ()) if local_name(s) == "subject"
     ]
@@ -112,7 +120,10 @@ def _pmc(article: "Element", location: str) -> ClinicalDocument:
 
 
 def _parts(element: "Element", heading: str, prefix: str = "") -> Iterator[DocumentSection]:
-    """Sections of an element, depth first: its own text under its heading, then its parts."""
+    """Sections of an element, depth first: its own text under its heading, then its parts.
+
+    Those within a box or a figure stay with its text.
+    """
     if text := narrative_text(element, skip=("title", "sec", "ref-list")):
         yield DocumentSection(heading, text)
     for part in children(element, "sec"):

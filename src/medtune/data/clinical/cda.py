@@ -15,7 +15,7 @@ from medtune.data.clinical.document import (
     one_section,
 )
 from medtune.data.clinical.fhir import base64_bytes
-from medtune.data.clinical.identifiers import date_spellings, name_spellings
+from medtune.data.clinical.identifiers import date_spellings, name_spellings, written_name
 from medtune.data.clinical.narrative import html_text, local_name, narrative_text, parse_xml
 from medtune.data.formats.compression import open_binary
 from medtune.errors import DataError
@@ -78,7 +78,7 @@ def _document(root: "Element", location: str, errors: RecordErrors) -> ClinicalD
         encounter=_number(visit),
         title=labels["ClinicalDocument.title"] or None,
         labels={name: value for name, value in labels.items() if value},
-        identifiers=tuple(dict.fromkeys(_identifiers(root, role))),
+        identifiers=tuple(dict.fromkeys(_identifiers(root, visit))),
     )
 
 
@@ -106,7 +106,7 @@ def _body(root: "Element", errors: RecordErrors) -> Iterator[DocumentSection]:
     if plain is not None:
         yield from _plain_body(plain, errors)
     for part in children(child(component, "structuredBody"), "component"):
-        yield from _sections(child(part, "section"))
+        yield from _sections(child(part, "section"), errors)
 
 
 def _plain_body(text: "Element", errors: RecordErrors) -> Iterator[DocumentSection]:
@@ -123,41 +123,59 @@ def _plain_body(text: "Element", errors: RecordErrors) -> Iterator[DocumentSecti
     yield from one_section(html_text(content) if kind == "text/html" else content.strip())
 
 
-def _sections(section: "Element | None") -> Iterator[DocumentSection]:
-    if section is None or section.get("nullFlavor"):
+def _sections(section: "Element | None", errors: RecordErrors) -> Iterator[DocumentSection]:
+    if section is None:
+        return
+    if section.get("nullFlavor"):
+        errors.not_read("C-CDA section without information")
         return
     title = _text(child(section, "title")) or _coded(child(section, "code"))
     text = child(section, "text")
     if text is not None and (narrative := narrative_text(text)):
         yield DocumentSection(title, narrative)
     for part in children(section, "component"):
-        yield from _sections(child(part, "section"))
+        yield from _sections(child(part, "section"), errors)
 
 
-def _identifiers(root: "Element", role: "Element | None") -> Iterator[KnownIdentifier]:
-    for number in children(role, "id"):
-        yield from known("record", _attribute(number, "extension"))
-    patient = child(role, "patient")
-    yield from date_spellings(_attribute(child(patient, "birthTime"), "value"))
-    yield from _contacts(role)
+_PERSONS = frozenset(
+    "patient assignedPerson guardianPerson associatedPerson relatedPerson informationRecipient "
+    "playingEntity subject legalAuthenticatorPerson relatedSubject".split()
+)
+
+
+def _identifiers(root: "Element", visit: "Element | None") -> Iterator[KnownIdentifier]:
+    for target in children(root, "recordTarget"):
+        role = child(target, "patientRole")
+        for number in children(role, "id"):
+            yield from known("record", _attribute(number, "extension"))
+        yield from date_spellings(_attribute(child(role, "patient", "birthTime"), "value"))
     for element in root.iter():
-        if local_name(element) in ("name",) and children(element, "family"):
-            yield from name_spellings(
-                " ".join(_text(part) for part in children(element, "family")),
-                [_text(part) for part in children(element, "given")],
-            )
-    yield from known("record", _attribute(_visit_number(root), "extension"))
+        name = local_name(element)
+        if name in _PERSONS:
+            for written in children(element, "name"):
+                yield from _name(written)
+        if name in ("patientRole", "guardian", "associatedEntity", "assignedAuthor"):
+            yield from _contacts(element)
+    yield from known("record", _attribute(visit, "extension"))
 
 
-def _visit_number(root: "Element") -> "Element | None":
-    return child(root, "componentOf", "encompassingEncounter", "id")
+def _name(name: "Element") -> Iterator[KnownIdentifier]:
+    """A name by its parts; one without parts is a plain text."""
+    families = [_text(part) for part in children(name, "family")]
+    given = [_text(part) for part in children(name, "given")]
+    if families or given:
+        yield from name_spellings(" ".join(families), given)
+    else:
+        yield from written_name(_text(name))
 
 
-def _contacts(role: "Element | None") -> Iterator[KnownIdentifier]:
+def _contacts(role: "Element") -> Iterator[KnownIdentifier]:
     for address in children(role, "addr"):
+        if not len(address):
+            yield from known("address", _text(address))
         for name, kind in (("streetAddressLine", "address"), ("city", "address"),
                            ("postalCode", "zip")):  # fmt: skip
             yield from known(kind, *(_text(part) for part in children(address, name)))
     for telecom in children(role, "telecom"):
-        kind, _, value = _attribute(telecom, "value").partition(":")
+        kind, _, value = _attribute(telecom, "value").rpartition(":")
         yield from known("email" if kind == "mailto" else "phone", value)

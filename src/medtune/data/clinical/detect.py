@@ -20,7 +20,7 @@ from medtune.errors import DataError
 
 _HEAD = 2**16  # bytes looked at
 # Files that are documents by their ending; JSON and XML are by what stands in them.
-DOCUMENT_SUFFIXES = (".xml", ".hl7", ".er7", ".rrf", *TEXT_FILE_SUFFIXES)
+DOCUMENT_SUFFIXES = (".xml", ".nxml", ".hl7", ".er7", ".rrf", *TEXT_FILE_SUFFIXES)
 DocumentUse = Literal["notes", "qa", "classification"]
 
 
@@ -52,6 +52,7 @@ _ROOTS = {
     "collection": BIOC,
     "deIdi2b2": I2B2,
     "PatientMatching": I2B2,
+    "ClinicalNarrativeTemporalAnnotation": I2B2,
     "ROOT": I2B2,
     "root": I2B2,
 }
@@ -70,6 +71,8 @@ def clinical_format(files: Sequence[Path]) -> ClinicalFormat | None:
     kinds = {kind.name: kind for kind in formats.values() if kind is not None}
     if not kinds:
         return None
+    if set(kinds) == {BRAT.name, TEXTS.name} and None not in formats.values():
+        return BRAT  # texts without annotations beside the corpus: README.txt
     if len(kinds) > 1 or None in formats.values():
         odd = next((path.name for path, kind in formats.items() if kind is None), "")
         names = ", ".join(sorted(kinds)) + (f", and {odd} of no such format" if odd else "")
@@ -87,10 +90,10 @@ def _format_of(path: Path) -> ClinicalFormat | None:
             return UMLS
         case ".hl7" | ".er7":
             return HL7
-        case ".xml":
+        case ".xml" | ".nxml":
             return _xml_format(path)
         case ".csv":
-            header = _head(path).split(b"\n", 1)[0].decode("utf-8", "replace")
+            header = _head(path).split(b"\n", 1)[0].decode("utf-8", "replace").replace('"', "")
             return MIMIC if header.startswith(",".join(MIMIC_COLUMNS)) else None
         case ".json" | ".ndjson" | ".jsonl":
             return _json_format(path)
@@ -125,7 +128,7 @@ def _xml_format(path: Path) -> ClinicalFormat | None:
 
 def _json_format(path: Path) -> ClinicalFormat | None:
     head = _head(path)
-    first = head.split(b"\n", 1)[0] if plain_path(path).suffix.lower() != ".json" else head
+    first = head.lstrip().split(b"\n", 1)[0] if plain_path(path).suffix.lower() != ".json" else head
     if re.match(rb"\s*\{", first) and re.search(rb'"resourceType"\s*:\s*"[A-Z]\w+"', first):
         return FHIR
     if b'"passages"' in head and re.search(rb'"documents"\s*:', head):

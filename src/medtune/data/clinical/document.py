@@ -118,7 +118,13 @@ def text_sections(text: str) -> tuple[DocumentSection, ...]:
 
 
 def known(kind: str, *values: str | None) -> tuple[KnownIdentifier, ...]:
-    """Identifiers of one kind; values that are missing or of a single character are none."""
+    """Identifiers of one kind; values that are missing or too short to tell are none.
+
+    A single character, or fewer than four digits alone, stand in a text for much else (a dose).
+    """
+    texts = (value.strip() for value in values if value)
     return tuple(
-        KnownIdentifier(kind, value.strip()) for value in values if value and len(value.strip()) > 1
+        KnownIdentifier(kind, text)
+        for text in texts
+        if len(text) > 1 and not (len(text) < 4 and text.isdecimal())
     )

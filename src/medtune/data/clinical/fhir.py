@@ -16,11 +16,22 @@ from typing import Any
 from medtune.data.clinical.document import (
     ClinicalDocument,
     DocumentSection,
+    KnownIdentifier,
     RecordErrors,
     known,
     one_section,
 )
-from medtune.data.clinical.fhir_people import PEOPLE, FhirPeople, Resource, is_object, listed
+from medtune.data.clinical.fhir_linked import FhirLinks, attachments
+from medtune.data.clinical.fhir_people import (
+    PEOPLE,
+    FhirPeople,
+    Resource,
+    is_object,
+    listed,
+    person_key,
+)
+from medtune.data.clinical.fhir_values import coded, plain_text, resource_labels
+from medtune.data.clinical.identifiers import written_name
 from medtune.data.clinical.narrative import html_text
 from medtune.data.formats.compression import open_binary, plain_path
 
@@ -29,16 +40,28 @@ _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
 
 def read_fhir(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocument]:
-    """Documents of all files; the patients are collected first, wherever they stand."""
-    people = FhirPeople()
+    """Documents of all files; patients, and what resources refer to, are collected first, wherever
+    they stand.
+    """
+    people, links = FhirPeople(), FhirLinks()
     for location, url, resource in _resources(files, RecordErrors("skip")):
         people.collect(resource, url, location)
+        links.ask(resource)
+    for _, url, resource in _resources(files, RecordErrors("skip")) if links.wanted else ():
+        links.collect(resource, url)
     for location, _, resource in _resources(files, errors):
-        if resource["resourceType"] not in TEXT_RESOURCES:
-            if resource["resourceType"] not in (*PEOPLE, "Encounter"):
-                errors.not_read(f"FHIR {resource['resourceType']}")
+        kind = resource["resourceType"]
+        if kind not in TEXT_RESOURCES:
+            if kind not in (*PEOPLE, "Encounter") and (
+                f"{kind}/{resource.get('id')}" not in links.binaries
+            ):
+                errors.not_read(f"FHIR {kind}")
             continue
-        sections = _sections(resource, location, errors)
+        try:
+            sections = _sections(resource, links, location, errors)
+        except ValueError as error:
+            errors.add(str(error), location, "Export it again.")
+            continue
         if sections:
             yield _document(resource, sections, people, location)
 
@@ -46,9 +69,21 @@ def read_fhir(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocum
 def _resources(files: list[Path], errors: RecordErrors) -> Iterator[tuple[str, str, Resource]]:
     """Location, the entry's full URL where it has one, and resource; bundles are opened."""
     for path in files:
-        lines = plain_path(path).suffix.lower() in (".ndjson", ".jsonl")
+        lines = plain_path(path).suffix.lower() in (".ndjson", ".jsonl") or _is_lines(path)
         for location, value in _json_values(path, errors, lines=lines):
             yield from _unbundled(value, location, "", errors)
+
+
+def _is_lines(path: Path) -> bool:
+    """Whether a ``.json`` file is a resource a line: its first line is one, and more follow."""
+    with open_binary(path) as handle:
+        first = handle.readline()
+        if not handle.read(64).strip():
+            return False
+    try:
+        return isinstance(json.loads(first.decode("utf-8-sig")), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _json_values(path: Path, errors: RecordErrors, *, lines: bool) -> Iterator[tuple[str, Any]]:
@@ -86,6 +121,8 @@ def _unbundled(
                 str(entry.get("fullUrl") or ""),
                 errors,
             )
+        else:
+            errors.not_read("FHIR bundle entry without a resource")
 
 
 def _document(
@@ -94,9 +131,8 @@ def _document(
     people: FhirPeople,
     location: str,
 ) -> ClinicalDocument:
-    subject = resource.get("subject") or resource.get("patient")
-    patient = _reference(subject)
-    patient = people.alias.get(patient or "", patient)
+    subject = next(iter(listed(resource.get("subject") or resource.get("patient"))), None)
+    patient = person_key(subject)
     if (patient or "").startswith("#"):
         patient = f"{location}{patient}"
     display = subject.get("display") if isinstance(subject, dict) else None
@@ -104,50 +140,42 @@ def _document(
         sections=sections,
         location=location,
         id=str(resource["id"]) if resource.get("id") else None,
-        patient=patient,
+        patient=people.key(patient) or None,
         encounter=_encounter(resource),
-        title=_text(resource.get("title")) or _text(resource.get("description")) or None,
+        title=plain_text(resource.get("title")) or plain_text(resource.get("description")) or None,
         labels=resource_labels(resource),
         identifiers=tuple(
             dict.fromkeys(
                 (
                     *people.of(patient),
                     *people.named_in(resource, location),
-                    *known("name", _text(display) or None),
+                    *written_name(display if isinstance(display, str) else None),
+                    *_numbers(resource),
                 )
             )
         ),
     )
 
 
-def _reference(value: Any) -> str | None:
-    """A reference as ``Patient/7``, whatever server and version stand around it."""
-    text = value.get("reference") if isinstance(value, dict) else None
-    if not isinstance(text, str):
-        identifier = value.get("identifier") if isinstance(value, dict) else None
-        number = identifier.get("value") if isinstance(identifier, dict) else None
-        return f"identifier {number}" if number else None
-    text = text.split("/_history/")[0]
-    match = re.search(r"(?:^|/)((?:Patient|Encounter)/[^/]+)$", text)
-    return match[1] if match else text
+def _numbers(resource: Resource) -> Iterator[KnownIdentifier]:
+    """Numbers of the document itself, which texts repeat."""
+    for name in ("identifier", "masterIdentifier"):
+        for identifier in filter(is_object, listed(resource.get(name))):
+            yield from known("record", plain_text(identifier.get("value")))
 
 
 def _encounter(resource: Resource) -> str | None:
     for holder in (resource, resource.get("context")):
         value = holder.get("encounter") if isinstance(holder, dict) else None
         for each in listed(value):
-            if reference := _reference(each):
+            if reference := person_key(each):
                 return reference
     context = listed(resource.get("context"))  # R5: context is a list of references
-    return next((r for each in context if (r := _reference(each))), None)
-
-
-def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else ""
+    return next((r for each in context if (r := person_key(each))), None)
 
 
 def _sections(
-    resource: Resource, location: str, errors: RecordErrors
+    resource: Resource, links: FhirLinks, location: str, errors: RecordErrors
 ) -> tuple[DocumentSection, ...]:
     kind = resource["resourceType"]
     if resource.get("status") == "entered-in-error" or resource.get("docStatus") == (
@@ -160,8 +188,10 @@ def _sections(
     elif kind == "Observation":
         sections = _observation(resource)
     else:
-        sections = tuple(_attachments(resource, location, errors))
-        if conclusion := _text(resource.get("conclusion")):
+        sections = tuple(_attachments(resource, links, location, errors))
+        if not sections and (results := links.results_of(resource)):
+            sections = (DocumentSection("Results", results),)
+        if conclusion := plain_text(resource.get("conclusion")):
             sections = (*sections, DocumentSection("Conclusion", conclusion))
     if not sections and (narrative := _narrative(resource)):
         sections = one_section(narrative)
@@ -173,31 +203,36 @@ def _sections(
 def _narrative(holder: Resource) -> str:
     text = holder.get("text")
     generated = isinstance(text, dict) and text.get("status") == "empty"
-    return html_text(_text(text.get("div"))) if isinstance(text, dict) and not generated else ""
+    return (
+        html_text(plain_text(text.get("div"))) if isinstance(text, dict) and not generated else ""
+    )
 
 
 def _composition_sections(sections: list[Any]) -> Iterator[DocumentSection]:
     for section in filter(is_object, sections):
         if text := _narrative(section):
-            yield DocumentSection(_text(section.get("title")) or coded(section.get("code")), text)
+            yield DocumentSection(
+                plain_text(section.get("title")) or coded(section.get("code")), text
+            )
         yield from _composition_sections(listed(section.get("section")))
 
 
 def _observation(resource: Resource) -> tuple[DocumentSection, ...]:
-    texts = [_text(resource.get("valueString")), _text(resource.get("valueMarkdown"))]
-    texts += [_text(n.get("text")) for n in filter(is_object, listed(resource.get("note")))]
+    texts = [plain_text(resource.get("valueString")), plain_text(resource.get("valueMarkdown"))]
+    for part in filter(is_object, listed(resource.get("component"))):
+        if text := plain_text(part.get("valueString")):
+            texts.append(f"{coded(part.get('code'))}: {text}".removeprefix(": "))
+    texts += [plain_text(n.get("text")) for n in filter(is_object, listed(resource.get("note")))]
     written = "\n\n".join(text for text in texts if text) or _narrative(resource)
     return (DocumentSection(coded(resource.get("code")), written),) if written else ()
 
 
 def _attachments(
-    resource: Resource, location: str, errors: RecordErrors
+    resource: Resource, links: FhirLinks, location: str, errors: RecordErrors
 ) -> Iterator[DocumentSection]:
-    holders = [
-        c.get("attachment") for c in filter(is_object, listed(resource.get("content")))
-    ] + listed(resource.get("presentedForm"))
+    holders = [links.attachment(each, resource) for each in attachments(resource)]
     seen: set[str] = set()
-    for number, attachment in enumerate(filter(is_object, holders), 1):
+    for number, attachment in enumerate(holders, 1):
         try:
             text = attachment_text(attachment, errors)
         except ValueError as error:
@@ -207,7 +242,9 @@ def _attachments(
         plain = re.sub(r"\s+", "", text or "")
         if text and plain not in seen:
             seen.add(plain)
-            yield DocumentSection(_text(attachment.get("title")) if len(holders) > 1 else "", text)
+            yield DocumentSection(
+                plain_text(attachment.get("title")) if len(holders) > 1 else "", text
+            )
 
 
 def attachment_text(attachment: Resource, errors: RecordErrors) -> str | None:
@@ -244,48 +281,3 @@ def base64_bytes(text: str) -> bytes:
         return base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
     except binascii.Error as error:
         raise ValueError("an attachment whose data are no base64") from error
-
-
-def coded(value: Any) -> str:
-    """A CodeableConcept or Coding as its text, else the display, else the code, of its first."""
-    if isinstance(value, list):
-        return next((text for each in value if (text := coded(each))), "")
-    if not isinstance(value, dict):
-        return _text(value)
-    if text := _text(value.get("text")):
-        return text
-    for coding in [*filter(is_object, listed(value.get("coding"))), value]:
-        if text := _text(coding.get("display")) or _text(coding.get("code")):
-            return text
-    return coded(value.get("concept")) if "concept" in value else ""  # R5: CodeableReference
-
-
-_SKIPPED = frozenset(
-    (
-        "text",
-        "contained",
-        "content",
-        "presentedForm",
-        "section",
-        "extension",
-        "meta",
-        "resourceType",
-    )
-)
-
-
-def resource_labels(resource: Resource) -> dict[str, str]:
-    """Coded and plain fields by path (``DiagnosticReport.code``, ``Observation.valueString``)."""
-    kind = resource["resourceType"]
-    labels = {}
-    for name, value in resource.items():
-        if name in _SKIPPED or name.startswith("_"):
-            continue
-        text = coded(value)
-        if isinstance(value, dict) and "value" in value and not text:  # Quantity
-            text = (
-                f"{value['value']} {_text(value.get('unit')) or _text(value.get('code'))}".strip()
-            )
-        if text and isinstance(value, str | dict | list):
-            labels[f"{kind}.{name}"] = text
-    return labels

@@ -31,7 +31,7 @@ class Delimiters:
         if len(marks) < 1 or field.isalnum():
             raise ValueError("an MSH segment without delimiters")
         marks += "^~\\&#"[len(marks) :]
-        return cls(field, *marks[:5], charset=charset)
+        return cls(field, marks[0], marks[1], marks[2], marks[3], marks[4], charset)
 
 
 def raw_field(row: Segment, number: int) -> str:

@@ -1,6 +1,6 @@
 """Whose an HL7 v2 message is, and the identifiers of all whom its segments name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from medtune.data.clinical.document import KnownIdentifier, known
 from medtune.data.clinical.hl7_fields import (
@@ -58,8 +58,7 @@ def segment_identifiers(row: Segment, marks: Delimiters) -> Iterator[KnownIdenti
         yield from _name(part_of(parts, 1).split(marks.subcomponent), 2, marks)
     for parts in _fields(_PHONES, row, marks):
         yield from known("phone", part_of(parts, 1), part_of(parts, 12))
-        if number := "".join((part_of(parts, 6), part_of(parts, 7))):
-            yield from known("phone", number)
+        yield from known("phone", part_of(parts, 6) + part_of(parts, 7))
         yield from known("email", part_of(parts, 4))
     for parts in _fields(_ADDRESSES, row, marks):
         yield from known("address", part_of(parts, 1), part_of(parts, 2), part_of(parts, 3))
@@ -73,7 +72,7 @@ def segment_identifiers(row: Segment, marks: Delimiters) -> Iterator[KnownIdenti
 
 
 def _fields(
-    numbers: dict[str, tuple[int, ...]], row: Segment, marks: Delimiters
+    numbers: Mapping[str, tuple[int, ...]], row: Segment, marks: Delimiters
 ) -> Iterator[list[str]]:
     for number in numbers.get(row[0], ()):
         yield from repetitions(row, number, marks)

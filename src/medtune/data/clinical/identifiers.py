@@ -9,12 +9,50 @@ from medtune.data.clinical.document import KnownIdentifier, known
 
 
 def name_spellings(family: str, given: Sequence[str]) -> tuple[KnownIdentifier, ...]:
-    """A person's name whole, by its parts, and with the family name first."""
+    """A person's name whole, by its parts, with the family name first, and by the
+    words of a double name.
+    """
     family, given = family.strip(), [part.strip() for part in given if part.strip()]
     full = " ".join([*given, family]).strip()
     first_last = f"{given[0]} {family}" if given and family else None
     reversed_name = f"{family}, {given[0]}" if given and family else None
-    return known("name", full, reversed_name, first_last, family, *given)
+    parts = [
+        part
+        for name in (family, *given)
+        if len(words := re.split(r"[\s‐‑-]+", name)) > 1
+        for part in words
+        if len(part) > 2 and part[0].isupper()  # no particle: van, de la
+    ]
+    return known("name", full, reversed_name, first_last, family, *given, *parts)
+
+
+_TITLES = re.compile(
+    r"(?i:dr|prof|mr|mrs|ms|miss|mx|herr|frau|med|dipl|pd|md|do|phd|rn|np|pa|mbbs|frcp|jr|sr|esq|"
+    r"ii|iii|iv)(?:\.|$)|\([^)]*\)|\W+"
+)
+
+
+def written_name(text: str | None) -> tuple[KnownIdentifier, ...]:
+    """A name that stands in one text (``Dr. Erika Testmann, MD``, ``Testmann, Erika``): whole and
+    by its parts, without titles.
+    """
+    if not isinstance(text, str) or not text.strip():
+        return ()
+    parts = [
+        [word for word in part.split() if not _TITLES.fullmatch(word)]
+        for part in re.sub(r"\([^)]*\)", " ", text).split(",")
+    ]
+    parts = [part for part in parts if part]
+    if not parts:
+        return ()
+    first = parts[0]
+    if len(parts) > 1:
+        spellings = name_spellings(" ".join(first), parts[1])
+    else:
+        spellings = name_spellings(first[-1], first[:-1])
+    # Particles (van, de la) and what is no word are no names alone.
+    alone = tuple(i for i in spellings if " " in i.value or not i.value[:1].islower())
+    return tuple(dict.fromkeys((*known("name", text), *alone)))
 
 
 def date_spellings(value: Any) -> tuple[KnownIdentifier, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from medtune.data.clinical.document import ClinicalDocument, RecordErrors, text_sections
+from medtune.data.clinical.document import ClinicalDocument, RecordErrors, one_section
 from medtune.data.formats.tables import open_table
 
 # The columns by which the tables are known; their order is the published one.
@@ -25,7 +25,7 @@ def read_mimic(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocu
                 continue
             kind = str(row.get("note_type") or "")
             yield ClinicalDocument(
-                sections=text_sections(text.strip("\n")),
+                sections=one_section(text.strip("\n")),
                 location=location,
                 id=row.get("note_id") or None,
                 patient=str(subject),

@@ -27,8 +27,11 @@ def read_umls(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocum
             where=str(files[0].parent),
             fix="Name the directory that holds MRCONSO.RRF and MRDEF.RRF.",
         )
+    for name in tables.keys() - _FIELDS.keys():
+        errors.not_read(f"UMLS file {name}")
     defined = {row[0] for _, row in _rows(tables["MRDEF.RRF"], RecordErrors("skip"))}
-    names = _preferred_names(tables["MRCONSO.RRF"], defined, errors)
+    languages: dict[str, str] = {}
+    names = _preferred_names(tables["MRCONSO.RRF"], defined, languages, errors)
     types: dict[str, list[str]] = defaultdict(list)
     if "MRSTY.RRF" in tables:
         for _, row in _rows(tables["MRSTY.RRF"], errors):
@@ -38,6 +41,8 @@ def read_umls(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocum
         concept, vocabulary, text, suppressed = row[0], row[4], row[5], row[6]
         if suppressed not in ("N", ""):
             errors.not_read("UMLS definition that is suppressed")
+        elif (language := languages.get(vocabulary, "ENG")) != "ENG":
+            errors.not_read(f"UMLS definition of a vocabulary in another language ({language})")
         elif concept not in names:
             errors.not_read("UMLS definition without an English name")
         else:
@@ -70,12 +75,19 @@ def _rows(path: Path, errors: RecordErrors) -> Iterator[tuple[str, list[str]]]:
             yield location, row
 
 
-def _preferred_names(path: Path, concepts: set[str], errors: RecordErrors) -> dict[str, str]:
-    """Concept → English name: the preferred one (TS=P, STT=PF, ISPREF=Y), else the first."""
+def _preferred_names(
+    path: Path, concepts: set[str], languages: dict[str, str], errors: RecordErrors
+) -> dict[str, str]:
+    """Concept → English name: the preferred one (TS=P, STT=PF, ISPREF=Y), else the first.
+
+    ``languages`` gets the language of each vocabulary; one with English names is English.
+    """
     names: dict[str, str] = {}
     preferred: set[str] = set()
     for _, row in _rows(path, errors):
         concept = row[0]
+        if languages.get(row[11]) != "ENG":
+            languages[row[11]] = row[1]
         if concept not in concepts or row[1] != "ENG" or row[16] not in ("N", ""):
             continue
         best = (row[2], row[4], row[6]) == ("P", "PF", "Y")

@@ -115,7 +115,10 @@ def _directory_files(path: Path) -> list[Path]:
     """
     below = sorted(file for file in path.rglob("*") if file.is_file())
     kinds = [
-        *([f for f in below if plain_path(f).suffix.lower() == e] for e in (".xml", ".rrf")),
+        *(
+            [f for f in below if plain_path(f).suffix.lower() == e]
+            for e in (".xml", ".nxml", ".rrf")
+        ),
         [f for f in below if plain_path(f).suffix.lower() in (".hl7", ".er7")],
         [f for f in table_files(path) if f.name not in _NO_ROWS],
         [f for f in below if plain_path(f).suffix.lower() in TEXT_FILE_SUFFIXES],
@@ -167,7 +170,7 @@ def _opened(
     if known is None and (clinical := clinical_format(files)):
         name = (files[0] if len(files) == 1 else Path(source)).stem
         return document_source(name, files, clinical, settings)
-    if files[0].suffix.lower() == ".xml":
+    if plain_path(files[0]).suffix.lower() in (".xml", ".nxml"):
         return _source(
             KNOWN["medquad"], lambda: medquad_xml_rows(files), files, {"entity": "Focus"}
         )

@@ -71,6 +71,14 @@ def surnames() -> frozenset[str]:
     return COMMON_SURNAMES | read_words(NAMES_FOLDER / "surnames.txt")
 
 
+_ORDINARY_WORDS = _LISTS.words("ordinary_words") | AMBIGUOUS_NAMES | NOT_NAMES
+
+
+def is_ordinary_word(word: str) -> bool:
+    """Whether a name is also a word of every text (will, may, long); a name alone is none."""
+    return fold(word) in _ORDINARY_WORDS
+
+
 class NameStatus(NamedTuple):
     """What a word is as a name. ``unambiguous``: hardly any other word. ``sufficient``: a given
     name that needs no context.

@@ -8,12 +8,13 @@ from medtune.text.identifiers.ages import AGE_RULES
 from medtune.text.identifiers.bare_names import BARE_NAME_RULES
 from medtune.text.identifiers.contacts import CONTACT_RULES, PHONE_RULES
 from medtune.text.identifiers.dates import DATE_RULES
+from medtune.text.identifiers.known import known_patterns
 from medtune.text.identifiers.labelled_numbers import SPOKEN_NUMBER_RULES
 from medtune.text.identifiers.names import NAME_RULES
 from medtune.text.identifiers.personal_numbers import NUMBER_RULES
 from medtune.text.identifiers.persons import repeated_names
 from medtune.text.identifiers.roles import ROLE_RULES
-from medtune.text.identifiers.spans import Span, TakenSpans, apply, known_patterns
+from medtune.text.identifiers.spans import Span, TakenSpans, apply
 
 # The most specific first: what a rule has taken, no later one can have.
 IDENTIFIER_RULES = (
@@ -43,7 +44,7 @@ def find_all(texts: Sequence[str], known: Sequence[tuple[str, str]] = ()) -> lis
     of identifiers that are taken wherever they stand, before all rules.
     """
     taken_spans = [TakenSpans(len(text)) for text in texts]
-    patterns = known_patterns(known)
+    patterns = known_patterns(known, texts)
     for text, taken in zip(texts, taken_spans, strict=True):
         for kind, pattern in patterns:
             for match in pattern.finditer(text):

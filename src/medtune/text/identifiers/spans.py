@@ -105,20 +105,3 @@ def apply(rules: Iterable[IdentifierRule], text: str, taken: TakenSpans) -> None
         for match in rule.pattern.finditer(text):
             if result := rule.check(match):
                 taken.add(result if isinstance(result, Span) else Span(rule.kind, *result))
-
-
-_SHORT = 3  # letters: a name no longer is taken as it is written or in capitals (Li, not li)
-
-
-def known_patterns(known: Iterable[tuple[str, str]]) -> list[tuple[str, re.Pattern[str]]]:
-    """A pattern for each kind and value, the longest values first; blanks match any blanks."""
-    ordered = sorted(dict.fromkeys(known), key=lambda pair: (-len(pair[1]), pair))
-    return [(kind, _known_pattern(value)) for kind, value in ordered if value.strip()]
-
-
-def _known_pattern(value: str) -> re.Pattern[str]:
-    words = value.split()
-    text = r"\s+".join(map(re.escape, words))
-    if max(map(len, words)) > _SHORT:
-        return re.compile(rf"(?<!\w){text}(?!\w)", re.IGNORECASE)
-    return re.compile(rf"(?<!\w)(?:{text}|{re.escape(value.upper())})(?!\w)")
