@@ -37,6 +37,10 @@ def test_encodings_are_told_and_those_but_utf8_are_named(tmp_path, codec, capsys
     ("codec", "text"),
     [
         ("cp1250", "Łódź: pacjentka ma gorączkę; źródło zakażenia nieznane; wątroba powiększona"),
+        ("cp1250", "hőmérséklet és fejfájás"),
+        ("iso8859-2", "žluč a slezina"),
+        ("cp1254", "ağrı ve ateş"),
+        ("cp1250", "febră şi tuse în spaţiu"),
         ("cp1251", "У больного высокая температура и кашель"),
         ("shift_jis", "患者は発熱と咳があります"),
         ("gb18030", "患者有发热和咳嗽"),
@@ -48,6 +52,17 @@ def test_other_encodings_are_asked_for_and_never_guessed(tmp_path, codec, text):
     with pytest.raises(DataError, match=r"line 2: not UTF-8 .*not to be told what else"):
         open_table(path)
     assert list(open_table(path, encoding=codec).rows()) == [{"question": text, "answer": "1"}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Cost £5, 38.5°C, 5 µg", "½ tablet, ¾ full, 2×4, 3 cm³", "“It’s” – yes…", "¿Qué? 1º, as ações",
+     "die Größe", "l’œil gonflé, août", "blåbær på brød", "§ 5 und 20 € ± 2"],
+)  # fmt: skip
+def test_signs_and_words_of_windows_1252(tmp_path, text):
+    path = tmp_path / "a.csv"
+    path.write_bytes(f'question,answer\n"{text}",1\n'.encode("cp1252"))
+    assert list(open_table(path).rows()) == [{"question": text, "answer": "1"}]
 
 
 def test_a_damaged_file_of_utf8_is_not_taken_for_another_encoding(tmp_path):

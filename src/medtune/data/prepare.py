@@ -52,6 +52,7 @@ from medtune.data.workers import ordered_map
 from medtune.errors import DataError
 from medtune.files import TEMPORARY_MARK, file_hash, sha256_paths
 from medtune.progress import say, track
+from medtune.recipe.data import SourceSpec
 from medtune.recipe.schema import Data
 
 # rows of one part of a file: every part costs the footer a page, and the reader that much memory
@@ -157,14 +158,7 @@ def _opened(settings: Data, data_dir: Path | None) -> list[Source]:
             spec.name,
             data_dir,
             spec.columns or settings.columns,
-            SourceSettings(
-                settings.as_,
-                settings.label,
-                settings.section,
-                settings.on_error,
-                settings.encoding,
-                settings.sheet,
-            ),
+            _source_settings(spec, settings),
         )
         taken = {other.name for other in sources}
         names = (f"{source.name} {number}" if number > 1 else source.name for number in count(1))
@@ -178,6 +172,18 @@ def _opened(settings: Data, data_dir: Path | None) -> list[Source]:
         replace(source, file_part=part)
         for source, part in zip(sources, parts_of_files(files), strict=True)
     ]
+
+
+def _source_settings(spec: SourceSpec, settings: Data) -> SourceSettings:
+    """How one source is read: what it says itself, else what the recipe says of all."""
+    return SourceSettings(
+        spec.as_ or settings.as_,
+        spec.label or settings.label,
+        spec.section or settings.section,
+        settings.on_error,
+        spec.encoding or settings.encoding,
+        spec.sheet or settings.sheet,
+    )
 
 
 def _counted(sources: Sequence[Source], done: _Progress) -> Iterator[Row]:

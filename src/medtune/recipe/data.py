@@ -68,7 +68,13 @@ class Where(Section):
 
 
 class SourceSpec(Section):
-    """One source of several, with its part in the mixture."""
+    """One source of several, with its part in the mixture, and how it is read where that is not
+    as `data` says.
+    """
+
+    model_config = ConfigDict(
+        validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
 
     name: str = Field(description="A known source, a file, or a directory of MedQuAD XML.")
     columns: Columns | None = Field(
@@ -82,6 +88,13 @@ class SourceSpec(Section):
         description="Its part in the mixture against the other weights; the scarcest source sets "
         "the total.",
     )
+    as_: Literal["notes", "qa", "classification"] | None = Field(
+        None, alias="as", description="What its documents become; null: as data.as says."
+    )
+    label: str | None = Field(None, description="Its label; null: data.label.")
+    section: str | None = Field(None, description="Its section; null: data.section.")
+    encoding: str | None = Field(None, description="Its encoding; null: data.encoding.")
+    sheet: str | None = Field(None, description="Its sheet; null: data.sheet.")
 
     @model_validator(mode="before")
     @classmethod
@@ -295,6 +308,6 @@ class Data(Section):
             raise ValueError("give every source a weight, or none")
         if any(source.weight is not None and source.rows is not None for source in self.source):
             raise ValueError("a source takes rows or weight, not both")
-        if len({source.name for source in self.source}) < len(self.source):
+        if len({(source.name, source.sheet) for source in self.source}) < len(self.source):
             raise ValueError("a source is there twice")
         return self

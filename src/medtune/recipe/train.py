@@ -156,8 +156,8 @@ class Corpus(Section):
     """Plain text to pre-train on."""
 
     source: str = Field(
-        description="A table, a text file or a file of a clinical format; also by name in "
-        "--data-dir."
+        description="A table, a text file, or a file or directory of a clinical format; also by "
+        "name in --data-dir."
     )
     text: str = Field("text", description="Column of the text.")
     kind: str | None = Field(

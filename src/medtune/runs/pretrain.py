@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from medtune.cpu_threads import threads_text
 from medtune.errors import DataError
-from medtune.files import file_hash, read_as, whole_directory, write_json, write_text
+from medtune.files import read_as, whole_directory, write_json, write_text
 from medtune.models.load import load_tokenizer, load_weights, locate
 from medtune.models.precision import compute_dtype
 from medtune.progress import say
@@ -16,7 +16,7 @@ from medtune.recipe.schema import PretrainRecipe
 from medtune.report.cards import base_model_card
 from medtune.runs.estimate import UTILISATION, matrix_peak
 from medtune.runs.stage import RunDirectory, Stage, hardware, now, versions
-from medtune.training.corpus import TokenizedCorpus, read_corpus, tokenize_corpus
+from medtune.training.corpus import TokenizedCorpus, corpus_hash, read_corpus, tokenize_corpus
 from medtune.training.memory_estimate import resident_bytes
 from medtune.training.pretraining import (
     BaseModelFigures,
@@ -35,15 +35,15 @@ BYTES_PER_TOKEN = 4.0  # of English under a vocabulary of some thousand tokens
 
 
 def corpus_path(recipe: PretrainRecipe, data_dir: Path | None) -> Path:
-    """The corpus file: a path, or a name in the data directory."""
+    """The corpus, a file or a directory: a path, or a name in the data directory."""
     for path in (
         Path(recipe.corpus.source),
         *([data_dir / recipe.corpus.source] if data_dir else []),
     ):
-        if path.is_file():
+        if path.is_file() or path.is_dir():
             return path
     raise DataError(
-        f"there is no corpus file {recipe.corpus.source}",
+        f"there is no corpus {recipe.corpus.source}",
         where="corpus.source",
         fix="Give its path, or the directory that holds it with --data-dir or MEDTUNE_DATA.",
     )
@@ -94,7 +94,7 @@ def pretrain(recipe: PretrainRecipe, out: Path, data_dir: Path | None) -> BaseMo
         write_text(run.recipe, to_yaml(recipe))
         run.train.mkdir(exist_ok=True)
         figures_path = run.train / "figures.json"
-        inputs = {"recipe": learnt_from(recipe), "corpus": file_hash(path)}
+        inputs = {"recipe": learnt_from(recipe), "corpus": corpus_hash(path)}
         stage = Stage("pretrain", inputs, (run.model, figures_path), LIBRARIES)
         run.perform(stage, lambda: _train(recipe, path, run, figures_path))
         run.update(status="complete", end=now())

@@ -12,8 +12,9 @@ import numpy as np
 
 from medtune.data.clinical.detect import ClinicalFormat, clinical_format
 from medtune.data.clinical.document import RecordErrors
+from medtune.data.sources.open_source import source_files
 from medtune.errors import DataError
-from medtune.files import sha256_file, sha256_json, whole_directory, whole_file
+from medtune.files import file_hash, sha256_json, sha256_paths, whole_directory, whole_file
 from medtune.progress import say, track
 from medtune.recipe.schema import Corpus, PretrainRecipe
 from medtune.tokens.chat_templates import ENCODING_VERSION
@@ -76,13 +77,20 @@ class TokenizedCorpus:
 
 
 def read_corpus(path: Path, settings: Corpus) -> list[Document]:
-    """Documents of a table, of a text file (there a blank line divides), or of a clinical file,
+    """Documents of a table, of a text file (there a blank line divides), or of clinical files,
     where the patients are the groups.
 
     Empty ones are counted and left out.
     """
-    if path.suffix != ".txt" and (clinical := clinical_format([path])):
-        return _clinical_documents(path, clinical)
+    files = corpus_files(path)
+    if path.suffix != ".txt" and (clinical := clinical_format(files)):
+        return _clinical_documents(files, clinical)
+    if path.is_dir():
+        raise DataError(
+            "a directory of tables",
+            where=str(path),
+            fix="Name one table, or a directory of files of one clinical format or of texts.",
+        )
     rows = list(_corpus_rows(path, settings))
     documents = [
         Document(
@@ -104,14 +112,24 @@ def read_corpus(path: Path, settings: Corpus) -> list[Document]:
     return documents
 
 
-def _clinical_documents(path: Path, clinical: ClinicalFormat) -> list[Document]:
+def corpus_files(path: Path) -> list[Path]:
+    """The file itself, or the files of one kind below a directory."""
+    return source_files(str(path), None) if path.is_dir() else [path]
+
+
+def corpus_hash(path: Path) -> str:
+    """SHA-256 of the corpus: of the file, or of all that are read of a directory."""
+    return sha256_paths(corpus_files(path)) if path.is_dir() else file_hash(path)
+
+
+def _clinical_documents(files: list[Path], clinical: ClinicalFormat) -> list[Document]:
     errors = RecordErrors()
     documents = [
         Document(text=d.text, kind=clinical.name, group=d.patient or str(number))
-        for number, d in enumerate(clinical.read([path], errors))
+        for number, d in enumerate(clinical.read(files, errors))
     ]
     if not documents:
-        raise DataError("no text found", where=str(path), fix="Name a file that holds texts.")
+        raise DataError("no text found", where=str(files[0]), fix="Name files that hold texts.")
     if errors.unread:
         kinds = ", ".join(f"{kind} ({count})" for kind, count in errors.unread.items())
         say(f"corpus: not read: {kinds}")
@@ -231,7 +249,7 @@ def tokenize_corpus(
         )
     # Tokens of another corpus, seed or tokenizer are never used again.
     key = [
-        sha256_file(path),
+        corpus_hash(path),
         recipe.corpus.model_dump(),
         recipe.seed,
         recipe.model.vocabulary,

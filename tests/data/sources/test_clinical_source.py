@@ -7,7 +7,8 @@ import pytest
 
 from medtune.data.prepare import prepare
 from medtune.errors import DataError
-from medtune.recipe.schema import Data
+from medtune.recipe.schema import Corpus, Data
+from medtune.training.corpus import corpus_hash, read_corpus
 
 KINDS = ("Discharge summary", "Radiology report")
 
@@ -158,3 +159,27 @@ def test_fhir_in_xml_is_refused_with_the_way_out(tmp_path):
     path.write_text('<?xml version="1.0"?><Patient xmlns="http://hl7.org/fhir"/>')
     with pytest.raises(DataError, match="FHIR in XML is not read"):
         prepared(tmp_path, path)
+
+
+def test_each_source_says_what_its_documents_become(tmp_path):
+    first, second = tmp_path / "one", tmp_path / "two"
+    first.mkdir()
+    second.mkdir()
+    sources = [
+        {"name": str(bundle(first)), "label": "DocumentReference.type"},
+        {"name": str(bundle(second, patients=9)), "as": "notes"},
+    ]
+    data = Data(source=sources, near_duplicates={"policy": "off"})
+    assert data.model_dump(mode="json")["source"][1]["as"] == "notes"
+    audit = prepare(data, 0, [], None, tmp_path / "out").audit
+    assert [source.columns["as"] for source in audit.sources] == ["classification", "notes"]
+
+
+def test_a_corpus_of_a_directory(tmp_path):
+    bundle(tmp_path, patients=3)
+    corpus = Corpus(source=str(tmp_path))
+    documents = read_corpus(tmp_path, corpus)
+    assert (len(documents), len({d.group for d in documents})) == (9, 3)
+    before = corpus_hash(tmp_path)
+    bundle(tmp_path, patients=4)
+    assert corpus_hash(tmp_path) != before

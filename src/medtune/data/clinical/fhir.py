@@ -30,7 +30,7 @@ from medtune.data.clinical.fhir_people import (
     listed,
     person_key,
 )
-from medtune.data.clinical.fhir_values import coded, plain_text, resource_labels
+from medtune.data.clinical.fhir_values import coded, resource_labels, string_value
 from medtune.data.clinical.identifiers import written_name
 from medtune.data.clinical.narrative import html_text
 from medtune.data.formats.compression import open_binary, plain_path
@@ -47,7 +47,7 @@ def read_fhir(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocum
     for location, url, resource in _resources(files, RecordErrors("skip")):
         people.collect(resource, url, location)
         links.ask(resource)
-    for _, url, resource in _resources(files, RecordErrors("skip")) if links.wanted else ():
+    for _, url, resource in _resources(files, RecordErrors("skip")) if links.asked else ():
         links.collect(resource, url)
     for location, _, resource in _resources(files, errors):
         kind = resource["resourceType"]
@@ -142,7 +142,9 @@ def _document(
         id=str(resource["id"]) if resource.get("id") else None,
         patient=people.key(patient) or None,
         encounter=_encounter(resource),
-        title=plain_text(resource.get("title")) or plain_text(resource.get("description")) or None,
+        title=string_value(resource.get("title"))
+        or string_value(resource.get("description"))
+        or None,
         labels=resource_labels(resource),
         identifiers=tuple(
             dict.fromkeys(
@@ -161,7 +163,7 @@ def _numbers(resource: Resource) -> Iterator[KnownIdentifier]:
     """Numbers of the document itself, which texts repeat."""
     for name in ("identifier", "masterIdentifier"):
         for identifier in filter(is_object, listed(resource.get(name))):
-            yield from known("record", plain_text(identifier.get("value")))
+            yield from known("record", string_value(identifier.get("value")))
 
 
 def _encounter(resource: Resource) -> str | None:
@@ -191,7 +193,7 @@ def _sections(
         sections = tuple(_attachments(resource, links, location, errors))
         if not sections and (results := links.results_of(resource)):
             sections = (DocumentSection("Results", results),)
-        if conclusion := plain_text(resource.get("conclusion")):
+        if conclusion := string_value(resource.get("conclusion")):
             sections = (*sections, DocumentSection("Conclusion", conclusion))
     if not sections and (narrative := _narrative(resource)):
         sections = one_section(narrative)
@@ -204,7 +206,7 @@ def _narrative(holder: Resource) -> str:
     text = holder.get("text")
     generated = isinstance(text, dict) and text.get("status") == "empty"
     return (
-        html_text(plain_text(text.get("div"))) if isinstance(text, dict) and not generated else ""
+        html_text(string_value(text.get("div"))) if isinstance(text, dict) and not generated else ""
     )
 
 
@@ -212,17 +214,17 @@ def _composition_sections(sections: list[Any]) -> Iterator[DocumentSection]:
     for section in filter(is_object, sections):
         if text := _narrative(section):
             yield DocumentSection(
-                plain_text(section.get("title")) or coded(section.get("code")), text
+                string_value(section.get("title")) or coded(section.get("code")), text
             )
         yield from _composition_sections(listed(section.get("section")))
 
 
 def _observation(resource: Resource) -> tuple[DocumentSection, ...]:
-    texts = [plain_text(resource.get("valueString")), plain_text(resource.get("valueMarkdown"))]
+    texts = [string_value(resource.get("valueString")), string_value(resource.get("valueMarkdown"))]
     for part in filter(is_object, listed(resource.get("component"))):
-        if text := plain_text(part.get("valueString")):
+        if text := string_value(part.get("valueString")):
             texts.append(f"{coded(part.get('code'))}: {text}".removeprefix(": "))
-    texts += [plain_text(n.get("text")) for n in filter(is_object, listed(resource.get("note")))]
+    texts += [string_value(n.get("text")) for n in filter(is_object, listed(resource.get("note")))]
     written = "\n\n".join(text for text in texts if text) or _narrative(resource)
     return (DocumentSection(coded(resource.get("code")), written),) if written else ()
 
@@ -243,7 +245,7 @@ def _attachments(
         if text and plain not in seen:
             seen.add(plain)
             yield DocumentSection(
-                plain_text(attachment.get("title")) if len(holders) > 1 else "", text
+                string_value(attachment.get("title")) if len(holders) > 1 else "", text
             )
 
 

@@ -9,33 +9,33 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from medtune.data.clinical.fhir_people import Resource, is_object, listed
-from medtune.data.clinical.fhir_values import coded, observed_value, plain_text
+from medtune.data.clinical.fhir_values import coded, observed_value, string_value
 
 _LINKED = ("Binary", "Observation")
 
 
 @dataclass
 class FhirLinks:
-    """Texts by reference; only those that some resource asks for (``wanted``) are kept, Binary
+    """Texts by reference; only those that some resource asks for (``asked``) are kept, Binary
     data packed.
     """
 
-    wanted: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
     binaries: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     results: dict[str, str] = field(default_factory=dict)
 
     def ask(self, resource: Resource) -> None:
         """Remember what a resource refers to."""
         urls = (a.get("url") for a in attachments(resource) if not a.get("data"))
-        self.wanted.update(linked_key(str(url)) for url in urls if url)
-        self.wanted.update(_result_keys(resource))
+        self.asked.update(linked_key(str(url)) for url in urls if url)
+        self.asked.update(_result_keys(resource))
 
     def collect(self, resource: Resource, url: str) -> None:
         """Keep a resource that another one refers to."""
         kind = resource["resourceType"]
         if kind not in _LINKED:
             return
-        for key in {f"{kind}/{resource.get('id')}", linked_key(url)} & self.wanted:
+        for key in {f"{kind}/{resource.get('id')}", linked_key(url)} & self.asked:
             if kind == "Observation":
                 self.results[key] = result_line(resource)
             else:
@@ -103,6 +103,6 @@ def result_line(observation: Resource) -> str:
         value, name = observed_value(each), coded(each.get("code"))
         if value:
             limits = filter(is_object, listed(each.get("referenceRange")))
-            within = next((plain_text(each.get("text")) for each in limits), "")
+            within = next((string_value(each.get("text")) for each in limits), "")
             lines.append(f"{name}: {value}" + (f" ({within})" if within else ""))
     return "\n".join(lines)

@@ -18,7 +18,7 @@ _SKIPPED = frozenset(
 )
 
 
-def plain_text(value: Any) -> str:
+def string_value(value: Any) -> str:
     """A string without blanks around it; empty for any other value."""
     return value.strip() if isinstance(value, str) else ""
 
@@ -28,19 +28,19 @@ def coded(value: Any) -> str:
     if isinstance(value, list):
         return next((text for each in value if (text := coded(each))), "")
     if not isinstance(value, dict):
-        return plain_text(value)
-    if text := plain_text(value.get("text")):
+        return string_value(value)
+    if text := string_value(value.get("text")):
         return text
     for coding in [*filter(is_object, listed(value.get("coding"))), value]:
-        if text := plain_text(coding.get("display")) or plain_text(coding.get("code")):
+        if text := string_value(coding.get("display")) or string_value(coding.get("code")):
             return text
     return coded(value.get("concept")) if "concept" in value else ""  # R5: CodeableReference
 
 
 def quantity(value: Resource) -> str:
     """A Quantity as it is written, with its comparator and unit: ``<5.0 mg/L``."""
-    unit = plain_text(value.get("unit")) or plain_text(value.get("code"))
-    return f"{plain_text(value.get('comparator'))}{value.get('value')} {unit}".strip()
+    unit = string_value(value.get("unit")) or string_value(value.get("code"))
+    return f"{string_value(value.get('comparator'))}{value.get('value')} {unit}".strip()
 
 
 def observed_value(observation: Resource) -> str:
@@ -48,7 +48,7 @@ def observed_value(observation: Resource) -> str:
     name = next((name for name in observation if name.startswith("value")), "")
     value = observation.get(name)
     if not isinstance(value, dict):
-        return plain_text(value) if not isinstance(value, bool) else str(value).lower()
+        return string_value(value) if not isinstance(value, bool) else str(value).lower()
     if "value" in value:
         return quantity(value)
     parts = [value.get(part) for part in ("low", "high", "numerator", "denominator")]

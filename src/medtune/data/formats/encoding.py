@@ -22,6 +22,9 @@ _UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # no characters of Windows-
 # Between two letters stands a letter, an apostrophe or a dash; a sign there (łódź read as ³ód¼)
 # tells of another encoding.
 _IN_WORD = re.compile(r"[A-Za-z]([\x80-\xff€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ])[A-Za-z]")
+# Letters of other encodings that Windows-1252 shows as these: ğ ş ı ý ț of Turkish, Czech or
+# Romanian, ő of Hungarian (õ stands before e in Portuguese), ž ł ż before or behind letters.
+_FOREIGN = re.compile(r"[ðþÐÞýÝ]|õ(?!e)|(?<!\w)[¼¾£³¯][a-zß-ÿ]{2}|[a-zß-ÿ]{2}[¼¾¯¥£](?!\w)")
 _RUN = re.compile(rb"[\x80-\xff]+")
 
 
@@ -110,7 +113,10 @@ def _may_be_western(sample: bytes) -> bool:
         return False  # words of another script are runs of such bytes
     if any(_is_utf8(run) for run in runs):
         return False  # a damaged file of UTF-8
-    inside = _IN_WORD.findall(sample.decode("cp1252"))
+    text = sample.decode("cp1252")
+    if _FOREIGN.search(text):
+        return False
+    inside = _IN_WORD.findall(text)
     odd = sum(not (sign.isalpha() or sign in "’‘´`–—-") for sign in inside)
     return odd <= 0.02 * len(inside)
 
