@@ -204,3 +204,19 @@ def test_a_column_without_a_name_and_a_broken_workbook(tmp_path):
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(DataError, match=r"not a whole \.xlsx file"):
         open_table(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.1 + 0.2, "0.3"), (1e-7, "0.0000001"), (1.5, "1.5"), (-0.25, "-0.25"), (7.0, "7"),
+     (1e20, "100000000000000000000")],
+)  # fmt: skip
+def test_numbers_of_a_spreadsheet_as_it_shows_them(tmp_path, value, text):
+    path = workbook(tmp_path / "a.xlsx", {"A": [["question", "answer"], ["q", value]]})
+    assert [row["answer"] for row in open_table(path).rows()] == [text]
+
+
+def test_a_title_above_the_names_is_said(tmp_path):
+    path = workbook(tmp_path / "a.xlsx", {"A": [["Export"], ["question", "answer"], ["a", "b"]]})
+    with pytest.raises(DataError, match="with no title above it"):
+        open_table(path)

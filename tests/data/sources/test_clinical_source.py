@@ -183,3 +183,15 @@ def test_a_corpus_of_a_directory(tmp_path):
     before = corpus_hash(tmp_path)
     bundle(tmp_path, patients=4)
     assert corpus_hash(tmp_path) != before
+
+
+def test_an_encoding_is_taken_for_texts_and_refused_where_files_say_theirs(tmp_path):
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for n in range(12):
+        text = f"Pacjentka numer {n} ma gorączkę i kaszel."
+        (folder / f"{n}.txt").write_bytes(text.encode("cp1250"))
+    rows = rows_of(prepared(tmp_path, folder, encoding="cp1250"))
+    assert all("gorączkę" in row.messages[1].content for row in rows)
+    with pytest.raises(DataError, match="FHIR files say their encoding themselves"):
+        prepared(tmp_path, bundle(tmp_path), encoding="cp1250")

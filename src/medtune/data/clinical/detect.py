@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,7 @@ from medtune.data.clinical.mimic import MIMIC_COLUMNS, read_mimic
 from medtune.data.clinical.texts import TEXT_FILE_SUFFIXES, read_texts
 from medtune.data.clinical.umls import read_umls
 from medtune.data.formats.compression import open_binary, plain_path
+from medtune.data.formats.encoding import AUTO
 from medtune.errors import DataError
 
 _HEAD = 2**16  # bytes looked at
@@ -32,6 +34,22 @@ class ClinicalFormat:
     read: ReadDocuments
     use: DocumentUse = "notes"
 
+    def in_encoding(self, encoding: str) -> "ClinicalFormat":
+        """The format read in an encoding that a person names.
+
+        Raises ``DataError`` where its files, or its specification, say the encoding themselves.
+        """
+        if encoding == AUTO:
+            return self
+        if self.name not in _PLAIN:
+            raise DataError(
+                f"{self.name} files say their encoding themselves",
+                where="data.encoding",
+                fix="Leave it out, or name it at the source that it is for: "
+                "data.source: [{name: …, encoding: …}].",
+            )
+        return replace(self, read=partial(_PLAIN[self.name], encoding=encoding))
+
 
 FHIR = ClinicalFormat("FHIR", read_fhir)
 HL7 = ClinicalFormat("HL7 v2", read_hl7)
@@ -43,6 +61,7 @@ ARTICLES = ClinicalFormat("PubMed", read_articles, "qa")
 TEXTS = ClinicalFormat("text files", read_texts)
 MIMIC = ClinicalFormat("MIMIC-IV-Note", read_mimic)
 UMLS = ClinicalFormat("UMLS", read_umls, "qa")
+_PLAIN = {TEXTS.name: read_texts, MIMIC.name: read_mimic}
 _ROOTS = {
     "ClinicalDocument": CDA,
     "PubmedArticleSet": ARTICLES,

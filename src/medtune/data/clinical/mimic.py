@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from medtune.data.clinical.document import ClinicalDocument, RecordErrors, one_section
+from medtune.data.formats.encoding import AUTO
 from medtune.data.formats.tables import open_table
 
 # The columns by which the tables are known; their order is the published one.
@@ -11,10 +12,12 @@ MIMIC_COLUMNS = ("note_id", "subject_id", "hadm_id", "note_type", "note_seq")
 _TYPES = {"DS": "Discharge summary", "RR": "Radiology report", "AR": "Radiology report addendum"}
 
 
-def read_mimic(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocument]:
+def read_mimic(
+    files: list[Path], errors: RecordErrors, encoding: str = AUTO
+) -> Iterator[ClinicalDocument]:
     """One document of each row; ``___`` marks what was taken out and stays as it is."""
     for path in files:
-        for number, row in enumerate(open_table(path).rows(), 1):
+        for number, row in enumerate(open_table(path, encoding=encoding).rows(), 1):
             location = f"{path.name}, row {number}"
             text, subject = row.get("text") or "", row.get("subject_id") or ""
             if not subject:

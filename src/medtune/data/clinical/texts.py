@@ -6,16 +6,19 @@ from pathlib import Path
 from medtune.data.clinical.document import ClinicalDocument, RecordErrors, one_section
 from medtune.data.formats.compression import plain_path
 from medtune.data.formats.delimited import open_text
+from medtune.data.formats.encoding import AUTO
 from medtune.errors import DataError
 
 TEXT_FILE_SUFFIXES = (".txt", ".docx", ".pdf")
 
 
-def read_texts(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocument]:
+def read_texts(
+    files: list[Path], errors: RecordErrors, encoding: str = AUTO
+) -> Iterator[ClinicalDocument]:
     """The text of each file. A PDF of images alone has none and is counted."""
     for path in files:
         try:
-            text = _text_of(path)
+            text = _text_of(path, encoding)
         except DataError as error:
             errors.add(error.what, path.name, error.fix or "Save it as text.")
             continue
@@ -30,13 +33,13 @@ def read_texts(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocu
         )
 
 
-def _text_of(path: Path) -> str:
+def _text_of(path: Path, encoding: str) -> str:
     match plain_path(path).suffix.lower():
         case ".docx":
             return _docx_text(path)
         case ".pdf":
             return _pdf_text(path)
-    with open_text(path) as handle:
+    with open_text(path, encoding) as handle:
         return handle.read()
 
 

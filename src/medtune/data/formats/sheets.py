@@ -4,6 +4,7 @@ columns, every cell becomes the text that stands in it.
 
 import datetime
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ def _records(path: Path, sheet: str | None) -> Iterator[list[str]]:
             raise DataError(
                 f"{len(record)} fields where the header has {width}",
                 where=f"{path}, row {number}",
-                fix="Give every column a name in the first row.",
+                fix="Give every column a name in the first filled row, with no title above it.",
             )
         yield [*record[:width], *[""] * (width - len(record))]
 
@@ -86,11 +87,12 @@ def _sheet(path: Path, sheet: str | None) -> "CalamineSheet":
 
 
 def _cell(value: Any) -> str:
-    """A cell as text: whole numbers without a decimal point, dates as ISO 8601."""
+    """A cell as text: numbers by their 15 digits without an exponent, dates as ISO 8601."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
+    if isinstance(value, float):
+        # Spreadsheets count in 15 digits and show 0.1 + 0.2 as 0.3; no 1e-07 for 0.0000001.
+        return format(Decimal(f"{value:.15g}"), "f")
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         return value.date().isoformat()
     if isinstance(value, datetime.date | datetime.time):

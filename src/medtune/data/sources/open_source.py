@@ -169,6 +169,7 @@ def _opened(
     known = KNOWN.get(source)
     if known is None and (clinical := clinical_format(files)):
         name = (files[0] if len(files) == 1 else Path(source)).stem
+        clinical = clinical.in_encoding(settings.encoding)
         return document_source(name, files, clinical, settings)
     if plain_path(files[0]).suffix.lower() in (".xml", ".nxml"):
         return _source(
