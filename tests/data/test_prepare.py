@@ -281,5 +281,12 @@ def test_an_audit_alone_says_which_split_a_run_would_lack(tmp_path):
     audit = prepare(Data(source=path), 0, [], None, tmp_path / "audit", must_split=False).audit
     (warning,) = [text for text in audit.warnings if "a run would stop here" in text]
     assert warning.startswith("nothing is left for validation and test")
-    with pytest.raises(DataError, match="all rows fall into 1 group"):
+    with pytest.raises(DataError, match="all 9 rows fall into 1 group"):
         prepare(Data(source=path), 0, [], None, tmp_path / "run")
+
+
+def test_too_few_rows_are_called_so_and_not_blamed_on_groups(tmp_path):
+    path = str(table(tmp_path, pairs(2)))
+    unfilled = prepare(Data(source=path), 0, [], None, tmp_path, must_split=False).unfilled
+    assert "2 rows cannot fill them" in str(unfilled)
+    assert "group_by" not in str(unfilled)

@@ -99,13 +99,16 @@ def audit_source(
 
     settings = data_settings(source, options.overrides or [])
     with tempfile.TemporaryDirectory() as temporary:
-        audit = prepare(
+        prepared = prepare(
             settings, 0, [], options.existing_data_dir(), Path(temporary), must_split=False
-        ).audit
+        )
+        audit = prepared.audit
         if tokenizer:
             loss = text_loss(_control_tokens(tokenizer), Path(temporary), audit.splits)
             audit = audit.model_copy(update={"text_loss": loss})
     options.show(audit.as_json(), lambda: audit_text(audit, examples=options.examples))
+    if prepared.unfilled:  # the audit is whole, and a run would stop
+        raise prepared.unfilled
 
 
 def _control_tokens(tokenizer: str) -> "ControlTokens":

@@ -299,7 +299,7 @@ def data_warnings(
     labels = Counter(selection.label[selection.kept & index.labelled].tolist())
     yield from _label_warnings(labels, splits)
     largest = int(np.bincount(selection.group[selection.kept]).max())
-    if largest > LARGE_GROUP * int(selection.kept.sum()):
+    if largest > max(1, LARGE_GROUP * int(selection.kept.sum())):
         yield (
             f"one group holds {largest:,} rows: {_tie(selection, group_by)}, so it cannot be "
             "divided (fewer of data.split.group_by make smaller groups)"

@@ -34,7 +34,17 @@ ENTITY = ["focus", "focus_area", "entity", "topic", "disease", "condition"]
 LABEL = ["label", "class", "category", "specialty", "medical_specialty"]
 TEXT = ["text", "note", "report", "transcription", "sentence", "document", "description"]
 SYSTEM = ["system", "system_prompt"]
-CONTEXT = ["context", "passage"]
+CONTEXT = [
+    "context",
+    "contexts",
+    "passage",
+    "passages",
+    "vignette",
+    "clinical_vignette",
+    "case_vignette",
+    "abstract",
+    "documents",
+]
 _FURTHER = """
     id qid pid uid rowid patientid recordid subject source split kind group title name date age sex
     gender language lang rationale explanation comment score weight options choices answeridx

@@ -3,8 +3,9 @@ and common chat layouts.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from medtune.conversation import Message, Role
@@ -19,7 +20,7 @@ from medtune.data.column_names import (
     TEXT,
     shown_columns,
 )
-from medtune.data.field_use import HISTORY, FieldUse, is_missing
+from medtune.data.field_use import HISTORY, FieldUse, holds_sentence, is_empty, is_missing
 from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.json import nested_value
 from medtune.data.formats.tables import Table
@@ -42,14 +43,35 @@ ROLE_NAMES: dict[str, Role] = {
 
 
 def _find(names: list[str], candidates: list[str]) -> str | None:
-    lowered = {name.lower().strip(): name for name in names}
+    lowered = {re.sub(r"[\s-]+", "_", name.lower().strip()): name for name in names}
     return next((lowered[c] for c in candidates if c in lowered), None)
 
 
-def resolve_columns(names: list[str], explicit: Columns, where: str) -> Columns:
+# Columns of what people say, or of who they are.
+_PEOPLE = ("patient", "user", "human")
+_LOOK = 100  # rows
+
+
+def _people_columns(table: Table) -> frozenset[str]:
+    """Columns such as ``patient`` that hold numbers or names, and no question in the first rows."""
+    named = [name for name in table.names if name.lower().strip() in _PEOPLE]
+    return frozenset(
+        name for name in named if not any(map(_asks, islice(table.column(name), _LOOK)))
+    )
+
+
+def _asks(value: Any) -> bool:
+    return holds_sentence(value) or (
+        isinstance(value, str) and value.rstrip().endswith(("?", "？"))
+    )
+
+
+def resolve_columns(
+    names: list[str], explicit: Columns, where: str, people: Collection[str] = ()
+) -> Columns:
     """The columns to use: those of the recipe, checked; the rest by their usual names.
 
-    Unsure is an error.
+    ``people`` are columns that say who it is, which is no question. Unsure is an error.
     """
     for part, name in explicit.model_dump(exclude_none=True).items():
         if name not in names:
@@ -66,7 +88,8 @@ def resolve_columns(names: list[str], explicit: Columns, where: str) -> Columns:
         parts["answer"] = (
             parts["answer"] or _find(names, ANSWER) or parts["label"] or _find(names, LABEL)
         )
-        rest = [name for name in names if name not in (parts["answer"], parts["context"])]
+        no_question = (parts["answer"], parts["context"], *people)
+        rest = [name for name in names if name not in no_question]
         labelled = parts["answer"] is not None and parts["answer"].lower().strip() in LABEL
         if labelled or parts["label"] == parts["answer"]:
             parts["label"] = parts["label"] or parts["answer"]
@@ -154,12 +177,25 @@ def context_of(row: TableRow, column: str | None, location: str) -> str:
     """
     if column is None:
         return ""
-    value = nested_field(row, column, location)
-    if isinstance(value, dict):
-        held = [name for name in value if name.lower() in ("contexts", "context", "text")]
-        value = value[held[0]] if len(held) == 1 else value
+    return _nested_text(nested_field(row, column, location), column, location)
+
+
+# Where an object keeps its text, in the forms of published sets and of retrieval.
+_TEXT_FIELDS = ("contexts", "context", "text", "content", "page_content", "passage", "abstract")
+
+
+def _nested_text(value: Any, column: str, location: str) -> str:
+    """The texts of a list or object below one another; a title stands above its text."""
     if isinstance(value, list):
-        return "\n\n".join(text_of({column: part}, column, location) for part in value)
+        return "\n\n".join(_nested_text(part, column, location) for part in value)
+    if isinstance(value, dict):
+        held = [
+            name for name in value if name.lower() in _TEXT_FIELDS and not is_empty(value[name])
+        ]
+        if len(held) == 1:
+            text = _nested_text(value[held[0]], column, location)
+            title = text_of(value, "title", location).strip()
+            return f"{title}\n{text}" if title and title not in text else text
     return text_of({column: value}, column, location)
 
 
@@ -292,6 +328,7 @@ class Layout:
         """One row of the table."""
         columns = self.columns
         talk = columns.messages
+        self._refuse_undesired(row, location)
         return Row(
             messages=self._talk(row, talk, location) if talk else self._pair(row, location),
             source=source,
@@ -301,6 +338,19 @@ class Layout:
             id=_known(text_of(row, columns.id, location)),
             published_split=_known(text_of(row, columns.split, location).lower()),
         )
+
+    def _refuse_undesired(self, row: TableRow, location: str) -> None:
+        """Unpaired preferences (prompt, completion, label: false) mark answers not to be learnt."""
+        label = self.columns.label
+        if label is None or label in (self.columns.answer, self.columns.question):
+            return
+        if str(row.get(label)).strip().lower() == "false":
+            raise DataError(
+                f"the column {label!r} says false of an answer, which would be learnt all the same",
+                where=location,
+                fix="Leave out answers that are not to be learnt; rename the column if it says "
+                "something else.",
+            )
 
     def disagrees(self, row: TableRow, source: str, location: str) -> bool:
         """Whether two columns of a row name different answers."""
@@ -358,7 +408,8 @@ def find_layout(table: Table, explicit: Columns) -> Layout:
     Whether all rows share one instruction is seen by reading that column until a second one comes,
     so that a table whose rows do share one is read twice.
     """
-    columns = resolve_columns(table.names, explicit, table.path.name)
+    people = _people_columns(table)
+    columns = resolve_columns(table.names, explicit, table.path.name, people)
     if columns.split is None:
         taken = columns.model_dump(exclude_none=True).values()
         columns = columns.model_copy(update={"split": split_column(table, taken)})

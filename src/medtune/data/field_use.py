@@ -2,28 +2,43 @@
 what a row means are refused.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Any
 
 from medtune.data.column_names import reads_as_data, shown_column
 from medtune.data.formats.delimited import TableRow
 from medtune.data.formats.json import nested_value
+from medtune.data.learning_flags import says_learnt, unlearnt
 from medtune.errors import DataError
 
+# Texts that belong to the question, whatever they hold.
 CONTEXTS = ("context", "contexts", "passage", "system", "system_prompt")
+# The same where they hold a sentence: else they may be a number of a case, or an address.
+CASES = frozenset(
+    """
+    passages vignette vignettes casevignette clinicalvignette abstract abstracts document documents
+    docs article articles paragraph paragraphs case casetext casereport casedescription clinicalcase
+    patientcase scenario clinicalscenario background evidence evidences supportingevidence snippet
+    snippets excerpt excerpts sourcetext referencetext retrieved retrieveddocuments
+    retrievedcontext knowledge premise presentation clinicalnote patientnote dischargesummary
+    transcript story hpi presentillness clinicalhistory patienthistory supportingfacts
+    casedetails patientinformation patientinfo contextabstract contextdocuments
+    """.split()
+)
 HISTORY = ("history", "chat_history")
 MEDIA = "image images image_url image_path video videos audio audios pixel_values".split()
 TOOLS = "tools functions tool_calls function_call".split()
 REASONING = "reasoning reasoning_content thinking".split()
-WEIGHTS = "weight weights loss_weight sample_weight loss_scale".split()
-FLAGS = "train training trainable".split()
-DETAILS = "train_detail training_detail loss_mask".split()
 TURN_FIELDS = ("role", "from", "content", "value")
 UNUSUAL = "columns whose name reads as data"
-_LEARNT = ("1", "1.0", "true", "yes")
+_OBJECTS = "meta metadata extra extra_info info additional_kwargs".split()
+_ASKING = ("user", "human", "system", "patient")
+_SENTENCE = 4  # words; of scripts without blanks, 12 characters
 _WHY = {
     **dict.fromkeys(CONTEXTS, "a text that belongs to the question"),
     **dict.fromkeys(HISTORY, "earlier turns of the conversation"),
@@ -40,7 +55,21 @@ def plain_field(name: str) -> str:
 
 def changes_meaning(name: str) -> bool:
     """Whether a column of this name changes what a question or an answer means."""
-    return plain_field(name) in _WHY
+    return plain_field(name) in _WHY or is_case(name)
+
+
+def is_case(name: str) -> bool:
+    """Whether a column is named like a text that a question is about."""
+    return re.sub(r"[\W_]+", "", name).lower() in CASES
+
+
+def holds_sentence(value: Any) -> bool:
+    """Whether a text, or one within a list or object, is longer than a number or an address."""
+    if isinstance(value, list | tuple | dict):
+        return any(map(holds_sentence, value.values() if isinstance(value, dict) else value))
+    if not isinstance(value, str):
+        return False
+    return len(value.split()) >= _SENTENCE or (not value.isascii() and len(value) >= 12)
 
 
 def is_empty(value: Any) -> bool:
@@ -116,13 +145,17 @@ class WatchedRow(TableRow):
 class FieldUse:
     """What the reader of one source has used so far.
 
-    ``chosen`` are the columns that a person named: then those that are not read are their choice,
-    but for weights. ``disagreeing`` are the rows in which two columns name different answers.
+    ``chosen`` are the columns that a person named. Where question or answer is among them they are
+    read ``alone``: what is not read is that person's choice, but for weights. ``nested`` are fields
+    that hold lists or objects, ``disagreeing`` the rows in which two columns name different
+    answers.
     """
 
     chosen: frozenset[str] = frozenset()
+    alone: bool = False
     asked: set[str] = field(default_factory=set)
     filled: Counter[str] = field(default_factory=Counter)
+    nested: set[str] = field(default_factory=set)
     disagreeing: int = 0
 
     def begin(self) -> None:
@@ -156,8 +189,10 @@ class FieldUse:
                 seen.update(f"{name}.{part}" for part in _check_turns(name, value, location))
             elif not is_empty(value):
                 seen.add(name)
-                _check_learnt(name, value, f"the column {name!r}", location)
-                if not self.chosen:
+                if isinstance(value, list | dict):
+                    self.nested.add(name)
+                _check_learnt(name, value, "the row", location)
+                if not self.alone:
                     _check_meaning(name, value, f"the column {name!r}", location)
         self.filled.update(seen)
         read = {plain_field(name): name for name in self.asked}
@@ -184,43 +219,45 @@ def _check_turns(column: str, turns: Sequence[Any], location: str) -> Iterator[s
         for name, value in turn.items():
             if name in TURN_FIELDS or is_empty(value):
                 continue
-            if isinstance(role, str) and plain_field(role) in (
-                "user",
-                "human",
-                "system",
-                "patient",
-            ):
+            if isinstance(role, str) and plain_field(role) in _ASKING:
                 # What a user says is never learnt, whatever its weight; to learn it is refused.
-                if plain_field(name) in (*FLAGS, "loss") and _truth(value) in _LEARNT:
+                if says_learnt(name, value):
                     raise _unlearnt(f"{what} is a user's and says {name!r}: true", location)
             else:
-                _check_learnt(name, value, what, location, turn=True)
+                _check_learnt(name, value, what, location)
             _check_meaning(name, value, f"{name!r} in {what}", location)
             yield name
 
 
-def _truth(value: Any) -> str:
-    return str(value).strip().lower()
-
-
-def _check_learnt(name: str, value: Any, what: str, location: str, *, turn: bool = False) -> None:
+def _check_learnt(name: str, value: Any, what: str, location: str) -> None:
     """Every row and every answer is learnt alike: another weight is refused, not passed over."""
-    plain = plain_field(name)
-    flags = (*FLAGS, "loss") if turn else FLAGS
-    if plain in DETAILS or (plain in (*WEIGHTS, *flags) and _truth(value) not in _LEARNT):
-        raise _unlearnt(f"{what} gives a weight ({name!r}) other than 1", location)
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        with suppress(ValueError):
+            value = nested_value(value)
+    if says := unlearnt(name, value):
+        raise _unlearnt(f"{name!r} of {what} {says}", location)
+    if isinstance(value, dict) and plain_field(name) in _OBJECTS:
+        for inner, held in value.items():
+            _check_learnt(str(inner), held, f"{name!r} of {what}", location)
 
 
 def _unlearnt(what: str, location: str) -> DataError:
     return DataError(
         f"{what}, and all answers are learnt alike",
         where=location,
-        fix="Leave out what is not to be learnt; rename a column that is no weight.",
+        fix="Leave out what is not to be learnt; rename a column that says nothing of learning.",
     )
 
 
 def _check_meaning(name: str, value: Any, what: str, location: str) -> None:
     plain = plain_field(name)
+    if is_case(name) and holds_sentence(value):
+        raise DataError(
+            f"{what} holds {_WHY[CONTEXTS[0]]}, and is not read",
+            where=location,
+            fix=f"--set data.columns.context={quote(name)} reads it; data.columns.question and "
+            "answer, both named, read these alone.",
+        )
     if plain not in _WHY or (plain in HISTORY and isinstance(value, str)):
         return
     raise DataError(

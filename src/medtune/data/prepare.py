@@ -29,6 +29,7 @@ from medtune.data.audit import (
 from medtune.data.audit_facts import build_audit
 from medtune.data.cleaning import Tally
 from medtune.data.cleaning.meaning import rules_by_source, undone_repairs
+from medtune.data.column_advice import column_advice
 from medtune.data.contamination import check_contamination, open_benchmarks
 from medtune.data.field_use import unused_fields_text
 from medtune.data.index import Index, IndexFile
@@ -61,10 +62,14 @@ ROW_GROUP = 10_000
 
 @dataclass(frozen=True)
 class Prepared:
-    """The audit, and the directory in which the splits lie as Parquet."""
+    """The audit, and the directory in which the splits lie as Parquet.
+
+    ``unfilled`` is the error at which a run would stop, of an audit alone.
+    """
 
     audit: Audit
     directory: Path
+    unfilled: DataError | None = None
 
     @property
     def splits(self) -> dict[str, list[Conversation]]:
@@ -143,11 +148,12 @@ def prepare(
             seed,
         )
         _write_splits(rows, index, selection, directory)
+    warnings = [*audit.warnings, *(text for source in sources for text in column_advice(source))]
     if unfilled:  # an audit alone says what preparation would refuse
-        warning = f"{unfilled.what}: a run would stop here"
-        audit = audit.model_copy(update={"warnings": [*audit.warnings, warning]})
+        warnings.append(f"{unfilled.what}: a run would stop here")
+    audit = audit.model_copy(update={"warnings": warnings})
     _tell(audit)
-    return Prepared(audit, directory)
+    return Prepared(audit, directory, unfilled)
 
 
 def _opened(settings: Data, data_dir: Path | None) -> list[Source]:
@@ -292,14 +298,30 @@ def _unfilled_splits(settings: Data, selection: Selection) -> DataError | None:
     ]
     if not empty:
         return None
-    groups = int(selection.group.max(initial=-1)) + 1
-    part, rows = widest_tie(selection.keys)
-    cause = f"; {counted(rows, 'row')} share one {part}" if rows > 1 and part != "near" else ""
+    why, fix = _why_unfilled(selection)
     return DataError(
-        f"nothing is left for {' and '.join(empty)}: all rows fall into "
-        f"{counted(groups, 'group')}{cause}",
-        where="data.split",
-        fix="Give more rows, or fewer of data.split.group_by.",
+        f"nothing is left for {' and '.join(empty)}: {why}", where="data.split", fix=fix
+    )
+
+
+def _why_unfilled(selection: Selection) -> tuple[str, str]:
+    """Why a split is empty, and what to do: too few rows, rows that are tied together, or parts
+    that were published.
+    """
+    rows = int(selection.kept.sum())
+    groups = len(np.unique(selection.group[selection.kept]))
+    if groups == rows < len(SPLITS):
+        return f"{counted(rows, 'row')} cannot fill them", "Give more rows."
+    if groups >= len(SPLITS) and (selection.published > TRAIN).any():
+        return (
+            "the published parts leave none",
+            "Set data.published_split to ignore, or the share of that split to 0.",
+        )
+    part, tied = widest_tie(selection.keys)
+    cause = f"; {counted(tied, 'row')} share one {part}" if tied > 1 and part != "near" else ""
+    return (
+        f"all {counted(rows, 'row')} fall into {counted(groups, 'group')}{cause}",
+        "Give more rows, or fewer of data.split.group_by.",
     )
 
 

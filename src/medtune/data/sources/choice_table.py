@@ -232,10 +232,11 @@ class ChoiceLayout(Layout):
         return ascii_uppercase[position : position + 1]
 
 
-def find_choices(table: Table) -> ChoiceLayout | None:
+def find_choices(table: Table, explicit: Columns) -> ChoiceLayout | None:
     """The layout of a table of questions with options, if it is one.
 
-    What its answers mean is read from all rows.
+    What its answers mean is read from all rows. ``explicit`` names columns beside question and
+    answer.
 
     Raises ``DataError`` where there are options, and a column that they need is not there or not to
     be understood.
@@ -251,7 +252,7 @@ def find_choices(table: Table) -> ChoiceLayout | None:
         _needed("answer", key_column, table, options),
     )
     meaning, checked = _meaning(table, options, key)
-    layout = _beside(table, question, meaning.column)
+    layout = _beside(table, question, meaning.column, explicit)
     return ChoiceLayout(
         layout.columns,
         layout.instruction,
@@ -291,13 +292,17 @@ def _needed(part: str, column: str | None, table: Table, options: OptionColumns)
     return column
 
 
-def _beside(table: Table, question: str, key: str) -> Layout:
+def _beside(table: Table, question: str, key: str, explicit: Columns) -> Layout:
     """The layout of the columns beside the options."""
     by_label = plain_name(key) == _LABEL  # the usual reading would take it for a text and its class
-    explicit = Columns(
-        answer=key, question=question if by_label else None, id=_named(table.names, ["id"])
+    named = explicit.model_copy(
+        update={
+            "answer": key,
+            "question": question if by_label else None,
+            "id": explicit.id or _named(table.names, ["id"]),
+        }
     )
-    layout = find_layout(table, explicit)
+    layout = find_layout(table, named)
     return replace(layout, columns=layout.columns.model_copy(update={"label": None}))
 
 

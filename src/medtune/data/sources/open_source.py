@@ -263,7 +263,10 @@ def _by_layout(
             where=source,
             fix="Give them the same columns, or list the files in data.source.",
         )
-    use = FieldUse(frozenset(columns.model_dump(exclude_none=True).values()))
+    use = FieldUse(
+        frozenset(columns.model_dump(exclude_none=True).values()),
+        alone=_texts_chosen(columns),
+    )
     readers = [
         layout_rows(table, layout, name, use, part)
         for table, layout, part in zip(tables, layouts, parts, strict=True)
@@ -278,12 +281,17 @@ def _by_layout(
     return replace(opened, licence=known.licence, published=known.published) if known else opened
 
 
+def _texts_chosen(columns: Columns) -> bool:
+    """Whether a person named what is asked or learnt, not only what stands beside it."""
+    return any((columns.question, columns.answer, columns.messages, columns.label))
+
+
 def _layout(table: Table, columns: Columns) -> Layout:
-    """The layout of a table: with ``columns`` by these alone, else with its options, if it has
-    any.
+    """The layout of a table: where ``columns`` name its texts by these alone, else with its
+    options, if it has any.
     """
-    if not columns.model_dump(exclude_none=True):
-        return find_choices(table) or find_layout(table, columns)
+    if not _texts_chosen(columns):
+        return find_choices(table, columns) or find_layout(table, columns)
     layout = find_layout(table, columns)
     with suppress(DataError):
         options = find_options(table)
