@@ -49,6 +49,12 @@ def _sources(audit: Audit) -> Iterator[str]:
                 + ", ".join(f"{part} = {name}" for part, name in source.columns.items()),
                 "    ",
             )
+        if source.unreadable:
+            left_out = counts_in_words(source.unreadable)
+            places = ", ".join(source.unreadable_at[:3])
+            yield _wrapped(f"records left out, unreadable: {left_out} (at {places})", "    ")
+        if source.not_read:
+            yield _wrapped(f"not read: {counts_in_words(source.not_read)}", "    ")
 
 
 def _rows(audit: Audit) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pytest
 from medtune.data.prepare import prepare
 from medtune.errors import DataError
 from medtune.recipe.schema import Corpus, Data
+from medtune.report.audit_text import audit_text
 from medtune.training.corpus import corpus_hash, read_corpus
 
 KINDS = ("Discharge summary", "Radiology report")
@@ -131,6 +132,8 @@ def test_broken_records_are_left_out_by_choice_and_counted(tmp_path):
     assert audit.sources[0].unreadable == {"not valid JSON": 1}
     assert audit.sources[0].unreadable_at == ["export.ndjson, line 49"]
     assert audit.rows.read == 36
+    page = " ".join(audit_text(audit).split())
+    assert "records left out, unreadable: not valid JSON 1 (at export.ndjson, line 49)" in page
 
 
 def test_a_folder_of_texts_is_labelled_by_its_folders(tmp_path, capsys):
