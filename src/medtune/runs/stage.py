@@ -25,7 +25,7 @@ from medtune.report.figures import Hardware
 from medtune.run_paths import RunPaths
 
 # Raised when medtune's code changes what stages make from the same inputs.
-STAGE_VERSION = 6
+STAGE_VERSION = 7
 
 
 def now() -> str:
