@@ -3,8 +3,12 @@
 import json
 import re
 
-from medtune.cli.app import app
+import pytest
+
+from medtune.cli.app import app, exit_code_of
 from medtune.data.sources.catalogue import KNOWN
+from medtune.errors import DataError
+from medtune.progress import is_verbose, say
 
 
 def test_data_list_says_what_is_known_and_what_is_here(medtune, tmp_path):
@@ -80,3 +84,29 @@ def test_data_audit_counts_what_a_tokenizer_loses(tmp_path, real_tokenizers, cap
     assert "(U+000A" in audit("--tokenizer", str(real_tokenizers / "t5"))
     assert "tokenizer loses of the texts\n  nothing" in audit("--tokenizer", "medtune-base")
     assert "tokenizer" not in audit()
+
+
+def test_quiet_and_verbose_hold_for_one_command_of_a_process(tmp_path, capsys):
+    rows = [{"question": f"What is illness {i}?", "answer": f"Number {i}."} for i in range(3)]
+    table = tmp_path / "rows.jsonl"
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    audit = ["data", "audit", str(table)]
+    app([*audit, "--quiet", "--verbose"], standalone_mode=False)
+    assert not capsys.readouterr().err
+    say("said after")
+    assert "said after" in capsys.readouterr().err
+    with pytest.raises(DataError):
+        app([*audit[:2], str(tmp_path / "none.csv"), "--quiet"], standalone_mode=False)
+    say("said after an error")
+    assert "said after an error" in capsys.readouterr().err
+    app(["recipes", "list"], standalone_mode=False)
+    assert not is_verbose()
+
+
+def test_an_audit_of_too_few_rows_ends_with_the_error_of_a_run(tmp_path, capsys):
+    table = tmp_path / "rows.jsonl"
+    table.write_text('{"question": "What is gout?", "answer": "Crystals in the joints."}\n')
+    assert exit_code_of(lambda: app(["data", "audit", str(table)], standalone_mode=False)) == 2
+    told = capsys.readouterr()
+    assert "Duplicates among usable rows" in told.out
+    assert "nothing is left for validation and test: 1 row cannot fill them" in told.err

@@ -25,7 +25,7 @@ from medtune.cli.run import pretrain, run
 from medtune.cli.stage_verbs import prepare, report, train
 from medtune.cpu_threads import configure_threads
 from medtune.errors import MedtuneError, Stopped, without_values
-from medtune.progress import is_verbose, printable
+from medtune.progress import configure, is_verbose, printable
 
 GOES_ON = "What is done is kept: the same command goes on from there."
 NO_ROOM = {
@@ -149,6 +149,7 @@ def options(
     ),
 ) -> None:
     """Options that stand before any verb."""
+    configure(quiet=False, verbose=False)  # not as an earlier command of this process set them
     if context.invoked_subcommand in COMPUTING and not {"--help", "-h"} & set(sys.argv):
         configure_threads()
 

@@ -131,7 +131,10 @@ def offers(order: str) -> Callable[[Command], Command]:
         @wraps(function)
         def command(**values: Any) -> None:
             options = Options(**{name: values.pop(name) for name in taken})
-            function(**values, options=options)
+            try:
+                function(**values, options=options)
+            finally:  # what comes after in this process is not silenced, too
+                progress.configure(quiet=False)
 
         offered = [(_SHARED | parameters)[name] for name in names]
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in offered}
