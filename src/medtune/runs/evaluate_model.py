@@ -21,7 +21,7 @@ from medtune.progress import say
 from medtune.recipe.schema import Endpoint, Recipe
 from medtune.runs.plan import Plan
 from medtune.runs.preparation import prepare_splits
-from medtune.runs.task_items import TaskItems
+from medtune.runs.task_items import TaskItems, needs_splits
 from medtune.tokens.chat_templates import template_names
 
 TRAIN = Path("data") / "train.parquet"
@@ -105,8 +105,10 @@ def evaluate_model(
     reference = resolve_model(recipe.model if is_base else named)
     out = out or _kept_unasked(recipe, reference)
     with tempfile.TemporaryDirectory() as temporary:
-        prepare_splits(Plan.make(recipe, data_dir), Path(temporary))
-        jobs = TaskItems(recipe, Path(temporary), data_dir, out and out / "judge").jobs()
+        splits = Path(temporary) if needs_splits(recipe) else None
+        if splits:
+            prepare_splits(Plan.make(recipe, data_dir), splits)
+        jobs = TaskItems(recipe, splits, data_dir, out and out / "judge").jobs()
     refuse_training_rows(model, [item for job in jobs for item in job.items])
     evaluation = recipe.evaluate
     if isinstance(reference, EndpointRef):

@@ -72,25 +72,36 @@ def label_space(recipe: Recipe, data: Path) -> LabelSpace:
     return LabelSpace(tuple(sorted(labels)), sizes.most_common(1)[0][0] if sizes else 1)
 
 
+def needs_splits(recipe: Recipe) -> bool:
+    """Whether a task is measured on rows of the run, takes its labels of them, or shows some."""
+    return any(
+        task_of(spec).labelled
+        or (_benchmark_source(spec) is None and (not task_of(spec).own_items or spec.shots > 0))
+        for spec in recipe.evaluate.tasks
+    )
+
+
 @dataclass(frozen=True)
 class TaskItems:
-    """The recipe's tasks on the splits that lie in ``data``.
+    """The recipe's tasks on the splits that lie in ``data``, None where no task needs them.
 
     Sources of their own are found by ``data_dir``.
     """
 
     recipe: Recipe
-    data: Path
+    data: Path | None
     data_dir: Path | None
     judgements: Path | None = None
 
     def split(self, name: str) -> Sequence[Conversation]:
         """The conversations of one split."""
+        if self.data is None:
+            return ()
         return read_conversations(self.data / f"{name}.parquet")
 
     def settings(self) -> TaskSettings:
         """Of all tasks, with the labels of the data."""
-        space = label_space(self.recipe, self.data)
+        space = label_space(self.recipe, self.data) if self.data else LabelSpace()
         settings = TaskSettings.of(self.recipe, space.labels, space.set_size)
         return replace(settings, cache=self.judgements)
 
@@ -176,9 +187,13 @@ def _unmeasured(benchmark: Benchmark, settings: TaskSettings) -> Sequence[Conver
 
 
 def _benchmark(spec: TaskSpec, data_dir: Path | None) -> Benchmark | None:
-    if spec.source is None or task_of(spec).source_holds != "rows":
-        return None
-    return _read(spec.source, spec.split, data_dir)
+    source = _benchmark_source(spec)
+    return _read(source, spec.split, data_dir) if source else None
+
+
+def _benchmark_source(spec: TaskSpec) -> str | None:
+    """The data set whose rows a task is measured on, where these are not the run's own."""
+    return spec.source if task_of(spec).source_holds == "rows" else None
 
 
 @lru_cache(maxsize=8)
