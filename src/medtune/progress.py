@@ -152,3 +152,13 @@ def track(title: str, total: float, unit: str) -> Iterator[Bar]:
         yield bar
     bar._rich = None
     bar.finish()
+
+
+@contextlib.contextmanager
+def without_progress() -> Iterator[None]:
+    """Nothing is shown during the block."""
+    before, _settings.quiet = _settings.quiet, True
+    try:
+        yield
+    finally:
+        _settings.quiet = before

@@ -64,7 +64,7 @@ class Options:
         bool, typer.Option("--examples", help="Before and after of every cleaning rule.")
     ] = False
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Plan, sizes, memory and time; nothing is written.")
+        bool, typer.Option("--dry-run", help="Plan, sizes, memory, measured times; writes nothing.")
     ] = False
     json: Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")] = False
     quiet: Annotated[

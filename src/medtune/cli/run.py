@@ -1,6 +1,5 @@
 """`medtune run` and `medtune pretrain`: the whole way, from data to report or to a base model."""
 
-from collections.abc import Mapping
 from textwrap import fill
 from typing import Annotated
 
@@ -22,7 +21,8 @@ def run(recipe: RecipeName, *, options: Options, seeds: Seeds = None) -> None:
     settings = options.run_recipe(recipe, *([f"evaluate.seeds={seeds}"] if seeds else []))
     directory = options.run_directory(settings.name, recipe)
     if options.dry_run:
-        from medtune.runs.estimate import estimate, estimate_text
+        from medtune.runs.estimate import estimate
+        from medtune.runs.estimated_times import estimate_text
 
         numbers = estimate(settings, options.existing_data_dir())
         options.show(numbers, lambda: estimate_text(numbers))
@@ -59,10 +59,11 @@ def pretrain(recipe: RecipeName, *, options: Options) -> None:
         )
     directory = options.run_directory(settings.name, recipe)
     if options.dry_run:
-        plan = runs.plan_pretraining(
-            settings, runs.corpus_path(settings, options.existing_data_dir())
-        )
-        options.show(plan, lambda: _plan_text(plan))
+        from medtune.runs.pretrain_estimate import estimate_pretraining, pretraining_text
+
+        path = runs.corpus_path(settings, options.existing_data_dir())
+        numbers = estimate_pretraining(settings, path)
+        options.show(numbers, lambda: pretraining_text(numbers))
         return
     figures = runs.pretrain(settings, directory, options.existing_data_dir())
     if options.json:
@@ -74,11 +75,3 @@ def pretrain(recipe: RecipeName, *, options: Options) -> None:
             f"on {row.documents:,} held-out documents"
         )
     typer.echo(f"Model: {(directory / 'model').resolve()}")
-
-
-def _plan_text(plan: Mapping[str, object]) -> str:
-    lines = [
-        f"{name.replace('_', ' '):<24}{value:,}" if isinstance(value, int) else f"{name:<24}{value}"
-        for name, value in plan.items()
-    ]
-    return "\n".join([*lines, "Nothing was written."])

@@ -14,10 +14,8 @@ from medtune.progress import say
 from medtune.recipe.read import to_yaml
 from medtune.recipe.schema import PretrainRecipe
 from medtune.report.cards import base_model_card
-from medtune.runs.estimate import UTILISATION, matrix_peak
 from medtune.runs.stage import RunDirectory, Stage, hardware, now, versions
-from medtune.training.corpus import TokenizedCorpus, corpus_hash, read_corpus, tokenize_corpus
-from medtune.training.memory_estimate import resident_bytes
+from medtune.training.corpus import TokenizedCorpus, corpus_hash, tokenize_corpus
 from medtune.training.pretraining import (
     BaseModelFigures,
     Pretrainer,
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 
 LIBRARIES = ("torch", "transformers", "tokenizers")
-BYTES_PER_TOKEN = 4.0  # of English under a vocabulary of some thousand tokens
 
 
 def corpus_path(recipe: PretrainRecipe, data_dir: Path | None) -> Path:
@@ -47,33 +44,6 @@ def corpus_path(recipe: PretrainRecipe, data_dir: Path | None) -> Path:
         where="corpus.source",
         fix="Give its path, or the directory that holds it with --data-dir or MEDTUNE_DATA.",
     )
-
-
-def plan_pretraining(recipe: PretrainRecipe, path: Path) -> dict[str, str | int]:
-    """What a pre-training needs, estimated from the size of its text; nothing is written."""
-    documents = read_corpus(path, recipe.corpus)
-    size = sum(len(document.text.encode()) for document in documents)
-    tokens = int(size / BYTES_PER_TOKEN * (1 - recipe.corpus.held_out) * recipe.train.epochs)
-    steps = min(tokens // recipe.train.batch_tokens, recipe.train.max_steps or tokens)
-    shape, dtype = recipe.model, compute_dtype(recipe.train.dtype)
-    layer = 4 * shape.width**2 + 3 * shape.width * shape.feed_forward
-    parameters = shape.vocabulary * shape.width + shape.layers * layer
-    seconds = (
-        6 * parameters * steps * recipe.train.batch_tokens / (UTILISATION * matrix_peak(dtype))
-    )
-    # Activations: about 34 widths a layer and token (Korthikanti et al. 2022, arXiv:2205.05198,
-    # halves counted).
-    activations = 17 * dtype.itemsize * recipe.train.batch_tokens * shape.layers * shape.width
-    return {
-        "recipe": recipe.name,
-        "documents": len(documents),
-        "bytes": size,
-        "estimated_parameters": parameters,
-        "estimated_tokens": steps * recipe.train.batch_tokens,
-        "estimated_steps": steps,
-        "estimated_seconds": round(seconds),
-        "estimated_memory_bytes": resident_bytes() + 18 * parameters + activations,
-    }
 
 
 def pretrain(recipe: PretrainRecipe, out: Path, data_dir: Path | None) -> BaseModelFigures:
