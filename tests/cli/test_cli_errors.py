@@ -71,7 +71,7 @@ def test_verbose_adds_the_traceback_and_keeps_the_exit_code(medtune):
             ["broken.jsonl, line 2", "JSON"],
         ),
         ("quoting.csv", b'question,answer\na,"b"x\n', ["quoting.csv, line 2", "quot"]),
-        ("latin.csv", b"question,answer\na,b\nfi\xe8vre,c\n", ["latin.csv, line 3", "UTF-8"]),
+        ("coded.csv", b"question,answer\na,b\nfi\x81vre,c\n", ["coded.csv, line 3", "UTF-8"]),
         (
             "columns.csv",
             b"foo,bar\n1,2\n3,4\n",

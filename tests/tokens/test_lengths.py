@@ -128,10 +128,11 @@ def test_a_token_that_reaches_far_into_the_prompt_takes_the_slow_path_and_agrees
     )
     encoder = Encoder(tokenizer, 10**6)
     row = conversation("Why?", "    so")
-    slow, length = [], encoder.length
-    monkeypatch.setattr(encoder, "length", lambda c: slow.append(c) or length(c))
-    assert in_batch(encoder, row) == one_by_one(encoder, row)
+    slow, length = [], encoder._length
+    monkeypatch.setattr(encoder, "_length", lambda c: slow.append(c.conversation) or length(c))
+    batched = in_batch(encoder, row)
     assert slow == [row]
+    assert batched == one_by_one(encoder, row)
 
 
 def test_a_tokenizer_without_offsets_is_measured_by_prefixes_exactly():

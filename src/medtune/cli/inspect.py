@@ -208,8 +208,11 @@ def _print(views: "list[TokenView]", lengths: "TokenLengths", split: str, fate: 
             if state != "cut" or view.count(state)
         )
         console.print(
-            f"{view.id}: {len(view.pieces):,} tokens: {counts}", style="bold" if coloured else None
+            f"{view.id}: {len(view.pieces) + view.omitted:,} tokens: {counts}",
+            style="bold" if coloured else None,
         )
+        if view.omitted:
+            console.print(f"{view.omitted:,} cut tokens in the middle of long texts: not shown")
         if coloured:
             _print_coloured(console, view)
         else:

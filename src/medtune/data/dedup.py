@@ -3,7 +3,8 @@ combining marks, numbers in one spelling, signs that carry meaning, single blank
 """
 
 import re
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from hashlib import blake2b
 
@@ -28,10 +29,39 @@ def normalize(text: str) -> str:
     """
     form = marked(text).casefold()
     if form.isascii():
-        return _NOT_ASCII_WORD.sub(" ", form).strip()
+        return _words_only(_NOT_ASCII_WORD, form).strip()
     if text.isascii():
-        return " ".join(unmarked(_NOT_ASCII_WORD.sub(" ", form)).split())
-    return " ".join(unmarked(spaced(_not_word().sub(" ", form.replace("_", " ")))).split())
+        return _single_blanks(unmarked(_words_only(_NOT_ASCII_WORD, form)))
+    return _single_blanks(unmarked(spaced(_words_only(_not_word(), form.replace("_", " ")))))
+
+
+PART = 2**18  # characters whose words are in a list at once
+
+
+def _words_only(not_words: re.Pattern[str], text: str) -> str:
+    """A blank for each run of ``not_words``, part by part: a run is never parted."""
+    parts, start = [], 0
+    while len(text) - start > PART:
+        run = not_words.search(text, start + PART)
+        end = run.end() if run else len(text)
+        parts.append(not_words.sub(" ", text[start:end]))
+        start = end
+    return "".join([*parts, not_words.sub(" ", text[start:])])
+
+
+def _single_blanks(text: str) -> str:
+    return " ".join(filter(None, (" ".join(part.split()) for part in _parts(text))))
+
+
+def _parts(text: str) -> Iterator[str]:
+    """A text in parts of whole words."""
+    start = 0
+    while len(text) - start > PART:
+        end = text.find(" ", start + PART)
+        end = len(text) if end < 0 else end
+        yield text[start:end]
+        start = end
+    yield text[start:]
 
 
 PERMUTATIONS = 128
@@ -67,12 +97,12 @@ def word_hashes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 
 def normalized_word_hashes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The same for texts in normal form."""
-    hashes = [[_words[word] for word in text.split()] for text in texts]
-    starts = np.cumsum([0, *map(len, hashes)], dtype=np.int64)
-    words = np.fromiter(
-        (value for row in hashes for value in row), dtype=np.uint64, count=int(starts[-1])
-    )
-    return words, starts
+    words, starts = array("Q"), [0]
+    for text in texts:
+        for part in _parts(text):
+            words.extend([_words[word] for word in part.split()])
+        starts.append(len(words))
+    return np.frombuffer(words, dtype=np.uint64), np.array(starts, dtype=np.int64)
 
 
 def run_hashes(words: np.ndarray, starts: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:

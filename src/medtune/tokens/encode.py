@@ -17,6 +17,7 @@ from medtune.tokens.lengths import (
     overlong_error,
     truncation_counts,
 )
+from medtune.tokens.long_text import LongTexts, Shortened, batches
 from medtune.tokens.render import ChatTemplate, Rendered
 from medtune.tokens.token_view import TokenView, make_view, token_texts
 
@@ -129,6 +130,7 @@ class Encoder:
             )
         self.tokenizer, self.max_length, self.loss_on = tokenizer, max_length, loss_on
         self.template = ChatTemplate(tokenizer)
+        self._long = LongTexts(self.template.control, max_length)
 
     def _mark(self, rendered: Rendered) -> _Marked:
         ids, offsets = self.template.control.encode(rendered.text)
@@ -158,6 +160,10 @@ class Encoder:
         with row_errors(conversation.id):
             return self.template.conversation(conversation.messages)
 
+    def _shortened(self, conversation: Conversation) -> Shortened:
+        with row_errors(conversation.id):
+            return self._long.shorten(conversation)
+
     def _marked(self, conversation: Conversation) -> tuple[Rendered, _Marked]:
         rendered = self._rendered(conversation)
         with row_errors(conversation.id):
@@ -172,19 +178,21 @@ class Encoder:
 
         Raises ``DataError`` naming the row where nothing would be learnt.
         """
-        _, marked = self._marked(conversation)
+        short = self._shortened(conversation)
+        _, marked = self._marked(short.conversation)
         ids, supervised = marked.ids, marked.supervised
-        cut = max(0, len(ids) - self.max_length)
+        cut = max(0, len(ids) + short.total - self.max_length)
         if cut:
             kept = keep_positions(supervised, self.max_length)
             ids, supervised = ids[kept], supervised[kept]
         return Encoded(conversation.id, ids, supervised, cut)
 
     def view(self, conversation: Conversation) -> TokenView:
-        """The whole row, token by token: what is learnt, what is context, and what ``encode``
-        would cut.
+        """The row token by token: what is learnt, what is context, and what ``encode`` would cut;
+        the middle of a long text is counted only.
         """
-        rendered, marked = self._marked(conversation)
+        short = self._shortened(conversation)
+        rendered, marked = self._marked(short.conversation)
         total = len(marked.ids)
         kept = (
             keep_positions(marked.supervised, self.max_length)
@@ -204,24 +212,34 @@ class Encoder:
             kept,
             special,
             self.template.control.unknown_id,
+            short.total,
         )
 
     def length(self, conversation: Conversation) -> Length:
         """Tokens in all and supervised, before cutting. Raises like ``encode``."""
-        _, marked = self._marked(conversation)
-        return Length(conversation.id, len(marked.ids), int(marked.supervised.sum()))
+        return self._length(self._shortened(conversation))
+
+    def _length(self, short: Shortened) -> Length:
+        _, marked = self._marked(short.conversation)
+        return self._with_omitted(short, len(marked.ids), int(marked.supervised.sum()))
+
+    def _with_omitted(self, short: Shortened, tokens: int, supervised: int) -> Length:
+        learnt = short.total if self.loss_on == "all" else short.of_answers
+        return Length(short.conversation.id, tokens + short.total, supervised + learnt)
 
     def lengths(self, conversations: Sequence[Conversation]) -> list[Length]:
-        """``length`` of each conversation, tokenized as one batch on all cores.
+        """``length`` of each conversation, tokenized in batches on all cores.
 
         Raises like ``encode``.
         """
-        rendered = [self._rendered(conversation) for conversation in conversations]
+        shortened = map(self._shortened, conversations)
+        return [row for batch in batches(shortened, _characters) for row in self._batch(batch)]
+
+    def _batch(self, shortened: Sequence[Shortened]) -> list[Length]:
+        rendered = [self._rendered(short.conversation) for short in shortened]
         plain = all(self.template.control.is_plain(text.text) for text in rendered)
         if not self.tokenizer.is_fast or not plain:
-            return [self.length(conversation) for conversation in conversations]
-        if not rendered:
-            return []
+            return [self._length(short) for short in shortened]
         batch = self.tokenizer(
             [text.text for text in rendered],
             add_special_tokens=False,
@@ -230,10 +248,10 @@ class Encoder:
             return_attention_mask=False,
             return_token_type_ids=False,
         )
-        triples = zip(conversations, rendered, batch.encodings, strict=True)
+        triples = zip(shortened, rendered, batch.encodings, strict=True)
         return [self._measured(*triple) for triple in triples]
 
-    def _measured(self, conversation: Conversation, rendered: Rendered, encoding: Any) -> Length:
+    def _measured(self, short: Shortened, rendered: Rendered, encoding: Any) -> Length:
         tokens = len(encoding)
         if self.loss_on == "all":
             supervised = max(0, tokens - 1)
@@ -244,11 +262,15 @@ class Encoder:
             if (
                 None in counts
             ):  # a token that reaches far into what stands before the answer: look at all offsets
-                return self.length(conversation)
+                return self._length(short)
             supervised = sum(count or 0 for count in counts)
         if not supervised:
-            raise _nothing_learnt(conversation.id)
-        return Length(conversation.id, tokens, supervised)
+            raise _nothing_learnt(short.conversation.id)
+        return self._with_omitted(short, tokens, supervised)
+
+
+def _characters(short: Shortened) -> int:
+    return sum(len(message.content) for message in short.conversation.messages)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from medtune.conversation import Conversation, Message
 from medtune.errors import DataError, RecipeError
 from medtune.tokens.chat_templates import special_tokens
 from medtune.tokens.lengths import Length
+from medtune.tokens.long_text import LongTexts, batches
 from medtune.tokens.render import ChatTemplate
 from medtune.tokens.token_view import TokenView, make_view, token_texts
 
@@ -83,6 +84,7 @@ class PairEncoder:
         self.tokenizer, self.max_source, self.max_target = tokenizer, max_source, max_target
         self.max_length = max_source + max_target
         self.template = ChatTemplate(tokenizer)
+        self._long = LongTexts(self.template.control, max(max_source, max_target))
 
     def source_text(self, messages: Sequence[Message]) -> str:
         """The text that the encoder reads, with control tokens of the data masked."""
@@ -108,6 +110,14 @@ class PairEncoder:
             )
         return self.source_text(conversation.prompt), answer
 
+    def _shortened(self, conversation: Conversation) -> tuple[Conversation, int, int]:
+        """The conversation without the middles of long texts, and what they have of tokens in the
+        source and in the target.
+        """
+        short = self._long.shorten(conversation)
+        prompt = len(conversation.prompt)
+        return short.conversation, sum(short.omitted[:prompt]), sum(short.omitted[prompt:][:1])
+
     def _over(self, source: int, target: int) -> int:
         return max(0, source - self.max_source) + max(0, target - self.max_target)
 
@@ -116,12 +126,13 @@ class PairEncoder:
 
         Raises ``DataError`` naming the row where nothing would be learnt.
         """
+        conversation, more_source, more_target = self._shortened(conversation)
         source, target = (self.ids(text) for text in self._texts(conversation))
         return EncodedPair(
             conversation.id,
             source[keep_source(len(source), self.max_source)],
             target[keep_target(len(target), self.max_target)],
-            self._over(len(source), len(target)),
+            self._over(len(source) + more_source, len(target) + more_target),
         )
 
     def length(self, conversation: Conversation) -> Length:
@@ -129,32 +140,33 @@ class PairEncoder:
         return self.lengths([conversation])[0]
 
     def lengths(self, conversations: Sequence[Conversation]) -> list[Length]:
-        """``length`` of each conversation, tokenized as one batch."""
-        pairs = [self._texts(conversation) for conversation in conversations]
-        if not pairs:
-            return []
-        texts = [text for pair in pairs for text in pair]
-        if not all(map(self.template.control.is_plain, texts)):
-            return [self._length(*row) for row in zip(conversations, pairs, strict=True)]
-        encoded: Any = self.tokenizer(
-            texts, add_special_tokens=False, verbose=False, truncation=False
-        )["input_ids"]
-        sizes = [len(ids) + 1 for ids in encoded]
-        return [
-            Length(conversation.id, source + target, target, self._over(source, target))
-            for conversation, source, target in zip(
-                conversations, sizes[::2], sizes[1::2], strict=True
-            )
-        ]
+        """``length`` of each conversation, tokenized in batches."""
+        shortened = map(self._shortened, conversations)
+        return [row for batch in batches(shortened, _characters) for row in self._batch(batch)]
 
-    def _length(self, conversation: Conversation, texts: tuple[str, str]) -> Length:
-        source, target = (len(self.ids(text)) for text in texts)
-        return Length(conversation.id, source + target, target, self._over(source, target))
+    def _batch(self, shortened: Sequence[tuple[Conversation, int, int]]) -> list[Length]:
+        texts = [text for conversation, _, _ in shortened for text in self._texts(conversation)]
+        if all(map(self.template.control.is_plain, texts)):
+            encoded: Any = self.tokenizer(
+                texts, add_special_tokens=False, verbose=False, truncation=False
+            )["input_ids"]
+            sizes = [len(ids) + 1 for ids in encoded]
+        else:
+            sizes = [len(self.ids(text)) for text in texts]
+        rows = []
+        for (conversation, more_source, more_target), first, second in zip(
+            shortened, sizes[::2], sizes[1::2], strict=True
+        ):
+            source, target = first + more_source, second + more_target
+            over = self._over(source, target)
+            rows.append(Length(conversation.id, source + target, target, over))
+        return rows
 
     def view(self, conversation: Conversation) -> TokenView:
-        """The whole pair, token by token: the source is context, the target is learnt, and what
-        ``encode`` would cut.
+        """The pair token by token: the source is context, the target is learnt, and what ``encode``
+        would cut; the middle of a long text is counted only.
         """
+        conversation, *omitted = self._shortened(conversation)
         source, target = self._texts(conversation)
         ids, texts = self._pieces(source)
         target_ids, target_texts = self._pieces(target)
@@ -173,6 +185,7 @@ class PairEncoder:
             np.concatenate(kept),
             special,
             self.template.control.unknown_id,
+            sum(omitted),
         )
 
     def _pieces(self, text: str) -> tuple[list[int], list[tuple[str, str]]]:
@@ -184,3 +197,7 @@ class PairEncoder:
             texts = [("", str(self.tokenizer.decode([i]))) for i in encoded]
         ids = [*encoded.tolist(), int(self.tokenizer.eos_token_id)]
         return ids, [*texts, ("", str(self.tokenizer.eos_token))]
+
+
+def _characters(shortened: tuple[Conversation, int, int]) -> int:
+    return sum(len(message.content) for message in shortened[0].messages)

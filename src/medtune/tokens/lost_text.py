@@ -14,6 +14,7 @@ from unicodedata import category, normalize
 from medtune.conversation import Conversation
 from medtune.data.audit import SplitTextLoss, TextLoss
 from medtune.tokens.control_tokens import ControlTokens
+from medtune.tokens.long_text import text_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,15 @@ class RoundTrip:
         self._lost: set[str] = set()
 
     def measure(self, text: str) -> LostText:
-        """Of a text whose control tokens are masked where the data wrote them."""
+        """Of a text whose control tokens are masked where the data wrote them, piece by piece."""
+        losses = [self._measure(piece) for piece in text_pieces(text)]
+        return LostText(
+            sum(loss.unknown for loss in losses),
+            sum((loss.characters for loss in losses), Counter()),
+            sum(loss.kept_bytes for loss in losses),
+        )
+
+    def _measure(self, text: str) -> LostText:
         written = self.control.unmask(text)
         size = len(written.encode("utf-8", "surrogatepass"))
         if self._surely_kept(written):

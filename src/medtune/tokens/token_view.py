@@ -34,7 +34,8 @@ class ViewedToken:
 
 @dataclass(frozen=True)
 class TokenView:
-    """All tokens of one conversation, those that are cut too.
+    """All tokens of one conversation, those that are cut too, but ``omitted`` ones in the middle
+    of long texts, which are cut and only counted.
 
     The pieces joined, each with what is unseen before it, are the rendered text up to the last
     token.
@@ -42,10 +43,12 @@ class TokenView:
 
     id: str
     pieces: tuple[ViewedToken, ...]
+    omitted: int = 0
 
     def count(self, state: State) -> int:
-        """How many of the tokens are in this state."""
-        return sum(piece.state == state for piece in self.pieces)
+        """How many of the tokens are in this state, with the omitted ones."""
+        shown = sum(piece.state == state for piece in self.pieces)
+        return shown + (self.omitted if state == "cut" else 0)
 
     def as_dict(self) -> dict[str, object]:
         """The view as plain values, for JSON."""
@@ -54,6 +57,7 @@ class TokenView:
             "supervised": self.count("supervised"),
             "context": self.count("context"),
             "cut": self.count("cut"),
+            "omitted": self.omitted,
             "tokens": [asdict(piece) for piece in self.pieces],
         }
 
@@ -80,6 +84,7 @@ def make_view(
     kept: "np.ndarray",
     special: set[int],
     unknown: int | None = None,
+    omitted: int = 0,
 ) -> TokenView:
     """A view from the tokens' texts (see ``token_texts``), what is learnt, and which
     positions stay.
@@ -93,7 +98,7 @@ def make_view(
         strange = int(token) == unknown
         marked = int(token) in special and not strange
         pieces.append(ViewedToken(int(token), text, state, marked, unseen, strange))
-    return TokenView(row, tuple(pieces))
+    return TokenView(row, tuple(pieces), omitted)
 
 
 BOUNDARY, REST, UNKNOWN = "│", "‥", "⁇"

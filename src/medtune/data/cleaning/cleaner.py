@@ -95,11 +95,16 @@ _LAST_STOP = re.compile(r".*[.!?](?=\s)", re.S)
 PROSE_WORDS = 8  # shorter answers are terms and lists, which need no full stop
 
 
+def has_words(text: str, number: int) -> bool:
+    """Whether a text has at least so many words; no longer list of them is built."""
+    return len(text.split(maxsplit=number)) >= number
+
+
 def cut_off(answer: str) -> bool:
     """Whether prose ends without a full stop (a last line that is a list item may)."""
     last = answer.rsplit("\n", 1)[-1].lstrip()
     return (
-        len(answer.split()) >= PROSE_WORDS
+        has_words(answer, PROSE_WORDS)
         and not last.startswith(("-", "•", "*"))
         and not _ENDED.search(answer)
     )
@@ -209,7 +214,7 @@ class Cleaner:
             return None
         if row.is_choice:
             return row
-        if row.source not in terse and len(row.answer.split()) < self.settings.min_answer_words:
+        if row.source not in terse and not has_words(row.answer, self.settings.min_answer_words):
             tally.dropped["too_short"] += 1
             return None
         if not cut_off(row.answer):
@@ -222,7 +227,7 @@ class Cleaner:
             tally.dropped["cut_off"] += 1
             return None
         whole = _LAST_STOP.match(row.answer) if self.settings.cut_off == "trim" else None
-        if not whole or len(whole[0].split()) < self.settings.min_answer_words:
+        if not whole or not has_words(whole[0], self.settings.min_answer_words):
             return row
         last = max(i for i, m in enumerate(row.messages) if m.role == "assistant")
         messages = tuple(
