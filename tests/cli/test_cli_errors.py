@@ -83,7 +83,8 @@ def test_verbose_adds_the_traceback_and_keeps_the_exit_code(medtune):
         ("nothing.jsonl", b"", ["nothing.jsonl", "no rows"]),
         ("blank.csv", b"question,answer\na,\n,b\n , \nc,\n", ["blank.csv", "usable rows"]),
         ("whole.parquet", b"PAR1 no", ["whole.parquet", "Parquet"]),
-        ("page.docx", b"x", ["page.docx", ".csv"]),
+        ("page.docx", b"x", ["page.docx", "not a whole .docx file"]),
+        ("page.odt", b"x", ["page.odt", ".csv"]),
     ],
 )
 def test_data_that_cannot_be_read_name_file_and_line(medtune, tmp_path, name, content, words):

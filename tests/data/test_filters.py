@@ -145,3 +145,13 @@ def test_all_rows_may_train():
     assert [len(prepared.splits[name]) for name in SPLITS] == [13, 0, 0]
     assert not any("test split" in note for note in prepared.audit.as_json()["warnings"])
     assert len(run(pairs(1), split={"train": 1, "validation": 0, "test": 0}).splits["train"]) == 1
+
+
+def test_rows_with_a_very_long_text_are_named_by_place_and_length(tmp_path):
+    rows = pairs(20)
+    rows[4] = rows[4] | {"answer": "It may last for long. " * 10_000}
+    audit = run(table(tmp_path, rows)).audit.as_json()
+    (warning,) = [line for line in audit["warnings"] if "characters" in line]
+    assert warning.startswith("1 row with a text of more than 200,000 characters")
+    assert "row 5: 220,000 characters" in warning
+    assert "last" not in warning

@@ -38,6 +38,7 @@ from medtune.data.audit import (
     counted,
 )
 from medtune.data.cleaning import Boilerplate, Tally
+from medtune.data.cleaning.cleaner import LONG
 from medtune.data.index import Index
 from medtune.data.published_split import NONE, TRAIN, UNKNOWN
 from medtune.data.rows import Row, RowStore
@@ -192,6 +193,7 @@ def build_audit(
             *(published.sentences() if published else ()),
             *repair_warnings(cleaning.proposed),
             *data_warnings(index, selection, splits, settings.split.group_by),
+            *long_text_warnings(tally),
             *overlap_warnings(contamination),
         ],
         contamination=contamination,
@@ -356,6 +358,17 @@ def _label_warnings(labels: Counter[str], splits: Mapping[str, SplitAudit]) -> I
         yield (
             f"{missing} of {len(tested) + missing} classes {verb} trained and not tested: too few "
             "groups"
+        )
+
+
+def long_text_warnings(tally: Tally) -> Iterator[str]:
+    """Rows with a text of more than ``LONG`` characters, the longest by their places."""
+    if number := tally.counted["long"]:
+        named = "; ".join(f"{place}: {size:,} characters" for size, place in tally.longest)
+        more = "" if number <= len(tally.longest) else ", the longest:"
+        yield (
+            f"{counted(number, 'row')} with a text of more than {LONG:,} characters{more} "
+            f"({named}): is this one row, or a file that was not parted?"
         )
 
 

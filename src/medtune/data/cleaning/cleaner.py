@@ -19,6 +19,7 @@ from medtune.text.identifiers import mask_texts
 EXAMPLES = 3
 AROUND = 70  # characters shown on either side of a change
 MASKED = 400  # characters masked on either side
+LONG = 200_000  # characters of a text that is named: a book, or a file that was not parted
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Tally:
     """Source → rows with an answer."""
     changing: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Source and rule → answers that say other figures, units, signs or denials after it."""
+    longest: list[tuple[int, str]] = field(default_factory=list)
 
     def changed(self, rule: str, location: str, before: str, after: str) -> None:
         """One text changed by one rule."""
@@ -50,6 +52,13 @@ class Tally:
         entry.characters += abs(len(before) - len(after))
         if len(entry.examples) < EXAMPLES:
             entry.examples.append(_example(location, before, after))
+
+    def measured(self, row: Row) -> None:
+        """Count a row with a long text; the longest are kept: characters and place."""
+        size = max(len(message.content) for message in row.messages)
+        if size > LONG:
+            self.counted["long"] += 1
+            self.longest = sorted([*self.longest, (size, row.location)], reverse=True)[:EXAMPLES]
 
     def row(self, rules: set[str]) -> None:
         """One row changed by these rules."""
@@ -68,6 +77,7 @@ class Tally:
         self.counted += other.counted
         self.answers += other.answers
         self.changing += other.changing
+        self.longest = sorted(self.longest + other.longest, reverse=True)[:EXAMPLES]
 
 
 def _first_difference(left: str, right: str) -> int:
@@ -156,6 +166,7 @@ class Cleaner:
         """
         touched: set[str] = set()
         tally.answers[row.source] += bool(row.answer.strip())
+        tally.measured(row)
         named = (
             self.settings.labels
             and row.label is not None
