@@ -364,7 +364,7 @@ def _label_warnings(labels: Counter[str], splits: Mapping[str, SplitAudit]) -> I
 def long_text_warnings(tally: Tally) -> Iterator[str]:
     """Rows with a text of more than ``LONG`` characters, the longest by their places."""
     if number := tally.counted["long"]:
-        named = "; ".join(f"{place}: {size:,} characters" for size, place in tally.longest)
+        named = "; ".join(f"{location}: {size:,} characters" for size, location in tally.longest)
         more = "" if number <= len(tally.longest) else ", the longest:"
         yield (
             f"{counted(number, 'row')} with a text of more than {LONG:,} characters{more} "

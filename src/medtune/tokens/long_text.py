@@ -49,11 +49,11 @@ def text_pieces(text: str, size: int = PIECE) -> Iterator[str]:
 
 
 def blank_before(text: str, position: int, lowest: int) -> int:
-    """The last place of a single blank in [``lowest``, ``position``); else ``position``."""
-    place = text.rfind(" ", lowest, position)
-    while place > 0 and (text[place - 1].isspace() or text[place + 1].isspace()):
-        place = text.rfind(" ", lowest, place)
-    return place if place > 0 else position
+    """The position of the last single blank in [``lowest``, ``position``); else ``position``."""
+    blank = text.rfind(" ", lowest, position)
+    while blank > 0 and (text[blank - 1].isspace() or text[blank + 1].isspace()):
+        blank = text.rfind(" ", lowest, blank)
+    return blank if blank > 0 else position
 
 
 def count_tokens(text: str, control: ControlTokens) -> int:
