@@ -4,13 +4,14 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
 
 from made_results import made_score
 from medtune.files import read_json, read_json_lines, write_json, write_json_lines
 from medtune.recipe.schema import TaskSpec
-from medtune.report.sections import task_sections
+from medtune.report.sections import measured_on, task_sections
 from medtune.report.write import number, size, write_report
 from medtune.runs.pipeline import report_again
 
@@ -375,3 +376,12 @@ def test_numbers_for_people(value, text):
 
 def test_sizes_for_people():
     assert (size(3 * 2**20), size(1.5 * 2**30)) == ("3 MiB", "1.50 GiB")
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"), [("medqa", "medqa"), ("/wards/7/exam.csv", "exam.csv")]
+)
+def test_the_page_names_a_file_of_questions_without_its_directory(source, shown):
+    spec = TaskSpec(task="multiple_choice", source=source)
+    figures = SimpleNamespace(specs={"exam": spec})
+    assert measured_on(figures, "exam").split(",")[0] == shown

@@ -4,6 +4,7 @@ trainings.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from medtune.evaluation.evaluate import figure_named
@@ -121,10 +122,10 @@ def _task_line(figures: Figures, key: str, scores: Scores) -> TaskLine:
 
 
 def measured_on(figures: Figures, key: str) -> str:
-    """Whose items a task asks."""
+    """Whose items a task asks; of a file its name, since a report is read on other machines."""
     spec = figures.specs.get(key)
     if spec and spec.source:
-        return f"{spec.source}, {spec.split or 'its test part, or all of it'}"
+        return f"{Path(spec.source).name}, {spec.split or 'its test part, or all of it'}"
     return figures.task(key).own_items or f"{figures.metrics.data.measured_on} rows of this run"
 
 
