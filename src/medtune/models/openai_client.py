@@ -13,7 +13,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, TypeVar
 
 from medtune.errors import MedtuneError, ModelError, RunError
@@ -228,17 +227,34 @@ def without_sent_text(message: str, request: "httpx2.Request") -> str:
     try:
         body = json.loads(request.content)
         messages = [m.get("content") for m in body.get("messages") or []]
-        texts = [text for text in (*messages, body.get("prompt")) if isinstance(text, str)]
+        prompts = body.get("prompt")
+        prompts = prompts if isinstance(prompts, list) else [prompts]
+        texts = [text for text in (*messages, *prompts) if isinstance(text, str)]
     except (ValueError, AttributeError, RuntimeError):  # no JSON, or not kept: a file
         return message
     message = message[:2000]
     for text in sorted(filter(None, map(str.strip, texts)), key=len, reverse=True):
         message = message.replace(text, "…") if len(text) > 2 else message
-        blocks = SequenceMatcher(None, message, text, autojunk=False).get_matching_blocks()
-        for block in reversed(blocks):
-            if block.size >= SHORTEST_QUOTE:
-                message = f"{message[: block.a]}…{message[block.a + block.size :]}"
+        message = _without_quotes(message, text)
     return message
+
+
+def _without_quotes(message: str, text: str) -> str:
+    """The message with each run of ``SHORTEST_QUOTE`` or more characters of the text cut, in any
+    order.
+    """
+    kept, start = [], 0
+    while start < len(message):
+        end = start + SHORTEST_QUOTE
+        if end > len(message) or message[start:end] not in text:
+            kept.append(message[start])
+            start += 1
+            continue
+        while end < len(message) and message[start : end + 1] in text:
+            end += 1
+        kept.append("…")
+        start = end
+    return "".join(kept)
 
 
 if TYPE_CHECKING:
