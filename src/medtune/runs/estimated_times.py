@@ -296,4 +296,6 @@ def _task_text(task: TaskTime) -> str:
         tokens = f"{task.generated_tokens:,} tokens"
         parts.append(f"{task.answers:,} answers of at most {tokens} together")
     asked = ", ".join(parts) or "nothing that is not computed already"
-    return f"{task.task}: {asked}; before {task.before.text()}, after {task.after.text()}"
+    sides = {"before": task.before, "after": task.after}  # an arm is of one side alone
+    times = ", ".join(f"{side} {time.text()}" for side, time in sides.items() if time.likely)
+    return f"{task.task}: {asked}; {times}"
