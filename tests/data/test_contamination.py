@@ -20,7 +20,7 @@ from medtune.errors import DataError
 def one_process():
     """Chunks here are tiny: processes of their own would only cost time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers, "cores", lambda: 1)
+        patch.setattr(workers, "available_cores", lambda: 1)
         yield
 
 

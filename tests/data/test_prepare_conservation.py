@@ -84,7 +84,7 @@ def chunked(size, processes=1):
     """Passes over chunks of this size in so many processes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prepare, "chunks", partial(spool.chunks, size=size))
-        patch.setattr(workers, "cores", lambda: processes)
+        patch.setattr(workers, "available_cores", lambda: processes)
         yield
 
 
