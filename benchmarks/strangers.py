@@ -77,7 +77,9 @@ def conversations(out: Path) -> dict[str, list[Any]]:
 def text_differences(expect: Expected, output: str, code: int) -> Iterator[str]:
     """What the exit code and the output should have been."""
     line = " ".join(output.split())
-    if code != expect.exit:
+    # A file of a few rows is audited whole; the exit code then says that a run would stop.
+    audited = not expect.exit and code == 2 and "a run would stop here" in line
+    if code != expect.exit and not audited:
         yield f"exit: expected {expect.exit}, seen {code}: {line[-160:]}"
     for pattern in expect.message:
         if not re.search(pattern, line):
