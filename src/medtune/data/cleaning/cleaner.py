@@ -55,7 +55,7 @@ class Tally:
 
     def measured(self, row: Row) -> None:
         """Count a row with a long text; the longest are kept: characters and place."""
-        size = max(len(message.content) for message in row.messages)
+        size = max((len(message.content) for message in row.messages), default=0)
         if size > LONG:
             self.counted["long"] += 1
             self.longest = sorted([*self.longest, (size, row.location)], reverse=True)[:EXAMPLES]
