@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -95,7 +96,10 @@ def _item(line: str, fail: Fail, default: str) -> RubricItem:
         fail("", "this is no JSON object")
     unknown = sorted(set(row) - KEYS - OTHERS_KEYS)
     if unknown:
-        fail("", f"{len(unknown)} unknown fields; known are {', '.join(sorted(KEYS))}")
+        known = sorted(KEYS)
+        meant = {key for name in unknown for key in get_close_matches(name, known, n=1)}
+        hint = f" ({', '.join(sorted(meant))} is meant?)" if meant else ""
+        fail("", f"{len(unknown)} unknown field(s){hint}; known are {', '.join(known)}")
     name = str(row.get("id") or row.get("prompt_id") or default)
     criteria = _criteria(row.get("rubrics"), fail)
     completion = row.get("completion")

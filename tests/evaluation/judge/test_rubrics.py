@@ -60,7 +60,7 @@ def changed(**changes):
         ("{", "line 2", "no JSON object"),
         ("[1]", "line 2", "no JSON object"),
         ('{"id": "a", "id": "b"}', "line 2", "a key is there twice"),
-        (changed(lables=[True]), "line 2: lables", "no field is called so"),
+        (changed(lables=[True]), "line 2", "1 unknown field(s) (labels is meant?)"),
         (changed(prompt=...), "line 2: prompt", "text or a list"),
         (changed(prompt=[]), "line 2: prompt", "text or a list"),
         (changed(prompt=[{"role": "doctor", "content": "x"}]), "line 2: prompt", "a role"),
@@ -105,7 +105,7 @@ def changed(**changes):
         (changed(completion="y", labels=[True]), "line 2: labels", "list of 2"),
         (changed(completion="y", labels=[1, 0]), "line 2: labels", "no numbers"),
         (changed(completion=3), "line 2: completion", "a text"),
-        (changed(id="first"), "line 2: id", "twice"),
+        (changed(id="first"), "line 2: id", "the id of an earlier line is there again"),
     ],
 )
 def test_every_fault_is_named_with_file_line_and_field(tmp_path, row, where, what):
