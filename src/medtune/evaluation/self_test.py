@@ -28,7 +28,8 @@ from medtune.evaluation.statistics import (
     wilson,
 )
 from medtune.evaluation.tasks import TASKS, Sample
-from medtune.evaluation.tasks.classification import macro_f1, tied_best
+from medtune.evaluation.tasks.classification import macro_f1
+from medtune.evaluation.tasks.tied_choices import tied_best
 
 
 def _samples(task: str, rows: Sequence[Mapping[str, object]]) -> list[Sample]:

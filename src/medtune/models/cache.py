@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Result = Generated | Likelihood | ChoiceLikelihoods
 Value = TypeVar("Value", bound="DataclassInstance")
 Request = TypeVar("Request")
+CHOICES_VERSION = 2  # of what is kept of choices: which answers are the same tokens, too
 PORTION = 256  # results that an interruption may cost, in the order of their length
 
 
@@ -221,7 +222,10 @@ class CachedModel:
     ) -> list[ChoiceLikelihoods]:
         """Log-likelihoods (nats) of each request's answers, computed where none are stored."""
         return self._complete(
-            [["choices", _plain(messages), list(answers)] for messages, answers in requests],
+            [
+                ["choices", CHOICES_VERSION, _plain(messages), list(answers)]
+                for messages, answers in requests
+            ],
             requests,
             lambda portion, progress: choice_loglikelihoods(self.model, portion, progress),
             progress,
@@ -232,7 +236,10 @@ class CachedModel:
     ) -> list[ChoiceLikelihoods]:
         """Log-likelihoods (nats) of answers to the end of their turn, stored apart from others."""
         return self._complete(
-            [["turns", _plain(messages), list(answers)] for messages, answers in requests],
+            [
+                ["turns", CHOICES_VERSION, _plain(messages), list(answers)]
+                for messages, answers in requests
+            ],
             requests,
             lambda portion, progress: choices_with_ends(self.model, portion, progress),
             progress,

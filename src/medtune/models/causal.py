@@ -181,6 +181,11 @@ class CausalModel:
             [[end for *_, end in rows] for rows in encoded],
         )
 
+    def answer_ids(self, messages: Messages, answer: str) -> np.ndarray:
+        """Ids of the conversation with this answer and the end of its turn."""
+        turn = self.template.turn(messages, answer)
+        return self._encode(turn.prompt + turn.text + turn.end)
+
     def _written(self, turns: Sequence[Sequence[Turn]]) -> list[list[tuple[str, str]]]:
         unmask = self.template.control.unmask
         return [[(unmask(turn.prompt), unmask(turn.text)) for turn in row] for row in turns]

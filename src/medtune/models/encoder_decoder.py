@@ -138,6 +138,10 @@ class Seq2SeqModel:
             )
         ]
 
+    def answer_ids(self, messages: Messages, answer: str) -> np.ndarray:
+        """Ids of the target that this answer is."""
+        return self.encoder.ids(self.encoder.target_text(answer))
+
     def choice_loglikelihoods(
         self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
     ) -> list[ChoiceLikelihoods]:

@@ -14,7 +14,7 @@ An encoder-decoder takes steps 3 to 5 in ``models/encoder_decoder.py``, a servic
 ``models/endpoint_logprobs.py``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -162,13 +162,20 @@ def conversation_loglikelihoods(
     return model.text_loglikelihoods([a.prompt + a.text for a in answers], progress)
 
 
+def first_equal(values: Sequence[Hashable]) -> tuple[int, ...]:
+    """For each of the values the index of the first that equals it."""
+    firsts: dict[Hashable, int] = {}
+    return tuple(firsts.setdefault(value, index) for index, value in enumerate(values))
+
+
 @dataclass(frozen=True)
 class ChoiceLikelihoods:
     """The answers to one prompt: ``texts`` as they stand in the rendered conversation, their
     log-likelihoods (nats), tokens and UTF-8 bytes.
 
     ``prompt_cut`` tokens were left out of the prompt's beginning, where the context had no room for
-    them. ``ends`` are the log-likelihoods of what ends the turn after each.
+    them. ``ends`` are the log-likelihoods of what ends the turn after each. Answers with one number
+    in ``token_groups`` are the same token ids to the model; empty where the ids are not known.
     """
 
     prompt: str
@@ -178,6 +185,13 @@ class ChoiceLikelihoods:
     bytes: tuple[int, ...]
     prompt_cut: int = 0
     ends: tuple[float, ...] | None = None
+    token_groups: tuple[int, ...] = ()
+
+    def indistinct_groups(self) -> tuple[int, ...]:
+        """A number for each answer, equal where the model cannot tell two apart: of the same
+        tokens, or of the same text where tokens are not known.
+        """
+        return self.token_groups or first_equal(self.texts)
 
     def part(self, start: int, end: int | None) -> "ChoiceLikelihoods":
         """Those of some of the answers, [start, end)."""
@@ -189,6 +203,7 @@ class ChoiceLikelihoods:
             tokens=self.tokens[chosen],
             bytes=self.bytes[chosen],
             ends=None if self.ends is None else self.ends[chosen],
+            token_groups=self.token_groups[chosen],
         )
 
     def whole(self) -> np.ndarray | None:
@@ -250,6 +265,14 @@ def choices_with_ends(
     return choice_loglikelihoods(model, requests, progress)
 
 
+@runtime_checkable
+class EncodesAnswers(Protocol):
+    """A model that shows the token ids which it scores."""
+
+    def answer_ids(self, messages: Messages, answer: str) -> np.ndarray:
+        """Ids that are equal for two answers to one conversation where these are the same to it."""
+
+
 def choices_from_pairs(
     model: LanguageModel, requests: Sequence[ChoiceRequest], progress: Progress | None = None
 ) -> list[ChoiceLikelihoods]:
@@ -260,8 +283,11 @@ def choices_from_pairs(
         )
     )
     results = []
-    for _, answers in requests:
+    for messages, answers in requests:
         scores = [next(likelihoods) for _ in answers]
+        ids: list[bytes] = []
+        if isinstance(model, EncodesAnswers):
+            ids = [model.answer_ids(messages, answer).tobytes() for answer in answers]
         results.append(
             ChoiceLikelihoods(
                 scores[0].prompt,
@@ -270,6 +296,7 @@ def choices_from_pairs(
                 tuple(s.tokens for s in scores),
                 tuple(s.bytes for s in scores),
                 max(s.prompt_cut for s in scores),
+                token_groups=first_equal(ids),
             )
         )
     if progress:

@@ -14,7 +14,12 @@ import torch
 from torch.nn import functional
 
 from medtune.errors import ModelError
-from medtune.models.interface import ChoiceLikelihoods, ChoiceRequest, Progress
+from medtune.models.interface import (
+    ChoiceLikelihoods,
+    ChoiceRequest,
+    Progress,
+    first_equal,
+)
 from medtune.models.onednn_linear import padding_rows
 from medtune.models.packed_attention import cumulative_lengths, packed_attention
 from medtune.models.scoring import split_head, sum_by_owner, token_batches, token_loglikelihoods
@@ -402,8 +407,9 @@ def score_choices(
             tuple(len(answer.strip().encode()) for answer in answers),
             cut,
             tuple(sums[1::2]) if ends else None,
+            first_equal([ids.tobytes() for ids, _ in encoded]),
         )
-        for (_, answers), pairs, tree, cut, sums in zip(
-            requests, texts, trees, cuts, scores, strict=True
+        for (_, answers), pairs, encoded, tree, cut, sums in zip(
+            requests, texts, rows, trees, cuts, scores, strict=True
         )
     ]

@@ -28,6 +28,7 @@ from medtune.report.figures import RunState
 from medtune.run_paths import RunPaths
 from medtune.runs.evaluate_model import refuse_training_rows
 from medtune.runs.plan import Plan
+from medtune.runs.preflight import check_labels
 from medtune.runs.preparation import prepare_splits
 from medtune.runs.stage import RunDirectory
 from medtune.runs.task_items import TaskItems
@@ -124,6 +125,9 @@ class EvalSet:
         )
         if not (directory / "stamp.json").exists() or read_json(directory / "stamp.json") != stamp:
             say(f"measuring {name}")
+            jobs = TaskItems(self.recipe, self.data, self.data_dir).jobs()
+            asking = self.recipe.model_copy(update={"model": asked})
+            check_labels(Plan(asking, reference, self.data_dir), jobs)
             model = open_model(
                 reference,
                 asked,
@@ -132,12 +136,7 @@ class EvalSet:
                 trained=trained,
                 cache=directory,
             )
-            evaluate(
-                model,
-                TaskItems(self.recipe, self.data, self.data_dir).jobs(),
-                evaluation.resamples,
-                directory,
-            )
+            evaluate(model, jobs, evaluation.resamples, directory)
             write_json(directory / "stamp.json", stamp)
         return read_side(directory, self.recipe)
 

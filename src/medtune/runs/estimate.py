@@ -30,7 +30,7 @@ from medtune.runs.estimated_times import (
 )
 from medtune.runs.measured_speed import MeasuredSpeed, measure_speed, speed_from_shapes
 from medtune.runs.plan import Plan
-from medtune.runs.preflight import memory_from_splits, precheck
+from medtune.runs.preflight import check_labels, memory_from_splits, precheck
 from medtune.runs.preparation import prepared_data
 from medtune.runs.repeats import repeats_of
 from medtune.runs.task_items import TaskItems, main_task
@@ -94,6 +94,7 @@ def estimate(recipe: Recipe, data_dir: Path | None) -> RunEstimate | Quote:
         if recipe.train.method == "hosted":
             return Quote.of(write_job_request(recipe, data, Path(temporary)), recipe, audit)
         preparation = time.perf_counter() - began
+        check_labels(plan, TaskItems(recipe, data, data_dir).jobs())
         memory = memory_from_splits(plan, data)
         counts = _work(plan, data, audit, Path(temporary))
         parameters = meta_parameter_count(plan)

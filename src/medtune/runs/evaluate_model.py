@@ -20,6 +20,7 @@ from medtune.models.open import (
 from medtune.progress import say
 from medtune.recipe.schema import Endpoint, Recipe
 from medtune.runs.plan import Plan
+from medtune.runs.preflight import check_labels
 from medtune.runs.preparation import prepare_splits
 from medtune.runs.task_items import TaskItems, needs_splits
 from medtune.tokens.chat_templates import template_names
@@ -110,6 +111,7 @@ def evaluate_model(
             prepare_splits(Plan.make(recipe, data_dir), splits)
         jobs = TaskItems(recipe, splits, data_dir, out and out / "judge").jobs()
     refuse_training_rows(model, [item for job in jobs for item in job.items])
+    check_labels(Plan(recipe.model_copy(update={"model": named}), reference, data_dir), jobs)
     evaluation = recipe.evaluate
     if isinstance(reference, EndpointRef):
         check_endpoint_tasks(evaluation, reference)

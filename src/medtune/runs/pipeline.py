@@ -18,7 +18,7 @@ from medtune.report.verdict import verdict
 from medtune.runs.measure_variants import arms_stage
 from medtune.runs.overlap import overlap_stage
 from medtune.runs.plan import Plan
-from medtune.runs.preflight import check_training, precheck
+from medtune.runs.preflight import check_labels, check_training, precheck
 from medtune.runs.preparation import prepare_stage
 from medtune.runs.repeats import repeats_stage
 from medtune.runs.report_stage import report_stage
@@ -108,9 +108,12 @@ def _run_stages(
 
 
 def _check_items(plan: Plan, run: RunDirectory) -> None:
-    """Every task and arm has its items and worked examples, before anything is measured."""
+    """Every task and arm has its items, its worked examples and labels that the model can tell
+    apart, before anything is measured.
+    """
     items = task_items(plan, run)
-    for arm in (None, *plan.recipe.evaluate.arms):
+    check_labels(plan, items.jobs())
+    for arm in plan.recipe.evaluate.arms:
         items.jobs(arm)
 
 

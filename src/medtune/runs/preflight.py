@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medtune.conversation import Conversation, read_conversations
-from medtune.errors import RecipeError
-from medtune.evaluation.evaluate import figure_named
+from medtune.conversation import Conversation, Message, read_conversations, user_asks
+from medtune.errors import DataError, RecipeError
+from medtune.evaluation.evaluate import Job, figure_named
 from medtune.evaluation.tasks import task_of
-from medtune.models.load import context_length, read_config
-from medtune.models.open import EndpointRef
+from medtune.models.interface import first_equal
+from medtune.models.load import LocalModelRef, context_length, read_config
 from medtune.models.precision import require_bitsandbytes
 from medtune.progress import say
 from medtune.recipe.schema import Recipe
@@ -38,7 +38,7 @@ def precheck(plan: Plan) -> None:
     _check_tasks(plan)
     for name in recipe.evaluate.published:
         figure_named(name)
-    if isinstance(plan.base, EndpointRef):
+    if not isinstance(plan.base, LocalModelRef):
         return
     if plan.is_seq2seq and recipe.model.dtype == "float16":
         raise RecipeError(
@@ -82,6 +82,38 @@ def _check_tasks(plan: Plan) -> None:
             say(
                 f"{spec.key}: questions and answers are sent to the judge "
                 f"at {spec.judge.endpoint.base_url}"
+            )
+
+
+def check_labels(plan: Plan, jobs: Sequence[Job]) -> None:
+    """Every label that a task asks for is other tokens than the rest: two that are the same can be
+    neither learnt nor chosen between.
+
+    Raises ``DataError``. Of a model behind an endpoint the tokens are not known.
+    """
+    if not isinstance(plan.base, LocalModelRef):
+        return
+    from medtune.tokens.encode_pairs import EncodedPair
+
+    for labels in {job.settings.labels for job in jobs if task_of(job.spec).labelled}:
+        encoder = plan.encoder()
+        named = [
+            Conversation(label, "", "", (*user_asks("?"), Message("assistant", label)))
+            for label in labels
+        ]
+        rows = [encoder.encode(conversation) for conversation in named]
+        ids = [row.target if isinstance(row, EncodedPair) else row.ids for row in rows]
+        firsts = first_equal([of_label.tobytes() for of_label in ids])
+        pairs = [f"{first + 1} and {n + 1}" for n, first in enumerate(firsts) if first != n]
+        if pairs:
+            raise DataError(
+                f"of the {len(labels)} labels in alphabetical order, {', '.join(pairs)} are the "
+                "same tokens to this model's tokenizer: it can neither learn nor choose between "
+                "them",
+                where=f"evaluate.tasks: classification, {plan.base.name}",
+                fix="Write them with words that the tokenizer keeps apart (below 2, about 2), or "
+                "use another model; `medtune data audit SOURCE --tokenizer MODEL` lists the labels "
+                "and counts what is lost.",
             )
 
 

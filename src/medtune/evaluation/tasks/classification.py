@@ -14,6 +14,13 @@ from medtune.errors import DataError, ModelError
 from medtune.evaluation.results import Result, Sample
 from medtune.evaluation.tasks.baseline_methods import MAJORITY, TFIDF_SVM, ChoiceItem
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
+from medtune.evaluation.tasks.tied_choices import (
+    Weights,
+    drawn,
+    right_share,
+    same_tokens,
+    tied_best,
+)
 from medtune.models.interface import (
     ChoiceLikelihoods,
     ChoiceRequest,
@@ -25,8 +32,6 @@ from medtune.recipe.extensions import Need
 from medtune.recipe.schema import TaskSpec
 from medtune.text.answer_parsing import SEPARATOR, parse_label, parse_labels
 
-TIE = 1e-5  # log-likelihoods nearer than this are equal: rounding of float32 decides nothing
-Weights = dict[str, float | int]  # option → its share of a choice; options that tie share 1
 Advance = Callable[[int], None]
 
 
@@ -51,7 +56,8 @@ class ChoiceSample(Sample):
     By likelihood ``continuations`` are the options as they stand after the prompt, each with its
     ``loglikelihoods`` (nats), ``tokens`` and ``bytes``, and ``end_loglikelihoods`` of what ends
     the turn after it. ``primary_scores`` are what is compared: of being the whole answer, the
-    former with the end.
+    former with the end. ``token_groups`` stands where options are the same tokens to the model:
+    those of one number.
     """
 
     options: list[str]
@@ -63,6 +69,7 @@ class ChoiceSample(Sample):
     bytes: list[int] | None = None
     end_loglikelihoods: list[float] | None = None
     primary_scores: list[float] | None = None
+    token_groups: list[int] | None = None
 
 
 class FurtherLabel(Result):
@@ -123,23 +130,6 @@ def macro_f1(sums: np.ndarray) -> np.ndarray:
     return np.asarray(np.nansum(scores, axis=-1) / np.where(classes, classes, np.nan))
 
 
-def tied_best(options: Sequence[str], scores: np.ndarray) -> Weights:
-    """The options of the highest score, each with its share of 1: the expected choice where they
-    tie.
-    """
-    tied = [
-        option for option, score in zip(options, scores, strict=True) if score >= scores.max() - TIE
-    ]
-    return {option: 1 / len(tied) for option in tied}
-
-
-def right_share(labels: Sequence[str], top: Weights) -> float | int:
-    """The share of a choice that is right: its expected accuracy (an untrained uniform model:
-    exactly 1 / k).
-    """
-    return sum(weight for option, weight in top.items() if option in labels)
-
-
 def given(value: float | None) -> tuple[float, float]:
     """One item's value; nothing to divide by where it has none."""
     return (0, 0) if value is None else (value, 1)
@@ -168,11 +158,12 @@ class Classification(Task):
     included: its probability of being the answer, which is what training teaches; without the end
     it would be that of beginning so, and a label that begins with another could never win. Divided
     by its bytes it would favour long labels, whose ends follow from their beginnings; that figure
-    is shown beside it as a description, since an untrained model favours short ones.
+    is shown beside it as a description, since an untrained model favours short ones. Labels that
+    tie share the choice; of a set's labels that tie one is drawn (``drawn``).
     """
 
     name = "classification"
-    version = "3"
+    version = "4"
     title = "Classification"
     settings = ("limit", "shots", "confidence", "scoring", "temperature")
     without_likelihoods = "Set its scoring to generation."
@@ -369,8 +360,9 @@ def _whole_labels(
 def _by_likelihood(
     item: Conversation, options: Sequence[str], choice: ChoiceLikelihoods, scores: np.ndarray
 ) -> ClassificationSample:
-    top = tied_best(options, scores)
-    per_byte = tied_best(options, scores / np.maximum(1, choice.bytes))
+    groups = same_tokens(choice)
+    top = tied_best(options, scores, **groups)
+    per_byte = tied_best(options, scores / np.maximum(1, choice.bytes), **groups)
     return sample_of(
         item,
         options,
@@ -384,6 +376,7 @@ def _by_likelihood(
         tokens=list(choice.tokens),
         bytes=list(choice.bytes),
         **with_ends(choice, scores),
+        **groups,
     )
 
 
@@ -403,7 +396,7 @@ def _with_sets(
     """Extend each prediction, label by label, to as many as most training texts have: the
     likeliest way to go on.
     """
-    named = [[next(iter(sample.score.top))] for sample in samples]
+    named = [[drawn(sample.score.top, sample.id)] for sample in samples]
     further: list[list[FurtherLabel]] = [[] for _ in samples]
     prompts = [settings.conversation(item.prompt) for item in items]
     for _ in range(min(settings.set_size, len(samples[0].options)) - 1):
@@ -416,10 +409,10 @@ def _with_sets(
             for labels, rest in zip(named, left, strict=True)
         ]
         choices = _whole_labels(model, list(zip(prompts, longer, strict=True)), True, None)
-        for labels, rest, steps, (choice, scores) in zip(
-            named, left, further, choices, strict=True
+        for sample, labels, rest, steps, (choice, scores) in zip(
+            samples, named, left, further, choices, strict=True
         ):
-            labels.append(rest[int(np.argmax(scores))])
+            labels.append(drawn(tied_best(rest, scores, **same_tokens(choice)), sample.id))
             steps.append(
                 FurtherLabel(
                     continuations=list(choice.texts),

@@ -18,15 +18,13 @@ from medtune.evaluation.tasks.classification import (
     Advance,
     ChoiceSample,
     ChoiceScore,
-    Weights,
     class_counts,
     given,
     macro_f1,
     required_whole,
-    right_share,
-    tied_best,
 )
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings
+from medtune.evaluation.tasks.tied_choices import Weights, right_share, same_tokens, tied_best
 from medtune.models.interface import (
     ChoiceLikelihoods,
     LanguageModel,
@@ -41,6 +39,7 @@ from medtune.text.answer_parsing import named_option
 EXAMINATIONS = ("medqa", "medmcqa", "pubmedqa", "mmlu_medical")  # tasks by these names, too
 PREMISE = "Answer:"  # what the options follow where the question is left out (PMI)
 INSTRUCTION = "Answer with the letter of the right option alone."
+NAMED = 5  # ids in a message
 TEXT_SCORES = ("texts", "texts_per_byte", "texts_pmi")
 
 
@@ -171,7 +170,7 @@ def option_sample(item: Conversation, classes: Sequence[str] | None) -> OptionSa
 
 
 def _tied(sample: OptionSample, scores: Sequence[float] | np.ndarray) -> Weights:
-    return tied_best(sample.options, np.asarray(scores, dtype=float))
+    return tied_best(sample.options, np.asarray(scores, dtype=float), sample.token_groups)
 
 
 def _answered(sample: OptionSample, top: Weights, **scores: Any) -> OptionScore:
@@ -187,6 +186,10 @@ def _shown(name: str, title: str) -> Metric:
     )
 
 
+def _indistinct(sample: OptionSample) -> tuple[float, float]:
+    return (0, 0) if sample.loglikelihoods is None else (float(sample.token_groups is not None), 1)
+
+
 def _macro(sample: OptionSample) -> list[float]:
     return class_counts(sample) if sample.classes else [0.0, 0.0, 0.0]
 
@@ -198,11 +201,12 @@ class MultipleChoice(Task):
     Of texts the end of the turn is scored, too: one that begins with another could never win
     without. PMI is the log-likelihood given the question less that given ``Answer:`` alone
     (Holtzman et al. 2021, arXiv:2104.08315); per byte divides by the option's UTF-8 size. The other
-    scores stand beside it as descriptions.
+    scores stand beside it as descriptions. Options whose texts are the same tokens to the model
+    share every choice of one of them, by letters as well: it read the same under both.
     """
 
     name = "multiple_choice"
-    version = "3"
+    version = "4"
     title = "Questions with options"
     missing = "medical knowledge (multiple-choice examinations)"
     settings = ("limit", "source", "split", "shots", "primary", "permutations", "confidence")
@@ -233,6 +237,12 @@ class MultipleChoice(Task):
             "prompts_cut",
             "Prompts cut to the model's context",
             lambda s: (float(s.prompt_cut > 0), 1),
+            None,
+        ),
+        Metric(
+            "indistinct_options",
+            "Questions with options that are the same tokens",
+            _indistinct,
             None,
         ),
     )
@@ -306,6 +316,12 @@ class MultipleChoice(Task):
                 f"{spec.key}: {cut:,} of {len(samples):,} prompts lost their beginning to the "
                 "model's context"
             )
+        if indistinct := [sample.id for sample in samples if sample.token_groups]:
+            say(
+                f"{spec.key}: {len(indistinct):,} of {len(samples):,} questions have options that "
+                "are the same tokens to this model's tokenizer, and share a choice of one of them "
+                f"({', '.join(indistinct[:NAMED])}{' …' if len(indistinct) > NAMED else ''})"
+            )
         return list(samples)
 
 
@@ -367,6 +383,7 @@ def _by_likelihood(
     """The sample with what was scored, so that anybody can score it again: the primary form, and
     the other beside it.
     """
+    sample = sample.model_copy(update=same_tokens(text))
     scores = {"letters": np.array(letters.loglikelihoods)}
     whole = required_whole(text) if primary in TEXT_SCORES else text.whole()
     if whole is not None:
