@@ -48,6 +48,7 @@ class RunError(MedtuneError, RuntimeError):
     """A run started and could not go on."""
 
 
+_NAMED = re.compile(r"(?<=unknown encoding: ).*", re.DOTALL)  # what a file names, unquoted
 _QUOTED = re.compile(r"(?<!\w)(['\"`“]).*?(?:['\"`”](?!\w)|$)", re.DOTALL)
 
 
@@ -72,7 +73,7 @@ def without_values(error: BaseException) -> str:
     first = next(iter(str(error).strip().splitlines()), "")
     if isinstance(error, MedtuneError | AttributeError | ImportError | NameError | OSError):
         return first  # what these quote are names in code, and paths
-    return _QUOTED.sub("'…'", first)[:200]
+    return _NAMED.sub("…", _QUOTED.sub("'…'", first))[:200]
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 import pytest
 
 from medtune.conversation import Message
-from medtune.data.eval_items import on_subject, rows_on_subject, subject_words
+from medtune.data.demonstrations import on_subject, rows_on_subject, subject_words
 from medtune.data.rows import Row
 from medtune.recipe.schema import TOPICS
 

@@ -111,7 +111,7 @@ def test_an_empty_option_is_an_error_that_names_the_row(tmp_path):
 
 @pytest.mark.real
 def test_medqa_gives_four_options_everywhere_and_examples_of_its_dev_part(real_data):
-    found = read_benchmark("medqa", None, real_data)
+    found = read_benchmark("medqa", None, real_data, "off")
     assert {len(item.options) for item in [*found.items, *found.others]} == {4}
     assert {item.id.split("-")[1] for item in found.examples} == {"dev"}
 
@@ -119,7 +119,7 @@ def test_medqa_gives_four_options_everywhere_and_examples_of_its_dev_part(real_d
 @pytest.mark.real
 def test_pubmedqa_always_yes_has_its_published_figures(real_data):
     """Majority 0.552 accuracy, 0.2371 macro-F1 on the 500 test items (Jin et al. 2019)."""
-    items = read_benchmark("pubmedqa", None, real_data).items
+    items = read_benchmark("pubmedqa", None, real_data, "off").items
     assert len(items) == 500
     task = TASKS["multiple_choice"]
     samples = [option_sample(item, fixed_classes(items)) for item in items]
@@ -137,7 +137,83 @@ def test_pubmedqa_always_yes_has_its_published_figures(real_data):
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["medqa", "medmcqa", "mmlu_medical"])
 def test_the_examinations_load_with_an_answer_in_every_item(real_data, name):
-    found = read_benchmark(name, None, real_data)
+    found = read_benchmark(name, None, real_data, "off")
     assert len(found.items) > 1_000
     assert all(item.options and item.answer for item in found.items)
     assert not {i.group for i in found.items} & {i.group for i in found.others}
+
+
+PATIENTS = ("Karl Testmann", "Olga Musterfrau", "Max Beispiel")
+
+
+def visit(name, **fields):
+    """A question that names a patient, in the stem, in an option and in the id."""
+    asked = row(
+        f"Mr. {name} has a sore throat. What helps?", options=(f"Rest for Mr. {name}", "no")
+    )
+    return asked | {"id": f"MRN-{name}"} | fields
+
+
+def test_identifiers_of_items_are_counted_and_said(tmp_path, capsys):
+    place = write(tmp_path / "own.jsonl", [*map(visit, PATIENTS), row("What is gout?")])
+    found = read_benchmark(place, None, None)
+    assert len(found.items) == 4
+    assert (found.identifiers.policy, found.identifiers.rows) == ("report", 3)
+    assert found.identifiers.counts["name"] >= 6
+    said = capsys.readouterr().err
+    assert "in 3 of 4 items (data.identifiers: report): name" in said
+    assert not any(name.split()[1] in said for name in PATIENTS)
+    unscanned = read_benchmark(place, None, None, "off")
+    assert unscanned.items == found.items
+    assert unscanned.identifiers.model_dump() == {"policy": "off", "found": {}, "rows": 0}
+
+
+def test_items_are_masked_everywhere_and_their_groups_are_of_before(tmp_path):
+    rows = [*map(visit, PATIENTS), visit(PATIENTS[0], answer_idx="B")]
+    found = read_benchmark(write(tmp_path / "own.jsonl", rows), None, None, "mask")
+    asked = {item.stem for item in found.items}
+    assert asked == {"Mr. [NAME-1] has a sore throat. What helps?"}
+    assert {item.options for item in found.items} == {("Rest for Mr. [NAME-1]", "no")}
+    # Of three patients with one text one item is left, and the other answer is an item of the
+    # first patient's group.
+    assert [item.answer for item in found.items] == ["A", "B"]
+    assert len({item.group for item in found.items}) == 1
+    told = str([item.as_dict() for item in found.items])
+    assert not any(word in told for name in PATIENTS for word in (*name.split(), "MRN"))
+
+
+def test_patients_with_one_masked_question_stay_apart(tmp_path):
+    rows = [visit(name, answer_idx="AB"[n % 2]) for n, name in enumerate(PATIENTS)]
+    found = read_benchmark(write(tmp_path / "own.jsonl", rows), None, None, "mask")
+    assert len({item.group for item in found.items}) == len(found.items) == 2
+    plain = read_benchmark(write(tmp_path / "plain.jsonl", rows), None, None)
+    assert not {item.group for item in found.items} & {item.group for item in plain.items}
+
+
+def test_what_reads_like_a_measured_item_once_masked_is_no_example(tmp_path):
+    rows = [visit(PATIENTS[0]), visit(PATIENTS[1], split="train"), row("two", split="train")]
+    place = write(tmp_path / "own.jsonl", rows)
+    assert asked(read_benchmark(place, None, None, "mask").examples) == ["two"]
+    assert len(read_benchmark(place, None, None).examples) == 2
+
+
+def test_items_with_identifiers_are_left_out_or_refused(tmp_path):
+    rows = [visit(PATIENTS[0]), row("What is gout?"), visit(PATIENTS[1], split="train")]
+    place = write(tmp_path / "own.jsonl", rows)
+    found = read_benchmark(place, None, None, "drop")
+    assert asked(found.items) == ["What is gout?"]
+    assert (found.others, found.identifiers.rows) == ([], 1)
+    with pytest.raises(DataError, match="identifiers found") as error:
+        read_benchmark(place, None, None, "refuse")
+    assert "own.jsonl, row 1" in str(error.value)
+    assert "Testmann" not in str(error.value)
+    only = write(tmp_path / "only.jsonl", [visit(PATIENTS[0])])
+    with pytest.raises(DataError, match="all 1 items hold identifiers"):
+        read_benchmark(only, None, None, "drop")
+
+
+def test_a_part_of_an_unusual_name_is_counted(tmp_path):
+    rows = [row("one", split="held-out"), row("two", split="Testmann test")]
+    with pytest.raises(DataError, match="no part 'dev'") as error:
+        read_benchmark(write(tmp_path / "own.jsonl", rows), "dev", None)
+    assert "Parts here: held-out, 1 of unusual names." in str(error.value)

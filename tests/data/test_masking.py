@@ -7,9 +7,9 @@ import pytest
 from preparing import items, run
 
 from medtune.conversation import Message
+from medtune.data.identifier_policy import scan_row
 from medtune.data.index import index_rows
 from medtune.data.rows import Row
-from medtune.data.steps import scan_row
 from medtune.errors import DataError
 
 

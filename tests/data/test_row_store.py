@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from medtune.conversation import Conversation, Message
 from medtune.data.cleaning import Cleaner, Tally
+from medtune.data.identifier_policy import scan_row
 from medtune.data.rows import Row, RowStore, chunks, from_batch, to_batch
 from medtune.data.sources.choice_forms import choice_row
 from medtune.data.sources.forms import Fields
-from medtune.data.steps import scan_row
 from medtune.recipe.schema import Clean
 
 TEXT = st.text(max_size=12)

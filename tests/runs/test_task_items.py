@@ -6,7 +6,7 @@ import pytest
 
 from medtune.recipe.read import read_run_recipe
 from medtune.runs import evaluate_model as module
-from medtune.runs.task_items import needs_splits
+from medtune.runs.task_items import TaskItems, needs_splits, source_hashes
 
 ROW = {"question": "Which?", "A": "one", "B": "two", "answer": "B"}
 
@@ -46,3 +46,23 @@ def test_evaluating_on_a_file_prepares_nothing(tmp_path, monkeypatch, capsys):
     (job,) = module.evaluate_model(settings, "medtune-base", None, None)["jobs"]
     assert len(job.items) == 3
     assert "curated" not in capsys.readouterr().err
+
+
+def test_the_policy_on_identifiers_holds_for_the_items_of_a_task(tmp_path):
+    exam = tmp_path / "exam.jsonl"
+    named = "Mr. Karl Testmann is here. Which?"
+    exam.write_text("".join(json.dumps(ROW | {"question": q}) + "\n" for q in (named, "Which?")))
+    spec = f"{{task: multiple_choice, source: {exam}}}"
+    policies = {}
+    for policy in ("report", "mask", "drop"):
+        settings = recipe(spec)
+        settings = settings.model_copy(
+            update={"data": settings.data.model_copy(update={"identifiers": policy})}
+        )
+        (job,) = TaskItems(settings, None, None).jobs()
+        policies[policy] = [item.stem for item in job.items], source_hashes(settings, None)
+    masked = "Mr. [NAME-1] is here. Which?"
+    assert policies["report"][0] == [named, "Which?"]
+    assert policies["mask"][0] == [masked, "Which?"]
+    assert policies["drop"][0] == ["Which?"]
+    assert len({tuple(hashes) for _, hashes in policies.values()}) == 3

@@ -1,17 +1,23 @@
-"""Questions that are measured on and never trained on: benchmarks and demonstrations.
+"""Questions that are measured on and never trained on: the rows of a benchmark or of one's own
+file.
 
-Of a benchmark the published test part is taken, each question once. Rows on the subjects of the
-demonstration questions are found here, so that they leave the training rows.
+Of a benchmark the published test part is taken, each question once, after the policy of the recipe
+on patients' identifiers.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from string import ascii_uppercase
 
 from medtune.conversation import Conversation
+from medtune.data.audit import IdentifierAudit, counts_in_words
 from medtune.data.dedup import normalize, text_hash
 from medtune.data.field_use import unused_fields_text
+from medtune.data.identifier_policy import scan_row
 from medtune.data.published_split import TRAIN, UNKNOWN, VALIDATION, part_number
 from medtune.data.rows import Row
 from medtune.data.sources.catalogue import KNOWN as KNOWN_SOURCES
@@ -19,7 +25,6 @@ from medtune.data.sources.open_source import open_source
 from medtune.errors import DataError
 from medtune.progress import say
 from medtune.recipe.schema import Columns
-from medtune.text.words import read_words
 
 KNOWN = 43  # letters of an item's name before its digest
 WHERE = "evaluate.tasks: source"
@@ -37,46 +42,97 @@ EXAMPLES = (
 class Benchmark:
     """``items`` to measure on; ``others``, the rest of the source, to calibrate on.
 
-    ``examples``, one part of these.
+    ``examples``, one part of these. ``identifiers``: what the scan saw in the items. The rest is
+    scanned where the policy changes rows, once it is asked for: of MedMCQA it is 180,000 rows.
     """
 
     items: list[Conversation]
-    others: list[Conversation]
-    examples: list[Conversation]
+    identifiers: IdentifierAudit
+    rest: "_Rest"
+
+    @property
+    def others(self) -> list[Conversation]:
+        """The rest of the source, none that asks what an item asks."""
+        return self.rest.conversations
+
+    @property
+    def examples(self) -> list[Conversation]:
+        """Those of the first part there is of ``EXAMPLES``, else of the first by name."""
+        return self.rest.first_part
 
 
-def read_benchmark(source: str, split: str | None, data_dir: Path | None) -> Benchmark:
+def read_benchmark(
+    source: str, split: str | None, data_dir: Path | None, identifiers: str = "report"
+) -> Benchmark:
     """The items of the part ``split`` (null: test where there is one, else all) of a known
-    source or a file.
+    source or a file, after the policy ``identifiers`` (``data.identifiers``).
 
     Equal items (same question, options and answer) count once, and what is said of an item that
     stands in the measured part and elsewhere is left out of the others. Where all items have as
-    many options, so have the others: MedQA's parts are there with four and with five. Worked
-    examples are of the first part there is of ``EXAMPLES``, else of the first by name. Raises
-    ``DataError`` where the part holds no row, or an item an empty option.
+    many options, so have the others: MedQA's parts are there with four and with five. Groups are
+    those of the questions before masking. Raises ``DataError`` where the part holds no row, an item
+    an empty option, or an identifier that the policy refuses.
     """
     opened = open_source(source, data_dir, Columns())
     rows = [_trimmed(row) for row in opened.read()]
     unused = opened.use.unused()
     if unused and source not in KNOWN_SOURCES:
         say(f"{opened.name}: columns not used (rows): {unused_fields_text(unused)}")
-    parts = sorted({row.published_split for row in rows if row.published_split})
-    measured_parts = _parts_meant(parts, split or TEST)
-    if split is not None and not measured_parts:
-        named = ", ".join(parts) or "none: the file has no column split"
-        raise DataError(f"no part {split!r} in {source}", where=WHERE, fix=f"Parts here: {named}.")
+    measured_parts = _measured_parts(rows, split, source)
     chosen = [row for row in rows if not measured_parts or row.published_split in measured_parts]
     rest = [row for row in rows if measured_parts and row.published_split not in measured_parts]
     if not chosen:
         raise DataError(f"{source} has no rows", where=WHERE, fix="Name a file with questions.")
     for row in chosen:
         _check(row)
-    items = _once(chosen, set())
-    if len(items) < len(chosen):
-        say(
-            f"{source}: {len(chosen) - len(items):,} of {len(chosen):,} items are repeated: each "
-            "counts once"
+    scanned = _scanned(chosen, identifiers, source, "items")
+    groups = _Groups()
+    items = _once(scanned.rows, groups)
+    if not items:
+        raise DataError(
+            f"all {len(chosen):,} items hold identifiers, and data.identifiers is {identifiers}",
+            where=f"{WHERE}: {source}",
+            fix="Set data.identifiers to mask or report, or name other items.",
         )
+    if len(items) < len(scanned.rows):
+        say(
+            f"{source}: {len(scanned.rows) - len(items):,} of {len(scanned.rows):,} items are "
+            "repeated: each counts once"
+        )
+    measured = frozenset(_stem_hash(row) for pair in scanned.rows for row in pair)
+    beside = _Rest(_alike(rest, items, source), measured, groups, identifiers, source)
+    return Benchmark(items, scanned.audit, beside)
+
+
+def _measured_parts(rows: Sequence[Row], split: str | None, source: str) -> set[str]:
+    """The published parts that are measured; none where the rows were published in no part."""
+    parts = sorted({row.published_split for row in rows if row.published_split})
+    measured = _parts_meant(parts, split or TEST)
+    if split is not None and not measured:
+        fix = f"Parts here: {_named_parts(parts)}."
+        raise DataError(f"no part {split!r} in {source}", where=WHERE, fix=fix)
+    return measured
+
+
+def _named_parts(parts: Sequence[str]) -> str:
+    """Parts for a message: those of a known name; the others may be any text and are counted."""
+    known = [
+        part
+        for part in parts
+        if all(
+            word in ("held", "out", "set") or part_number(word) != UNKNOWN
+            for word in re.findall(r"[^\W\d_]+", part)
+        )
+    ]
+    others = len(parts) - len(known)
+    unknown = [f"{others:,} of unusual names"] if others else []
+    return ", ".join([*known, *unknown]) or "none: the file has no column split"
+
+
+def _alike(rest: Sequence[Row], items: Sequence[Conversation], source: str) -> list[Row]:
+    """The rows with as many options as the items where these have one number, the parts for
+    worked examples first.
+    """
     sizes = {len(item.options or ()) for item in items}
     alike = [
         row
@@ -96,12 +152,89 @@ def read_benchmark(source: str, split: str | None, data_dir: Path | None) -> Ben
             row.published_split or "",
         )
     )
-    measured = {item.group for item in items}
-    others = _once(alike, measured)
-    first = [row for row in alike if row.published_split == alike[0].published_split]
-    return Benchmark(
-        items, others, others[: len(_once(first, measured))]
-    )  # the first part stands first
+    return alike
+
+
+@dataclass(frozen=True)
+class _Scanned:
+    """Rows as they were and after the policy, those that it leaves; and what the scan saw."""
+
+    rows: list[tuple[Row, Row]]
+    audit: IdentifierAudit
+
+
+def _scanned(rows: Sequence[Row], policy: str, source: str, noun: str) -> _Scanned:
+    """Rows after the policy. Raises ``DataError`` where it refuses one."""
+    kept: list[tuple[Row, Row]] = []
+    seen: Counter[str] = Counter()
+    holding = 0
+    for row in rows:
+        after, counts = scan_row(row, policy)
+        seen += counts
+        holding += bool(counts)
+        if after is not None:
+            kept.append((row, after))
+    if holding:
+        say(
+            f"{source}: identifiers that the scan sees in {holding:,} of {len(rows):,} {noun} "
+            f"(data.identifiers: {policy}): {counts_in_words(seen)}"
+        )
+    counts_of_all = dict(sorted(seen.items()))
+    return _Scanned(kept, IdentifierAudit(policy=policy, counts=counts_of_all, rows=holding))
+
+
+def _stem_hash(row: Row) -> int:
+    return text_hash(normalize(row.stem))
+
+
+@dataclass
+class _Groups:
+    """Names of the groups: one a question as it was before masking, made of the masked one, since
+    a name can be guessed from a hash of it.
+    """
+
+    names: dict[int, str] = field(default_factory=dict)
+    taken: Counter[str] = field(default_factory=Counter)
+
+    def name(self, before: Row, after: Row) -> str:
+        """Of the group of one row."""
+        key = _stem_hash(before)
+        if key not in self.names:
+            name = f"q-{_stem_hash(after):016x}"
+            self.taken[name] += 1
+            count = self.taken[name]
+            self.names[key] = name if count == 1 else f"{name}-{count}"
+        return self.names[key]
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """What stands beside the items, scanned once it is asked for."""
+
+    rows: list[Row]
+    measured: frozenset[int]
+    groups: _Groups
+    policy: str
+    source: str
+
+    @cached_property
+    def _kept(self) -> list[tuple[Row, Row]]:
+        """The rows whose questions are not measured, neither as they were nor masked."""
+        policy = "off" if self.policy == "report" else self.policy  # few of them are ever shown
+        scanned = _scanned(self.rows, policy, self.source, "rows beside the items").rows
+        return [pair for pair in scanned if not self.measured.intersection(map(_stem_hash, pair))]
+
+    @cached_property
+    def conversations(self) -> list[Conversation]:
+        return _once(self._kept, self.groups)
+
+    @cached_property
+    def first_part(self) -> list[Conversation]:
+        """Those of the first part, which stand first."""
+        first = [
+            row for row in self._kept if row[0].published_split == self.rows[0].published_split
+        ]
+        return self.conversations[: len(_once(first, self.groups))]
 
 
 def _parts_meant(parts: Sequence[str], name: str) -> set[str]:
@@ -131,56 +264,23 @@ def _check(row: Row) -> None:
         raise DataError(f"option {letter} is empty", where=row.location, fix=fix)
 
 
-def _once(rows: list[Row], seen: set[str]) -> list[Conversation]:
-    """Rows as conversations, equal ones once; none of a group in ``seen``."""
+def _once(rows: Sequence[tuple[Row, Row]], groups: _Groups) -> list[Conversation]:
+    """Rows as conversations, as they are after the policy; equal ones once."""
     by_digest: dict[str, Conversation] = {}
-    for row in rows:
-        group = f"q-{text_hash(normalize(row.stem)):016x}"
-        if group in seen:
-            continue
+    for before, row in rows:
         options, key = row.options or (), row.answer_key or ""
         digest = text_hash(normalize(" | ".join([row.question, *options, key, row.label or ""])))
+        if (name := f"{digest:016x}") in by_digest:
+            continue
         known = f"{row.source}-{row.id}" if row.id else row.source
-        name = f"{known[:KNOWN]}-{digest:016x}"
-        by_digest.setdefault(
-            f"{digest:016x}",
-            Conversation(
-                name,
-                group,
-                row.source,
-                row.messages,
-                row.label,
-                row.options,
-                row.answer_key,
-                row.labels,
-            ),
+        by_digest[name] = Conversation(
+            f"{known[:KNOWN]}-{name}",
+            groups.name(before, row),
+            row.source,
+            row.messages,
+            row.label,
+            row.options,
+            row.answer_key,
+            row.labels,
         )
     return list(by_digest.values())
-
-
-GENERIC = read_words(Path(__file__).with_name("generic_words.txt"))
-
-
-def subject_words(question: str) -> frozenset[str]:
-    """The words that say what a question is about."""
-    return frozenset(word for word in normalize(question).split() if word not in GENERIC)
-
-
-def on_subject(row: Row, questions: Iterable[str]) -> bool:
-    """Whether a row asks one of ``questions``, names all its subject words, or is about an
-    entity that it names.
-    """
-    asked = [normalize(text) for text in row.turns("user")]
-    entity = normalize(row.entity or "")
-    for question in questions:
-        normal, subject = normalize(question), subject_words(question)
-        if any(text == normal or (subject and subject <= set(text.split())) for text in asked):
-            return True
-        if len(entity) >= 4 and f" {entity} " in f" {normal} ":
-            return True
-    return False
-
-
-def rows_on_subject(rows: Sequence[Row], questions: Sequence[str]) -> list[bool]:
-    """For each row, whether it is on the subject of a demonstration question."""
-    return [on_subject(row, questions) for row in rows]

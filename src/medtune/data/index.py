@@ -22,7 +22,7 @@ from medtune.data.dedup import (
     signatures,
     text_hash,
 )
-from medtune.data.eval_items import rows_on_subject
+from medtune.data.demonstrations import rows_on_subject
 from medtune.data.published_split import part_number
 from medtune.data.rows import Row
 from medtune.data.splits import Keys, row_keys

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from medtune.data.audit import SplitTextLoss
+from medtune.data.audit import IdentifierAudit, SplitTextLoss
 from medtune.evaluation.comparison.paired import BySource
 from medtune.evaluation.comparison.seed_variance import (
     DecodingSpread,
@@ -103,7 +103,8 @@ class Metrics(Result):
     """Figures by task and metric: ``before``, ``after`` and ``change`` have the same keys.
 
     Rates are fractions, times seconds, memory bytes, intervals 95 %. ``baselines`` are task →
-    baseline → scores; what was not asked for is left out.
+    baseline → scores; what was not asked for is left out. ``item_identifiers``: patients'
+    identifiers in the items of tasks with a source of their own.
     """
 
     recipe: str
@@ -117,6 +118,7 @@ class Metrics(Result):
     published: dict[str, PublishedResult] = Field(default_factory=dict)
     by_source: dict[str, BySource] = Field(default_factory=dict)
     overlap: Overlap | None = None
+    item_identifiers: dict[str, IdentifierAudit] = Field(default_factory=dict)
     arms: VariantComparison | None = None
     seeds: SeedVariance | None = None
     learning_curve: LearningCurve | None = None

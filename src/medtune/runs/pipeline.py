@@ -15,6 +15,7 @@ from medtune.recipe.read import read_run_recipe, to_yaml
 from medtune.recipe.schema import Recipe
 from medtune.report.run_metrics import Metrics
 from medtune.report.verdict import verdict
+from medtune.runs.item_identifiers import item_identifiers_stage
 from medtune.runs.measure_variants import arms_stage
 from medtune.runs.overlap import overlap_stage
 from medtune.runs.plan import Plan
@@ -91,6 +92,7 @@ def _run_stages(
         if "before" in stages:
             baselines_stage(plan.recipe, run, plan.data_dir)
             overlap_stage(plan.recipe, run, plan.data_dir)
+            item_identifiers_stage(plan.recipe, run, plan.data_dir)
             evaluate_stage(plan, run, "before")
     processes.wait()
     if "train" in stages:

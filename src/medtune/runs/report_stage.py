@@ -16,6 +16,7 @@ from medtune.recipe.read import to_yaml
 from medtune.recipe.schema import Recipe
 from medtune.report.run_metrics import DataFigures, Metrics, TrainFigures, main_change
 from medtune.report.write import write_report
+from medtune.runs.item_identifiers import item_identifiers_file, read_item_identifiers
 from medtune.runs.measure_variants import arms_of_run, arms_of_task
 from medtune.runs.overlap import overlap_file, read_overlap, without_overlap
 from medtune.runs.repeats import curve_of_run, decodings_of_run, repeats_of, seeds_of_run
@@ -34,8 +35,10 @@ def collect_metrics(
     ``change`` is empty where one of both sides is not measured: the run is partial.
     """
     parts: dict[str, object] = {}
+    if seen := read_item_identifiers(run):
+        parts["item_identifiers"] = seen
     if change:
-        parts = _optional(recipe, run, before, after) | _beyond_one_pair(recipe, run, change)
+        parts |= _optional(recipe, run, before, after) | _beyond_one_pair(recipe, run, change)
     elif overlap := read_overlap(run):
         parts["overlap"] = overlap
     metrics = Metrics(
@@ -130,6 +133,7 @@ def report_stage(recipe: Recipe, run: RunDirectory, *, again: bool = False) -> N
         run.after,
         baselines_file(run),
         overlap_file(run),
+        item_identifiers_file(run),
         run.published,
         run.root / "eval" / "arms",
         *(run.root / "repeats" / repeat.name / "eval" / "after" for repeat in repeats_of(recipe)),

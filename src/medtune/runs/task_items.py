@@ -26,6 +26,7 @@ from medtune.recipe.schema import Arm, Recipe, TaskSpec
 from medtune.runs.plan import NOT_MEASURED_BY
 from medtune.runs.stage import RunDirectory, Stage
 
+CHANGING = ("mask", "drop")  # policies that make other items; before, items knew none
 BARE = {
     "permutations": 1,
     "samples": 0,
@@ -99,6 +100,14 @@ class TaskItems:
             return ()
         return read_conversations(self.data / f"{name}.parquet")
 
+    def benchmark(self, spec: TaskSpec) -> Benchmark | None:
+        """The rows of another data set that a task is measured on, after the recipe's policy on
+        identifiers; None where it is measured on the run's own.
+        """
+        source = _benchmark_source(spec)
+        policy = self.recipe.data.identifiers
+        return _read(source, spec.split, self.data_dir, policy) if source else None
+
     def settings(self) -> TaskSettings:
         """Of all tasks, with the labels of the data."""
         space = label_space(self.recipe, self.data) if self.data else LabelSpace()
@@ -118,7 +127,7 @@ class TaskItems:
                     continue
                 spec = spec.model_copy(update=BARE)
             shots = spec.shots + (arm.shots if arm else 0)
-            benchmark = _benchmark(spec, self.data_dir)
+            benchmark = self.benchmark(spec)
             of_task = settings.for_task(spec)
             if shots:
                 pool = _unmeasured(benchmark, of_task) if benchmark else self.split("train")
@@ -138,7 +147,7 @@ class TaskItems:
         for job in self.jobs():
             if not job.spec.confidence:
                 continue
-            benchmark = _benchmark(job.spec, self.data_dir)
+            benchmark = self.benchmark(job.spec)
             shown = {example.id for example in job.settings.examples}
             rows = self._untrained(benchmark.others) if benchmark else self.split("validation")
             rows = [item for item in rows if item.id not in shown]
@@ -186,24 +195,21 @@ def _unmeasured(benchmark: Benchmark, settings: TaskSettings) -> Sequence[Conver
     return [item for item in benchmark.items if item.group not in measured]
 
 
-def _benchmark(spec: TaskSpec, data_dir: Path | None) -> Benchmark | None:
-    source = _benchmark_source(spec)
-    return _read(source, spec.split, data_dir) if source else None
-
-
 def _benchmark_source(spec: TaskSpec) -> str | None:
     """The data set whose rows a task is measured on, where these are not the run's own."""
     return spec.source if task_of(spec).source_holds == "rows" else None
 
 
 @lru_cache(maxsize=8)
-def _read(source: str, split: str | None, data_dir: Path | None) -> Benchmark:
+def _read(source: str, split: str | None, data_dir: Path | None, policy: str) -> Benchmark:
     """Both sides, baselines and arms are measured on it: it is read once."""
-    return read_benchmark(source, split, data_dir)
+    return read_benchmark(source, split, data_dir, policy)
 
 
 def source_hashes(recipe: Recipe, data_dir: Path | None) -> list[str]:
-    """SHA-256 of the files that tasks are measured on, where these are not the run's own rows."""
+    """SHA-256 of the files that tasks are measured on, where these are not the run's own rows, and
+    the policy where it makes other items of them.
+    """
     names = [spec.source for spec in recipe.evaluate.tasks if spec.source]
     files = [Path(name) if Path(name).is_file() else None for name in names]
     paths = [
@@ -211,7 +217,9 @@ def source_hashes(recipe: Recipe, data_dir: Path | None) -> list[str]:
         for name, file in zip(names, files, strict=True)
         for path in ([file] if file else source_files(name, data_dir))
     ]
-    return [file_hash(path) for path in paths]
+    policy = recipe.data.identifiers
+    changed = policy in CHANGING and any(map(_benchmark_source, recipe.evaluate.tasks))
+    return [*map(file_hash, paths), *([f"identifiers: {policy}, version 1"] if changed else [])]
 
 
 def baselines_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> None:

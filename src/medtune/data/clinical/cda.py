@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medtune.data.clinical.coded_values import media_type
 from medtune.data.clinical.document import (
     ClinicalDocument,
     DocumentSection,
@@ -113,7 +114,7 @@ def _plain_body(text: "Element", errors: RecordErrors) -> Iterator[DocumentSecti
     kind = (text.get("mediaType") or "text/plain").lower()
     content = "".join(text.itertext())
     if kind not in ("text/plain", "text/html") or not content.strip():
-        errors.not_read(f"C-CDA body of type {kind}")
+        errors.not_read(f"C-CDA body of type {media_type(kind)}")
         return
     if text.get("representation") == "B64":
         try:

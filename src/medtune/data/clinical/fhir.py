@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from medtune.data.clinical.coded_values import charset, media_type, resource_type
 from medtune.data.clinical.document import (
     ClinicalDocument,
     DocumentSection,
@@ -55,7 +56,7 @@ def read_fhir(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocum
             if kind not in (*PEOPLE, "Encounter") and (
                 f"{kind}/{resource.get('id')}" not in links.binaries
             ):
-                errors.not_read(f"FHIR {kind}")
+                errors.not_read(f"FHIR {resource_type(kind)}")
             continue
         try:
             sections = _sections(resource, links, location, errors)
@@ -110,8 +111,8 @@ def _unbundled(
         errors.add("no FHIR resource (no resourceType)", location, "Export it again.")
         return
     if value["resourceType"] != "Bundle":
-        name = "/".join(str(part) for part in (value["resourceType"], value.get("id")) if part)
-        yield f"{location}, {name}", url, value
+        # Not its id, which may be a number of the patient's.
+        yield f"{location}, {resource_type(value['resourceType'])}", url, value
         return
     for number, entry in enumerate(listed(value.get("entry")), 1):
         if isinstance(entry, dict) and "resource" in entry:
@@ -183,7 +184,7 @@ def _sections(
     if resource.get("status") == "entered-in-error" or resource.get("docStatus") == (
         "entered-in-error"
     ):
-        errors.not_read(f"FHIR {kind} entered in error")
+        errors.not_read(f"FHIR {resource_type(kind)} entered in error")
         return ()
     if kind == "Composition":
         sections = tuple(_composition_sections(listed(resource.get("section"))))
@@ -198,7 +199,7 @@ def _sections(
     if not sections and (narrative := _narrative(resource)):
         sections = one_section(narrative)
     if not sections:
-        errors.not_read(f"FHIR {kind} without a text")
+        errors.not_read(f"FHIR {resource_type(kind)} without a text")
     return sections
 
 
@@ -257,17 +258,17 @@ def attachment_text(attachment: Resource, errors: RecordErrors) -> str | None:
     kind = str(attachment.get("contentType") or "text/plain").lower()
     mime = kind.split(";")[0].strip()
     if mime not in ("text/plain", "text/html", "application/xhtml+xml", "text/markdown"):
-        errors.not_read(f"FHIR attachment {mime}")
+        errors.not_read(f"FHIR attachment {media_type(mime)}")
         return None
     if not attachment.get("data"):
         errors.not_read("FHIR attachment that stands elsewhere (url)")
         return None
     raw = base64_bytes(str(attachment["data"]))
-    charset = _CHARSET.search(kind)
+    stated = _CHARSET.search(kind)
     try:
-        text = raw.decode(charset[1] if charset else "utf-8-sig")
+        text = raw.decode(stated[1] if stated else "utf-8-sig")
     except (UnicodeDecodeError, LookupError) as error:
-        name = charset[1] if charset else "UTF-8"
+        name = charset(stated[1]) if stated else "UTF-8"
         raise ValueError(f"an attachment that is no text of its charset ({name})") from error
     return (text if mime in ("text/plain", "text/markdown") else html_text(text)).strip()
 

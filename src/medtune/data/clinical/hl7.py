@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from medtune.data.clinical.coded_values import hl7_data, hl7_type
 from medtune.data.clinical.document import (
     ClinicalDocument,
     DocumentSection,
@@ -128,7 +129,8 @@ def _decoded(message: bytes) -> tuple[str, str]:
     try:
         return message.decode(charset), charset
     except (UnicodeDecodeError, LookupError) as error:
-        stated = name or "none stated, so UTF-8"
+        known = name in _CHARSETS or re.fullmatch(r"8859/\d{1,2}", name)
+        stated = "not known" if name and not known else name or "none stated, so UTF-8"
         raise ValueError(f"no text of its character set (MSH-18: {stated})") from error
 
 
@@ -214,7 +216,7 @@ def _observation(row: Segment, marks: Delimiters, errors: RecordErrors) -> Itera
     elif kind in _TEXT_TYPES:
         yield from _values(value, marks)
     else:
-        errors.not_read(f"HL7 OBX of type {kind}")
+        errors.not_read(f"HL7 OBX of type {hl7_type(kind)}")
 
 
 def _values(value: str, marks: Delimiters) -> list[str]:
@@ -229,7 +231,7 @@ def _encapsulated(value: str, marks: Delimiters, errors: RecordErrors) -> Iterat
     kind, subtype, encoding, data = [*parts, "", "", "", "", ""][1:5]
     subtype = subtype.lower()
     if kind.upper() not in ("TEXT", "TX", "FT") or subtype in ("rtf", "pdf", "xml"):
-        errors.not_read(f"HL7 encapsulated {kind} {subtype}".rstrip())
+        errors.not_read(f"HL7 encapsulated {hl7_data(kind, subtype)}")
         return
     if encoding.lower() in ("base64", "hex"):
         data = _encoded(data, encoding.lower(), marks)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from medtune.data.clinical.coded_values import language as shown_language
 from medtune.data.clinical.document import ClinicalDocument, RecordErrors, one_section
 from medtune.data.formats.compression import open_binary, plain_path
 from medtune.errors import DataError
@@ -42,7 +43,9 @@ def read_umls(files: list[Path], errors: RecordErrors) -> Iterator[ClinicalDocum
         if suppressed not in ("N", ""):
             errors.not_read("UMLS definition that is suppressed")
         elif (language := languages.get(vocabulary, "ENG")) != "ENG":
-            errors.not_read(f"UMLS definition of a vocabulary in another language ({language})")
+            errors.not_read(
+                f"UMLS definition of a vocabulary in another language ({shown_language(language)})"
+            )
         elif concept not in names:
             errors.not_read("UMLS definition without an English name")
         else:

@@ -14,9 +14,28 @@ from medtune.data.clinical.document import (
     RecordErrors,
     text_sections,
 )
+from medtune.data.column_names import reads_as_data
 from medtune.data.rows import Row, Source
 from medtune.errors import DataError
 
+# Titles of sections in C-CDA, in articles and in notes.
+_USUAL = frozenset(
+    " ".join(
+        """
+        abstract | admission diagnosis | allergies | allergies and intolerances | assessment |
+        assessment and plan | background | brief hospital course | chief complaint | comment |
+        comments | conclusion | conclusions | diagnosis | discharge diagnosis |
+        discharge disposition | discharge instructions | discharge medications | encounters |
+        family history | findings | functional status | goals | history |
+        history of present illness | hospital course | immunizations | impression | indication |
+        introduction | laboratory data | medications | medications on admission | methods |
+        objective | past medical history | past surgical history | physical exam |
+        physical examination | plan | plan of care | plan of treatment | problem list | problems |
+        procedure | procedures | reason for visit | results | review of systems | social history |
+        subjective | summary | technique | vital signs
+        """.split()
+    ).split(" | ")
+)
 _LOOK = 200  # documents whose labels and sections are named in an error
 
 
@@ -173,13 +192,24 @@ def _missing(part: str, format: ClinicalFormat, files: Sequence[Path]) -> str:
 
 
 def _names(part: str, format: ClinicalFormat, files: Sequence[Path]) -> str:
+    """The names for a message. A heading is a text: it is shown where it is a usual one, or that
+    of several documents, and does not read as data.
+    """
     counts: Counter[str] = Counter()
     for document in _sample(format, files):
         if part == "label":
             counts.update(list(document.labels))
         else:
             counts.update({s.heading for s in _sections(document) if s.heading})
-    return ", ".join(f"{name} ({n})" for name, n in counts.most_common(12)) or "none"
+    shown = {
+        name: count
+        for name, count in counts.items()
+        if not reads_as_data(name)
+        and (part == "label" or count > 1 or name.strip(": ").casefold() in _USUAL)
+    }
+    listed = [f"{name} ({n})" for name, n in Counter(shown).most_common(12)]
+    others = len(counts) - len(shown)
+    return ", ".join([*listed, *([f"{others} of unusual names"] if others else [])]) or "none"
 
 
 def _check_label(label: str, format: ClinicalFormat, files: Sequence[Path]) -> None:

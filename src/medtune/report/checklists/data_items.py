@@ -1,6 +1,6 @@
 """What a run's audit says to the items of reporting checklists about data."""
 
-from medtune.data.audit import SplitAudit, TokenLengths
+from medtune.data.audit import IdentifierAudit, SplitAudit, TokenLengths
 from medtune.report.checklists.base import Facts
 
 COUNTED_BY_ITEM = "counted in the samples of each task (prompt_cut)"
@@ -65,19 +65,23 @@ def cleaning(facts: Facts) -> str:
     audit = facts.figures.audit
     repaired = counts_text({rule: entry.rows for rule, entry in audit.cleaning.rules.items()})
     off = audit.cleaning.off
-    identifiers = audit.identifiers
-    seen = (
-        "not scanned for"
-        if identifiers.policy == "off"
-        else f"found in {identifiers.rows:,} rows (policy: {identifiers.policy})"
-    )
+    seen = _seen(audit.identifiers, "rows")
+    items = facts.figures.metrics.item_identifiers
+    of_items = "".join(f"; items of {key}: {_seen(one, 'items')}" for key, one in items.items())
     return (
         f"The same rules for every source. Rows repaired: {repaired}. "
         f"Switched off: {', '.join(off) or 'none'}. "
-        f"Identifiers of patients: {seen}. Near-duplicates: {audit.near_duplicates.policy} "
+        f"Identifiers of patients: {seen}{of_items}. "
+        f"Near-duplicates: {audit.near_duplicates.policy} "
         f"(similarity from {audit.near_duplicates.threshold}). "
         f"Contradictions: {audit.contradictions.policy.replace('_', ' ')}."
     )
+
+
+def _seen(identifiers: IdentifierAudit, noun: str) -> str:
+    if identifiers.policy == "off":
+        return "not scanned for"
+    return f"found in {identifiers.rows:,} {noun} (policy: {identifiers.policy})"
 
 
 def missing(facts: Facts) -> str:
