@@ -26,7 +26,7 @@ def card(finished):
 def test_metadata_name_base_library_and_results(card, finished, tiny_model):
     front, _ = head(card)
     metrics = read_json(finished.metrics)
-    assert (front["base_model"], front["pipeline_tag"]) == (str(tiny_model), "text-generation")
+    assert (front["base_model"], front["pipeline_tag"]) == (tiny_model.name, "text-generation")
     assert "medical" in front["tags"]
     (result,) = front["model-index"][0]["results"]
     found = {entry["type"]: entry["value"] for entry in result["metrics"]}

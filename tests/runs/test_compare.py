@@ -182,12 +182,14 @@ def test_the_same_comparison_again_computes_nothing(runs, tmp_path, monkeypatch)
 def test_a_model_beside_runs_is_measured_once_and_kept(runs, other_model, tmp_path, monkeypatch):
     found = compare([runs["full"]], [str(other_model)], None, tmp_path / "out", None)
     last = found["contestants"][-1]
-    assert (last["name"], last["kind"], last["measured"]) == (str(other_model), "model", True)
+    assert (last["name"], last["kind"], last["measured"]) == (other_model.name, "model", True)
     # The same weights on the same items as the run that started from them.
     own = read_json(runs["other"] / "metrics.json")["before"]["perplexity"]["bits_per_byte"][
         "value"
     ]
-    assert value(found, "bits_per_byte", str(other_model)) == pytest.approx(own, rel=1e-5)
+    assert value(found, "bits_per_byte", other_model.name) == pytest.approx(own, rel=1e-5)
+    for name in ("comparison.json", "compare.html"):  # names, no directories of this machine
+        assert str(other_model.parent) not in (tmp_path / "out" / name).read_text("utf-8"), name
     monkeypatch.setattr("medtune.runs.compared_models.open_model", None)
     monkeypatch.setattr("medtune.runs.compare.compare_all", None)
     assert compare([runs["full"]], [str(other_model)], None, tmp_path / "out", None) == found

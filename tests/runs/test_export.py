@@ -57,11 +57,23 @@ def card_of(directory):
     return yaml.safe_load(head), body
 
 
-def test_an_adapter_is_exported_as_it_was_trained(lora_run, tmp_path):
+def assert_no_path(directory, *places):
+    """What others get names no directory of this machine."""
+    for path in directory.rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
+        assert not any(str(place.parent).encode() in content for place in places), path.name
+
+
+def test_an_adapter_is_exported_as_it_was_trained(lora_run, tiny_model, tmp_path):
     facts = export(lora_run, tmp_path / "out", "adapter")
     for path in (lora_run / "model").iterdir():
-        if path.name != "medtune.json":
+        if path.name not in ("medtune.json", "adapter_config.json"):
             assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes(), path.name
+    written, trained = (
+        read_json(d / "adapter_config.json") for d in (tmp_path / "out", lora_run / "model")
+    )
+    assert written == trained | {"base_model_name_or_path": tiny_model.name}
+    assert_no_path(tmp_path / "out", lora_run, tiny_model)
     assert sorted(facts.files) == sorted(path.name for path in (tmp_path / "out").iterdir())
     head, body = card_of(tmp_path / "out")
     assert (head["library_name"], head["base_model_relation"]) == ("peft", "adapter")
@@ -83,10 +95,11 @@ def test_the_threshold_of_confidence_travels_with_the_weights_it_was_set_for(lor
     assert AbstentionPolicy.read(tmp_path / "plain") is None
 
 
-def test_merged_is_verified_and_opens_with_transformers_alone(lora_run, tmp_path):
+def test_merged_is_verified_and_opens_with_transformers_alone(lora_run, tiny_model, tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     facts = export(lora_run, tmp_path / "out", "merged")
+    assert_no_path(tmp_path / "out", lora_run, tiny_model, tmp_path / "out")
     assert facts.dtype == "bfloat16"
     assert facts.merge.largest < BOUND < facts.rounding.largest
     weights = load_file(tmp_path / "out" / "model.safetensors")

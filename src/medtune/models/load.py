@@ -184,7 +184,14 @@ def _in_directory(name: str, path: Path, adapters: tuple[Path, ...] = ()) -> Loc
     if adapter.exists():
         require_adapter_weights(path, name)
         base_name, revision = _base_of(adapter, name, adapters)
-        base = locate(base_name, revision, (*adapters, path.resolve()))
+        try:
+            base = locate(base_name, revision, (*adapters, path.resolve()))
+        except ModelError as error:
+            fix = f"{error.fix or ''} A base on this machine: its path, as "
+            fix += f"base_model_name_or_path in {ADAPTER_CONFIG}."
+            raise ModelError(
+                f"the adapter's base is not to be had: {error.what}", where=name, fix=fix.strip()
+            ) from error
         trained = InferenceSettings.read(path)
         return LocalModelRef(
             name, base.base, path, trained.quantization, trained.double_quantization

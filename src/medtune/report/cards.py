@@ -6,6 +6,7 @@ import yaml
 from pydantic import Field
 
 from medtune.evaluation.results import Change, Estimate, Result
+from medtune.recipe.published_names import published_name
 from medtune.recipe.schema import PretrainRecipe
 from medtune.report.figures import Figures, MetricRow
 from medtune.report.markdown import code_span, markdown_line, markdown_paragraphs
@@ -222,7 +223,7 @@ def base_model_card(recipe: PretrainRecipe, figures: "BaseModelFigures") -> str:
     stats = figures.stats
     shape, train, corpus = recipe.model, recipe.train, recipe.corpus
     origin = (
-        f"continued from {markdown_line(str(shape.continue_from))}"
+        f"continued from {markdown_line(published_name(shape.continue_from))}"
         if shape.continue_from
         else (
             f"a Llama-style decoder from scratch: width {shape.width}, "

@@ -23,7 +23,8 @@ from medtune.evaluation.results import (
 from medtune.evaluation.tasks import TASKS, Task, find, task_of
 from medtune.evaluation.tasks.perplexity import LikelihoodSample
 from medtune.files import read_as, read_json, read_json_lines
-from medtune.recipe.read import parse_recipe
+from medtune.recipe.published_names import published_name, published_recipe
+from medtune.recipe.read import parse_recipe, to_yaml
 from medtune.recipe.schema import Recipe, TaskSpec
 from medtune.recipe.yaml_core import load_yaml
 from medtune.report.run_metrics import Metrics
@@ -140,9 +141,9 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class Figures:
-    """Everything that is shown, read once."""
+    """Everything that is shown, read once: of paths on this machine the last part alone."""
 
-    recipe_text: str
+    recipe_text: str  # as it lies in the run, with paths
     state: RunState
     audit: RunAudit
     metrics: Metrics
@@ -161,7 +162,7 @@ class Figures:
         evaluation = run.root / "eval"
         return cls(
             recipe_text=run.recipe.read_text(encoding="utf-8"),
-            state=read_as(run.state_file, RunState),
+            state=_published_state(read_as(run.state_file, RunState)),
             audit=read_audit(run.data / "audit.json"),
             metrics=Metrics.read(run.metrics),
             log=read_json_lines(log) if log.exists() and stats.exists() else [],
@@ -174,7 +175,16 @@ class Figures:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The recipe that the run was resolved to, parsed once."""
+        """The recipe that the run was resolved to, parsed once, without paths."""
+        return published_recipe(self._resolved)
+
+    @cached_property
+    def recipe_shown(self) -> str:
+        """The recipe as YAML for people, every default written out."""
+        return to_yaml(published_recipe(self._resolved, extensions=True))
+
+    @cached_property
+    def _resolved(self) -> Recipe:
         recipe = parse_recipe(load_yaml(self.recipe_text), "recipe.yaml")
         assert isinstance(recipe, Recipe)
         return recipe
@@ -252,6 +262,12 @@ class Figures:
         """The first ``limit`` samples of a task before and after: not chosen."""
         before, after = (self.samples[side].get(task, []) for side in ("before", "after"))
         return list(zip(before[:limit], after[:limit], strict=False))
+
+
+def _published_state(state: RunState) -> RunState:
+    """The base by its published name."""
+    name = published_name(state.base.name)
+    return state.model_copy(update={"base": state.base.model_copy(update={"name": name})})
 
 
 def _by_side(path: Path, kind: type[R]) -> dict[str, dict[str, R]]:

@@ -14,6 +14,7 @@ from medtune.evaluation.results import plain
 from medtune.files import read_as, read_json, read_json_lines, sha256_json, write_json
 from medtune.models.open import resolve_model
 from medtune.progress import say
+from medtune.recipe.published_names import distinct_names
 from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import TaskSpec
 from medtune.report.compare_page import Comparison, Contestant, write_page
@@ -182,7 +183,10 @@ def compare_models(
         )
     eval_set = _eval_set(runs, on, out, data_dir)
     models = [name for name in dict.fromkeys(models) if not _is_base(name, runs, eval_set)]
-    compared = of_runs(runs, eval_set) + [model_items(name, eval_set) for name in models]
+    compared = of_runs(runs, eval_set) + [
+        model_items(name, shown, eval_set)
+        for name, shown in zip(models, distinct_names(models), strict=True)
+    ]
     if len({c.name for c in compared}) < len(compared) or len(compared) < 2:
         names = ", ".join(c.name for c in compared)
         raise RecipeError(

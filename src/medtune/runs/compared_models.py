@@ -21,6 +21,7 @@ from medtune.files import read_as, read_json, sha256_json, whole_directory, writ
 from medtune.models.load import LocalModelRef, load_tokenizer
 from medtune.models.open import ModelRef, open_model, resolve_model
 from medtune.progress import say
+from medtune.recipe.published_names import distinct_names
 from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import Model, Recipe
 from medtune.report.compare_page import ComparedCost
@@ -296,8 +297,8 @@ def _base_name(run: Run, runs: Sequence[Run]) -> str:
     return f"{short} (untouched)" if len(others) == 1 else f"{short} (untouched, as for {run.name})"
 
 
-def model_items(name: str, eval_set: EvalSet) -> ComparedModel:
-    """A model outside of any run, on the items of ``eval_set``."""
+def model_items(name: str, shown: str, eval_set: EvalSet) -> ComparedModel:
+    """A model outside of any run, on the items of ``eval_set``; ``shown`` is its name on pages."""
     asked = eval_set.recipe.model
     is_base = name == asked.name
     if not is_base:
@@ -316,7 +317,7 @@ def model_items(name: str, eval_set: EvalSet) -> ComparedModel:
     tokenizer = tokenizer_name(vocabulary) if vocabulary else f"of {name}"
     if not vocabulary and isinstance(reference, LocalModelRef):
         tokenizer = _name_of(json.loads(load_tokenizer(reference).backend_tokenizer.to_str()))
-    return ComparedModel(name, "model", samples, settings, tokenizer, vocabulary, measured=True)
+    return ComparedModel(shown, "model", samples, settings, tokenizer, vocabulary, measured=True)
 
 
 def tokenizer_name(file: Path) -> str:
@@ -338,10 +339,9 @@ def _name_of(tokenizer: dict[str, Any]) -> str:
 def with_distinct_names(runs: Sequence[Run]) -> list[Run]:
     """Runs by their recipe's name.
 
-    Where that is not enough, by their directory's name, then by its path.
+    Where that is not enough, by their directory's name, with those before it that tell them apart.
     """
-    for name_of in (lambda run: run.recipe.name, lambda run: run.paths.root.resolve().name):
-        names = [name_of(run) for run in runs]
-        if len({*names}) == len(names):
-            return [replace(run, name=name) for run, name in zip(runs, names, strict=True)]
-    return [replace(run, name=str(run.paths.root.resolve())) for run in runs]
+    names = [run.recipe.name for run in runs]
+    if len({*names}) < len(names):
+        names = distinct_names([str(run.paths.root.resolve()) for run in runs])
+    return [replace(run, name=name) for run, name in zip(runs, names, strict=True)]

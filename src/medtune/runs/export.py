@@ -17,8 +17,10 @@ from medtune.conversation import Conversation, read_conversations
 from medtune.errors import RecipeError, RunError
 from medtune.evaluation.confidence.abstention import AbstentionPolicy
 from medtune.files import read_json, whole_directory, write_json
+from medtune.models.attach import ADAPTER_CONFIG
 from medtune.models.load import LocalModelRef, load_tokenizer, locate
 from medtune.progress import say
+from medtune.recipe.published_names import published_name
 from medtune.recipe.read import read_run_recipe
 from medtune.recipe.schema import Recipe
 from medtune.report.cards import ExportFacts, LogitAgreement, export_card
@@ -48,13 +50,15 @@ def export(root: Path, to: Path, form: str, dtype: str | None = None) -> ExportF
     located = locate(str(root))
     if form == "gguf":
         check_gguf(located, dtype)
-    facts = ExportFacts(form=form, run=recipe.name, base=recipe.model.name)
+    facts = ExportFacts(form=form, run=recipe.name, base=published_name(recipe.model.name))
     with whole_directory(to) as directory:
         if form == "adapter":
             _copy_adapter(run.model, directory)
         else:
             facts = _merged(run, recipe, located, directory, facts, dtype or DEFAULT_DTYPES[form])
         use = read_json(run.model / "medtune.json") | _confidence(root, form)
+        if isinstance(use.get("base"), str):
+            use["base"] = published_name(use["base"])
         if form != "adapter":
             use |= {
                 "quantization": None
@@ -141,11 +145,15 @@ def _check(run: RunPaths, recipe: Recipe, to: Path, form: str, dtype: str | None
 def _copy_adapter(model: Path, directory: Path) -> None:
     for path in sorted(model.iterdir()):
         shutil.copyfile(path, directory / path.name)
-    base = read_json(model / "adapter_config.json")["base_model_name_or_path"]
-    if Path(base).is_absolute():
+    config = read_json(model / ADAPTER_CONFIG)
+    base = config["base_model_name_or_path"]
+    name = published_name(base)
+    if name != base:
+        write_json(directory / ADAPTER_CONFIG, config | {"base_model_name_or_path": name})
         say(
-            f"The adapter names its base by a path of this machine ({base}): "
-            "others must have the base, and say where."
+            f"The base is a directory of this machine, of which the export has the name alone "
+            f"({name}): whoever uses the adapter must have the base, and write its place into "
+            f"{ADAPTER_CONFIG} (base_model_name_or_path)."
         )
 
 
