@@ -1,4 +1,4 @@
-# make quickstart | make test | make setup | make lint | make format | make docs | make clean
+# make quickstart | make test | make test-long | make setup | make lint | make format | make docs | make clean
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TORCH ?=
 DONE := $(VENV)/.done
 
-.PHONY: setup quickstart test lint format docs clean
+.PHONY: setup quickstart test test-long lint format docs clean
 
 setup: $(DONE)
 
@@ -27,6 +27,9 @@ quickstart: setup
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
+
+test-long: setup
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 -m long
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,11 +1,13 @@
 """The command line called from tests: inside the test process, or as a process of its own."""
 
 import io
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +32,6 @@ def run_command(
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.chdir(cwd)
-        patch.delenv("MEDTUNE_DATA", raising=False)
         for name, value in (env or {}).items():
             patch.setenv(name, value)
         patch.setattr(sys, "argv", ["medtune", *map(str, arguments)])
@@ -52,11 +53,6 @@ def run_command(
     return process
 
 
-def without_data(env: dict | None = None) -> dict[str, str]:
-    """The environment of a process without the caller's data directory."""
-    return {key: value for key, value in os.environ.items() if key != "MEDTUNE_DATA"} | (env or {})
-
-
 def run_process(
     *arguments: Any, cwd: Any, env: dict | None = None, check: bool = False
 ) -> "subprocess.CompletedProcess[str]":
@@ -64,7 +60,7 @@ def run_process(
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=cwd,
-        env=without_data(env),
+        env=os.environ | (env or {}),
         capture_output=True,
         text=True,
         timeout=GENEROUS,
@@ -77,9 +73,68 @@ def start_process(command: list[Any], cwd: Any) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [str(word) for word in command],
         cwd=cwd,
-        env=without_data(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+class StartedCommand:
+    """``medtune`` in a process that starts with torch loaded: to be signalled, killed, waited for.
+
+    A new interpreter takes seconds to load it. The methods are those of ``subprocess.Popen``.
+    """
+
+    LOADED = ("command_line", "peft", "transformers.models.auto.modeling_auto", "medtune.cli.app")
+
+    def __init__(self, *arguments: Any, cwd: Path, typed: str = "") -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(list(self.LOADED))
+        number = sum(path.name.endswith(".stdout") for path in Path(cwd).iterdir())
+        self.streams = [
+            Path(cwd) / f".command-{number}.{stream}" for stream in ("stdin", "stdout", "stderr")
+        ]
+        self.streams[0].write_text(typed, encoding="utf-8")
+        self.process = context.Process(
+            target=_in_this_process,
+            args=([*map(str, arguments)], str(cwd), dict(os.environ), *self.streams),
+        )
+        self.process.start()
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit status, the negative number of the signal that ended it; None while it runs."""
+        return self.process.exitcode
+
+    poll = returncode.fget
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.process.pid, number)
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def communicate(self, timeout: float = GENEROUS) -> tuple[str, str]:
+        """Wait for the end: standard output and error."""
+        self.process.join(timeout)
+        assert self.process.exitcode is not None, f"still running after {timeout} s"
+        _, out, err = self.streams
+        return out.read_text("utf-8"), err.read_text("utf-8")
+
+
+def _in_this_process(arguments: list[str], cwd: str, env: dict[str, str], *streams: Path) -> None:
+    for number, path in enumerate(streams):
+        flags = os.O_WRONLY | os.O_CREAT if number else os.O_RDONLY
+        os.dup2(os.open(path, flags, 0o600), number)
+    sys.stdin, sys.stdout, sys.stderr = (
+        os.fdopen(number, mode, encoding="utf-8", closefd=False)
+        for number, mode in enumerate("rww")
+    )
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.argv = ["medtune", *arguments]
+    from medtune.cli.app import main
+
+    main()

@@ -22,7 +22,9 @@ from tiny_llama import make_tiny_model
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ.pop("MEDTUNE_DATA_DIR", None)
+# Commands that tests call see no data sets of the caller: what they do is the same everywhere.
+if "MEDTUNE_DATA" in os.environ:
+    os.environ["REAL_DATA"] = os.environ.pop("MEDTUNE_DATA")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -72,7 +74,7 @@ def small_run(small, tiny_model, tmp_path_factory) -> SmallRun:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The directory of the real data sets."""
-    directory = os.environ.get("MEDTUNE_DATA")
+    directory = os.environ.get("REAL_DATA")
     if not directory or not Path(directory).is_dir():
         pytest.skip("MEDTUNE_DATA names no directory of real data sets")
     return Path(directory)

@@ -4,20 +4,22 @@ import json
 
 import pytest
 
-from command_line import COMMAND, GENEROUS, start_process
+from command_line import StartedCommand
 from medtune.text.emergency import NOTICE, URGENT
 
 CHEST_PAIN = "I have crushing chest pain"
 
 
 def test_an_emergency_gets_the_urgent_advice_before_the_answer_and_the_notice_beside_it(
-    medtune_process, finished
+    finished, tmp_path
 ):
-    process = medtune_process("ask", finished.root, CHEST_PAIN, "--max-tokens", "3")
+    words = ["ask", finished.root, CHEST_PAIN, "--max-tokens", "3"]
+    process = StartedCommand(*words, cwd=tmp_path)
+    out, err = process.communicate()
     assert process.returncode == 0
-    assert process.stdout.startswith(f"{URGENT}\n\n")
-    assert process.stdout.removeprefix(URGENT).strip()
-    assert process.stderr.strip() == NOTICE
+    assert out.startswith(f"{URGENT}\n\n")
+    assert out.removeprefix(URGENT).strip()
+    assert err.strip() == NOTICE
 
 
 def test_an_answer_as_json(medtune, finished):
@@ -31,12 +33,12 @@ def test_an_answer_as_json(medtune, finished):
 
 
 @pytest.fixture(scope="module")
-def chat(finished):
+def chat(finished, tmp_path_factory):
     """A chat of two questions, one of them an emergency, ended by quit: code, stdout, stderr."""
-    process = start_process([*COMMAND, "chat", finished.root, "--max-tokens", "3"], finished.home)
-    out, err = process.communicate(
-        f"What is gout?\n\n{CHEST_PAIN}\nquit\nNever asked?\n", timeout=GENEROUS
-    )
+    typed = f"What is gout?\n\n{CHEST_PAIN}\nquit\nNever asked?\n"
+    words = ["chat", finished.root, "--max-tokens", "3"]
+    process = StartedCommand(*words, cwd=tmp_path_factory.mktemp("chat"), typed=typed)
+    out, err = process.communicate()
     return process.returncode, out, err
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from command_line import COMMAND, GENEROUS, start_process
+from command_line import COMMAND, GENEROUS, StartedCommand, start_process
 
 STEPS = 200
 
@@ -45,15 +45,15 @@ def interrupted(long, tmp_path_factory):
     log = home / "out" / "train" / "metrics.jsonl"
     calls = {}
     for number, step in ((signal.SIGTERM, 20), (signal.SIGINT, 60)):
-        process = start_process([*COMMAND, "run", *long, "--out", "out"], home)
+        process = StartedCommand("run", *long, "--out", "out", cwd=home)
         while process.poll() is None and steps_logged(log) < step:
             time.sleep(0.01)
         process.send_signal(number)
-        out, err = process.communicate(timeout=GENEROUS)
+        out, err = process.communicate()
         state = json.loads((home / "out" / "run.json").read_text(encoding="utf-8"))
         calls[number] = process.returncode, out, err, state
-    process = start_process([*COMMAND, "run", *long, "--out", "out"], home)
-    out, err = process.communicate(timeout=GENEROUS)
+    process = StartedCommand("run", *long, "--out", "out", cwd=home)
+    out, err = process.communicate()
     calls["last"] = (
         process.returncode,
         out,

@@ -5,6 +5,8 @@ import shutil
 
 import pyarrow.parquet as pq
 
+from command_line import StartedCommand
+
 TIMING = {"seconds", "tokens_per_second", "peak_memory_bytes"}
 
 
@@ -189,12 +191,13 @@ def test_other_epochs_redo_the_training_but_neither_the_data_nor_the_base(
 
 
 def test_the_same_seed_gives_the_same_figures_and_json_is_alone_on_standard_output(
-    finished, medtune_process, tmp_path, hashes_of
+    finished, tmp_path, hashes_of
 ):
-    process = medtune_process(*finished.arguments, "--out", "again", "--json", "--quiet")
-    assert process.returncode == 0
-    assert process.stderr == ""
-    printed = json.loads(process.stdout)
+    words = [*finished.arguments, "--out", "again", "--json", "--quiet"]
+    process = StartedCommand(*words, cwd=tmp_path)
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    printed = json.loads(out)
     metrics = json.loads((tmp_path / "again" / "metrics.json").read_text(encoding="utf-8"))
     assert printed.items() >= metrics.items()
     assert printed["verdict"] in " ".join(finished.process.stdout.split())

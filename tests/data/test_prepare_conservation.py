@@ -99,7 +99,7 @@ def outcome(rows, seed, chosen, size=1000, processes=1, demonstrations=()):
 
 
 @settings(
-    max_examples=120,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -149,7 +149,7 @@ def test_every_row_is_accounted_for_and_nothing_leaks(rows, chosen, seed, demons
 
 
 @settings(
-    max_examples=25,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -36,6 +36,7 @@ def rows_changed(prepared, rule):
     return prepared.audit.as_json()["cleaning"]["rules"].get(rule, {"rows": 0})["rows"]
 
 
+@pytest.mark.long
 class TestMedQuAD:
     @pytest.fixture(scope="class")
     def prepared(self, real_data):
@@ -194,6 +195,7 @@ class TestMTSamples:
         assert prepared.audit.as_json()["leaked_share_of_a_random_split"] > 0.7
 
 
+@pytest.mark.long
 class TestDialogues:
     @pytest.fixture(scope="class")
     def magic(self, real_data):
@@ -246,6 +248,7 @@ class TestDialogues:
         assert rows_changed(generated, "blanks") >= edged
 
 
+@pytest.mark.long
 class TestWikiDoc:
     def test_patient_part(self, real_data):
         rows = raw(real_data, "wikidoc_patient_information")

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import signal
-import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -16,7 +15,7 @@ import pytest
 import yaml
 
 import medtune
-from command_line import GENEROUS
+from command_line import StartedCommand
 from hosting import BASE, IGNORANT, KEY, running
 from medtune import progress
 from medtune.cli.app import main
@@ -61,7 +60,6 @@ def work(server, tmp_path, questions_csv, monkeypatch):
     (tmp_path / "try.yaml").write_text(yaml.safe_dump(values))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TEST_KEY", KEY)
-    monkeypatch.delenv("MEDTUNE_DATA", raising=False)
     handler = signal.getsignal(signal.SIGTERM)
     yield tmp_path
     signal.signal(signal.SIGTERM, handler)
@@ -395,9 +393,8 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(call, work, server):
 def test_killed_between_creation_and_note_the_job_is_found_not_made_again(call, work, server):
     process = None
     server.fail(TRAINING, 0, after=True, act=lambda: process.kill())
-    command = [sys.executable, "-m", "medtune", "train", "try.yaml", "--yes"]
-    process = subprocess.Popen(command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    process.communicate(timeout=GENEROUS)
+    process = StartedCommand("train", "try.yaml", "--yes", cwd=work)
+    process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert state_of(work)["job"] is None
     ended = call("train", "try.yaml")

@@ -123,7 +123,11 @@ def rows_of(page, heading):
 
 
 PAIRS = [("better", "worse"), ("worse", "better"), ("equal", "equal")]
-CASES = [(groups, *pair) for groups in GROUPS for pair in PAIRS]
+CASES = [
+    pytest.param(groups, *pair, marks=[] if groups in (5, 12) else pytest.mark.long)
+    for groups in GROUPS
+    for pair in PAIRS
+]
 
 
 @pytest.mark.parametrize(("groups", "likelihood", "overlap"), CASES)

@@ -130,6 +130,7 @@ def test_done_right_at_a_service_is_the_local_task_with_what_it_finds_of_patient
     assert [spec.scoring for spec in hosted.evaluate.tasks] == ["generation"]
 
 
+@pytest.mark.long
 def test_the_faithful_split_has_the_published_sizes_and_its_leak(real_data, tmp_path):
     found = prepared("mtsamples-specialty-faithful", tmp_path, real_data)
     for name, each in zip(SPLITS, (100, 5, 5), strict=True):
@@ -154,6 +155,7 @@ def baselines(splits, labels):
     return TASKS["classification"].baseline_samples(splits["train"], splits["test"], settings)
 
 
+@pytest.mark.long
 def test_done_right_nothing_leaks_and_word_counts_reach_what_is_known(real_data, tmp_path):
     """TRAPS: about 0.89 accuracy and 0.87 macro-F1 on 14 specialties, deduplicated and grouped."""
     from medtune.evaluation.evaluate import score
@@ -169,6 +171,7 @@ def test_done_right_nothing_leaks_and_word_counts_reach_what_is_known(real_data,
     assert scores["macro_f1"].value == pytest.approx(0.87, abs=0.04)
 
 
+@pytest.mark.long
 def test_label_sets_are_mostly_hit_by_word_counts(real_data, tmp_path):
     """TRAPS: hit@1 about 0.92."""
     from medtune.evaluation.evaluate import score

@@ -78,8 +78,14 @@ def run(recipe, place, model, rows, *settings, data_dir=None):
     return execute(read_run_recipe(recipe, own), place, data_dir).metrics.as_json()
 
 
-@pytest.mark.parametrize("faithful", ["", "-faithful"])
-@pytest.mark.parametrize("kind", ["llama", "mistral", "gemma"])
+@pytest.mark.parametrize(
+    ("kind", "faithful"),
+    [("llama", ""), ("mistral", "-faithful"), ("gemma", "")]
+    + [
+        pytest.param(kind, faithful, marks=pytest.mark.long)
+        for kind, faithful in (("llama", "-faithful"), ("mistral", ""), ("gemma", "-faithful"))
+    ],
+)
 def test_a_7b_recipe_leaves_what_was_published(base, rows, tmp_path, kind, faithful):
     pytest.importorskip("bitsandbytes")
     model = base(kind)
@@ -99,6 +105,7 @@ def test_a_7b_recipe_leaves_what_was_published(base, rows, tmp_path, kind, faith
     assert (out / "model" / "adapter_model.safetensors").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["llama", "mistral"])
 def test_a_7b_recipe_runs_with_its_real_tokenizer_on_real_data(
     real_data, real_tokenizers, tmp_path, kind

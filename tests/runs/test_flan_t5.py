@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from command_line import COMMAND, run_command, start_process
+from command_line import StartedCommand, run_command
 from medtune.conversation import read_conversations
 from medtune.recipe.read import read_run_recipe
 from medtune.text.emergency import NOTICE, URGENT
@@ -135,7 +135,7 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(finished, tiny):
         "--out",
         "again",
     ]
-    process = start_process([*COMMAND, *words], home)
+    process = StartedCommand(*words, cwd=home)
     checkpoints = home / "again" / "train" / "checkpoints"
     while process.poll() is None and not list(checkpoints.glob("step-*")):
         time.sleep(0.02)

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from command_line import COMMAND, GENEROUS, run_command, start_process, without_data
+from command_line import GENEROUS, StartedCommand, run_command
 from medtune.files import sha256_file
 from small_run import overrides
 
@@ -36,7 +36,7 @@ def test_killed_in_training_and_called_again_it_ends_with_the_same_weights(
 ):
     parts = tmp_path / "parts"
     arguments = ["run", "quickstart", *long, "--out", parts]
-    process = start_process([*COMMAND, *arguments], tmp_path)
+    process = StartedCommand(*arguments, cwd=tmp_path)
     while process.poll() is None and not list((parts / "train" / "checkpoints").glob("step-*")):
         time.sleep(0.002)
     process.kill()
@@ -52,6 +52,7 @@ def test_killed_in_training_and_called_again_it_ends_with_the_same_weights(
     assert figures[0]["change"] == figures[1]["change"]
 
 
+@pytest.mark.long
 def test_under_a_launcher_two_processes_make_one_run(long, tmp_path):
     out = tmp_path / "two"
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
@@ -62,7 +63,6 @@ def test_under_a_launcher_two_processes_make_one_run(long, tmp_path):
         timeout=GENEROUS,
         check=False,
         cwd=tmp_path,
-        env=without_data(),
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads((out / "metrics.json").read_text())["status"] == "complete"
@@ -126,6 +126,7 @@ def test_lora_run_leaves_an_adapter_that_can_be_asked(medtune, small, tmp_path):
     assert "answer" in json.loads(asked.stdout)
 
 
+@pytest.mark.long
 def test_real_weights_on_real_medquad_improve(medtune_process, real_data, real_models, tmp_path):
     out = tmp_path / "medquad"
     options = [

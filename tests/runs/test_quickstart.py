@@ -8,20 +8,24 @@ import pytest
 
 from command_line import run_command
 
-OPTIONS = ["train.epochs=1", "evaluate.limit=16", "evaluate.decoding.max_new_tokens=24"]
+FEW = ["evaluate.limit=16", "evaluate.decoding.max_new_tokens=12"]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    place = tmp_path_factory.mktemp("quickstart")
-    options = [word for option in OPTIONS for word in ("--set", option)]
-    done = run_command("run", "quickstart", "--out", "run", *options, cwd=place)
+def quickstart(place, *options):
+    words = [word for option in (*FEW, *options) for word in ("--set", option)]
+    done = run_command("run", "quickstart", "--out", "run", *words, cwd=place)
     assert done.returncode == 0, done.stderr
     return place / "run", done.stdout
 
 
-def test_the_embedded_model_gets_significantly_better(finished):
-    figures = json.loads((finished[0] / "metrics.json").read_text())
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return quickstart(tmp_path_factory.mktemp("quickstart"), "train.max_steps=6")
+
+
+@pytest.mark.long
+def test_the_embedded_model_gets_significantly_better(tmp_path):
+    figures = json.loads((quickstart(tmp_path, "train.epochs=1")[0] / "metrics.json").read_text())
     change = figures["change"]["perplexity"]["bits_per_byte"]
     assert figures["data"]["leaked"] == 0
     assert change["high"] < 0

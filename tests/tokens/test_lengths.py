@@ -81,7 +81,7 @@ def test_batch_lengths_equal_those_of_encode_on_every_template_and_tokenizer(
     encoder = Encoder(tokenizer_for(name, family), 10**6)
 
     @given(st.lists(TEXT, min_size=2, max_size=5))
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
     def equal(turns):
         row = conversation(*turns)
         assert in_batch(encoder, row) == one_by_one(encoder, row)
@@ -96,6 +96,7 @@ def test_a_batch_of_odd_rows_equals_the_rows_one_by_one_in_order(tokenizer_for, 
         conversation(q, f"{a}x", id=f"{i} {j}")
         for i, q in enumerate(ODD)
         for j, a in enumerate(ODD)
+        if (i + j) % 4 == 0
     ]
     assert encoder.lengths(rows) == [one_by_one(encoder, row) for row in rows]
     assert encoder.lengths([]) == []

@@ -268,6 +268,7 @@ def saved(place):
     return {path.name for path in place.glob("checkpoints/step-*")}
 
 
+@pytest.mark.long
 def test_killed_at_random_moments_it_still_ends_with_the_same_weights(tmp_path):
     path = script(tmp_path, epochs=30, save_every=1, validate_every=5)
     whole, parts = tmp_path / "whole", tmp_path / "parts"

@@ -154,6 +154,7 @@ def real_rows(real_data):
     return list(open_source("medquad", real_data, Columns()).read())
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_the_real_table_has_the_stated_counts(real_rows):
     assert len(real_rows) == 42_248
