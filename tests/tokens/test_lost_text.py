@@ -5,7 +5,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from medtune.conversation import Conversation, Message
-from medtune.data.audit import loss_sentences
+from medtune.data.text_loss import loss_sentences
 from medtune.tokens.control_tokens import ControlTokens
 from medtune.tokens.lost_text import LossTally, RoundTrip
 

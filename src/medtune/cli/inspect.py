@@ -59,7 +59,7 @@ def inspect(
     """Rows as tokens: what is learnt (green), what is context (dim), what is cut (red); and how
     long the rows are.
     """
-    from medtune.data.audit import loss_sentences
+    from medtune.data.text_loss import loss_sentences
     from medtune.runs.plan import Plan
     from medtune.runs.preparation import prepared_data, text_loss
 

@@ -397,6 +397,18 @@ class SplitTextLoss(AuditPart):
     answers: TextLoss
 
 
+class TemplateMark(AuditPart):
+    """A mark of chat templates in the texts as they were read, before any repair."""
+
+    mark: str
+    family: str
+    rows: int
+    answers: int
+    """Of these rows those with it in an answer."""
+    at: list[str]
+    """The first of these rows."""
+
+
 class Audit(AuditPart):
     """What preparation read, repaired, left out, grouped and split."""
 
@@ -425,14 +437,11 @@ class Audit(AuditPart):
     splits: dict[str, SplitAudit]
     warnings: list[str]
     contamination: ContaminationAudit
+    template_marks: list[TemplateMark] = []
     text_loss: dict[str, SplitTextLoss] = {}
     """By split, where a tokenizer is known."""
     near_duplicates_listed: list[list[ListedRow]]
     contradictions_listed: list[list[ListedRow]]
-
-    def loss_sentences(self) -> list[str]:
-        """What the model's tokenizer loses of the splits' texts, in words."""
-        return loss_sentences(self.text_loss)
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in audit.json; what was never set is left out."""
@@ -452,40 +461,6 @@ class RunAudit(Audit):
 def read_audit(file: Path) -> RunAudit:
     """The audit of a prepared run."""
     return read_as(file, RunAudit)
-
-
-def loss_sentences(losses: Mapping[str, SplitTextLoss]) -> list[str]:
-    """What a tokenizer loses, a sentence a split and part; none where it loses nothing."""
-    return [
-        f"{split}, {name}: {sentence}"
-        for split, loss in losses.items()
-        for name, part in (("prompts", loss.prompts), ("answers", loss.answers))
-        if (sentence := _loss_sentence(part))
-    ]
-
-
-def _loss_sentence(part: TextLoss) -> str:
-    parts = []
-    if part.with_loss or part.with_unknown:
-        most = ", ".join(f"{_shown(c)} {n:,}" for c, n in part.most_lost.items())
-        parts.append(
-            f"{part.with_loss:,} of {part.texts:,} lose {part.lost_characters:,} of "
-            f"{part.characters:,} characters ({most})"
-        )
-    if part.with_unknown:
-        parts.append(f"{part.with_unknown:,} hold {counted(part.unknown_tokens, 'unknown token')}")
-    if part.with_control_tokens:
-        parts.append(
-            f"{part.with_control_tokens:,} hold control tokens ({part.control_tokens:,}), which "
-            "are read as text"
-        )
-    return "; ".join(parts)
-
-
-def _shown(character: str) -> str:
-    """A character for people: what cannot be seen by its code."""
-    visible = character.isprintable() and not character.isspace()
-    return character if visible else f"U+{ord(character):04X}"
 
 
 def counted(count: int, noun: str) -> str:

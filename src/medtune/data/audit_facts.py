@@ -44,6 +44,7 @@ from medtune.data.published_split import NONE, TRAIN, UNKNOWN
 from medtune.data.rows import Row, RowStore
 from medtune.data.selection import SHARED, Selection, repeats_earlier
 from medtune.data.splits import PARTS, SPLITS, leaked_rows, random_split, widest_tie
+from medtune.data.template_marks import audited_marks, mark_warnings
 from medtune.recipe.schema import Data
 from medtune.text.identifiers import mask_texts
 
@@ -162,7 +163,7 @@ def build_audit(
     leaks, by_chance = leak_audit(selection, settings, seed)
     splits = {name: split_audit(index, selection, number) for number, name in enumerate(SPLITS)}
     near, contradictory = listings(rows, selection)
-    published = published_split_audit(index, selection, settings)
+    published, marks = published_split_audit(index, selection, settings), audited_marks(tally.marks)
     return Audit(
         sources=list(sources),
         rows=row_counts,
@@ -194,9 +195,11 @@ def build_audit(
             *repair_warnings(cleaning.proposed),
             *data_warnings(index, selection, splits, settings.split.group_by),
             *long_text_warnings(tally),
+            *mark_warnings(marks),
             *overlap_warnings(contamination),
         ],
         contamination=contamination,
+        template_marks=marks,
         near_duplicates_listed=near,
         contradictions_listed=contradictory,
     )

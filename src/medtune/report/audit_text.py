@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from textwrap import fill, shorten
 
 from medtune.data.audit import Audit, LearnedPhrases, RunAudit, counts_in_words
+from medtune.data.text_loss import loss_sentences
 
 WIDTH = 79
 RULES = {
@@ -235,7 +236,9 @@ def _tokens(audit: Audit) -> Iterator[str]:
 def _text_loss(audit: Audit) -> Iterator[str]:
     if audit.text_loss:
         yield "What the tokenizer loses of the texts"
-        yield from (_wrapped(sentence) for sentence in audit.loss_sentences() or ["nothing"])
+        yield from (
+            _wrapped(sentence) for sentence in loss_sentences(audit.text_loss) or ["nothing"]
+        )
 
 
 def _notes(audit: Audit) -> Iterator[str]:

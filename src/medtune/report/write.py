@@ -9,6 +9,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from medtune.data.text_loss import loss_sentences
 from medtune.evaluation.decisions import FEWEST_GROUPS, SIGNIFICANCE
 from medtune.files import write_json, write_text
 from medtune.progress import duration, say
@@ -177,6 +178,7 @@ def render_page(figures: Figures, pictures: Mapping[str, str]) -> str:
         "script_hash": script_hash(script) if changed else None,
         "checklists": filled_checklists(figures),
         "states": STATES,
+        "text_losses": loss_sentences(figures.audit.text_loss),
     }
     template = environment().get_template("report.html.j2")
     return template.render(**context, parts=parts_of(context))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # Settings on which no evaluation of a model depends, and no training.
 NOT_MEASURED_BY = ("arms", "learning_curve", "seeds", "abstain_below", "margin")
+AUDIT_VERSION = 2  # marks of chat templates are counted
 NOT_LEARNT_FROM = ("log_every", "save_every", "save_minutes", "trackers")
 
 
@@ -175,6 +176,7 @@ class Plan:
                 self._template_inputs(),
             ],
             "lengths": lengths,
+            "audit": AUDIT_VERSION,
             # Groups were made of masked texts once, and ids were kept.
             **({"masking": 2} if recipe.data.identifiers == "mask" else {}),
         }

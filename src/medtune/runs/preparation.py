@@ -15,11 +15,11 @@ from medtune.data.audit import (
     RunAudit,
     SplitTextLoss,
     TokenAudit,
-    loss_sentences,
     read_audit,
 )
 from medtune.data.prepare import prepare
 from medtune.data.splits import SPLITS
+from medtune.data.text_loss import loss_sentences
 from medtune.errors import DataError
 from medtune.files import file_hash, whole_directory
 from medtune.progress import say, track

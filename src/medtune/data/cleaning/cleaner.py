@@ -13,6 +13,7 @@ from medtune.data.cleaning.meaning import telling
 from medtune.data.cleaning.repairs import text_rules
 from medtune.data.field_use import is_missing
 from medtune.data.rows import Row
+from medtune.data.template_marks import MarkTally, count_marks
 from medtune.recipe.schema import Clean
 from medtune.text.identifiers import mask_texts
 
@@ -44,6 +45,7 @@ class Tally:
     changing: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Source and rule → answers that say other figures, units, signs or denials after it."""
     longest: list[tuple[int, str]] = field(default_factory=list)
+    marks: dict[str, MarkTally] = field(default_factory=dict)
 
     def changed(self, rule: str, location: str, before: str, after: str) -> None:
         """One text changed by one rule."""
@@ -54,7 +56,8 @@ class Tally:
             entry.examples.append(_example(location, before, after))
 
     def measured(self, row: Row) -> None:
-        """Count a row with a long text; the longest are kept: characters and place."""
+        """Count a row with a long text, the longest kept by characters and place; and marks."""
+        count_marks(row.messages, row.location, self.marks)
         size = max((len(message.content) for message in row.messages), default=0)
         if size > LONG:
             self.counted["long"] += 1
@@ -77,6 +80,8 @@ class Tally:
         self.counted += other.counted
         self.answers += other.answers
         self.changing += other.changing
+        for mark, of_mark in other.marks.items():
+            self.marks.setdefault(mark, MarkTally()).add(of_mark)
         self.longest = sorted(self.longest + other.longest, reverse=True)[:EXAMPLES]
 
 
