@@ -14,10 +14,10 @@ from pathlib import Path
 from string import ascii_uppercase
 
 from medtune.conversation import Conversation
-from medtune.data.audit import IdentifierAudit, counts_in_words
+from medtune.data.audit import IdentifierAudit
 from medtune.data.dedup import normalize, text_hash
 from medtune.data.field_use import unused_fields_text
-from medtune.data.identifier_policy import scan_row
+from medtune.data.identifier_policy import require_items, scan_items, scan_row
 from medtune.data.published_split import TRAIN, UNKNOWN, VALIDATION, part_number
 from medtune.data.rows import Row
 from medtune.data.sources.catalogue import KNOWN as KNOWN_SOURCES
@@ -85,23 +85,18 @@ def read_benchmark(
         raise DataError(f"{source} has no rows", where=WHERE, fix="Name a file with questions.")
     for row in chosen:
         _check(row)
-    scanned = _scanned(chosen, identifiers, source, "items")
+    scanned, seen = _scanned(chosen, identifiers, source, "items")
+    require_items(scanned, len(chosen), identifiers, f"{WHERE}: {source}")
     groups = _Groups()
-    items = _once(scanned.rows, groups)
-    if not items:
-        raise DataError(
-            f"all {len(chosen):,} items hold identifiers, and data.identifiers is {identifiers}",
-            where=f"{WHERE}: {source}",
-            fix="Set data.identifiers to mask or report, or name other items.",
-        )
-    if len(items) < len(scanned.rows):
+    items = _once(scanned, groups)
+    if len(items) < len(scanned):
         say(
-            f"{source}: {len(scanned.rows) - len(items):,} of {len(scanned.rows):,} items are "
-            "repeated: each counts once"
+            f"{source}: {len(scanned) - len(items):,} of {len(scanned):,} items are repeated: each "
+            "counts once"
         )
-    measured = frozenset(_stem_hash(row) for pair in scanned.rows for row in pair)
+    measured = frozenset(_stem_hash(row) for pair in scanned for row in pair)
     beside = _Rest(_alike(rest, items, source), measured, groups, identifiers, source)
-    return Benchmark(items, scanned.audit, beside)
+    return Benchmark(items, seen, beside)
 
 
 def _measured_parts(rows: Sequence[Row], split: str | None, source: str) -> set[str]:
@@ -155,32 +150,11 @@ def _alike(rest: Sequence[Row], items: Sequence[Conversation], source: str) -> l
     return alike
 
 
-@dataclass(frozen=True)
-class _Scanned:
-    """Rows as they were and after the policy, those that it leaves; and what the scan saw."""
-
-    rows: list[tuple[Row, Row]]
-    audit: IdentifierAudit
-
-
-def _scanned(rows: Sequence[Row], policy: str, source: str, noun: str) -> _Scanned:
-    """Rows after the policy. Raises ``DataError`` where it refuses one."""
-    kept: list[tuple[Row, Row]] = []
-    seen: Counter[str] = Counter()
-    holding = 0
-    for row in rows:
-        after, counts = scan_row(row, policy)
-        seen += counts
-        holding += bool(counts)
-        if after is not None:
-            kept.append((row, after))
-    if holding:
-        say(
-            f"{source}: identifiers that the scan sees in {holding:,} of {len(rows):,} {noun} "
-            f"(data.identifiers: {policy}): {counts_in_words(seen)}"
-        )
-    counts_of_all = dict(sorted(seen.items()))
-    return _Scanned(kept, IdentifierAudit(policy=policy, counts=counts_of_all, rows=holding))
+def _scanned(
+    rows: Sequence[Row], policy: str, source: str, noun: str
+) -> tuple[list[tuple[Row, Row]], IdentifierAudit]:
+    """Rows as they were and after the policy, and what the scan saw."""
+    return scan_items(rows, lambda row: scan_row(row, policy), policy, source, noun)
 
 
 def _stem_hash(row: Row) -> int:
@@ -221,7 +195,7 @@ class _Rest:
     def _kept(self) -> list[tuple[Row, Row]]:
         """The rows whose questions are not measured, neither as they were nor masked."""
         policy = "off" if self.policy == "report" else self.policy  # few of them are ever shown
-        scanned = _scanned(self.rows, policy, self.source, "rows beside the items").rows
+        scanned, _ = _scanned(self.rows, policy, self.source, "rows beside the items")
         return [pair for pair in scanned if not self.measured.intersection(map(_stem_hash, pair))]
 
     @cached_property

@@ -4,13 +4,18 @@ One place for the rows of a run and for the items of a task.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from medtune.conversation import Message
+from medtune.data.audit import IdentifierAudit, counts_in_words
 from medtune.data.rows import Row
 from medtune.errors import DataError
+from medtune.progress import say
 from medtune.text.identifiers import find_all, mask_spans
+
+Item = TypeVar("Item")
 
 
 def scan_row(row: Row, policy: str) -> tuple[Row | None, Counter[str]]:
@@ -20,23 +25,75 @@ def scan_row(row: Row, policy: str) -> tuple[Row | None, Counter[str]]:
         DataError: an identifier was found and the policy is refuse. It names the row and the kinds,
         never the text.
     """
-    if policy == "off":
-        return row, Counter()
     texts = _texts(row)
-    spans = find_all(texts, row.identifiers)
+    scanned, counts = scan_texts(texts, policy, row.location, row.identifiers)
+    if scanned is None or policy != "mask":
+        return (None if scanned is None else row), counts
+    # A number of a record needs no word beside it in a column of its own: no id stays.
+    return _masked_row(row, texts, scanned), counts
+
+
+def scan_texts(
+    texts: Sequence[str], policy: str, location: str, known: Sequence[tuple[str, str]] = ()
+) -> tuple[list[str] | None, Counter[str]]:
+    """The texts of one record after the policy (None: left out), and its identifiers by kind.
+
+    ``known`` are kind and value of identifiers that the file names. Raises ``DataError`` as
+    ``scan_row`` does.
+    """
+    if policy == "off":
+        return list(texts), Counter()
+    spans = find_all(texts, known)
     counts = Counter(span.kind for in_text in spans for span in in_text)
     if policy == "mask":
-        # A number of a record needs no word beside it in a column of its own: no id stays.
-        return _masked_row(row, texts, mask_spans(texts, spans)), counts
+        return mask_spans(texts, spans), counts
     if not counts or policy == "report":
-        return row, counts
+        return list(texts), counts
     if policy == "refuse":
         raise DataError(
             f"identifiers found ({', '.join(sorted(counts))}) and data.identifiers is refuse",
-            where=row.location,
+            where=location,
             fix="Remove them, or set data.identifiers to mask or drop.",
         )
     return None, counts
+
+
+def scan_items(
+    items: Sequence[Item],
+    scan: Callable[[Item], tuple[Item | None, Counter[str]]],
+    policy: str,
+    source: str,
+    noun: str,
+) -> tuple[list[tuple[Item, Item]], IdentifierAudit]:
+    """Items as they were and after the policy, those that it leaves; and what was seen, which is
+    said. Raises ``DataError`` where the policy refuses one.
+    """
+    kept: list[tuple[Item, Item]] = []
+    seen: Counter[str] = Counter()
+    holding = 0
+    for item in items:
+        after, counts = scan(item)
+        seen += counts
+        holding += bool(counts)
+        if after is not None:
+            kept.append((item, after))
+    if holding:
+        say(
+            f"{source}: identifiers that the scan sees in {holding:,} of {len(items):,} {noun} "
+            f"(data.identifiers: {policy}): {counts_in_words(seen)}"
+        )
+    counts_of_all = dict(sorted(seen.items()))
+    return kept, IdentifierAudit(policy=policy, counts=counts_of_all, rows=holding)
+
+
+def require_items(left: Sequence[Item], items: int, policy: str, where: str) -> None:
+    """Raise ``DataError`` where the policy has left none of the items."""
+    if not left:
+        raise DataError(
+            f"all {items:,} items hold identifiers, and data.identifiers is {policy}",
+            where=where,
+            fix="Set data.identifiers to mask or report, or name other items.",
+        )
 
 
 def _texts(row: Row) -> list[str]:

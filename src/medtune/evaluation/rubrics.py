@@ -5,13 +5,16 @@ Read from JSON lines, or made of the package's safety prompts.
 
 import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
 from medtune.conversation import ROLES, Message
+from medtune.data.audit import IdentifierAudit
+from medtune.data.identifier_policy import require_items, scan_items, scan_texts
 from medtune.errors import DataError, without_values
 from medtune.evaluation.judge import strict_json
 from medtune.evaluation.results import Result
@@ -78,6 +81,50 @@ def read_rubrics(path: Path) -> list[RubricItem]:
     if not items:
         raise DataError("there is no rubric", where=str(path), fix=FORM)
     return list(items.values())
+
+
+def scanned_rubrics(path: Path, policy: str) -> tuple[list[RubricItem], IdentifierAudit]:
+    """The rubrics of a file after the policy ``data.identifiers``, and what the scan saw.
+
+    Masked ones keep neither id nor the name of a group. Raises ``DataError`` where the file cannot
+    be read, and as ``scan_row`` does.
+    """
+    items = read_rubrics(path)
+    number = {item.id: count for count, item in enumerate(items, 1)}
+    first: dict[str, int] = {}
+    for item in items:
+        first.setdefault(item.group, number[item.id])
+
+    def scan(item: RubricItem) -> tuple[RubricItem | None, Counter[str]]:
+        texts = [message.content for message in item.prompt]
+        texts += [criterion.criterion for criterion in item.criteria]
+        location = f"{path}, rubric {number[item.id]}"
+        # An id alone is looked at with the texts, as that of a row is.
+        scanned, counts = scan_texts([*texts, item.completion or "", item.id], policy, location)
+        if scanned is None or policy != "mask":
+            return (None if scanned is None else item), counts
+        names = f"rubric-{number[item.id]}", f"rubric-{first[item.group]}"
+        return _with_texts(item, scanned, *names), counts
+
+    pairs, seen = scan_items(items, scan, policy, path.name, "rubrics")
+    require_items(pairs, len(items), policy, str(path))
+    return [after for _, after in pairs], seen
+
+
+def _with_texts(item: RubricItem, texts: Sequence[str], name: str, group: str) -> RubricItem:
+    """The item with other texts: of its turns, of its criteria, and its completion."""
+    turns = len(item.prompt)
+    criteria = zip(item.criteria, texts[turns:], strict=False)
+    return replace(
+        item,
+        id=name,
+        group=group,
+        prompt=tuple(
+            Message(m.role, text) for m, text in zip(item.prompt, texts[:turns], strict=True)
+        ),
+        criteria=tuple(one.model_copy(update={"criterion": text}) for one, text in criteria),
+        completion=None if item.completion is None else texts[turns + len(item.criteria)],
+    )
 
 
 def _failing(where: str) -> Fail:

@@ -192,10 +192,11 @@ def _identifiers_text(identifiers: IdentifierAudit) -> str:
         return "the data were not scanned for identifiers (data.identifiers)"
     if policy == "report" and count:
         return (
-            f"{count:,} identifiers were found and WOULD BE SENT (data.identifiers: mask or drop)"
+            f"{count:,} identifiers were found in the rows and WOULD BE SENT "
+            "(data.identifiers: mask or drop)"
         )
     return (
-        "no identifiers that the scan can see are sent "
+        "no identifiers that the scan can see are sent with the rows "
         f"({count:,} found, data.identifiers: {policy})"
     )
 

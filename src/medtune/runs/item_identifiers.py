@@ -6,6 +6,7 @@ The rows of the run have theirs in the audit, which knows no task.
 from pathlib import Path
 
 from medtune.data.audit import IdentifierAudit
+from medtune.evaluation.tasks import task_of
 from medtune.files import read_json, write_json
 from medtune.recipe.schema import Recipe
 from medtune.runs.stage import RunDirectory, Stage
@@ -13,12 +14,17 @@ from medtune.runs.task_items import TaskItems, source_hashes
 
 
 def item_identifiers_stage(recipe: Recipe, run: RunDirectory, data_dir: Path | None) -> None:
-    """eval/identifiers.json: of each task with rows of another source, the policy, the identifiers
+    """eval/identifiers.json: of each task with a source of its own, the policy, the identifiers
     by kind, and the items that hold one.
     """
     items, file = TaskItems(recipe, run.data, data_dir), item_identifiers_file(run)
-    sources = {spec.key: items.benchmark(spec) for spec in recipe.evaluate.tasks}
-    scanned = {key: source.identifiers for key, source in sources.items() if source}
+    scanned: dict[str, IdentifierAudit] = {}
+    for spec in recipe.evaluate.tasks:
+        rows = items.benchmark(spec)
+        policy = recipe.data.identifiers
+        seen = rows.identifiers if rows else task_of(spec).scan_source(spec, policy)
+        if seen:
+            scanned[spec.key] = seen
     if not scanned:
         return
     inputs = {
@@ -40,7 +46,7 @@ def item_identifiers_file(run: RunDirectory) -> Path:
 
 
 def read_item_identifiers(run: RunDirectory) -> dict[str, IdentifierAudit]:
-    """Task → what was seen in its items; empty where no task has rows of another source."""
+    """Task → what was seen in its items; empty where no task has a source of its own."""
     path = item_identifiers_file(run)
     values = read_json(path) if path.exists() else {}
     return {key: IdentifierAudit.model_validate(value) for key, value in values.items()}

@@ -218,7 +218,7 @@ def source_hashes(recipe: Recipe, data_dir: Path | None) -> list[str]:
         for path in ([file] if file else source_files(name, data_dir))
     ]
     policy = recipe.data.identifiers
-    changed = policy in CHANGING and any(map(_benchmark_source, recipe.evaluate.tasks))
+    changed = policy in CHANGING and bool(names)
     return [*map(file_hash, paths), *([f"identifiers: {policy}, version 1"] if changed else [])]
 
 

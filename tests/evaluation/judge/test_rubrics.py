@@ -6,7 +6,13 @@ import re
 import pytest
 
 from medtune.errors import DataError
-from medtune.evaluation.rubrics import MEANINGS, in_words, packaged_rubrics, read_rubrics
+from medtune.evaluation.rubrics import (
+    MEANINGS,
+    in_words,
+    packaged_rubrics,
+    read_rubrics,
+    scanned_rubrics,
+)
 from medtune.text.safety.prompts import safety_prompts
 
 WHOLE = {
@@ -150,3 +156,33 @@ def test_patterns_in_words():
         in_words("{take} .. (aspirin|ibuprofen*)")
         == "“[take / give / use] … (aspirin / ibuprofen…)”"
     )
+
+
+def test_identifiers_of_rubrics_follow_the_policy(tmp_path):
+    named = WHOLE | {
+        "id": "MRN 1234567",
+        "group": "Testmann",
+        "prompt": "I am Mr. Karl Testmann. Fever?",
+        "rubrics": [{"criterion": "Greets Mr. Testmann", "points": 1}],
+        "completion": "Hello Mr. Testmann.",
+        "labels": [True],
+    }
+    path = write(tmp_path, WHOLE, named)
+    items, seen = scanned_rubrics(path, "report")
+    assert items == read_rubrics(path)
+    assert (seen.rows, seen.counts["name"]) == (1, 3)
+    masked, counted = scanned_rubrics(path, "mask")
+    assert counted.counts == seen.counts
+    second = masked[1]
+    assert (second.id, second.group) == ("rubric-2", "rubric-2")
+    assert second.prompt[0].content == "I am Mr. [NAME-1]. Fever?"
+    assert second.criteria[0].criterion == "Greets Mr. [NAME-2]"
+    assert second.labels == (True,)
+    assert "Testmann" not in str(masked)
+    assert [item.id for item in scanned_rubrics(path, "drop")[0]] == ["a"]
+    with pytest.raises(DataError, match="identifiers found") as error:
+        scanned_rubrics(path, "refuse")
+    assert "rubric 2" in str(error.value)
+    assert "Testmann" not in str(error.value)
+    with pytest.raises(DataError, match="all 1 items hold identifiers"):
+        scanned_rubrics(write(tmp_path, named), "drop")

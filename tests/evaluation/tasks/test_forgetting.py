@@ -5,6 +5,7 @@ there are none.
 import json
 import math
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,26 @@ def test_a_table_with_groups_and_parts(scripted, of, tmp_path, capsys):
     assert [(s["reference"], s["group"]) for s in samples] == [("One.", "a"), ("Two.", "a")]
     assert "1 empty texts" in capsys.readouterr().err
     assert len(TASK.run(scripted(), [], of(path))) == 3
+
+
+@pytest.mark.parametrize(
+    ("policy", "texts"),
+    [
+        ("report", ["Mr. Karl Testmann rests.", "Rest."]),
+        ("mask", ["Mr. [NAME-1] rests.", "Rest."]),
+        ("drop", ["Rest."]),
+    ],
+)
+def test_texts_of_a_file_follow_the_policy_on_identifiers(scripted, of, tmp_path, policy, texts):
+    path = tmp_path / "texts.csv"
+    path.write_text("text,group\nMr. Karl Testmann rests.,Testmann\nRest.,Testmann\n")
+    settings = replace(of(path), identifiers=policy)
+    samples = TASK.run(scripted(), [], settings)
+    assert [s["reference"] for s in samples] == texts
+    assert len({s["group"] for s in samples}) == 1
+    assert ("Testmann" in str(samples[0].as_json())) == (policy != "mask")
+    assert TASK.scan_source(settings.spec, policy).counts == {"name": 1}
+    assert ("identifiers" in settings.as_dict()) == (policy != "report")
 
 
 @pytest.mark.parametrize(

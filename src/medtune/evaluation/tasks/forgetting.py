@@ -1,12 +1,15 @@
 """Forgetting: how well a model still predicts general text, which the fine-tuning was not about."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 from medtune.conversation import Conversation
+from medtune.data.audit import IdentifierAudit
+from medtune.data.identifier_policy import require_items, scan_items, scan_texts
 from medtune.errors import DataError, ModelError
 from medtune.evaluation.results import Sample
 from medtune.evaluation.tasks.perplexity import (
@@ -71,6 +74,31 @@ def read_passages(path: Path, split: str | None = None) -> list[Passage]:
     return passages
 
 
+def scanned_passages(
+    path: Path, split: str | None, policy: str
+) -> tuple[list[Passage], IdentifierAudit]:
+    """The passages of a file after the policy ``data.identifiers``, and what the scan saw.
+
+    Masked ones keep no name of a group. Raises ``DataError`` as ``read_passages`` and ``scan_row``.
+    """
+    passages = read_passages(path, split)
+    first: dict[str, str] = {}
+    for passage in passages:
+        first.setdefault(passage.group, passage.id)
+
+    def scan(passage: Passage) -> tuple[Passage | None, Counter[str]]:
+        texts = [passage.text, passage.kind]
+        scanned, counts = scan_texts(texts, policy, f"{path}, {passage.id.replace('-', ' ')}")
+        if scanned is None or policy != "mask":
+            return (None if scanned is None else passage), counts
+        group = first[passage.group]
+        return replace(passage, text=scanned[0], kind=scanned[1], group=group), counts
+
+    pairs, seen = scan_items(passages, scan, policy, path.name, "texts")
+    require_items(pairs, len(passages), policy, str(path))
+    return [after for _, after in pairs], seen
+
+
 def _of_text(path: Path, split: str | None) -> Iterator[Passage]:
     from medtune.data.formats.delimited import text_lines
 
@@ -123,6 +151,11 @@ class Forgetting(Task):
         """Of text that answers nothing."""
         return "text likelihood"
 
+    def scan_source(self, spec: TaskSpec, policy: str) -> IdentifierAudit | None:
+        """What is seen in the texts of the file; None for the packaged passages."""
+        source = spec.source and Path(spec.source)
+        return scanned_passages(source, spec.split, policy)[1] if source else None
+
     def depends_on(self, spec: TaskSpec) -> Sequence[str]:
         """SHA-256 of the packaged passages."""
         return [sha256_file(HERE / "passages.jsonl")]
@@ -151,7 +184,7 @@ class Forgetting(Task):
 def _passages(settings: TaskSettings) -> list[Passage]:
     spec = settings.spec
     return (
-        read_passages(Path(spec.source), spec.split)
+        scanned_passages(Path(spec.source), spec.split, settings.identifiers)[0]
         if spec and spec.source
         else packaged_passages()
     )

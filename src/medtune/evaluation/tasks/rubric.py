@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from medtune.conversation import Conversation, Message
+from medtune.data.audit import IdentifierAudit
 from medtune.errors import RecipeError
 from medtune.evaluation.judge import (
     JudgeCase,
@@ -17,7 +18,7 @@ from medtune.evaluation.judge import (
     open_judge,
 )
 from medtune.evaluation.results import Result, Sample
-from medtune.evaluation.rubrics import Criterion, RubricItem, packaged_rubrics, read_rubrics
+from medtune.evaluation.rubrics import Criterion, RubricItem, packaged_rubrics, scanned_rubrics
 from medtune.evaluation.tasks.classification import given
 from medtune.evaluation.tasks.task import Metric, Task, TaskSettings, system_message
 from medtune.files import sha256_paths
@@ -121,6 +122,10 @@ class Rubric(Task):
         """A rubric that cannot be read is an error before anything is asked."""
         rubrics(spec.source)
 
+    def scan_source(self, spec: TaskSpec, policy: str) -> IdentifierAudit | None:
+        """What is seen in prompts, criteria and completions; None for the packaged rubrics."""
+        return scanned_rubrics(Path(spec.source), policy)[1] if spec.source else None
+
     def depends_on(self, spec: TaskSpec) -> Sequence[str]:
         """The packaged prompts, and the way a judge is asked."""
         return [prompts_version(), sha256_paths(JUDGE_CODE)]
@@ -139,7 +144,7 @@ class Rubric(Task):
                 fix="Name one: {task: rubric, judge: {name: …, endpoint: {base_url: …}}}, or "
                 "{name: DIRECTORY}.",
             )
-        chosen = settings.draw(rubrics(settings.spec.source))
+        chosen = settings.draw(rubrics(settings.spec.source, settings.identifiers))
         system = system_message(items)
         with track("rubric", len(chosen), "answers") as bar:
             prompts = [settings.conversation(_with_system(item.prompt, system)) for item in chosen]
@@ -147,12 +152,12 @@ class Rubric(Task):
         return judged(chosen, answers, open_judge(settings.spec.judge, settings.cache))
 
 
-def rubrics(source: str | None) -> list[RubricItem]:
-    """The rubrics of a file, or those that come with medtune.
+def rubrics(source: str | None, policy: str = "off") -> list[RubricItem]:
+    """The rubrics of a file after the policy on identifiers, or those that come with medtune.
 
     Raises ``DataError`` with file, line and field.
     """
-    return read_rubrics(Path(source)) if source else packaged_rubrics()
+    return scanned_rubrics(Path(source), policy)[0] if source else packaged_rubrics()
 
 
 def judged(

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 import numpy as np
 
 from medtune.conversation import Conversation, Message, user_asks
+from medtune.data.audit import IdentifierAudit
 from medtune.errors import RecipeError
 from medtune.evaluation.resolution import FLOAT_NOISE, resolution
 from medtune.evaluation.results import Better, Sample
@@ -105,7 +106,8 @@ class TaskSettings:
     ``labels`` and ``set_size`` (labels that most texts have) of the run's data.
 
     ``examples`` are worked ones that stand before every question; ``system`` replaces the data's
-    system message. In the directory ``cache`` a judge's replies are kept.
+    system message. In the directory ``cache`` a judge's replies are kept. ``identifiers`` is the
+    recipe's policy, for the file that a task reads itself.
     """
 
     seed: int
@@ -118,6 +120,7 @@ class TaskSettings:
     examples: tuple[Conversation, ...] = ()
     system: str | None = None
     cache: Path | None = None
+    identifiers: str = "report"
 
     @classmethod
     def of(cls, recipe: Recipe, labels: tuple[str, ...] = (), set_size: int = 1) -> "TaskSettings":
@@ -130,6 +133,7 @@ class TaskSettings:
             evaluate.limit,
             labels=labels,
             set_size=set_size,
+            identifiers=recipe.data.identifiers,
         )
 
     def for_task(self, spec: TaskSpec) -> "TaskSettings":
@@ -177,7 +181,10 @@ class TaskSettings:
 
     def as_dict(self) -> dict[str, object]:
         """Plain values, as results keep them."""
-        return asdict(replace(self, examples=(), cache=None)) | {
+        values = asdict(replace(self, examples=(), cache=None))
+        if not (self.spec and self.spec.source and self.identifiers in ("mask", "drop")):
+            del values["identifiers"]  # the items of the task are not changed by it
+        return values | {
             "decoding": self.decoding.model_dump(),
             "spec": self.spec and self.spec.model_dump(),
             "examples": [item.id for item in self.examples],
@@ -247,6 +254,14 @@ class Task(TaskDeclaration, ABC):
 
         Raises ``DataError``.
         """
+
+    def scan_source(self, spec: TaskSpec, policy: str) -> IdentifierAudit | None:
+        """What the scan for identifiers sees in the file that the task reads itself, under the
+        policy ``data.identifiers``; None where it reads none.
+
+        Raises ``DataError`` where the policy refuses an item.
+        """
+        return None
 
     def depends_on(self, spec: TaskSpec) -> Sequence[str]:
         """Versions and hashes of what the figures depend on: packaged items, rules, an encoder."""
