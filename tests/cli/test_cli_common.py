@@ -108,3 +108,20 @@ def test_descriptions_are_counted_and_not_listed():
     *_, row, note = score_table(metrics).splitlines()
     assert row.startswith("perplexity text_perplexity")
     assert note.startswith("1 further figure")
+
+
+@pytest.mark.parametrize(("before", "shown"), [(0.25, True), (0.0, False)])
+def test_items_that_were_not_measured_as_they_stand_are_named_where_there_are_any(before, shown):
+    lost = made_change(0.0, 0, 0, None, better=None)
+    metrics = metrics_of(1.0, 2.0, 1.0, None, None)
+    sides = {"multiple_choice": {"indistinct_options": made_score(before)}}
+    metrics = metrics.model_copy(
+        update={
+            "before": metrics.before | sides,
+            "after": metrics.after | sides,
+            "change": metrics.change | {"multiple_choice": {"indistinct_options": lost}},
+        }
+    )
+    lines = score_table(metrics).splitlines()
+    assert any(line.startswith("multiple_choice indistinct_op") for line in lines) == shown
+    assert lines[-1].startswith("1 further figure") != shown

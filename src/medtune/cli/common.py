@@ -160,10 +160,14 @@ def _number(value: float | None, digits: int = 4) -> str:
     return f"{value:.{digits}g}" if size == 0 or 1e-3 <= size < 1e4 else f"{value:.1e}"
 
 
+# Shares of items that were not measured as they stand: shown wherever there are any.
+SHARES_LOST = ("prompts_cut", "indistinct_options")
+
+
 def score_table(metrics: "Metrics") -> str:
     """Before, after and the difference with its interval, a line a tested metric.
 
-    The descriptions are counted.
+    The descriptions are counted, but for shares of items that were not measured as they stand.
     """
     from medtune.evaluation.decisions import decision_notes
 
@@ -171,10 +175,13 @@ def score_table(metrics: "Metrics") -> str:
     lines = [f"{'':<30}{'before':>9}{'after':>9}{'change':>10}  95 % interval", "-" * 80]
     for task, changes in metrics.change.items():
         for name, change in changes.items():
-            if change.better is None:
+            if change.better is None and name not in SHARES_LOST:
                 described += 1
                 continue
             before, after = metrics.before[task][name].value, metrics.after[task][name].value
+            if change.better is None and not before and not after:
+                described += 1
+                continue
             lines.append(
                 f"{f'{task} {name}'[:29]:<30}{_number(before):>9}{_number(after):>9}"
                 f"{_number(change.value):>10}  "
