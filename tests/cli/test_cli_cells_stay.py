@@ -254,6 +254,29 @@ def test_the_items_of_a_task_print_no_cell(medtune, tiny_model, tmp_path, name):
     assert process.returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("corpus.txt", CELL.encode() + b"\x81\xff\n"),
+        ("corpus.csv", f'"{CELL}","{CELL}"\n' * 3),
+        ("corpus.jsonl", f'{{"text": "{CELL}'),
+    ],
+)
+def test_a_corpus_prints_no_cell(medtune, tmp_path, name, content):
+    path = written(tmp_path / name, content)
+    source = ("--set", f"corpus.source={path}")
+    process = medtune("pretrain", "medtune-base", "--dry-run", "--verbose", *source)
+    assert_no_cell(process, path)
+    assert process.returncode == 2
+
+
+@pytest.mark.parametrize("setting", ["data.per_label=5", "data.limit=5"])
+def test_labels_that_are_texts_are_counted(prepare, tmp_path, setting):
+    rows = "".join(f'{MARKER} number {n},"{CELL} {n % 2}"\n' for n in range(9))
+    path = written(tmp_path / "labels.csv", "text,label\n" + rows)
+    assert_no_cell(prepare(path, "--set", setting), path)
+
+
 def test_a_file_for_a_service_is_checked_without_a_cell(medtune, tmp_path):
     turns = [{"role": CELL, "content": 5, CELL: CELL, "weight": CELL}]
     text = lines({"messages": turns, CELL: CELL}) + f'{{"messages": "{CELL}'

@@ -8,7 +8,7 @@ import pytest
 from preparing import pairs, run, table
 
 from medtune.data.audit import AnswerPositions, Audit
-from medtune.data.audit_facts import skewed_letter
+from medtune.data.audit_warnings import skewed_letter
 from medtune.data.prepare import prepare
 from medtune.data.splits import SPLITS
 from medtune.recipe.read import read_run_recipe
@@ -46,7 +46,7 @@ def test_one_class_is_noted(tmp_path):
     audit = prepare(
         Data(source=str(notes(tmp_path, ["Urology"]))), 0, [], None, tmp_path / "out"
     ).audit.as_json()
-    assert any("one class only (Urology)" in note for note in audit["warnings"])
+    assert any("one class only: nothing" in note for note in audit["warnings"])
 
 
 @pytest.mark.parametrize("override", ["data.identifiers=off", "data.near_duplicates.policy=off"])

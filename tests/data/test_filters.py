@@ -79,9 +79,10 @@ class TestPerLabel:
         prepared = of_classes(tmp_path, {"A": 40, "B": 6}, per_label=20)
         assert Counter(c.label for c in items(prepared)) == {"A": 20, "B": 6}
         assert any(
-            "label B: 20 rows asked for and 6 usable" in note
+            "1 label with fewer rows than the 20 asked for, the fewest 6" in note
             for note in prepared.audit.as_json()["warnings"]
         )
+        assert prepared.audit.as_json()["unfilled"] == {"label B": {"asked": 20, "there": 6}}
 
     def test_rows_without_any_label_are_refused(self):
         with pytest.raises(DataError, match="no row has a label"):

@@ -303,7 +303,7 @@ class TestLimits:
 class TestEdges:
     def test_one_class_is_said(self, tmp_path):
         audit = of_classes(tmp_path, labelled(30, labels="A")).audit.as_json()
-        assert any("one class only (Class A)" in w for w in audit["warnings"])
+        assert any("one class only: nothing" in w for w in audit["warnings"])
         assert audit["labels"]["as_read"]["classes"] == 1
 
     def test_classes_with_one_test_item_are_said(self, tmp_path):

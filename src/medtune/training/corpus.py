@@ -138,7 +138,9 @@ def _clinical_documents(files: list[Path], clinical: ClinicalFormat) -> list[Doc
 
 def _corpus_rows(path: Path, settings: Corpus) -> Iterator[dict[str, object]]:
     if path.suffix == ".txt":
-        for part in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
+        from medtune.data.formats.delimited import text_lines
+
+        for part in re.split(r"\n\s*\n", "".join(text_lines(path))):
             yield {settings.text: part}
         return
     from medtune.data.column_names import shown_columns
