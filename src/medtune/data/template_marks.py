@@ -47,13 +47,15 @@ def known_marks() -> dict[str, str]:
 
 
 @cache
-def _pattern() -> re.Pattern[str]:
-    """The longest known mark goes first; a heading such as Alpaca's begins its line."""
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Headings such as Alpaca's, which begin their line, and all others, the longest first."""
     longest = sorted(known_marks(), key=len, reverse=True)
     heads = "|".join(re.escape(mark) for mark in longest if mark.startswith("#"))
-    others = "|".join(re.escape(mark) for mark in longest if not mark.startswith("#"))
-    return re.compile(
-        rf"(?m:^[ \t]*(?P<head>{heads}))|(?P<mark>{others})|<extra_id_\d+>|<\|[\w ]{{1,40}}\|>"
+    angled = "|".join(re.escape(mark[1:]) for mark in longest if mark.startswith("<"))
+    square = "|".join(re.escape(mark[1:]) for mark in longest if mark.startswith("["))
+    return (
+        re.compile(rf"^[ \t]*({heads})", re.M),
+        re.compile(rf"<(?:({angled})|extra_id_\d+>|\|[\w ]{{1,40}}\|>)|\[({square})"),
     )
 
 
@@ -67,12 +69,11 @@ def marks_in(text: str) -> set[str]:
         inside = text.strip()
         whole = inside.startswith("<s>") and inside.endswith("</s>")
         text = text if whole or "[INST]" in text else _STRUCK_OUT.sub(r"\1", text)
-    marks = set()
-    for match in _pattern().finditer(text):
-        mark = match["head"] or match["mark"]
-        if mark is None:
-            mark = "<extra_id_0>" if match[0].startswith("<extra") else OTHER
-        marks.add(mark)
+    headings, others = _patterns()
+    marks = set(headings.findall(text)) if "###" in text else set()
+    for match in others.finditer(text):
+        of_a_sequence = "<extra_id_0>" if match[0].startswith("<extra") else OTHER
+        marks.add(match[0] if match[1] or match[2] else of_a_sequence)
     return marks
 
 
