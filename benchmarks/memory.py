@@ -2,10 +2,12 @@
 side.
 
     python benchmarks/memory.py --tokenizers DIR --data-dir DIR [--quick] [--json]
+    python benchmarks/memory.py --large-rows 50 [--only TEXT] [--json]
 
 Each case is a real training of a few steps in a process of its own, on MedQuAD, with the true
 architecture and tokenizer at a size that two cores can train, and random weights. DIR of
---tokenizers holds `gpt2/`, `llama/` and `t5/`.
+--tokenizers holds `gpt2/`, `llama/` and `t5/`. The second form measures commands on a file with
+one row of so many megabytes, beyond the same commands without it.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from memory_large_rows import print_large_rows
 
 LLAMA = {
     "hidden_size": 768,
@@ -148,12 +151,19 @@ def main() -> None:
     parser.add_argument(
         "--data-dir", type=Path, default=os.environ.get("MEDTUNE_DATA"), help="where MedQuAD lies"
     )
-    parser.add_argument(
-        "--tokenizers", type=Path, required=True, help="directory with gpt2/, llama/ and t5/"
-    )
+    parser.add_argument("--tokenizers", type=Path, help="directory with gpt2/, llama/ and t5/")
     parser.add_argument("--quick", action="store_true", help="two cases")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--large-rows", type=float, metavar="MB", help="one row of this size instead"
+    )
+    parser.add_argument("--only", default="", metavar="TEXT", help="large rows whose name holds it")
     arguments = parser.parse_args()
+    if arguments.large_rows:
+        print_large_rows(arguments.large_rows, arguments.only, as_json=arguments.json)
+        return
+    if not arguments.tokenizers:
+        parser.error("name the directory of the tokenizers with --tokenizers")
     if not arguments.data_dir:
         parser.error("name the directory of MedQuAD with --data-dir or MEDTUNE_DATA")
     with tempfile.TemporaryDirectory() as temporary:

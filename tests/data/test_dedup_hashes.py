@@ -3,6 +3,7 @@ of two texts.
 """
 
 from hashlib import blake2b
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -74,6 +75,22 @@ def test_signatures_have_one_row_a_text_and_are_the_same_in_any_chunk():
     parts = [signatures(*word_hashes(texts[i : i + 3])) for i in range(0, 20, 3)]
     assert (np.concatenate(parts) == whole).all()
     assert signatures(*word_hashes([])).shape == (0, PERMUTATIONS)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 7, 64])
+def test_runs_and_signatures_are_the_same_some_words_at_a_time(monkeypatch, at_once):
+    texts = [" ".join(f"w{i * n % 17}" for i in range(5 * n)) for n in (0, 3, 1, 9, 0, 2)]
+    words, starts = word_hashes(texts)
+    values, run_starts = run_hashes(words, starts, 3)
+    signed = signatures(words, starts)
+    monkeypatch.setattr(fingerprints, "WORDS_AT_ONCE", at_once)
+    by_text = {number: [] for number in range(len(texts))}
+    for first, part, inner in fingerprints.run_hash_blocks(words, starts, 3):
+        for number, (begin, end) in enumerate(pairwise(inner), first):
+            by_text[number] += part[begin:end].tolist()
+    bounds = pairwise(run_starts)
+    assert list(by_text.values()) == [values[begin:end].tolist() for begin, end in bounds]
+    assert np.array_equal(signatures(words, starts), signed)
 
 
 def test_signatures_of_equal_sets_of_runs_are_equal_whatever_case_and_punctuation():

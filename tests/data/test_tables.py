@@ -330,3 +330,11 @@ def test_a_list_that_does_not_end_as_it_should(tmp_path, content):
 def test_what_the_parser_gives_up_on_is_an_error_too(tmp_path, suffix, content):
     with pytest.raises(DataError, match="not valid JSON"):
         rows_of(put(tmp_path, f"deep.{suffix}", content))
+
+
+def test_a_field_longer_than_any_text_is_named_with_its_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("medtune.data.formats.delimited._FIELD_LIMIT", 1_000)
+    path = put(tmp_path, "long.csv", f"question,answer\nq1,a1\nq2,{'a' * 2_000}\n")
+    with pytest.raises(DataError, match=r"more than 1,000 characters") as caught:
+        list(open_table(path).rows())
+    assert "long.csv, line 3" in str(caught.value)

@@ -1,14 +1,19 @@
 """Text metrics against rouge-score and hand-counted cases."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
+from medtune.evaluation import text_metrics
 from medtune.evaluation.text_metrics import (
+    bleu_counts,
     rouge_l,
     token_f1,
 )
+from medtune.text.pieces import text_pieces
 
 WORDS = st.lists(
     st.sampled_from(
@@ -65,3 +70,21 @@ def test_token_f1_as_squad_counts_it(output, reference, score):
 @settings(max_examples=50, deadline=None)
 def test_token_f1_is_symmetric_and_between_0_and_1(left, right):
     assert 0 <= token_f1(left, right) == token_f1(right, left) <= 1
+
+
+def test_a_long_reference_is_compared_in_pieces_as_it_is_whole(monkeypatch):
+    output = "the INR was 2.5 to 3.5 mg, and the patient (< 5) took 10-20 mg; it won't do"
+    words = f"{output} Nothing - else. 1,000 % more -5 e.g. 3/4".split()
+    reference = " ".join(random.Random(0).choices(words, k=600))
+    whole = [
+        metric(*texts)
+        for metric in (rouge_l, token_f1, bleu_counts)
+        for texts in ((output, reference), (reference, output))
+    ]
+    monkeypatch.setattr(text_metrics, "text_pieces", lambda text: text_pieces(text, 80))
+    assert whole == [
+        metric(*texts)
+        for metric in (rouge_l, token_f1, bleu_counts)
+        for texts in ((output, reference), (reference, output))
+    ]
+    assert len(list(text_pieces(reference, 80))) > 20

@@ -15,7 +15,14 @@ from medtune.conversation import Conversation, Message
 from medtune.errors import DataError, RecipeError
 from medtune.tokens.chat_templates import TEMPLATES
 from medtune.tokens.encode import Encoder, encode_all
-from medtune.tokens.lengths import Length, LengthTally, histogram, length_summary, truncation_counts
+from medtune.tokens.lengths import (
+    Length,
+    LengthTally,
+    histogram,
+    length_summary,
+    token_counter,
+    truncation_counts,
+)
 
 TOKENIZERS = ("tiny", "gpt2", "llama", "mistral", "t5")
 ODD = [
@@ -250,3 +257,10 @@ def test_bins_are_fine_where_the_rows_are_and_leave_the_tail_to_the_last():
     assert bins.edges[-1] == 9680
     narrow = histogram(generator.integers(200, 260, 1000), None)
     assert len(narrow.counts) >= 3
+
+
+def test_a_service_counts_a_long_text_as_if_it_were_counted_at_once():
+    encoding = pytest.importorskip("bpe_openai").get_encoding("o200k_base")
+    text = "The patient takes 20 mg twice daily; it won't do (2.5 %).\n" * 1_300
+    count = token_counter("o200k_base")
+    assert count(text) == len(encoding.encode_ordinary(text))

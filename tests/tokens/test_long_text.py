@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from medtune.conversation import Conversation, Message
+from medtune.text.pieces import text_pieces
 from medtune.tokens.encode import Encoder
 from medtune.tokens.encode_pairs import PairEncoder
-from medtune.tokens.long_text import LongTexts, batches, text_pieces
+from medtune.tokens.long_text import LongTexts, batches
 from medtune.tokens.lost_text import LossTally
 
 WORDS = "the patient takes 20 mg twice daily, with food; pain (mild) went after 3 days".split()

@@ -9,14 +9,14 @@ it is also counted how many items have most of their runs in training.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from medtune.data.audit import ContaminationAudit, OverlapCounts, OverlapPair
-from medtune.data.dedup import normalize, normalized_word_hashes, run_hashes, text_hash
+from medtune.data.dedup import normalize, normalized_word_hashes, run_hash_blocks, text_hash
 from medtune.data.rows import CHUNK, Row, RowStore, Source, from_batch
 from medtune.data.sources.catalogue import KNOWN
 from medtune.data.sources.open_source import open_source, source_files
@@ -107,15 +107,18 @@ class Items:
         while chunk := list(islice(stream, CHUNK)):
             values, owner = _item_hashes([row for _, row in chunk], ngram)
             hashes.append(values)
-            items.append(owner + len(locations))
+            items.append(owner + np.int32(len(locations)))
             locations += [row.location for _, row in chunk]
             set_of += [names.setdefault(name, len(names)) for name, _ in chunk]
         pair_hash = np.concatenate(hashes) if hashes else np.zeros(0, np.uint64)
-        pair_item = np.concatenate(items).astype(np.int64) if items else np.zeros(0, np.int64)
+        pair_item = np.concatenate(items) if items else np.zeros(0, np.int32)
+        del hashes, items
         owners = np.array(set_of, np.int64)
-        unique, inverse = np.unique(pair_hash, return_inverse=True)
+        unique = np.unique(pair_hash)
+        inverse = np.searchsorted(unique, pair_hash)
         bits = np.zeros(len(unique), np.uint32)
-        np.bitwise_or.at(bits, inverse, (1 << owners[pair_item]).astype(np.uint32))
+        bit_of = (1 << owners).astype(np.uint32)
+        np.bitwise_or.at(bits, inverse, bit_of[pair_item])
         sought = Sought(ngram, unique, bits)
         return cls(tuple(names), owners, locations, inverse, pair_item, sought)
 
@@ -140,21 +143,25 @@ def _bare(row: Row) -> str:
     return row.stem if row.options else row.question.split("\n\nA. ")[0]
 
 
-def _row_hashes(rows: Sequence[Row], ngram: int) -> tuple[np.ndarray, np.ndarray]:
-    """The hashes [n] of all runs of words in rows, and the row [n] that each stands in."""
+def _row_hashes(rows: Sequence[Row], ngram: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The hashes [n] of all runs of words in rows, and the row [n] that each stands in; of long
+    rows some at a time.
+    """
     texts = [text for row in rows for text in (normalize(row.question), normalize(row.answer))]
-    values, starts = run_hashes(*normalized_word_hashes(texts), ngram)
-    return values, np.repeat(np.arange(len(texts)) // 2, np.diff(starts))
+    for first, values, starts in run_hash_blocks(*normalized_word_hashes(texts), ngram):
+        numbers = first + np.arange(len(starts) - 1)
+        yield values, np.repeat((numbers // 2).astype(np.int32), np.diff(starts))
 
 
 def _item_hashes(rows: Sequence[Row], ngram: int) -> tuple[np.ndarray, np.ndarray]:
     """The same with the hash of each short question, every (hash, row) once."""
-    values, owner = _row_hashes(rows, ngram)
     asked = [_bare(row) for row in rows]
     short = [i for i, text in enumerate(asked) if normalize(text).count(" ") + 1 < ngram]
     short = [i for i in short if rows[i].question.strip()]
-    values = np.append(values, np.array([_question_hash(asked[i]) for i in short], np.uint64))
-    owner = np.append(owner, np.array(short, np.int64))
+    questions = np.array([_question_hash(asked[i]) for i in short], np.uint64)
+    blocks = [*_row_hashes(rows, ngram), (questions, np.array(short, np.int32))]
+    values, owner = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    del blocks
     order = np.lexsort((values, owner))
     values, owner = values[order], owner[order]
     new = np.ones(len(values), bool)
@@ -171,25 +178,32 @@ def search(
     few (location, item).
     """
     rows = from_batch(batch)
-    values, owner = _row_hashes(rows, sought.ngram)
     asked = [
         (_question_hash(text), i)
         for i, row in enumerate(rows)
         for text in dict.fromkeys((row.question, _bare(row)))
     ]
-    values = np.append(values, np.array([value for value, _ in asked], np.uint64))
-    owner = np.append(owner, np.array([i for _, i in asked], np.int64))
-    position = np.searchsorted(sought.hashes, values)
-    inside = position < len(sought.hashes)
-    known = np.zeros(len(values), bool)
-    known[inside] = sought.hashes[position[inside]] == values[inside]
-    bits = np.zeros(len(rows), np.uint32)
-    np.bitwise_or.at(bits, owner[known], sought.sets[position[known]])
-    return (
-        np.unique(position[known]),
-        bits,
-        _first_rows(rows, owner[known], position[known], sought.sets),
+    questions = (
+        np.array([value for value, _ in asked], np.uint64),
+        np.array([i for _, i in asked], np.int32),
     )
+    blocks = chain(_row_hashes(rows, sought.ngram), [questions])
+    pairs = [_known_pairs(sought.hashes, *block) for block in blocks]
+    owner, position = (np.concatenate(column) for column in zip(*pairs, strict=True))
+    bits = np.zeros(len(rows), np.uint32)
+    np.bitwise_or.at(bits, owner, sought.sets[position])
+    return np.unique(position), bits, _first_rows(rows, owner, position, sought.sets)
+
+
+def _known_pairs(
+    hashes: np.ndarray, values: np.ndarray, owner: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The row and the position among ``hashes`` (sorted) of each value that is one of them."""
+    position = np.searchsorted(hashes, values)
+    inside = position < len(hashes)
+    known = np.zeros(len(values), bool)
+    known[inside] = hashes[position[inside]] == values[inside]
+    return owner[known], position[known]
 
 
 def _first_rows(

@@ -5,11 +5,12 @@ combining marks, numbers in one spelling, signs that carry meaning, single blank
 import re
 from array import array
 from collections.abc import Iterator, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from hashlib import blake2b
 
 import numpy as np
 
+from medtune.text.pieces import cached_by_text, word_pieces
 from medtune.text.signs import MARKS, combining, marked, spaced, unmarked
 
 _NOT_ASCII_WORD = re.compile(f"[^a-z0-9{MARKS}]+")
@@ -20,7 +21,7 @@ def _not_word() -> re.Pattern[str]:
     return re.compile(rf"[^\w{combining()}{MARKS}]+")
 
 
-@lru_cache(maxsize=8192)  # a chunk's texts are normalised for several purposes, one after the other
+@cached_by_text(8192)  # a chunk's texts are normalised for several purposes, one after the other
 def normalize(text: str) -> str:
     """Normal form of a text, so that case, punctuation, width and blanks do not hide a copy.
 
@@ -50,18 +51,7 @@ def _words_only(not_words: re.Pattern[str], text: str) -> str:
 
 
 def _single_blanks(text: str) -> str:
-    return " ".join(filter(None, (" ".join(part.split()) for part in _parts(text))))
-
-
-def _parts(text: str) -> Iterator[str]:
-    """A text in parts of whole words."""
-    start = 0
-    while len(text) - start > PART:
-        end = text.find(" ", start + PART)
-        end = len(text) if end < 0 else end
-        yield text[start:end]
-        start = end
-    yield text[start:]
+    return " ".join(filter(None, (" ".join(part.split()) for part in word_pieces(text, PART))))
 
 
 PERMUTATIONS = 128
@@ -99,8 +89,9 @@ def normalized_word_hashes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray
     """The same for texts in normal form."""
     words, starts = array("Q"), [0]
     for text in texts:
-        for part in _parts(text):
-            words.extend([_words[word] for word in part.split()])
+        for part in word_pieces(text, PART):
+            known = _words if len(text) <= PART else _WordHashes()  # a long text has its own words
+            words.extend([known[word] for word in part.split()])
         starts.append(len(words))
     return np.frombuffer(words, dtype=np.uint64), np.array(starts, dtype=np.int64)
 
@@ -125,6 +116,28 @@ def run_hashes(words: np.ndarray, starts: np.ndarray, length: int) -> tuple[np.n
     return values[positions], run_starts
 
 
+WORDS_AT_ONCE = 2**18
+
+
+def run_hash_blocks(
+    words: np.ndarray, starts: np.ndarray, length: int
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """The same for some texts at a time, with the number of the first: a text of more than
+    ``WORDS_AT_ONCE`` comes in several blocks, each run in one of them.
+    """
+    texts, first = len(starts) - 1, 0
+    while first < texts:
+        most = int(np.searchsorted(starts, starts[first] + WORDS_AT_ONCE, side="right")) - 1
+        after = min(texts, max(most, first + 1))
+        begin, end = int(starts[first]), int(starts[after])
+        inner = starts[first : after + 1] - begin
+        for start in range(0, max(1, end - begin - length + 1), WORDS_AT_ONCE):
+            part = words[begin + start : min(end, begin + start + WORDS_AT_ONCE + length - 1)]
+            whole = after > first + 1 or len(part) == end - begin
+            yield first, *run_hashes(part, inner if whole else np.array([0, len(part)]), length)
+        first = after
+
+
 def signatures(words: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """MinHash signatures [texts, 128] of uint16 over the texts' shingles of three words.
 
@@ -133,15 +146,15 @@ def signatures(words: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """
     from rensa import RMinHash
 
-    values, run_starts = run_hashes(words, starts, SHINGLE)
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(
-        values, run_starts.astype(np.uint64), num_perm=PERMUTATIONS, seed=_SEED
-    )
-    return (
-        (np.array(matrix.to_rows(), dtype=np.uint32) & 0xFFFF)
-        .astype(np.uint16)
-        .reshape(-1, PERMUTATIONS)
-    )
+    least = np.full((len(starts) - 1, PERMUTATIONS), 2**32 - 1, dtype=np.uint32)
+    for first, values, run_starts in run_hash_blocks(words, starts, SHINGLE):
+        matrix = RMinHash.digest_matrix_from_flat_token_hashes(
+            values, run_starts.astype(np.uint64), num_perm=PERMUTATIONS, seed=_SEED
+        )
+        rows = np.array(matrix.to_rows(), dtype=np.uint32).reshape(-1, PERMUTATIONS)
+        of_block = least[first : first + len(rows)]
+        np.minimum(of_block, rows, out=of_block)
+    return (least & 0xFFFF).astype(np.uint16)
 
 
 RECALL = 0.98  # of pairs exactly at the threshold that become candidates

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from medtune.data.dedup import normalize
 from medtune.data.rows import Row
+from medtune.text.pieces import holds_words
 from medtune.text.words import read_words
 
 GENERIC = read_words(Path(__file__).with_name("generic_words.txt"))
@@ -23,7 +24,7 @@ def on_subject(row: Row, questions: Iterable[str]) -> bool:
     entity = normalize(row.entity or "")
     for question in questions:
         normal, subject = normalize(question), subject_words(question)
-        if any(text == normal or (subject and subject <= set(text.split())) for text in asked):
+        if any(text == normal or (subject and holds_words(text, subject)) for text in asked):
             return True
         if len(entity) >= 4 and f" {entity} " in f" {normal} ":
             return True

@@ -44,7 +44,7 @@ def scan_texts(
     if policy == "off":
         return list(texts), Counter()
     spans = find_all(texts, known)
-    counts = Counter(span.kind for in_text in spans for span in in_text)
+    counts = sum((in_text.counts() for in_text in spans), Counter[str]())
     if policy == "mask":
         return mask_spans(texts, spans), counts
     if not counts or policy == "report":

@@ -26,6 +26,7 @@ from medtune.data.demonstrations import rows_on_subject
 from medtune.data.published_split import part_number
 from medtune.data.rows import Row
 from medtune.data.splits import Keys, row_keys
+from medtune.text.pieces import count_words
 
 _MASK = re.compile(r"\[[A-Z]+-\d+\]")  # as text/identifiers writes them
 NEAR_PARTS = ("question", "answer")
@@ -133,8 +134,8 @@ def index_rows(
         np.array([conversation_hash(row) for row in rows], np.uint64),
         np.array([_prompt_hash(row) for row in rows], np.uint64),
         np.array([text_hash(normalize(row.answer)) for row in rows], np.uint64),
-        np.array([len(row.question.split()) for row in rows], np.int32),
-        np.array([len(row.answer.split()) for row in rows], np.int32),
+        np.array([count_words(row.question) for row in rows], np.int32),
+        np.array([count_words(row.answer) for row in rows], np.int32),
         np.array(rows_on_subject(unmasked, demonstrations), bool),
         np.array([row.is_choice for row in rows], bool),
         np.array(

@@ -6,8 +6,9 @@ They form one group. All works on hashes in arrays, so that millions of rows fit
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from medtune.conversation import bare_question
 from medtune.data.dedup import components, normalize, text_hash
 from medtune.data.rows import Row
 from medtune.recipe.schema import Split
+from medtune.text.pieces import word_pieces
 from medtune.text.signs import word_count
 from medtune.text.words import read_words
 
@@ -23,7 +25,7 @@ SPLITS = ("train", "validation", "test")
 TELLING_WORDS = 3  # of an answer; a shorter one ties nothing together
 TELLING_CONTENT = 2  # words with content of a later question: "And in children?" asks of another
 _COURTESY = read_words(Path(__file__).with_name("courtesy_words.txt"))
-_GENERIC = read_words(Path(__file__).with_name("generic_words.txt"))
+_GENERIC = _COURTESY | read_words(Path(__file__).with_name("generic_words.txt"))
 PARTS = ("question", "answer", "entity", "near")
 _SENTENCE = re.compile(r"[^.!?。！？؟]+[.!?。！？؟]*")
 _ASKED = ("?", "？", "؟")
@@ -115,14 +117,29 @@ def _tells(part: str, text: str, first: bool) -> bool:
     """Whether a text in normal form has enough content to tie rows: "Yes", "Take care" are the
     answers to many questions, and "Thank you!" is said in many dialogues.
     """
-    words = set(text.split())
     if part == "entity":
-        return bool(words)
-    if not words - _COURTESY:
+        return bool(text.split(maxsplit=1))
+    words = (word for piece in word_pieces(text) for word in piece.split())
+    telling = next((word for word in words if word not in _COURTESY), None)
+    if telling is None:
         return False
     if part == "answer":
-        return word_count(text) >= TELLING_WORDS
-    return first or word_count(" ".join(words - _COURTESY - _GENERIC)) >= TELLING_CONTENT
+        return _counts(word_pieces(text), TELLING_WORDS)
+    content = (word for word in chain([telling], words) if word not in _GENERIC)
+    return first or _counts(_distinct(content), TELLING_CONTENT)
+
+
+def _counts(texts: Iterable[str], least: float) -> bool:
+    """Whether texts in normal form have at least so many words together."""
+    return any(total >= least for total in accumulate(map(word_count, texts)))
+
+
+def _distinct(words: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for word in words:
+        if word not in seen:
+            seen.add(word)
+            yield word
 
 
 def widest_tie(keys: Keys) -> tuple[str, int]:

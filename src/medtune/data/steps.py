@@ -15,6 +15,7 @@ import pyarrow as pa
 from medtune.conversation import Message
 from medtune.data.cleaning import Boilerplate, Cleaner, Tally
 from medtune.data.cleaning.boilerplate import SAMPLE
+from medtune.data.cleaning.cleaner import has_words
 from medtune.data.field_use import is_missing
 from medtune.data.identifier_policy import scan_row
 from medtune.data.index import Index, conversation_hash, index_rows
@@ -144,7 +145,7 @@ def learn_habits(batches: Iterator[pa.RecordBatch], counts: Counter[str], settin
         for name, a in answers.items()
     }
     short = {
-        name: sum(len(a.split()) < settings.clean.min_answer_words for a in texts)
+        name: sum(not has_words(a, settings.clean.min_answer_words) for a in texts)
         for name, texts in answers.items()
     }
     terse = frozenset(

@@ -5,7 +5,7 @@ meaning by vectors of an encoder (cosine, BERTScore).
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -18,6 +18,7 @@ from medtune.errors import ModelError
 from medtune.evaluation.statistics import Array
 from medtune.models.interface import TextEmbedding
 from medtune.progress import say
+from medtune.text.pieces import text_pieces
 from medtune.text.signs import MARKS, combining, marked, spaced, unmarked
 
 _ARTICLES = re.compile(rf"\b(?:a|an|the)\b(?!\s?[{MARKS}])")
@@ -62,25 +63,46 @@ def rouge_l(output: str, reference: str) -> float:
     """
     from rapidfuzz.distance import LCSseq
 
-    output_words, reference_words = rouge_words(output), rouge_words(reference)
-    if not output_words or not reference_words:
+    short, long = _short_and_long(output, reference)
+    words = rouge_words(short)
+    shared, count = _shared_words(long, rouge_words, frozenset(words))
+    if not words or not count:
         return 0.0
-    common = LCSseq.similarity(output_words, reference_words)
-    return 2 * common / (len(output_words) + len(reference_words))
+    return 2 * LCSseq.similarity(words, shared) / (len(words) + count)
+
+
+def _short_and_long(output: str, reference: str) -> tuple[str, str]:
+    return (output, reference) if len(output) <= len(reference) else (reference, output)
+
+
+def _shared_words(
+    text: str, words_of: Callable[[str], list[str]], kept: Collection[str]
+) -> tuple[list[str], int]:
+    """The words of a text that are kept, in order, and how many words it has in all: a long
+    text is looked at in pieces.
+    """
+    shared, count = [], 0
+    for piece in text_pieces(text):
+        words = words_of(piece)
+        shared += [word for word in words if word in kept]
+        count += len(words)
+    return shared, count
+
+
+def _bag(text: str) -> list[str]:
+    """The words of ``token_f1``."""
+    return _counted(_ARTICLES.sub(" ", _punctuation().sub("", _DASHES.sub(" ", _plain(text)))))
 
 
 def token_f1(output: str, reference: str) -> float:
     """F1 over the bags of words, without articles and punctuation (as in SQuAD, Rajpurkar et al.
     2016); numbers whole, and signs as words.
     """
-    output_words, reference_words = (
-        Counter(
-            _counted(_ARTICLES.sub(" ", _punctuation().sub("", _DASHES.sub(" ", _plain(text)))))
-        )
-        for text in (output, reference)
-    )
-    common = sum((output_words & reference_words).values())
-    return 2 * common / (output_words.total() + reference_words.total()) if common else 0.0
+    short, long = _short_and_long(output, reference)
+    words = Counter(_bag(short))
+    shared, count = _shared_words(long, _bag, words)
+    common = (words & Counter(shared)).total()
+    return 2 * common / (words.total() + count) if common else 0.0
 
 
 ORDERS = 4
@@ -91,13 +113,37 @@ def bleu_counts(output: str, reference: str) -> list[int]:
     """Tokens of the output and of the reference, matched n-grams of 1 to 4 tokens, and all
     n-grams of the output.
     """
-    output_words, reference_words = _tokens(output), _tokens(reference)
-    matched, total = [], []
-    for order in range(1, ORDERS + 1):
-        ours, theirs = _grams(output_words, order), _grams(reference_words, order)
-        matched.append((ours & theirs).total())
-        total.append(ours.total())
-    return [len(output_words), len(reference_words), *matched, *total]
+    short, long = _short_and_long(output, reference)
+    tokens = _tokens(short)
+    grams = [_grams(tokens, order) for order in range(1, ORDERS + 1)]
+    shared, count = _shared_grams(long, grams)
+    sizes = (len(tokens), count) if short is output else (count, len(tokens))
+    matched = [
+        (of_short & of_long).total() for of_short, of_long in zip(grams, shared, strict=True)
+    ]
+    return [*sizes, *matched, *(max(0, sizes[0] - order) for order in range(ORDERS))]
+
+
+def _shared_grams(
+    text: str, kept: Sequence[Counter[tuple[str, ...]]]
+) -> tuple[list[Counter[tuple[str, ...]]], int]:
+    """The n-grams of a text that are kept, by order from 1 on, and how many tokens it has: a
+    long text is looked at in pieces.
+    """
+    shared, count = [Counter[tuple[str, ...]]() for _ in kept], 0
+    last: list[str] = []
+    for piece in text_pieces(text):
+        tokens = _tokens(piece)
+        for order, (counts, grams) in enumerate(zip(shared, kept, strict=True)):
+            window = [*last[len(last) - min(order, len(last)) :], *tokens]
+            counts.update(
+                gram
+                for gram in zip(*(window[i:] for i in range(order + 1)), strict=False)
+                if gram in grams
+            )
+        count += len(tokens)
+        last = [*last, *tokens][-ORDERS + 1 :]
+    return shared, count
 
 
 def bleu(sums: Array) -> Array:

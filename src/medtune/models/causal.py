@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -55,6 +56,7 @@ from medtune.models.scoring import (
     windows,
 )
 from medtune.tokens.chat_templates import special_tokens
+from medtune.tokens.long_text import LongTexts
 from medtune.tokens.lost_text import RoundTrip
 from medtune.tokens.render import ChatTemplate, Turn
 
@@ -85,6 +87,7 @@ class CausalModel:
         self.template = ChatTemplate(tokenizer)
         self.round_trip = RoundTrip(self.template.control)
         self.context = context_length(model.config)
+        self._long = LongTexts(self.template.control, self.context)
 
     @classmethod
     def load(
@@ -142,12 +145,9 @@ class CausalModel:
         """Log-likelihood of every answer to every prompt, as ``loglikelihoods`` gives them, each
         prompt computed once.
         """
-        turns = [
-            [self.template.turn(messages, answer) for answer in answers]
-            for messages, answers in requests
-        ]
+        turns, omitted = self._turns(requests)
         rows = [[self._encode_pair(turn.prompt, turn.text) for turn in row] for row in turns]
-        return score_choices(
+        choices = score_choices(
             self.model,
             self.tokenizer,
             requests,
@@ -157,19 +157,17 @@ class CausalModel:
             TOKENS_AT_ONCE,
             progress,
         )
+        return _with_more_cut(choices, omitted)
 
     def choices_with_ends(
         self, requests: Sequence[ChoiceRequest], progress: Progress | None = None
     ) -> list[ChoiceLikelihoods]:
         """As in ``WholeTurnScorer``: answer and end are tokenized together, as in training."""
-        turns = [
-            [self.template.turn(messages, answer) for answer in answers]
-            for messages, answers in requests
-        ]
+        turns, omitted = self._turns(requests)
         if not all(turn.end for of_prompt in turns for turn in of_prompt):
             return self.choice_loglikelihoods(requests, progress)
         encoded = [[self._encode_turn(turn) for turn in of_prompt] for of_prompt in turns]
-        return score_choices(
+        choices = score_choices(
             self.model,
             self.tokenizer,
             requests,
@@ -180,6 +178,18 @@ class CausalModel:
             progress,
             [[end for *_, end in rows] for rows in encoded],
         )
+        return _with_more_cut(choices, omitted)
+
+    def _turns(self, requests: Sequence[ChoiceRequest]) -> tuple[list[list[Turn]], list[int]]:
+        """Each answer in its conversation, without the middles of long prompts, and how many
+        tokens of each prompt these have.
+        """
+        prompts = [self._long.shorten_prompt(messages) for messages, _ in requests]
+        turns = [
+            [self.template.turn(messages, answer) for answer in answers]
+            for (messages, _), (_, answers) in zip(prompts, requests, strict=True)
+        ]
+        return turns, [omitted for _, omitted in prompts]
 
     def answer_ids(self, messages: Messages, answer: str) -> np.ndarray:
         """Ids of the conversation with this answer and the end of its turn."""
@@ -213,7 +223,9 @@ class CausalModel:
         for text in texts:
             ids = self._encode(text)
             starts_with_bos = bos is not None and len(ids) > 0 and ids[0] == bos
-            with_bos = ids if bos is None or starts_with_bos else np.concatenate([[bos], ids])
+            with_bos = ids
+            if bos is not None and not starts_with_bos:
+                with_bos = np.insert(ids, 0, bos)
             rows.append((with_bos, 1))
             # Without BOS nothing stands before the first token: it is not scored, so its bytes do
             # not count.
@@ -237,7 +249,7 @@ class CausalModel:
         ]
 
     def _encode(self, text: str) -> np.ndarray:
-        return self.template.control.encode(text)[0]
+        return self.template.control.id_array(text)
 
     def _encode_pair(self, prompt: str, text: str) -> tuple[np.ndarray, int]:
         """Ids of prompt and text together, and the index of the text's first: never an empty text.
@@ -245,33 +257,31 @@ class CausalModel:
         Where tokens run across the border, the token that holds the text's first letter counts for
         the text.
         """
-        ids, ends = self._ids_with_ends(prompt + text)
-        first = int(np.searchsorted(ends, len(prompt), side="right"))
+        ids, (first,) = self._ids_and_counts(prompt + text, (len(prompt),))
         return ids, min(max(1, first), max(1, len(ids) - 1))
 
     def _encode_turn(self, turn: Turn) -> tuple[np.ndarray, int, int]:
         """Ids of the whole turn after its prompt, the index of the answer's first, and of its
         end's first.
         """
-        ids, ends = self._ids_with_ends(turn.prompt + turn.text + turn.end)
-        first, end = (
-            int(np.searchsorted(ends, border, side="right"))
-            for border in (len(turn.prompt), len(turn.prompt) + len(turn.text))
-        )
+        borders = len(turn.prompt), len(turn.prompt) + len(turn.text)
+        ids, (first, end) = self._ids_and_counts(turn.prompt + turn.text + turn.end, borders)
         first = min(max(1, first), max(1, len(ids) - 1))
         return ids, first, min(max(first, end), len(ids))
 
-    def _ids_with_ends(self, text: str) -> tuple[np.ndarray, np.ndarray]:
-        """Ids [tokens], and the index of the character after each token [tokens]."""
-        ids, offsets = self.template.control.encode(text)
-        if offsets is None:
+    def _ids_and_counts(
+        self, text: str, borders: Sequence[int]
+    ) -> tuple[np.ndarray, tuple[int, ...]]:
+        """Ids [tokens], and how many of them end at or before each border."""
+        ids, counts = self.template.control.ids_and_counts(text, borders)
+        if counts is None:
             raise ModelError(
                 "likelihoods need to know where a token stands in its text, and this model's "
                 "tokenizer does not say",
                 where=self.name,
                 fix="Use a tokenizer with a tokenizer.json.",
             )
-        return ids, offsets[:, 1]
+        return ids, counts
 
     def _windows(self, length: int) -> Iterator[tuple[int, int, int]]:
         return windows(length, self.context, max(1, self.context // 2))
@@ -320,7 +330,7 @@ class CausalModel:
             for start, piece in zip(starts, batch, strict=True)
         ]
         ids, positions, targets = (
-            torch.from_numpy(np.concatenate(parts)).to(device)
+            torch.from_numpy(np.concatenate(parts, dtype=np.int64)).to(device)
             for parts in (packed, [np.arange(len(row)) for row in packed], scored)
         )
         body, head = split_head(self.model)
@@ -430,13 +440,14 @@ class CausalModel:
         """The prompt's text and ids as the model gets them, and how many tokens were cut from
         its beginning (after BOS).
         """
+        messages, omitted = self._long.shorten_prompt(messages)
         masked = self.template.prompt(messages)
         text, ids = self.template.control.unmask(masked), self._encode(masked)
         limit = max(2, self.context - self._max_new_tokens(decoding))
         if len(ids) <= limit:
             return text, ids, 0
         kept = np.concatenate([ids[:1], ids[len(ids) - limit + 1 :]])
-        return str(self.tokenizer.decode(kept)), kept, len(ids) - limit
+        return str(self.tokenizer.decode(kept)), kept, len(ids) - limit + omitted
 
     def generation_config(self, decoding: DecodingSettings) -> "GenerationConfig":
         """Transformers' settings, complete, so that no default of a model's author sneaks in."""
@@ -476,3 +487,12 @@ class CausalModel:
         )[:, ids.shape[1] :].cpu()
         stops = frozenset(self.stop_ids())
         return [decode_answer(self.tokenizer, row, stops) for row in output.tolist()]
+
+
+def _with_more_cut(
+    choices: Sequence[ChoiceLikelihoods], omitted: Sequence[int]
+) -> list[ChoiceLikelihoods]:
+    return [
+        replace(choice, prompt_cut=choice.prompt_cut + more) if more else choice
+        for choice, more in zip(choices, omitted, strict=True)
+    ]

@@ -96,10 +96,11 @@ class Seq2SeqModel:
         """What the encoder reads, its ids, and how many tokens its middle lost to the model's
         context.
         """
+        messages, omitted = self.encoder.long_texts.shorten_prompt(messages)
         text = self.encoder.source_text(messages)
         ids = self.encoder.ids(text)
         kept = ids[keep_source(len(ids), self.context)]
-        cut = len(ids) - len(kept)
+        cut = len(ids) - len(kept) + omitted
         shown = self.tokenizer.decode(kept[:-1]) if cut else self.template.control.unmask(text)
         return str(shown), kept, cut
 

@@ -12,17 +12,20 @@ import torch
 from medtune.errors import ModelError
 from medtune.files import read_json
 from medtune.models.interface import TextEmbedding
+from medtune.progress import say
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 TOKENS_AT_ONCE = 8192
+MOST_CHARACTERS = 200_000  # of a text: each of its tokens has a vector
 
 
 class SentenceEncoder:
     """Transformer and tokenizer of a directory in the layout of sentence-transformers.
 
-    A text longer than the encoder's window is read in several windows; none of it is left out.
+    A text longer than the encoder's window is read in several windows; none of it is left out, but
+    what stands behind its first ``MOST_CHARACTERS``.
     """
 
     def __init__(
@@ -109,8 +112,15 @@ class SentenceEncoder:
         return [_text_embedding(hidden, self.model.config.hidden_size) for hidden in windows]
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        long = sum(len(text) > MOST_CHARACTERS for text in texts)
+        if long:
+            say(
+                f"similarity: of {long:,} texts the first {MOST_CHARACTERS:,} characters "
+                "are compared"
+            )
         return [
-            self.tokenizer.encode(text, add_special_tokens=False, verbose=False) for text in texts
+            self.tokenizer.encode(text[:MOST_CHARACTERS], add_special_tokens=False, verbose=False)
+            for text in texts
         ]
 
     @torch.no_grad()

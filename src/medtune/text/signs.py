@@ -143,7 +143,8 @@ def _compatible(text: str) -> str:
 
 def _power(match: re.Match[str]) -> str:
     """A raised number after a number with a caret: 10⁹, but not m² or a note's."""
-    if not match.string[: match.start()][-1:].isdecimal():
+    start = match.start()
+    if not match.string[max(0, start - 1) : start].isdecimal():
         return match[0]
     return f"^{'-' if match[1] == '⁻' else ''}{match[2]}"
 

@@ -4,14 +4,17 @@ encoded as the characters they are.
 
 import json
 import re
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from medtune.errors import ModelError
 from medtune.tokens.chat_templates import special_tokens
+from medtune.tokens.joined_pieces import LONG, Tokens, joined_pieces
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -55,7 +58,7 @@ class ControlTokens:
 
     def count(self, text: str) -> int:
         """How many control tokens stand in a text of the data."""
-        return len(self._pattern.findall(text))
+        return sum(1 for _ in self._pattern.finditer(text))
 
     def mask(self, text: str) -> str:
         """The text of the data with its control tokens masked.
@@ -82,7 +85,11 @@ class ControlTokens:
 
     def ids(self, text: str) -> list[int]:
         """Ids of a text in which all control tokens of the data are masked."""
-        return [int(i) for i in self.encode(text)[0]]
+        return [int(i) for i in self.id_array(text)]
+
+    def id_array(self, text: str) -> np.ndarray:
+        """The same as an array [tokens], of a long text as int32."""
+        return self.ids_and_counts(text, ())[0]
 
     def encode(self, text: str) -> tuple[np.ndarray, np.ndarray | None]:
         """``ids``, and the [start, end) of each token in the text [tokens, 2].
@@ -91,7 +98,34 @@ class ControlTokens:
         raises ``ModelError``.
         """
         if not self.tokenizer.is_fast:
-            return np.array(self._ids_slowly(text), dtype=np.int64), None
+            return np.array(self._ids_alone(text), dtype=np.int64), None
+        if len(text) <= LONG:
+            return self._encode_at_once(text)
+        ids, offsets = zip(*joined_pieces(text, self._encode_at_once), strict=True)
+        return np.concatenate(ids), np.concatenate(offsets)
+
+    def ids_and_counts(
+        self, text: str, borders: Sequence[int]
+    ) -> tuple[np.ndarray, tuple[int, ...] | None]:
+        """Ids [tokens], of a long text as int32, and how many tokens end at or before each border
+        (a position in the text).
+
+        There are no counts where ``encode`` gives no offsets.
+        """
+        if not self.tokenizer.is_fast:
+            return np.array(self._ids_alone(text), dtype=np.int64), None
+        if len(text) <= LONG:
+            if not borders and self.is_plain(text):
+                return np.array(self._ids_alone(text), dtype=np.int64), ()
+            tokens = self._encode_at_once(text)
+            return tokens.ids, _ended(tokens, borders)
+        gathered, counts = array("i"), (0,) * len(borders)
+        for tokens in joined_pieces(text, self._encode_at_once):
+            gathered.frombytes(tokens.ids.astype(np.int32).tobytes())
+            counts = tuple(map(add, counts, _ended(tokens, borders)))
+        return np.frombuffer(gathered, dtype=np.int32), counts
+
+    def _encode_at_once(self, text: str) -> Tokens:
         if not self.is_plain(text):
             return self._encode_apart(text)
         encoding = self.tokenizer(
@@ -102,9 +136,9 @@ class ControlTokens:
             truncation=False,
         )
         offsets = np.array(encoding["offset_mapping"], dtype=np.int64).reshape(-1, 2)
-        return np.array(encoding["input_ids"], dtype=np.int64), offsets
+        return Tokens(np.array(encoding["input_ids"], dtype=np.int64), offsets)
 
-    def _ids_slowly(self, text: str) -> list[int]:
+    def _ids_alone(self, text: str) -> list[int]:
         if not self.is_plain(text):
             raise ModelError(
                 "a text holds what this model's tokenizer reads as a control token, and the "
@@ -114,7 +148,7 @@ class ControlTokens:
         encoding = self.tokenizer(text, add_special_tokens=False, verbose=False, truncation=False)
         return list(encoding["input_ids"])
 
-    def _encode_apart(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+    def _encode_apart(self, text: str) -> Tokens:
         """With the tokenizer that knows control tokens by their marks alone."""
         parts, places, end = [], [], 0  # of every character of the marked text, its place in `text`
         for match in self._pattern.finditer(text):
@@ -129,7 +163,7 @@ class ControlTokens:
         )
         ids = [self._original_ids.get(i, i) for i in encoding.ids]
         offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-        return np.array(ids, dtype=np.int64), np.array(places)[offsets]
+        return Tokens(np.array(ids, dtype=np.int64), np.array(places)[offsets])
 
     @cached_property
     def _matches_normalized(self) -> bool:
@@ -174,6 +208,11 @@ class ControlTokens:
         originals = special_tokens(self.tokenizer)
         marked = self._marked_tokenizer.get_vocab()
         return {marked[mark]: originals[text] for text, mark in self._marks.items()}
+
+
+def _ended(tokens: Tokens, borders: Sequence[int]) -> tuple[int, ...]:
+    ends = tokens.offsets[:, 1]
+    return tuple(int(np.searchsorted(ends, border, side="right")) for border in borders)
 
 
 def _rename(model: dict[str, Any], marks: Mapping[str, str]) -> None:

@@ -84,7 +84,7 @@ class PairEncoder:
         self.tokenizer, self.max_source, self.max_target = tokenizer, max_source, max_target
         self.max_length = max_source + max_target
         self.template = ChatTemplate(tokenizer)
-        self._long = LongTexts(self.template.control, max(max_source, max_target))
+        self.long_texts = LongTexts(self.template.control, max(max_source, max_target))
 
     def source_text(self, messages: Sequence[Message]) -> str:
         """The text that the encoder reads, with control tokens of the data masked."""
@@ -96,9 +96,8 @@ class PairEncoder:
 
     def ids(self, text: str) -> np.ndarray:
         """A text's tokens, ended by the terminator, as T5 kinds have it in sources and targets."""
-        return np.array(
-            [*self.template.control.ids(text), self.tokenizer.eos_token_id], dtype=np.int64
-        )
+        ids = self.template.control.id_array(text)
+        return np.append(ids, np.array(self.tokenizer.eos_token_id, dtype=ids.dtype))
 
     def _texts(self, conversation: Conversation) -> tuple[str, str]:
         answer = self.target_text(conversation.reference)
@@ -114,7 +113,7 @@ class PairEncoder:
         """The conversation without the middles of long texts, and what they have of tokens in the
         source and in the target.
         """
-        short = self._long.shorten(conversation)
+        short = self.long_texts.shorten(conversation)
         prompt = len(conversation.prompt)
         return short.conversation, sum(short.omitted[:prompt]), sum(short.omitted[prompt:][:1])
 

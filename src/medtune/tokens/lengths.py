@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from medtune.conversation import Conversation, Message
 from medtune.data.audit import Histogram, TokenLengths
 from medtune.errors import DataError, RecipeError
+from medtune.text.pieces import text_pieces
 
 if TYPE_CHECKING:
     import numpy as np
@@ -210,7 +211,7 @@ def token_counter(encoding: str) -> Callable[[str], int] | None:
     ordinary = package.get_encoding(
         encoding
     ).encode_ordinary  # special tokens that stand in a text are text
-    return lambda text: len(ordinary(text))
+    return lambda text: sum(len(ordinary(piece)) for piece in text_pieces(text))
 
 
 def chat_tokens(messages: Sequence[Mapping[str, str]], count: Callable[[str], int]) -> int:

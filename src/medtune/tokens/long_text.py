@@ -2,14 +2,15 @@
 counted piece by piece, so that memory does not grow with one text.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from medtune.conversation import Conversation, Message
+from medtune.text.pieces import blank_before, text_pieces
 from medtune.tokens.control_tokens import ControlTokens
+from medtune.tokens.joined_pieces import LONG
 
-PIECE = 2**15  # characters of a text that are encoded at once
 PER_TOKEN = 16  # characters of an end, for each token of the limit: more than a token has as a rule
 SMALLEST_END = 2**13
 
@@ -34,26 +35,6 @@ class Shortened:
         messages = self.conversation.messages
         pairs = zip(messages, self.omitted, strict=True)
         return sum(omitted for message, omitted in pairs if message.role == "assistant")
-
-
-def text_pieces(text: str, size: int = PIECE) -> Iterator[str]:
-    """A text in pieces of about ``size`` characters, parted before single blanks where it has
-    any: a tokenizer parts it there too.
-    """
-    start = 0
-    while len(text) - start > 2 * size:
-        end = blank_before(text, start + size, start + size // 2)
-        yield text[start:end]
-        start = end
-    yield text[start:]
-
-
-def blank_before(text: str, position: int, lowest: int) -> int:
-    """The position of the last single blank in [``lowest``, ``position``); else ``position``."""
-    blank = text.rfind(" ", lowest, position)
-    while blank > 0 and (text[blank - 1].isspace() or text[blank + 1].isspace()):
-        blank = text.rfind(" ", lowest, blank)
-    return blank if blank > 0 else position
 
 
 def count_tokens(text: str, control: ControlTokens) -> int:
@@ -81,6 +62,16 @@ class LongTexts:
         return Shortened(
             replace(conversation, messages=messages), tuple(omitted for _, omitted in pairs)
         )
+
+    def shorten_prompt(self, messages: Sequence[Message]) -> tuple[tuple[Message, ...], int]:
+        """A prompt without the middles of texts that are longer than any row should be, and how
+        many tokens these have: no more than ``limit`` of its ends is read.
+        """
+        pairs = [
+            self._message(message) if len(message.content) > LONG else (message, 0)
+            for message in messages
+        ]
+        return tuple(message for message, _ in pairs), sum(omitted for _, omitted in pairs)
 
     def _message(self, message: Message) -> tuple[Message, int]:
         text = message.content

@@ -13,8 +13,8 @@ from unicodedata import category, normalize
 
 from medtune.conversation import Conversation
 from medtune.data.audit import SplitTextLoss, TextLoss
+from medtune.text.pieces import text_pieces
 from medtune.tokens.control_tokens import ControlTokens
-from medtune.tokens.long_text import text_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

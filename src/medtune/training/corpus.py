@@ -204,10 +204,14 @@ def train_tokenizer(texts: list[str], vocabulary: int, context: int) -> "PreTrai
     return wrapped
 
 
-def encode_document(control: ControlTokens, text: str) -> list[int]:
-    """Ids of BOS, the text and EOS; without a marker that the tokenizer lacks."""
-    ids, tokenizer = control.ids(control.mask(text)), control.tokenizer
-    return [i for i in (tokenizer.bos_token_id, *ids, tokenizer.eos_token_id) if i is not None]
+def encode_document(control: ControlTokens, text: str) -> np.ndarray:
+    """Ids [tokens] of BOS, the text and EOS; without a marker that the tokenizer lacks."""
+    ids, tokenizer = control.id_array(control.mask(text)), control.tokenizer
+    first, last = (
+        np.array([] if marker is None else [marker], dtype=ids.dtype)
+        for marker in (tokenizer.bos_token_id, tokenizer.eos_token_id)
+    )
+    return np.concatenate([first, ids, last])
 
 
 def encode_stream(
@@ -223,11 +227,7 @@ def encode_stream(
             track("tokens", len(order), "documents") as bar,
         ):
             for index in order:
-                handle.write(
-                    np.array(
-                        encode_document(control, documents[index].text), dtype=np.uint32
-                    ).tobytes()
-                )
+                encode_document(control, documents[index].text).astype(np.uint32).tofile(handle)
                 bar.advance()
     return np.memmap(target, dtype=np.uint32, mode="r")
 
@@ -276,8 +276,7 @@ def tokenize_corpus(
     stream = encode_stream(tokenizer, train, directory / "tokens.bin", recipe.seed)
     control = ControlTokens(tokenizer)
     held_out = [
-        HeldOut(d.kind, np.array(encode_document(control, d.text)), len(d.text.encode()))
-        for d in held
+        HeldOut(d.kind, encode_document(control, d.text), len(d.text.encode())) for d in held
     ]
     if len(stream) < 2 * recipe.model.context:
         raise DataError(

@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medtune.data.cleaning import structure
 from medtune.data.cleaning.repairs import text_rules
 from medtune.recipe.schema import Clean
 
@@ -186,3 +187,28 @@ def test_a_number_is_the_same_number_after(parts):
     text = "".join(part for pair in parts for part in pair)
     marked = re.sub(r"&lt;|</?\w+>", " ", text)
     assert numbers(clean(text)) == numbers(marked)
+
+
+LAID_OUT = [
+    "name  dose  unit\nurea  5     mg\nNaCl  10    ml\n\nplain prose follows.",
+    "- a\n  - b\n- c\n\nprose",
+    "a\tb\nc\td\nprose",
+    "a | b\nc | d\n",
+    "x,y\n1,2\n3,4",
+    '"x","y"\n"1","2"',
+    "x,y\n1,2,3",
+    "prose\ndef f(x):\n    return x\nmore prose",
+    "a: 1\nb: 2\nc:\n  d: 3",
+    "one line",
+    "",
+    "a\r\nb\r\n",
+]
+
+
+@pytest.mark.parametrize("text", LAID_OUT)
+def test_lines_read_one_by_one_show_the_same_structure(monkeypatch, text):
+    find = structure.structure.__wrapped__
+    assert list(structure._Lines(text)) == list(structure._Lines(text)._stream())
+    known = find(text)
+    monkeypatch.setattr(structure, "REMEMBERED", -1)
+    assert find(text) == known

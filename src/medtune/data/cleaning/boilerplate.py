@@ -217,7 +217,7 @@ class Boilerplate:
         # What followed the greeting begins the answer now; "mg" and "mRNA" stay small.
         if not text.startswith(body[:1]) and _WORD_BEGINS.match(body):
             body = body[:1].upper() + body[1:]
-        return body if len(body.split()) >= KEPT_WORDS else text
+        return body if len(body.split(maxsplit=KEPT_WORDS)) >= KEPT_WORDS else text
 
     @cached_property
     def _tail(self) -> re.Pattern[str]:

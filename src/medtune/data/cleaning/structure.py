@@ -11,10 +11,12 @@ import json
 import re
 import tomllib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from itertools import pairwise
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from xml.etree import ElementTree
+
+from medtune.text.pieces import REMEMBERED, cached_by_text
 
 Rule = Callable[[str], str]
 Offsets = tuple[int, int]
@@ -90,7 +92,7 @@ def outside(rule: Rule, *, layout: bool = False) -> Rule:
     return guarded
 
 
-@lru_cache(maxsize=256)  # a text is asked for by each rule in turn
+@cached_by_text(256)  # a text is asked for by each rule in turn
 def structure(text: str) -> tuple[tuple[int, int, bool], ...]:
     """Start and end of each part that is no prose, and whether only its layout says something.
 
@@ -100,7 +102,7 @@ def structure(text: str) -> tuple[tuple[int, int, bool], ...]:
         return ()
     if _is_syntax(text):
         return ((0, len(text), False),)
-    lines = _lines(text)
+    lines = _Lines(text)
     kind = _keys(lines) or _cells(lines)
     if kind == "data":
         return ((0, len(text), False),)
@@ -122,13 +124,33 @@ def _apart(spans: list[tuple[int, int, bool]]) -> tuple[tuple[int, int, bool], .
     return tuple(apart)
 
 
-def _lines(text: str) -> list[tuple[int, str]]:
-    """Each line with its offset, without its end."""
-    lines, start = [], 0
-    for line in text.split("\n"):
-        lines.append((start, line.rstrip("\r")))
-        start += len(line) + 1
-    return lines
+class _Lines:
+    """The lines of a text with their offsets, without their ends; of a long one they are never
+    in a list.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._known = list(self._stream()) if len(text) <= REMEMBERED else None
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        return self._stream() if self._known is None else iter(self._known)
+
+    def _stream(self) -> Iterator[tuple[int, str]]:
+        start, end = 0, self._text.find("\n")
+        while end >= 0:
+            yield start, self._text[start:end].rstrip("\r")
+            start, end = end + 1, self._text.find("\n", end + 1)
+        yield start, self._text[start:].rstrip("\r")
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one line only."""
+        return "\n" not in self._text
+
+    def written(self) -> Iterator[str]:
+        """The lines that are not blank."""
+        return (line for _, line in self if line.strip())
 
 
 def _is_syntax(text: str) -> bool:
@@ -231,38 +253,56 @@ def _xml_blocks(text: str) -> Iterator[Offsets]:
             failed += 1
 
 
+@dataclass
+class _Run:
+    """Lines that fit, one after the other: the offsets of all, and what is marked of each."""
+
+    start: int
+    end: int
+    lines: int = 0
+    marks: set[object] = field(default_factory=set)
+
+    @property
+    def offsets(self) -> Offsets:
+        return self.start, self.end
+
+
 def _runs(
-    lines: Sequence[tuple[int, str]], fits: Callable[[str], bool]
-) -> Iterator[list[tuple[int, str]]]:
+    lines: _Lines, fits: Callable[[str], bool], mark: Callable[[str], object] = bool
+) -> Iterator[_Run]:
     """Runs of two lines and more that fit."""
-    run: list[tuple[int, str]] = []
-    for line in [*lines, (0, None)]:
-        if line[1] is not None and fits(line[1]):
-            run.append((line[0], line[1]))
+    run: _Run | None = None
+    for start, line in lines:
+        if fits(line):
+            run = run or _Run(start, start)
+            run.end, run.lines = start + len(line), run.lines + 1
+            run.marks.add(mark(line))
             continue
-        if len(run) > 1:
+        if run and run.lines > 1:
             yield run
-        run = []
+        run = None
+    if run and run.lines > 1:
+        yield run
 
 
-def _span(run: Sequence[tuple[int, str]]) -> Offsets:
-    return run[0][0], run[-1][0] + len(run[-1][1])
-
-
-def _code(text: str, lines: Sequence[tuple[int, str]]) -> Iterator[Offsets]:
+def _code(text: str, lines: _Lines) -> Iterator[Offsets]:
     """Lines of source code within prose: two and more, with signs that prose has not."""
-    if len(lines) < 2 or not any(sign in text for sign in "=(){};"):
+    if lines.single or not any(sign in text for sign in "=(){};"):
         return
-    for run in _runs(lines, _is_code):
-        if any(line.startswith((" ", "\t")) or line.endswith(("{", "}", ";")) for _, line in run):
-            yield _span(run)
+    for run in _runs(lines, _is_code, _shows_code):
+        if True in run.marks:
+            yield run.offsets
+
+
+def _shows_code(line: str) -> bool:
+    return line.startswith((" ", "\t")) or line.endswith(("{", "}", ";"))
 
 
 def _is_code(line: str) -> bool:
     return len(line) < LONG_LINE and bool(_CODE_LINE.match(line)) and not _BULLET.match(line)
 
 
-def _keys(lines: Sequence[tuple[int, str]]) -> str:
+def _keys(lines: _Lines) -> str:
     """``data`` or ``plain`` where all lines are keys, items and what belongs to them, as in YAML;
     a key twice is a dialogue.
     """
@@ -293,44 +333,72 @@ def _keys(lines: Sequence[tuple[int, str]]) -> str:
     return "data" if quoted or nested else "plain"
 
 
-def _cells(lines: Sequence[tuple[int, str]]) -> str:
+def _cells(lines: _Lines) -> str:
     """``data`` or ``plain`` where all lines have as many cells, as in CSV."""
-    written = [line for _, line in lines if line.strip()]
-    if len(written) < 2 or len(written[0]) > LONG:
+    first = list(islice(lines.written(), 2))
+    if len(first) < 2 or len(first[0]) > LONG:
         return ""
     for sign in ",;\t|":
-        if not any(sign in line for line in written[:2]):
+        if not any(sign in line for line in first) or _width(lines, sign) < 2:
             continue
-        quoted = any(line.startswith('"') or f'{sign}"' in line for line in written)
-        try:
-            rows = list(csv.reader(written, delimiter=sign, strict=True))
-        except csv.Error:
-            continue
-        widths = {len(row) for row in rows}
-        tight = sum(f"{sign} " not in line for line in written) * 2 > len(written)
-        ends = sum(line.rstrip().endswith((".", "!", "?")) for line in written) * 2 > len(written)
-        if len(widths) == 1 and widths.pop() > 1 and (quoted or (tight and not ends)):
-            return "data" if quoted else "plain"
+        if any(line.startswith('"') or f'{sign}"' in line for line in lines.written()):
+            return "data"
+        count = sum(1 for _ in lines.written())
+        tight = sum(f"{sign} " not in line for line in lines.written()) * 2 > count
+        ends = sum(line.rstrip().endswith((".", "!", "?")) for line in lines.written()) * 2 > count
+        if tight and not ends:
+            return "plain"
     return ""
 
 
-def _layout(lines: Sequence[tuple[int, str]]) -> Iterator[Offsets]:
+def _width(lines: _Lines, sign: str) -> int:
+    """How many cells all lines have; 0 where they differ, or are no CSV."""
+    width = 0
+    try:
+        for row in csv.reader(lines.written(), delimiter=sign, strict=True):
+            if width and len(row) != width:
+                return 0
+            width = len(row)
+    except csv.Error:
+        return 0
+    return width
+
+
+def _layout(lines: _Lines) -> Iterator[Offsets]:
     """Tables in tabs, pipes or aligned columns, and lists in lists."""
-    if len(lines) < 2:
+    if lines.single:
         return
-    yield from map(_span, _runs(lines, lambda line: "\t" in line.strip()))
-    yield from map(
-        _span,
-        _runs(lines, lambda line: "|" in line[:LONG_LINE] and bool(_PIPES.match(line[:LONG_LINE]))),
+    tabs = _runs(lines, lambda line: "\t" in line.strip())
+    pipes = _runs(
+        lines, lambda line: "|" in line[:LONG_LINE] and bool(_PIPES.match(line[:LONG_LINE]))
     )
-    for run in _runs(lines, lambda line: "  " in line.lstrip()):
-        columns = [_columns(line) for _, line in run]
-        aligned = [bool(a & b) for a, b in pairwise(columns)]
-        yield from (_span(run[i : i + 2]) for i, together in enumerate(aligned) if together)
-    for run in _runs(lines, lambda line: bool(line.strip())):
-        indents = {len(match[1]) for _, line in run if (match := _BULLET.match(line))}
-        if len(indents) > 1:
-            yield _span(run)
+    yield from (run.offsets for run in chain(tabs, pipes))
+    yield from _aligned(lines)
+    for run in _runs(lines, lambda line: bool(line.strip()), _indent):
+        if len(run.marks - {None}) > 1:
+            yield run.offsets
+
+
+def _indent(line: str) -> int | None:
+    match = _BULLET.match(line)
+    return len(match[1]) if match else None
+
+
+def _aligned(lines: _Lines) -> Iterator[Offsets]:
+    """Neighbouring lines with a column in the same place."""
+    start = end = before = 0
+    columns: frozenset[int] = frozenset()
+    for offset, line in lines:
+        of_line = _columns(line) if "  " in line.lstrip() else frozenset[int]()
+        if columns & of_line:
+            start = start if end else before
+            end = offset + len(line)
+        elif end:
+            yield start, end
+            end = 0
+        columns, before = of_line, offset
+    if end:
+        yield start, end
 
 
 def _parts_cells(line: str, gap: re.Match[str]) -> bool:

@@ -188,6 +188,12 @@ def _records(path: Path, delimiter: str, encoding: str) -> Iterator[tuple[list[s
                 yield record, start
             start = reader.line_num + 1
     except csv.Error as error:
+        if "field limit" in str(error):
+            raise DataError(
+                f"a field of more than {_FIELD_LIMIT:,} characters in the record that begins here",
+                where=f"{path}, line {start}",
+                fix="Close its quote; if it is one text, write the table as JSON lines.",
+            ) from error
         raise DataError(
             f"broken quoting in the record that begins here ({error})",
             where=f"{path}, line {start}",

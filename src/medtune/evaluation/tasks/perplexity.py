@@ -17,6 +17,7 @@ from medtune.models.interface import LanguageModel, Likelihood, conversation_log
 from medtune.progress import say, track
 from medtune.recipe.extensions import Need
 from medtune.recipe.schema import TaskSpec
+from medtune.text.pieces import count_words
 
 
 class LikelihoodSample(Sample):
@@ -185,7 +186,7 @@ def _sample(item: Conversation, answer: Likelihood, whole: Likelihood | None) ->
         tokens=answer.tokens,
         bytes=answer.bytes,
         score=text_score(answer),
-        words=len(answer.text.split()),
+        words=count_words(answer.text),
     )
     if answer.unknown:
         sample = sample.model_copy(update={"unknown": answer.unknown})

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 
 from medtune.text.identifiers.lexicon import is_ordinary_word
+from medtune.text.identifiers.spans import PART
 
 _SHORT = 3  # letters: a name no longer is taken as it is written or in capitals (Li, not li)
 _LEAST_DIGITS = 6  # of a number whose separators may differ
@@ -45,8 +46,13 @@ def _folded(text: str) -> str:
     """The text without accents in lower case, as values are compared with it."""
     if text.isascii():
         return text.lower()
-    plain = unicodedata.normalize("NFD", text.translate(_UNMARKED))
-    return "".join(c for c in plain if not unicodedata.combining(c)).lower()
+    plain = text.translate(_UNMARKED)
+    parts = (plain[start : start + PART] for start in range(0, len(plain), PART))
+    return "".join(map(_without_accents, parts)).lower()
+
+
+def _without_accents(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
 
 
 def _spellings(kind: str, value: str) -> tuple[str, ...]:

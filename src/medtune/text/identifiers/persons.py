@@ -1,7 +1,7 @@
 """What a name looks like, and which of the words that look like one belong to it."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from pathlib import Path
 
@@ -40,7 +40,8 @@ ANY_CASE_SHAPE = (
     rf"(?:{NAME_SHAPE}|{CAPITALS_SHAPE}(?:,? {{1,2}}(?:{CAPITALS_SHAPE}"
     rf"|{INITIAL_SHAPE})){{0,3}}{_STOP})"
 )
-LOWER_CASE_SHAPE = r"[a-z]{2,20}+(?![\w'’-])"
+LONGEST_IN_LOWER_CASE = 20  # letters of a word that may be a name in lower case
+LOWER_CASE_SHAPE = rf"[a-z]{{2,{LONGEST_IN_LOWER_CASE}}}+(?![\w'’-])"
 NAME_WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
@@ -164,27 +165,14 @@ def addressed_name(match: re.Match[str]) -> Offsets | None:
     )
 
 
-def repeated_names(
-    texts: Sequence[str], offsets: Sequence[Sequence[Offsets]]
-) -> re.Pattern[str] | None:
+def repeated_names(names: Collection[str]) -> re.Pattern[str] | None:
     """A pattern for further mentions of the names of a record, spelled as they were there; None if
     there are none to look for.
     """
-    words = {
-        word
-        for text, in_text in zip(texts, offsets, strict=True)
-        for start, end in in_text
-        for word in NAME_WORDS.findall(text[start:end])
-        if _is_telling(word)
-    }
+    words = {word for name in names for word in NAME_WORDS.findall(name) if _is_telling(word)}
     # Where a name of two words stands in small letters its surname may be any word: only both
     # together are repeated.
-    words |= {
-        re.sub(r"\s+", " ", text[start:end])
-        for text, in_text in zip(texts, offsets, strict=True)
-        for start, end in in_text
-        if " " in text[start:end]
-    }
+    words |= {re.sub(r"\s+", " ", name) for name in names if " " in name}
     if not words:
         return None
     one = "|".join(sorted(map(re.escape, words), key=len, reverse=True))

@@ -8,6 +8,7 @@ from functools import lru_cache
 from medtune.text.identifiers.lexicon import NAMED_THING, NO_PERSON, NOT_NAMES, fold, name_status
 from medtune.text.identifiers.persons import (
     CAPITALS_SHAPE,
+    LONGEST_IN_LOWER_CASE,
     LOWER_CASE_SHAPE,
     NAME_SHAPE,
     NAME_WORDS,
@@ -78,9 +79,13 @@ def _plain(match: re.Match[str]) -> Offsets | None:
     )
 
 
-@lru_cache(maxsize=1 << 16)
 def _stands_alone(word: str) -> bool:
-    return len(word) > 3 and name_status(word).sufficient
+    return 3 < len(word) <= LONGEST_IN_LOWER_CASE and _sufficient(word)
+
+
+@lru_cache(maxsize=1 << 16)
+def _sufficient(word: str) -> bool:
+    return name_status(word).sufficient
 
 
 def _small(match: re.Match[str]) -> Offsets | None:

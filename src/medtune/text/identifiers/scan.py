@@ -1,7 +1,7 @@
 """Find and mask the identifiers of one text, or of all texts of one record together."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from medtune.text.identifiers.addresses import ADDRESS_RULES, ZIP_RULES
 from medtune.text.identifiers.ages import AGE_RULES
@@ -14,7 +14,7 @@ from medtune.text.identifiers.names import NAME_RULES
 from medtune.text.identifiers.personal_numbers import NUMBER_RULES
 from medtune.text.identifiers.persons import repeated_names
 from medtune.text.identifiers.roles import ROLE_RULES
-from medtune.text.identifiers.spans import Span, TakenSpans, apply
+from medtune.text.identifiers.spans import Span, SpanList, TakenSpans, apply
 
 # The most specific first: what a rule has taken, no later one can have.
 IDENTIFIER_RULES = (
@@ -31,13 +31,15 @@ IDENTIFIER_RULES = (
     *BARE_NAME_RULES,
 )
 
+SPANS_AT_ONCE = 2**13  # whose texts are in a list
+
 
 def find_spans(text: str) -> list[Span]:
     """The identifiers of a text, sorted, without overlap."""
-    return find_all([text])[0]
+    return list(find_all([text])[0])
 
 
-def find_all(texts: Sequence[str], known: Sequence[tuple[str, str]] = ()) -> list[list[Span]]:
+def find_all(texts: Sequence[str], known: Sequence[tuple[str, str]] = ()) -> list[SpanList]:
     """The identifiers of each text of one record.
 
     A name that is found once is found wherever the record repeats it. ``known`` are kind and value
@@ -50,21 +52,22 @@ def find_all(texts: Sequence[str], known: Sequence[tuple[str, str]] = ()) -> lis
             for match in pattern.finditer(text):
                 taken.add(Span(kind, *match.span()))
         apply(IDENTIFIER_RULES, text, taken)
-    names = [
-        [(span.start, span.end) for span in taken.spans if span.kind == "name"]
-        for taken in taken_spans
-    ]
-    again = repeated_names(texts, names)
+    names = {
+        text[start:end]
+        for text, taken in zip(texts, taken_spans, strict=True)
+        for start, end in taken.ordered().of_kind("name")
+    }
+    again = repeated_names(names)
     if again is not None:
         for text, taken in zip(texts, taken_spans, strict=True):
             for match in again.finditer(text):
                 taken.add(Span("name", *match.span()))
-    return [sorted(taken.spans, key=lambda span: span.start) for taken in taken_spans]
+    return [taken.ordered() for taken in taken_spans]
 
 
 def find_identifiers(text: str) -> Counter[str]:
     """The number of identifiers of each kind in a text."""
-    return Counter(span.kind for span in find_spans(text))
+    return find_all([text])[0].counts()
 
 
 def mask(text: str) -> str:
@@ -80,17 +83,25 @@ def mask_texts(texts: Sequence[str]) -> list[str]:
 def mask_spans(texts: Sequence[str], spans: Sequence[Sequence[Span]]) -> list[str]:
     """The texts of one record with placeholders for the spans that ``find_all`` gave."""
     numbers: dict[str, dict[str, int]] = {}
-    return [_mask_one(text, each, numbers) for text, each in zip(texts, spans, strict=True)]
+    return [
+        "".join(_masked_parts(text, each, numbers)) for text, each in zip(texts, spans, strict=True)
+    ]
 
 
-def _mask_one(text: str, spans: Sequence[Span], numbers: dict[str, dict[str, int]]) -> str:
-    parts, end = [], 0
-    for span in spans:
-        values = numbers.setdefault(span.kind, {})
-        value = " ".join(text[span.start : span.end].casefold().split())
-        parts += [
-            text[end : span.start],
-            f"[{span.kind.upper()}-{values.setdefault(value, len(values) + 1)}]",
-        ]
-        end = span.end
-    return "".join(parts) + text[end:]
+def _masked_parts(
+    text: str, spans: Sequence[Span], numbers: dict[str, dict[str, int]]
+) -> Iterator[str]:
+    """A masked text in parts of several thousand spans."""
+    for first in range(0, len(spans), SPANS_AT_ONCE):
+        parts = []
+        end = spans[first - 1].end if first else 0
+        for span in spans[first : first + SPANS_AT_ONCE]:
+            values = numbers.setdefault(span.kind, {})
+            value = " ".join(text[span.start : span.end].casefold().split())
+            parts += [
+                text[end : span.start],
+                f"[{span.kind.upper()}-{values.setdefault(value, len(values) + 1)}]",
+            ]
+            end = span.end
+        yield "".join(parts)
+    yield text[spans[-1].end :] if spans else text

@@ -4,10 +4,10 @@ Only numbers and units are compared: whether both speak of the same drug or pers
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from medtune.text.quantities.extract import OFTEN_KIND, TOLERANCE, Quantity, find_quantities
+from medtune.text.quantities.extract import OFTEN_KIND, TOLERANCE, Quantity, iter_quantities
 from medtune.text.quantities.number_convention import Decimal, decimal_mark
 
 
@@ -47,8 +47,8 @@ def dose_agreement(answer: str, reference: str, question: str = "") -> DoseAgree
     already are not compared: they are repeated, not claimed. Each text has its own decimal mark. A
     lower bound ("≥ 5") never agrees with an upper one ("< 5").
     """
-    known = _comparable(reference, decimal_mark(reference, question))
-    asked = _comparable(question, decimal_mark(question))
+    known = _each_once(_comparable(reference, decimal_mark(reference, question)))
+    asked = _each_once(_comparable(question, decimal_mark(question)))
     agreeing, ambiguous, conflicts = 0, 0, []
     for quantity in _distinct(_comparable(answer, decimal_mark(answer, question))):
         alike = [other for other in known if other.kind == quantity.kind]
@@ -71,19 +71,27 @@ def _same_text(one: Quantity, other: Quantity) -> bool:
     return one.ambiguous and one.text == other.text and one.bound == other.bound
 
 
-def _comparable(text: str, decimal: Decimal | None) -> list[Quantity]:
+def _comparable(text: str, decimal: Decimal | None) -> Iterator[Quantity]:
     """The quantities of a text, with "every 8 hours" as a frequency, comparable to "three times a
     day".
     """
-    return [
-        replace(one, kind=OFTEN_KIND, low=1 / one.high, high=1 / one.low, every=False)
-        if one.every
-        else one
-        for one in find_quantities(text, decimal)
-    ]
+    for one in iter_quantities(text, decimal):
+        if one.every:
+            one = replace(one, kind=OFTEN_KIND, low=1 / one.high, high=1 / one.low, every=False)
+        yield one
 
 
-def _distinct(quantities: Sequence[Quantity]) -> list[Quantity]:
+def _each_once(quantities: Iterable[Quantity]) -> list[Quantity]:
+    """Equal quantities once, as they come first: a long text may hold millions."""
+    return list({_written(one): one for one in quantities}.values())
+
+
+def _written(one: Quantity) -> tuple[object, ...]:
+    ends = repr(one.low), repr(one.high)  # not-a-number is no equal of itself
+    return one.text, one.kind, *ends, one.rough, one.every, one.bound
+
+
+def _distinct(quantities: Iterable[Quantity]) -> list[Quantity]:
     return list(
         {
             (
@@ -93,7 +101,7 @@ def _distinct(quantities: Sequence[Quantity]) -> list[Quantity]:
                 one.bound,
                 one.ambiguous and one.text,
             ): one
-            for one in reversed(quantities)
+            for one in reversed(list(quantities))
         }.values()
     )[::-1]
 

@@ -6,6 +6,7 @@ mg, µg), ranges are kept.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -110,11 +111,15 @@ def find_quantities(text: str, decimal: Decimal | None = None) -> list[Quantity]
     "5 to 10 mg" is one range, "5 or 10 mg" and "120/80 mmHg" are two. ``decimal`` is the mark of
     decimals where it is known (``decimal_mark``).
     """
+    return list(iter_quantities(text, decimal))
+
+
+def iter_quantities(text: str, decimal: Decimal | None = None) -> Iterator[Quantity]:
+    """The same one by one: a long text may hold millions."""
     numbers = _numbers(text, decimal)
-    quantities: list[Quantity] = []
-    index = 0
-    while index < len(numbers):
-        first, second = numbers[index], numbers[index + 1] if index + 1 < len(numbers) else None
+    first = next(numbers, None)
+    while first is not None:
+        second = next(numbers, None)
         first = _scaled(text, first, second)
         if (
             second
@@ -122,8 +127,8 @@ def find_quantities(text: str, decimal: Decimal | None = None) -> list[Quantity]
             and first.unit in (None, second.unit)
             and _ranges(text, first, second)
         ):
-            quantities += _between(text, first, second)
-            index += 2
+            yield from _between(text, first, second)
+            first = next(numbers, None)
             continue
         if (
             second
@@ -132,21 +137,18 @@ def find_quantities(text: str, decimal: Decimal | None = None) -> list[Quantity]
             and _PAIR.fullmatch(text, first.end, second.start)
         ):
             first = replace(first, unit=second.unit, end=second.end)
-        quantities += _between(text, first, first)
-        index += 1
-    return quantities
+        yield from _between(text, first, first)
+        first = second
 
 
-def _numbers(text: str, decimal: Decimal | None) -> list[_Number]:
+def _numbers(text: str, decimal: Decimal | None) -> Iterator[_Number]:
     """The numbers of a text; a denominator ("250 mg/5 ml") belongs to the quantity before it."""
-    numbers: list[_Number] = []
+    before: _Number | None = None
     for one in find_numbers(text, decimal):
-        below = numbers and one.start < numbers[-1].end
-        if not below and (
-            one.word not in AFTER_A_DOSE or (numbers and _doses(text, numbers[-1], one))
-        ):
-            numbers.append(_measured(text, one))
-    return numbers
+        below = before and one.start < before.end
+        if not below and (one.word not in AFTER_A_DOSE or (before and _doses(text, before, one))):
+            before = _measured(text, one)
+            yield before
 
 
 def _doses(text: str, dose: _Number, latin: WrittenNumber) -> bool:
@@ -177,11 +179,18 @@ def _scaled(text: str, first: _Number, second: _Number | None) -> _Number:
 
 def _ranges(text: str, first: _Number, second: _Number) -> bool:
     """Whether two numbers are the ends of a range."""
-    between = text[: first.start].rstrip().casefold().endswith("between")
+    between = _follows(text, first.start, "between")
     joined = _RANGE.fullmatch(text, first.end, second.start)
     return first.value < second.value and bool(
         joined or (between and text[first.end : second.start].strip() == "and")
     )
+
+
+def _follows(text: str, position: int, word: str) -> bool:
+    """Whether a word stands before a position, blanks aside."""
+    while position and text[position - 1].isspace():
+        position -= 1
+    return text[max(0, position - len(word)) : position].casefold() == word
 
 
 def _between(text: str, first: _Number, last: _Number) -> list[Quantity]:

@@ -8,6 +8,7 @@ script. Where neither does, a number such as "1.000" is not read at all.
 import re
 from typing import Literal
 
+from medtune.text.pieces import word_pieces
 from medtune.text.words import lists_beside
 
 Decimal = Literal["point", "comma"]
@@ -49,7 +50,10 @@ def decimal_mark(*texts: str) -> Decimal | None:
 
 
 def _of_language(text: str) -> Decimal | None:
-    words = {word.casefold() for word in _WORD.findall(text)}
+    telling = frozenset[str]().union(*_LANGUAGES.values())
+    words: set[str] = set()
+    for piece in word_pieces(text):
+        words |= telling.intersection(word.casefold() for word in _WORD.findall(piece))
     comma, point = (
         len(words & _LANGUAGES["comma"]) + bool(_COMMA_SCRIPTS.search(text.replace("μ", ""))),
         len(words & _LANGUAGES["point"]) + bool(_POINT_SCRIPTS.search(text)),
