@@ -204,7 +204,9 @@ def test_recipe_and_source_names_are_shown_as_text(finished):
     audit = finished.data / "audit.json"
     name = read_json(audit)["sources"][0]["name"]
     audit.write_text(audit.read_text().replace(f'"{name}"', '"<script>1</script>"'))
-    finished.recipe.write_text(finished.recipe.read_text() + "# <script>2</script>\n")
+    recipe = finished.recipe.read_text()
+    assert "contact: null" in recipe
+    finished.recipe.write_text(recipe.replace("contact: null", "contact: <script>2</script>"))
     write_report(finished)
     page = page_of(finished)
     assert len(page.scripts) == 2
