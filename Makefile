@@ -23,7 +23,13 @@ endif
 	@touch $(DONE)
 
 quickstart: setup
-	$(BIN)/medtune run quickstart --out runs/quickstart
+	@if $(BIN)/medtune models get smollm2-135m; then \
+	  echo "model: SmolLM2-135M-Instruct (recipe quickstart-smollm2)"; \
+	  $(BIN)/medtune run quickstart-smollm2 --out runs/quickstart; \
+	else \
+	  echo "model: medtune-base, which is in the package (recipe quickstart), for SmolLM2-135M-Instruct could not be fetched"; \
+	  $(BIN)/medtune run quickstart --out runs/quickstart; \
+	fi
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
