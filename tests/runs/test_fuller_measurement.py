@@ -175,7 +175,7 @@ def test_decodings_with_several_seeds_are_pooled_within_their_items(run, metrics
 def test_a_second_call_does_nothing_and_a_further_arm_is_all_that_is_added(medtune, command, run):
     again = medtune(*command)
     assert again.returncode == 0, again.stderr
-    assert again.stderr.count("done before") == 13
+    assert again.stderr.count("done before") == 14
     more = [
         part.replace("{name: same}, ", "{name: same}, {name: more, shots: 1}, ") for part in command
     ]
