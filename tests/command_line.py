@@ -3,6 +3,7 @@
 import io
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -88,7 +89,17 @@ class StartedCommand:
 
     LOADED = ("command_line", "peft", "transformers.models.auto.modeling_auto", "medtune.cli.app")
 
-    def __init__(self, *arguments: Any, cwd: Path, typed: str = "") -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        cwd: Path,
+        typed: str = "",
+        encoding: str = "utf-8",
+        largest: int = -1,
+    ) -> None:
+        """``typed`` is standard input, ``encoding`` that of the streams, ``largest`` the bytes that
+        a file can grow to.
+        """
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(self.LOADED))
         number = sum(path.name.endswith(".stdout") for path in Path(cwd).iterdir())
@@ -98,7 +109,14 @@ class StartedCommand:
         self.streams[0].write_text(typed, encoding="utf-8")
         self.process = context.Process(
             target=_in_this_process,
-            args=([*map(str, arguments)], str(cwd), dict(os.environ), *self.streams),
+            args=(
+                [*map(str, arguments)],
+                str(cwd),
+                encoding,
+                largest,
+                dict(os.environ),
+                self.streams,
+            ),
         )
         self.process.start()
 
@@ -123,14 +141,22 @@ class StartedCommand:
         return out.read_text("utf-8"), err.read_text("utf-8")
 
 
-def _in_this_process(arguments: list[str], cwd: str, env: dict[str, str], *streams: Path) -> None:
+def _in_this_process(
+    arguments: list[str],
+    cwd: str,
+    encoding: str,
+    largest: int,
+    env: dict[str, str],
+    streams: list[Path],
+) -> None:
     for number, path in enumerate(streams):
         flags = os.O_WRONLY | os.O_CREAT if number else os.O_RDONLY
         os.dup2(os.open(path, flags, 0o600), number)
     sys.stdin, sys.stdout, sys.stderr = (
-        os.fdopen(number, mode, encoding="utf-8", closefd=False)
+        os.fdopen(number, mode, encoding=encoding, closefd=False)
         for number, mode in enumerate("rww")
     )
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)

@@ -96,6 +96,21 @@ def real_tokenizers(real_data) -> Path:
     return directory
 
 
+@pytest.fixture(scope="module", autouse=True)
+def pictures_left_out(request):
+    """Drawing takes half the time of a short run: only modules with ``DRAWS`` and those of the
+    report draw.
+    """
+    if hasattr(request.module, "DRAWS") or "report" in request.path.parts:
+        yield
+        return
+    from medtune.report import write
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(write, "pictures_of", lambda figures, run: {})
+        yield
+
+
 @pytest.fixture
 def medtune(tmp_path):
     """The command in this process, in an empty directory: code, standard output and error."""

@@ -7,7 +7,6 @@ import sys
 import pytest
 import torch
 
-from command_line import without_data
 from medtune import cpu_threads
 from medtune.cpu_threads import apply_settings, available_cores, core_limit, processor_load
 from medtune.training.callbacks import keep_threads
@@ -91,7 +90,7 @@ def test_cores_and_load_are_known_here(monkeypatch):
 def test_doctor_sets_them_before_torch_is_loaded_and_names_them(tmp_path):
     environment = {
         name: value
-        for name, value in without_data().items()
+        for name, value in os.environ.items()
         if not name.startswith(("OMP_", "GOMP_", "MKL_"))
     }
     script = (

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from command_line import StartedCommand
 from medtune.cli.app import exit_code_of
 
 
@@ -141,13 +142,13 @@ def test_a_directory_that_is_no_run_is_left_as_it_is(medtune, small, tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["ascii"])
-def test_a_console_of_few_signs_ends_no_verb(medtune_process, small, encoding):
-    process = medtune_process(
-        "inspect", "quickstart", *small, "--rows", "1", env={"PYTHONIOENCODING": encoding}
-    )
-    assert process.returncode == 0, process.stderr
-    assert "tokens a row" in process.stdout
-    assert "Traceback" not in process.stderr
+def test_a_console_of_few_signs_ends_no_verb(small, tmp_path, encoding):
+    words = ["inspect", "quickstart", *small, "--rows", "1"]
+    process = StartedCommand(*words, cwd=tmp_path, encoding=encoding)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "tokens a row" in out
+    assert "Traceback" not in err
 
 
 def test_a_pipe_or_a_directory_as_data_is_refused_and_not_waited_for(medtune, tmp_path):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from command_line import COMMAND, GENEROUS, StartedCommand, start_process
+from command_line import COMMAND, StartedCommand
 
 STEPS = 200
 
@@ -127,10 +127,8 @@ def test_a_file_that_cannot_grow_stops_the_run_and_loses_nothing(
 ):
     run = tmp_path / "out"
     arguments = [*finished.arguments, "--out", "out"]
-    process = start_process(
-        ["bash", "-c", 'ulimit -f 50; exec "$@"', "bash", *COMMAND, *arguments], tmp_path
-    )
-    out, err = process.communicate(timeout=GENEROUS)
+    process = StartedCommand(*arguments, cwd=tmp_path, largest=50 * 1024)
+    out, err = process.communicate()
     assert (run / "data" / "test.parquet").exists()
     assert (run / "eval" / "before" / "perplexity.json").exists()
     assert not (run / "model").exists()

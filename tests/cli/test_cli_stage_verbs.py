@@ -3,6 +3,8 @@
 import json
 import shutil
 
+DRAWS = True
+
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(medtune, small, tmp_path):
     process = medtune("run", "quickstart", *small, "--dry-run")

@@ -157,6 +157,7 @@ def real(real_data):
     )
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_no_real_pair_is_far_below_the_threshold(real):
     exact, found, _ = real
@@ -164,6 +165,7 @@ def test_no_real_pair_is_far_below_the_threshold(real):
     assert min(exact.get(pair, 0) for pair in found) > THRESHOLD - 0.12
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_real_pairs_clearly_above_the_threshold_lie_in_one_cluster(real):
     together = real[2](THRESHOLD + 0.05)
@@ -171,6 +173,7 @@ def test_real_pairs_clearly_above_the_threshold_lie_in_one_cluster(real):
     assert np.mean(together) >= 0.99
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_real_pairs_from_the_threshold_on_lie_in_one_cluster(real):
     together = real[2](THRESHOLD)

@@ -134,6 +134,7 @@ class TestMedQuAD:
         ]
 
 
+@pytest.mark.long
 class TestMTSamples:
     @pytest.fixture(scope="class")
     def prepared(self, real_data):

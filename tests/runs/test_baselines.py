@@ -32,6 +32,8 @@ PUBLISHED = (
     "Neurology, Radiology, Surgery"
 )
 
+DRAWS = True
+
 
 def prepared(name, place, data_dir, *options):
     recipe = read_run_recipe(

@@ -22,6 +22,8 @@ from medtune.runs.pipeline import execute
 from medtune.tokens.chat_templates import load_tokenizer_only
 from small_run import write_questions
 
+DRAWS = True
+
 WIDE = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
         "num_attention_heads": 4,
         "num_key_value_heads": 2, "head_dim": 16, "max_position_embeddings": 256}  # fmt: skip

@@ -20,7 +20,12 @@ def quickstart(place, *options):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    return quickstart(tmp_path_factory.mktemp("quickstart"), "train.max_steps=6")
+    return quickstart(
+        tmp_path_factory.mktemp("quickstart"),
+        "train.max_steps=6",
+        "train.validate_every=6",
+        "data.limit=200",
+    )
 
 
 @pytest.mark.long
@@ -53,7 +58,16 @@ def test_it_ends_with_the_verdict_and_the_report(finished):
 
 def test_choosing_a_task_does_not_change_the_test_items(finished, medtune):
     model = ("--model", finished[0])
-    done = medtune("evaluate", "quickstart", *model, "--task", "perplexity", "--json")
+    done = medtune(
+        "evaluate",
+        "quickstart",
+        *model,
+        "--task",
+        "perplexity",
+        "--json",
+        "--set",
+        "data.limit=200",
+    )
     assert done.returncode == 0, done.stderr
     after = json.loads((finished[0] / "metrics.json").read_text())["after"]["perplexity"]
     assert json.loads(done.stdout)["perplexity"] == after
@@ -69,7 +83,7 @@ def test_training_rows_are_known_by_the_run_s_directory_and_by_its_model_s(finis
         read_conversations(finished[0] / "data" / f"{name}.parquet") for name in ("train", "test")
     )
     refuse_training_rows(str(finished[0] / place), held_out)
-    with pytest.raises(DataError, match="3 of 103 test items were training rows"):
+    with pytest.raises(DataError, match=f"3 of {len(held_out) + 3} test items were training rows"):
         refuse_training_rows(str(finished[0] / place), [*held_out, *trained[:3]])
 
 

@@ -148,6 +148,7 @@ print((peak() - before) / len(text))
 """
 
 
+@pytest.mark.long
 def test_memory_is_at_most_ten_times_a_long_text(tiny_model):
     command = [sys.executable, "-c", MEASURE, str(tiny_model)]
     factor = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

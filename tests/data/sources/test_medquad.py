@@ -163,6 +163,7 @@ def test_the_real_table_has_the_stated_counts(real_rows):
     assert sum(row.entity is None for row in real_rows) < 20
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_the_real_table_survives_the_published_xml_form(real_rows, tmp_path):
     sample = [row for row in real_rows if row.answer][::500]

@@ -180,6 +180,7 @@ REAL = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.real
 @pytest.mark.parametrize("name", REAL)
 def test_every_real_file_loads_by_name_and_by_path(real_data, name):
