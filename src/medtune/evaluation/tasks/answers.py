@@ -104,7 +104,7 @@ class Answers(Task):
     name = "answers"
     title = "Answers to test questions"
     missing = "overlap of generated answers with references"
-    version = "6"
+    version = "7"
     settings = ("limit", "shots", "samples", "confidence", "encoder")
     by_default = True
     side_by_side = 5
