@@ -429,6 +429,7 @@ def _write(writer: pq.ParquetWriter, waiting: list[pa.RecordBatch]) -> None:
     if waiting:
         writer.write_table(pa.Table.from_batches(waiting), row_group_size=2 * ROW_GROUP)
         waiting.clear()
+        pa.default_memory_pool().release_unused()  # a group with a text of 50 MB is kept otherwise
 
 
 def _conversations(
