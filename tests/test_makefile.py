@@ -2,6 +2,7 @@
 and says which.
 """
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -33,7 +34,12 @@ def test_the_quickstart_says_which_model_it_takes(tmp_path, fetched, recipe, mod
     command.chmod(0o755)
     (tmp_path / ".venv" / ".done").touch()  # newer than what it depends on: nothing is installed
     done = subprocess.run(
-        ["make", "quickstart"], cwd=tmp_path, capture_output=True, text=True, check=False
+        ["make", "--no-print-directory", "quickstart"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if "MAKE" not in name},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"model: {model}")

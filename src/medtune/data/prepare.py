@@ -396,7 +396,12 @@ def _write_splits(spool: RowStore, index: Index, selection: Selection, directory
     kept = np.flatnonzero(selection.kept)
     first[selection.group[kept][::-1]] = kept[::-1]
     schema = conversation_schema()
-    writers = {name: pq.ParquetWriter(directory / f"{name}.parquet", schema) for name in SPLITS}
+    # Of texts each differs, and a dictionary of them is a further copy of a text of 50 MB.
+    repeated = ["group", "source", "label", "messages.list.element.role"]
+    writers = {
+        name: pq.ParquetWriter(directory / f"{name}.parquet", schema, use_dictionary=repeated)
+        for name in SPLITS
+    }
     waiting: dict[str, list[pa.RecordBatch]] = {name: [] for name in SPLITS}
     try:
         for start, batch in spool.positioned():
