@@ -251,8 +251,8 @@ def chosen_configurations(
     return [c for c in wanted if pythons[c.tool]]
 
 
-def main() -> None:
-    """Command line."""
+def command_line() -> argparse.Namespace:
+    """The options, checked."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -301,6 +301,12 @@ def main() -> None:
         parser.error("--clock processor needs --threads 1: waiting threads use the processor too")
     if arguments.quick:
         arguments.rounds, arguments.steps = 1, 1
+    return arguments
+
+
+def main() -> None:
+    """Compare the tools and print the table."""
+    arguments = command_line()
     names = ("trl", "llama_factory", "litgpt")
     pythons = {"medtune": sys.executable} | {name: getattr(arguments, name) for name in names}
     configurations = chosen_configurations(arguments, pythons)

@@ -247,3 +247,19 @@ def test_an_empty_block_of_thoughts_is_no_part_of_the_answer(tiny_model):
     assert scored.loglikelihood == pytest.approx(
         reference_loglikelihood(plain, scored.prompt, "think"), abs=1e-4
     )
+
+
+def test_without_the_middle_of_a_long_prompt_all_is_as_with_it(model, monkeypatch):
+    from medtune.tokens import long_text
+
+    messages = user_asks(" ".join(f"Case {n} has gout." for n in range(4000)))
+    whole = model._encode_prompt(messages, DecodingSettings(12))
+    (choices,) = model.choice_loglikelihoods([(messages, ("Yes.", "No."))])
+    monkeypatch.setattr(long_text, "LONG", 1000)
+    shortened, omitted = model._long.shorten_prompt(messages)
+    assert omitted > 10_000
+    assert len(shortened[0].content) < len(messages[0].content) / 2
+    text, ids, cut = model._encode_prompt(messages, DecodingSettings(12))
+    assert (text, ids.tolist(), cut) == (whole[0], whole[1].tolist(), whole[2])
+    (again,) = model.choice_loglikelihoods([(messages, ("Yes.", "No."))])
+    assert (again.loglikelihoods, again.prompt_cut) == (choices.loglikelihoods, choices.prompt_cut)
